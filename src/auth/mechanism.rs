@@ -1,0 +1,104 @@
+//! SASL mechanisms: from a client's first response to a name and a password. Whether they are right
+//! is not decided here.
+
+use crate::protocol::field::{FieldTable, FieldValue};
+
+/// A name and the password that is to prove it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The user's name.
+    pub user: String,
+    /// The password as sent.
+    pub password: Vec<u8>,
+}
+
+/// Why a response gives no login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MechanismError {
+    /// The mechanism is not offered.
+    Unknown(String),
+    /// The response has not the mechanism's form.
+    Malformed(&'static str),
+}
+
+/// Reads the response of `mechanism`, one of those `offered`.
+///
+/// # Errors
+/// The mechanism is not offered, or the response is malformed.
+pub fn read_response(
+    offered: &str,
+    mechanism: &str,
+    response: &[u8],
+) -> Result<Login, MechanismError> {
+    let is_offered = offered.split(' ').any(|name| name == mechanism);
+    match mechanism {
+        "PLAIN" if is_offered => read_plain(response),
+        "AMQPLAIN" if is_offered => read_amqplain(response),
+        _ => Err(MechanismError::Unknown(mechanism.to_owned())),
+    }
+}
+
+/// NUL user NUL password; another identity to act for is not served.
+fn read_plain(response: &[u8]) -> Result<Login, MechanismError> {
+    let malformed = MechanismError::Malformed("response is not NUL user NUL password");
+    let Some((0, rest)) = response.split_first() else { return Err(malformed) };
+    let Some(middle) = rest.iter().position(|byte| *byte == 0) else { return Err(malformed) };
+    let (user, password) = rest.split_at(middle);
+    let password = password.get(1..).unwrap_or(&[]);
+    match std::str::from_utf8(user) {
+        Ok(user) if !password.contains(&0) => {
+            Ok(Login { user: user.to_owned(), password: password.to_vec() })
+        }
+        _ => Err(malformed),
+    }
+}
+
+/// The body of a field table with LOGIN and PASSWORD.
+fn read_amqplain(response: &[u8]) -> Result<Login, MechanismError> {
+    let malformed = MechanismError::Malformed("response is not a table of LOGIN and PASSWORD");
+    let Ok(table) = FieldTable::decode_body(response) else { return Err(malformed) };
+    match (table.get("LOGIN").and_then(FieldValue::as_str), table.get("PASSWORD")) {
+        (Some(user), Some(FieldValue::LongString(password))) => {
+            Ok(Login { user: user.to_owned(), password: password.to_vec() })
+        }
+        _ => Err(malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFERED: &str = "PLAIN AMQPLAIN";
+
+    fn guest() -> Login {
+        Login { user: "guest".into(), password: b"secret".to_vec() }
+    }
+
+    #[test]
+    fn plain_is_nul_user_nul_password() {
+        assert_eq!(read_response(OFFERED, "PLAIN", b"\0guest\0secret"), Ok(guest()));
+        for wrong in [&b"guest\0secret"[..], b"", b"\0guest", b"x\0guest\0secret", b"\0g\0s\0x"] {
+            let result = read_response(OFFERED, "PLAIN", wrong);
+            assert!(matches!(result, Err(MechanismError::Malformed(_))), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn amqplain_is_the_body_of_a_table() {
+        let table: FieldTable = [("LOGIN", "guest"), ("PASSWORD", "secret")].into_iter().collect();
+        let mut encoded = Vec::new();
+        table.encode(&mut encoded);
+        assert_eq!(read_response(OFFERED, "AMQPLAIN", &encoded[4..]), Ok(guest()));
+        let result = read_response(OFFERED, "AMQPLAIN", b"nonsense");
+        assert!(matches!(result, Err(MechanismError::Malformed(_))));
+    }
+
+    #[test]
+    fn what_is_not_offered_is_unknown() {
+        for (offered, mechanism) in [(OFFERED, "EXTERNAL"), ("AMQPLAIN", "PLAIN"), (OFFERED, "")] {
+            let result = read_response(offered, mechanism, b"\0guest\0secret");
+            assert_eq!(result, Err(MechanismError::Unknown(mechanism.into())));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Floor 3: who a client is and what it may do: mechanisms, users, permissions. It decides from
+//! values; it keeps no session and asks no network.
+
+mod mechanism;
+mod permission;
+mod users;
+
+pub use mechanism::{Login, MechanismError, read_response};
+pub use permission::{Access, Permissions};
+pub use users::{LoginRefused, User, Users};

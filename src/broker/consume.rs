@@ -1,0 +1,186 @@
+//! Consumers: basic.consume, cancel, qos and get.
+
+use std::sync::Arc;
+
+use super::queue_handle::{QueueHandle, Subscriber};
+use super::replies::REPLY_TO;
+use super::session::{LiveConsumer, Place, Session};
+use crate::auth::Access;
+use crate::connection::{Event, Reply, command::Consume};
+use crate::message::{ConsumerKey, ConsumerOptions, Name, Resource};
+use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
+use crate::queue::{Consumer, SubscribeRefused};
+
+impl Session {
+    pub(super) fn consume(&mut self, consume: &Consume, nowait: bool) -> Result<(), AmqpError> {
+        let place = self.place()?;
+        if &*consume.queue == REPLY_TO {
+            return self.consume_replies(consume, nowait);
+        }
+        self.check_consumer_count(consume.consumer.channel)?;
+        let resource = Resource::queue(&consume.queue, &place.host.name);
+        self.check(&place, Access::Read, resource)?;
+        let handle = self.open_queue(&place, &consume.queue)?;
+        let kind = handle.definition.options.kind;
+        let options = ConsumerOptions::parse(resource, &consume.arguments, kind)?;
+        let consumer = self.new_consumer(consume, &options);
+        let id = consumer.id;
+        let subscribed = self.subscribe(&handle, consumer, consume, nowait);
+        match subscribed {
+            Ok(()) => {
+                let live = LiveConsumer { id, queue: handle };
+                self.consumers.insert(consume.consumer, live);
+                Ok(())
+            }
+            Err(SubscribeRefused::Gone) => Err(not_found(resource).into()),
+            Err(SubscribeRefused::InExclusiveUse) => {
+                Err(ChannelError::access_refused(format!("{resource} in exclusive use")).into())
+            }
+        }
+    }
+
+    fn check_consumer_count(&self, channel: u16) -> Result<(), ConnectionError> {
+        let Some(maximum) = self.broker.options.consumers_per_channel_max else { return Ok(()) };
+        let count = self.consumers.keys().filter(|key| key.channel == channel).count();
+        if count < maximum {
+            return Ok(());
+        }
+        let text = format!("reached maximum ({maximum}) of consumers per channel");
+        Err(ConnectionError::not_allowed(text))
+    }
+
+    fn new_consumer(&self, consume: &Consume, options: &ConsumerOptions) -> Consumer {
+        let state = self.channels.get(&consume.consumer.channel);
+        Consumer {
+            id: self.broker.next_consumer_id(),
+            no_ack: consume.no_ack,
+            is_exclusive: consume.exclusive,
+            priority: options.priority,
+            prefetch_count: state.map_or(0, |state| u32::from(state.prefetch_count)),
+            channel_credit: state.map(|state| state.credit.clone()),
+            window: self.mailbox.window.clone(),
+        }
+    }
+
+    /// Lets the consumer in. The answer goes into the mailbox under the queue's lock, so that no
+    /// delivery can come before it.
+    fn subscribe(
+        &mut self,
+        handle: &Arc<QueueHandle>,
+        consumer: Consumer,
+        consume: &Consume,
+        nowait: bool,
+    ) -> Result<(), SubscribeRefused> {
+        let id = consumer.id;
+        let mailbox = self.mailbox.clone();
+        let mut wakers = Vec::new();
+        handle.with(&mut self.work, |live| {
+            live.queue.subscribe(consumer)?;
+            let subscriber = Subscriber { mailbox: mailbox.clone(), key: consume.consumer };
+            live.subscribers.insert(id, subscriber);
+            if !nowait {
+                let reply = Reply::Consuming { consumer_tag: consume.consumer_tag.clone() };
+                let channel = consume.consumer.channel;
+                // This session is alive: it is running this.
+                let _ = mailbox.push(Event::Answered { channel, reply }, &mut wakers);
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends a consumer. The answer goes into the mailbox behind its last delivery.
+    pub(super) fn cancel(
+        &mut self,
+        channel: u16,
+        consumer: Option<ConsumerKey>,
+        consumer_tag: Name,
+        nowait: bool,
+    ) {
+        if let Some(live) = consumer.and_then(|key| self.consumers.remove(&key)) {
+            live.queue.with(&mut self.work, |queue| queue.unsubscribe(live.id));
+        } else if let Some(key) = consumer {
+            self.cancel_replies(key);
+        }
+        self.answer(channel, Reply::Cancelled { consumer, consumer_tag, nowait });
+    }
+
+    /// Ends the consumers of a channel, or all.
+    pub(super) fn cancel_all(&mut self, channel: Option<u16>) {
+        let is_meant = |key: &ConsumerKey| channel.is_none_or(|number| key.channel == number);
+        let keys: Vec<ConsumerKey> = self.consumers.keys().copied().filter(is_meant).collect();
+        for key in keys {
+            if let Some(live) = self.consumers.remove(&key) {
+                live.queue.with(&mut self.work, |queue| queue.unsubscribe(live.id));
+            }
+        }
+    }
+
+    /// basic.qos: for consumers made later, or for the whole channel at once.
+    pub(super) fn set_prefetch(&mut self, channel: u16, prefetch_count: u16, global: bool) {
+        let Some(state) = self.channels.get_mut(&channel) else { return };
+        if !global {
+            state.prefetch_count = prefetch_count;
+            return;
+        }
+        if state.credit.limit_to(u64::from(prefetch_count)) {
+            self.resume(Some(channel));
+        }
+    }
+
+    pub(super) fn get(&mut self, channel: u16, queue: &str, no_ack: bool) -> Result<(), AmqpError> {
+        let place = self.place()?;
+        let resource = Resource::queue(queue, &place.host.name);
+        self.check(&place, Access::Read, resource)?;
+        let handle = self.open_queue(&place, queue)?;
+        let got = handle.with(&mut self.work, |live| match live.queue.is_single_active() {
+            true => None,
+            false => Some(live.queue.get(no_ack)),
+        });
+        let Some(got) = got else { return Err(single_active(resource).into()) };
+        let reply = match got {
+            None => Reply::GotEmpty,
+            Some((delivery, left)) => Reply::Got {
+                queue: handle.id(),
+                no_ack,
+                delivery,
+                message_count: u32::try_from(left).unwrap_or(u32::MAX),
+            },
+        };
+        self.answer(channel, reply);
+        Ok(())
+    }
+
+    /// A live queue that this client may use: it exists and is not another's.
+    pub(super) fn open_queue(
+        &self,
+        place: &Place,
+        name: &str,
+    ) -> Result<Arc<QueueHandle>, ChannelError> {
+        let resource = Resource::queue(name, &place.host.name);
+        let handle = place.host.queue(name).ok_or_else(|| not_found(resource))?;
+        self.check_owner(&handle)?;
+        Ok(handle)
+    }
+
+    /// An exclusive queue is its connection's alone.
+    pub(super) fn check_owner(&self, handle: &QueueHandle) -> Result<(), ChannelError> {
+        let definition = &handle.definition;
+        if definition.owner.is_none_or(|owner| owner == self.id) {
+            return Ok(());
+        }
+        let host = self.place.as_ref().map_or("", |place| &*place.host.name);
+        Err(Resource::queue(&definition.name, host).locked())
+    }
+}
+
+/// The 404 of a queue or an exchange.
+pub(super) fn not_found(resource: Resource<'_>) -> ChannelError {
+    ChannelError::not_found(format!("no {resource}"))
+}
+
+fn single_active(resource: Resource<'_>) -> ChannelError {
+    ChannelError::resource_locked(format!(
+        "cannot obtain access to locked {resource}. basic.get operations are not supported on \
+         queues with single active consumer"
+    ))
+}

@@ -1,0 +1,238 @@
+//! Exchanges and bindings: declare, delete, bind, unbind, with RabbitMQ's checks in its order
+//! (behavior 1.9, 1.10).
+
+use std::sync::Arc;
+
+use super::consume::not_found;
+use super::session::{Place, Session};
+use crate::auth::Access;
+use crate::connection::Reply;
+use crate::connection::command::{Bind, DeclareExchange};
+use crate::definitions::{
+    Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions,
+};
+use crate::message::equivalence::{self, ExchangeProperties};
+use crate::message::{ExchangeOptions, Resource};
+use crate::protocol::reply::{AmqpError, ChannelError};
+use crate::routing::{ExchangeKind, Table};
+
+impl Session {
+    pub(super) fn declare_exchange(
+        &mut self,
+        declare: &DeclareExchange,
+    ) -> Result<Reply, AmqpError> {
+        let place = self.place()?;
+        let resource = Resource::exchange(&declare.exchange, &place.host.name);
+        if declare.passive {
+            self.check_not_default(&declare.exchange)?;
+            self.check_any(&place, resource)?;
+            let definitions = place.host.definitions();
+            definitions.exchange(&declare.exchange).ok_or_else(|| not_found(resource))?;
+            return Ok(Reply::ExchangeDeclared);
+        }
+        let kind = ExchangeKind::parse(&declare.kind).ok_or_else(|| {
+            ChannelError::precondition_failed(format!("unknown exchange type '{}'", declare.kind))
+        })?;
+        self.check_not_default(&declare.exchange)?;
+        self.check(&place, Access::Configure, resource)?;
+        let mut definitions = place.host.definitions();
+        if let Some(existing) = definitions.exchange(&declare.exchange) {
+            check_equivalent(&place, existing, declare)?;
+            return Ok(Reply::ExchangeDeclared);
+        }
+        check_not_reserved("exchange", &declare.exchange)?;
+        let options = ExchangeOptions::parse(resource, &declare.arguments)?;
+        if let Some(alternate) = &options.alternate_exchange {
+            self.check(&place, Access::Read, resource)?;
+            let alternate = Resource::exchange(alternate, &place.host.name);
+            self.check(&place, Access::Write, alternate)?;
+        }
+        Table::new(kind, &declare.arguments).map_err(ChannelError::precondition_failed)?;
+        let exchange = self.new_exchange(declare);
+        place.host.apply(&mut definitions, &Change::ExchangeDeclared(exchange));
+        Ok(Reply::ExchangeDeclared)
+    }
+
+    fn new_exchange(&self, declare: &DeclareExchange) -> Arc<ExchangeDefinition> {
+        Arc::new(ExchangeDefinition {
+            id: self.broker.next_exchange_id(),
+            name: declare.exchange.clone(),
+            kind: declare.kind.clone(),
+            durable: declare.durable,
+            auto_delete: declare.auto_delete,
+            internal: declare.internal,
+            arguments: declare.arguments.clone(),
+        })
+    }
+
+    pub(super) fn delete_exchange(
+        &mut self,
+        name: &str,
+        if_unused: bool,
+    ) -> Result<Reply, AmqpError> {
+        let place = self.place()?;
+        let resource = Resource::exchange(name, &place.host.name);
+        self.check_not_default(name)?;
+        if name.starts_with("amq.") {
+            let text = format!("deletion of system {resource} not allowed");
+            return Err(ChannelError::access_refused(text).into());
+        }
+        self.check(&place, Access::Configure, resource)?;
+        let mut definitions = place.host.definitions();
+        let Some(exchange) = definitions.exchange(name).cloned() else {
+            return Ok(Reply::ExchangeDeleted);
+        };
+        if if_unused && definitions.bindings_from(name).next().is_some() {
+            let text = format!("{resource} in use");
+            return Err(ChannelError::precondition_failed(text).into());
+        }
+        let plan = definitions.plan_delete_exchange(&exchange);
+        apply_all(&place, &mut definitions, &plan);
+        Ok(Reply::ExchangeDeleted)
+    }
+
+    /// Binds or unbinds a queue or an exchange.
+    pub(super) fn bind(&mut self, bind: Bind) -> Result<Reply, AmqpError> {
+        let place = self.place()?;
+        self.check_bind(&place, &bind)?;
+        let Bind { is_unbind, to_exchange, .. } = bind;
+        let destination = if to_exchange {
+            BindingEnd::Exchange(bind.destination)
+        } else {
+            BindingEnd::Queue(bind.destination)
+        };
+        let binding = Binding {
+            source: bind.source,
+            destination,
+            routing_key: bind.routing_key,
+            arguments: bind.arguments,
+        };
+        if is_unbind {
+            self.remove_binding(&place, &binding)?;
+        } else {
+            self.add_binding(&place, binding)?;
+        }
+        Ok(match (is_unbind, to_exchange) {
+            (false, true) => Reply::ExchangeBound,
+            (true, true) => Reply::ExchangeUnbound,
+            (false, false) => Reply::QueueBound,
+            (true, false) => Reply::QueueUnbound,
+        })
+    }
+
+    fn check_bind(&self, place: &Place, bind: &Bind) -> Result<(), AmqpError> {
+        let host = &place.host.name;
+        let destination = if bind.to_exchange {
+            self.check_not_default(&bind.destination)?;
+            Resource::exchange(&bind.destination, host)
+        } else {
+            Resource::queue(&bind.destination, host)
+        };
+        self.check(place, Access::Write, destination)?;
+        self.check_not_default(&bind.source)?;
+        self.check(place, Access::Read, Resource::exchange(&bind.source, host))
+    }
+
+    fn add_binding(&mut self, place: &Place, binding: Binding) -> Result<(), AmqpError> {
+        let host = &place.host;
+        let mut definitions = host.definitions();
+        let source = Resource::exchange(&binding.source, &host.name);
+        self.check_destination(place, &definitions, &binding)?;
+        definitions.exchange(&binding.source).ok_or_else(|| not_found(source))?;
+        if definitions.binding(&binding).is_some() {
+            return Ok(());
+        }
+        host.validate_binding(&definitions, &binding)
+            .map_err(ChannelError::precondition_failed)?;
+        let binding = Arc::new(binding);
+        host.apply(&mut definitions, &Change::Bound(binding.clone()));
+        drop(definitions);
+        host.replay_history(&binding, &mut self.work);
+        Ok(())
+    }
+
+    /// The destination is there, and is not another connection's.
+    fn check_destination(
+        &self,
+        place: &Place,
+        definitions: &VirtualHostDefinitions,
+        binding: &Binding,
+    ) -> Result<(), ChannelError> {
+        let host = &place.host.name;
+        match &binding.destination {
+            BindingEnd::Queue(name) => {
+                self.open_queue(place, name)?;
+            }
+            BindingEnd::Exchange(name) => {
+                let resource = Resource::exchange(name, host);
+                definitions.exchange(name).ok_or_else(|| not_found(resource))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is not there need not be removed.
+    fn remove_binding(&mut self, place: &Place, binding: &Binding) -> Result<(), AmqpError> {
+        let mut definitions = place.host.definitions();
+        if let BindingEnd::Queue(name) = &binding.destination
+            && let Some(handle) = place.host.queue(name)
+        {
+            self.check_owner(&handle)?;
+        }
+        if let Some(known) = definitions.binding(binding).cloned() {
+            let plan = definitions.plan_unbind(&known);
+            apply_all(place, &mut definitions, &plan);
+        }
+        Ok(())
+    }
+
+    fn check_not_default(&self, exchange: &str) -> Result<(), ChannelError> {
+        if !exchange.is_empty() {
+            return Ok(());
+        }
+        Err(ChannelError::access_refused("operation not permitted on the default exchange"))
+    }
+}
+
+fn check_equivalent(
+    place: &Place,
+    existing: &ExchangeDefinition,
+    declare: &DeclareExchange,
+) -> Result<(), ChannelError> {
+    let existing = ExchangeProperties {
+        name: &existing.name,
+        virtual_host: &place.host.name,
+        kind: &existing.kind,
+        durable: existing.durable,
+        auto_delete: existing.auto_delete,
+        internal: existing.internal,
+        arguments: &existing.arguments,
+    };
+    let received = ExchangeProperties {
+        kind: &declare.kind,
+        durable: declare.durable,
+        auto_delete: declare.auto_delete,
+        internal: declare.internal,
+        arguments: &declare.arguments,
+        ..existing
+    };
+    equivalence::check_exchange(&existing, &received)
+}
+
+/// Names of ours are not to be declared by clients.
+pub(super) fn check_not_reserved(kind: &str, name: &str) -> Result<(), ChannelError> {
+    if !name.starts_with("amq.") {
+        return Ok(());
+    }
+    let text = format!("{kind} name '{name}' contains reserved prefix 'amq.*'");
+    Err(ChannelError::access_refused(text))
+}
+
+/// Makes a plan true.
+pub(super) fn apply_all(
+    place: &Place,
+    definitions: &mut VirtualHostDefinitions,
+    plan: &[Change],
+) {
+    plan.iter().for_each(|change| place.host.apply(definitions, change));
+}

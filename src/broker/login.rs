@@ -1,0 +1,84 @@
+//! Who the client is and which virtual host it enters. The order of the checks is RabbitMQ's
+//! (behavior 1.3, 1.4).
+
+use tracing::{info, warn};
+
+use super::session::{Place, Session};
+use crate::auth::{Login, MechanismError, read_response};
+use crate::connection::{Credentials, Event};
+use crate::protocol::reply::{AmqpError, ConnectionError};
+
+/// connection.start-ok and connection.open, which the errors are about.
+const START_OK: (u16, u16) = (10, 11);
+const OPEN: (u16, u16) = (10, 40);
+
+impl Session {
+    pub(super) fn authenticate(&mut self, credentials: &Credentials) {
+        let offered = &self.broker.connection_options.mechanisms;
+        let mechanism = &credentials.mechanism;
+        let event = match read_response(offered, mechanism, &credentials.response) {
+            Ok(login) => self.check_login(&login, mechanism),
+            Err(error) => Event::Refused { channel: 0, error: mechanism_failure(&error) },
+        };
+        self.post(event);
+    }
+
+    fn check_login(&mut self, login: &Login, mechanism: &str) -> Event {
+        match self.broker.users.check(login, self.peer.is_loopback()) {
+            Ok(user) => {
+                let name = user.name.clone();
+                self.user = Some(user.clone());
+                Event::Authenticated { user: name }
+            }
+            Err(reason) => {
+                warn!(target: "connection", user = %login.user, ?reason, "login refused");
+                Event::LoginRefused(ConnectionError::access_refused(format!(
+                    "Login was refused using authentication mechanism {mechanism}. \
+                     For details see the broker logfile."
+                )))
+            }
+        }
+    }
+
+    pub(super) fn open_virtual_host(&mut self, name: &str) {
+        let event = match self.enter(name) {
+            Ok(place) => {
+                info!(
+                    target: "connection",
+                    "connection: user '{}' authenticated and granted access to vhost '{name}'",
+                    self.user_name()
+                );
+                self.place = Some(place);
+                Event::VirtualHostOpened
+            }
+            Err(error) => {
+                Event::Refused { channel: 0, error: error.at(OPEN.0, OPEN.1).into() }
+            }
+        };
+        self.post(event);
+    }
+
+    fn enter(&self, name: &str) -> Result<Place, ConnectionError> {
+        let host = self
+            .broker
+            .virtual_host(name)
+            .ok_or_else(|| ConnectionError::not_allowed(format!("vhost {name} not found")))?;
+        let permissions = self.user.as_ref().and_then(|user| user.permissions.get(name)).cloned();
+        let permissions = permissions.ok_or_else(|| {
+            let user = self.user_name();
+            ConnectionError::not_allowed(format!("access to vhost '{name}' refused for user '{user}'"))
+        })?;
+        Ok(Place { host, permissions })
+    }
+}
+
+fn mechanism_failure(error: &MechanismError) -> AmqpError {
+    match error {
+        MechanismError::Unknown(name) => {
+            ConnectionError::command_invalid(format!("unknown authentication mechanism '{name}'"))
+        }
+        MechanismError::Malformed(text) => ConnectionError::syntax_error(*text),
+    }
+    .at(START_OK.0, START_OK.1)
+    .into()
+}

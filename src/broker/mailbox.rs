@@ -1,0 +1,108 @@
+//! Where events wait for their session. Anyone may push; only the session drains. It is a leaf of
+//! the lock order and wakes nobody itself: who pushed calls the wakers when all locks are free.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::task::Waker;
+
+use super::lock::lock;
+use crate::connection::Event;
+use crate::limits::{REPLY_WINDOW_SIZE, SESSION_WINDOW_SIZE};
+use crate::queue::Credit;
+
+/// The events of one session, in the order in which they happened.
+#[derive(Debug)]
+pub struct Mailbox {
+    inner: Mutex<Inner>,
+    /// Bytes of deliveries that may be on the way; shared with the queues.
+    pub(super) window: std::sync::Arc<Credit>,
+    /// The same for direct replies, which no queue can hold back: what passes it is dropped.
+    pub(super) reply_window: Credit,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    events: VecDeque<Event>,
+    waker: Option<Waker>,
+    is_closed: bool,
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Self {
+            inner: Mutex::default(),
+            window: std::sync::Arc::new(Credit::new(SESSION_WINDOW_SIZE)),
+            reply_window: Credit::new(REPLY_WINDOW_SIZE),
+        }
+    }
+}
+
+impl Mailbox {
+    /// Adds an event. The waker of a session that sleeps goes to `wakers`.
+    ///
+    /// # Errors
+    /// The session is gone: the event comes back.
+    #[expect(clippy::result_large_err, reason = "the event itself comes back, and rarely")]
+    pub(super) fn push(&self, event: Event, wakers: &mut Vec<Waker>) -> Result<(), Event> {
+        let mut inner = lock(&self.inner);
+        if inner.is_closed {
+            return Err(event);
+        }
+        inner.events.push_back(event);
+        wakers.extend(inner.waker.take());
+        Ok(())
+    }
+
+    /// The oldest event.
+    pub(super) fn pop(&self) -> Option<Event> {
+        lock(&self.inner).events.pop_front()
+    }
+
+    /// Takes all events there are.
+    pub(super) fn take(&self) -> VecDeque<Event> {
+        std::mem::take(&mut lock(&self.inner).events)
+    }
+
+    /// Whom to wake at the next event. True where one is already there.
+    pub(super) fn register(&self, waker: &Waker) -> bool {
+        let mut inner = lock(&self.inner);
+        if !inner.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            inner.waker = Some(waker.clone());
+        }
+        !inner.events.is_empty()
+    }
+
+    /// Nothing more is taken in; gives what was not read.
+    pub(super) fn close(&self) -> VecDeque<Event> {
+        let mut inner = lock(&self.inner);
+        inner.is_closed = true;
+        inner.waker = None;
+        std::mem::take(&mut inner.events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_leave_in_order_and_a_closed_mailbox_gives_them_back() {
+        let (mailbox, mut wakers) = (Mailbox::default(), Vec::new());
+        assert!(mailbox.push(Event::VirtualHostOpened, &mut wakers).is_ok());
+        assert!(mailbox.push(Event::Released, &mut wakers).is_ok());
+        assert!(matches!(mailbox.pop(), Some(Event::VirtualHostOpened)));
+        assert_eq!(mailbox.close().len(), 1);
+        assert!(matches!(mailbox.push(Event::Released, &mut wakers), Err(Event::Released)));
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_once() {
+        let (mailbox, mut wakers) = (Mailbox::default(), Vec::new());
+        assert!(!mailbox.register(Waker::noop()));
+        for _ in 0..3 {
+            assert!(mailbox.push(Event::Released, &mut wakers).is_ok());
+        }
+        assert_eq!(wakers.len(), 1);
+        assert!(mailbox.register(Waker::noop()));
+    }
+}

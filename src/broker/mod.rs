@@ -1,0 +1,28 @@
+//! Floor 4: the synchronous heart. Virtual hosts with their live queues, and sessions that carry out
+//! what connections ask. No socket, no clock, no runtime: bytes and the time come in, bytes wait in
+//! an output. A program or a test can run the whole broker on one thread.
+//!
+//! Reading order: [`Broker`], [`Session`] (one client), `publish` (the path of a message), `settle`,
+//! `consume`, `exchanges` and `queues` (declarations), `replies` (direct reply-to).
+
+mod consume;
+mod exchanges;
+mod lock;
+mod login;
+mod mailbox;
+mod options;
+mod permission;
+mod publish;
+mod queue_handle;
+mod queues;
+mod replies;
+mod route_cache;
+mod session;
+mod settle;
+mod shared;
+mod virtual_host;
+mod work;
+
+pub use options::{BrokerOptions, Product, server_properties};
+pub use session::{Peer, Session};
+pub use shared::Broker;

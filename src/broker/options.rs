@@ -1,0 +1,110 @@
+//! What a broker is told when it starts. Where that is written, the node knows.
+
+use crate::connection::Options;
+use crate::message::QueueKind;
+use crate::protocol::field::FieldTable;
+
+/// The version clients branch on: the RabbitMQ whose behavior this follows.
+const COMPATIBLE_VERSION: &str = "4.3.5";
+
+/// What a broker is told when it starts.
+#[derive(Clone, Debug)]
+pub struct BrokerOptions {
+    /// Limits and properties of connections.
+    pub connection: Options,
+    /// The name in connection.start.
+    pub cluster_name: String,
+    /// Who connection.start says we are.
+    pub product: Product,
+    /// The first virtual host.
+    pub default_virtual_host: String,
+    /// The first user.
+    pub default_user: String,
+    /// Its password.
+    pub default_password: String,
+    /// Its tags.
+    pub default_user_tags: Vec<String>,
+    /// Its permissions: configure, write, read.
+    pub default_permissions: [String; 3],
+    /// Users that may come from this machine only.
+    pub loopback_users: Vec<String>,
+    /// The type of queues that name none.
+    pub default_queue_kind: QueueKind,
+    /// Consumers of one channel; none means any number.
+    pub consumers_per_channel_max: Option<usize>,
+}
+
+/// Who connection.start says we are: clients branch on name and version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// The product whose behavior this follows.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What it runs on.
+    pub platform: String,
+    /// Where to read more.
+    pub information: String,
+}
+
+impl Default for Product {
+    fn default() -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        Self {
+            name: "RabbitMQ".into(),
+            version: COMPATIBLE_VERSION.into(),
+            platform: format!("Leveret {version}"),
+            information: format!("Leveret {version}, Apache-2.0"),
+        }
+    }
+}
+
+impl Default for BrokerOptions {
+    fn default() -> Self {
+        Self {
+            connection: Options::default(),
+            cluster_name: "leveret@localhost".into(),
+            product: Product::default(),
+            default_virtual_host: crate::message::DEFAULT_VIRTUAL_HOST.into(),
+            default_user: "guest".into(),
+            default_password: "guest".into(),
+            default_user_tags: vec!["administrator".into()],
+            default_permissions: [".*".into(), ".*".into(), ".*".into()],
+            loopback_users: vec!["guest".into()],
+            default_queue_kind: QueueKind::Classic,
+            consumers_per_channel_max: None,
+        }
+    }
+}
+
+/// What connection.start says of us.
+#[must_use]
+pub fn server_properties(product: &Product, cluster_name: &str) -> FieldTable {
+    let capabilities: FieldTable = [
+        "publisher_confirms",
+        "exchange_exchange_bindings",
+        "basic.nack",
+        "consumer_cancel_notify",
+        "connection.blocked",
+        "consumer_priorities",
+        "authentication_failure_close",
+        "per_consumer_qos",
+        "direct_reply_to",
+    ]
+    .into_iter()
+    .map(|name| (name, true))
+    .collect();
+    let mut properties = FieldTable::new();
+    properties.insert("capabilities", capabilities);
+    for (name, value) in [
+        ("cluster_name", cluster_name),
+        ("copyright", "Copyright (c) the Leveret developers"),
+        ("information", &product.information),
+        ("platform", &product.platform),
+        ("product", &product.name),
+        ("version", &product.version),
+    ] {
+        properties.insert(name, value);
+    }
+    properties
+}

@@ -1,0 +1,64 @@
+//! Whether this client may do what it asks for, in RabbitMQ's words. Which permission an operation
+//! needs is written where the operation is.
+
+use super::session::{Place, Session};
+use crate::auth::Access;
+use crate::message::Resource;
+use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
+
+impl Session {
+    /// Where the client is. The connection asks for nothing before it is somewhere.
+    pub(super) fn place(&self) -> Result<Place, AmqpError> {
+        self.place
+            .clone()
+            .ok_or_else(|| ConnectionError::not_allowed("no virtual host is open").into())
+    }
+
+    /// The name of the user, for texts.
+    pub(super) fn user_name(&self) -> &str {
+        self.user.as_ref().map_or("", |user| &user.name)
+    }
+
+    /// Refuses what the permissions do not allow.
+    pub(super) fn check(
+        &self,
+        place: &Place,
+        access: Access,
+        resource: Resource<'_>,
+    ) -> Result<(), AmqpError> {
+        let named = named(resource);
+        if place.permissions.allow(access, named.name) {
+            return Ok(());
+        }
+        Err(ChannelError::access_refused(format!(
+            "{} access to {named} refused for user '{}'",
+            access.name(),
+            self.user_name()
+        ))
+        .into())
+    }
+
+    /// Any one of the three permissions is enough to look.
+    pub(super) fn check_any(
+        &self,
+        place: &Place,
+        resource: Resource<'_>,
+    ) -> Result<(), AmqpError> {
+        let name = named(resource).name;
+        let others = [Access::Write, Access::Read];
+        if others.into_iter().any(|access| place.permissions.allow(access, name)) {
+            return Ok(());
+        }
+        self.check(place, Access::Configure, resource)
+    }
+}
+
+/// The default exchange is checked, and printed, under a name of its own.
+fn named(resource: Resource<'_>) -> Resource<'_> {
+    match (resource.kind, resource.name) {
+        (crate::message::ResourceKind::Exchange, "") => {
+            Resource { name: "amq.default", ..resource }
+        }
+        _ => resource,
+    }
+}

@@ -1,0 +1,234 @@
+//! Queues: declare, purge, delete, with RabbitMQ's checks in its order (behavior 1.9, 1.10).
+
+use std::sync::Arc;
+
+use super::consume::not_found;
+use super::exchanges::{apply_all, check_not_reserved};
+use super::queue_handle::QueueHandle;
+use super::session::{Place, Session};
+use crate::auth::Access;
+use crate::connection::command::DeclareQueue;
+use crate::connection::{Event, Reply};
+use crate::definitions::{Change, QueueDefinition};
+use crate::message::equivalence::{self, QueueProperties};
+use crate::message::{Name, QueueDeclaration, QueueKind, QueueOptions, Resource};
+use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
+use crate::queue::{Counts, DeleteRefused};
+
+impl Session {
+    pub(super) fn declare_queue(&mut self, declare: &DeclareQueue) -> Result<Reply, AmqpError> {
+        let place = self.place()?;
+        if declare.passive {
+            return self.look_at_queue(&place, &declare.queue);
+        }
+        let resource = Resource::queue(&declare.queue, &place.host.name);
+        self.check(&place, Access::Configure, resource)?;
+        let mut definitions = place.host.definitions();
+        if let Some(handle) = place.host.queue(&declare.queue) {
+            self.check_owner(&handle)?;
+            self.check_equivalent(&place, &handle.definition, declare)?;
+            return Ok(self.declare_ok(&handle));
+        }
+        if !declare.is_server_named {
+            check_not_reserved("queue", &declare.queue)?;
+        }
+        let options = self.parse_options(&place, declare)?;
+        self.check_dead_letter(&place, resource, &options)?;
+        let definition = Arc::new(QueueDefinition {
+            id: self.broker.next_queue_id(),
+            name: declare.queue.clone(),
+            durable: declare.durable && !declare.exclusive,
+            auto_delete: declare.auto_delete,
+            owner: declare.exclusive.then_some(self.id),
+            arguments: declare.arguments.clone(),
+            options,
+        });
+        place.host.apply(&mut definitions, &Change::QueueDeclared(definition));
+        drop(definitions);
+        if declare.exclusive {
+            self.exclusive_queues.extend(place.host.queue(&declare.queue));
+        }
+        let queue = declare.queue.clone();
+        Ok(Reply::QueueDeclared { queue, message_count: 0, consumer_count: 0 })
+    }
+
+    fn look_at_queue(&mut self, place: &Place, name: &Name) -> Result<Reply, AmqpError> {
+        if Self::is_reply_key(name) {
+            return self.look_at_requester(place, name);
+        }
+        let resource = Resource::queue(name, &place.host.name);
+        self.check_any(place, resource)?;
+        let handle = self.open_queue(place, name)?;
+        Ok(self.declare_ok(&handle))
+    }
+
+    /// A passive declare of a reply address asks whether somebody still waits there.
+    fn look_at_requester(&self, place: &Place, name: &Name) -> Result<Reply, AmqpError> {
+        if !self.broker.replies.is_alive(name) {
+            return Err(not_found(Resource::queue(name, &place.host.name)).into());
+        }
+        Ok(Reply::QueueDeclared { queue: name.clone(), message_count: 0, consumer_count: 1 })
+    }
+
+    fn declare_ok(&mut self, handle: &Arc<QueueHandle>) -> Reply {
+        let Counts { ready, consumers, .. } =
+            handle.with(&mut self.work, |live| live.queue.counts());
+        Reply::QueueDeclared {
+            queue: handle.definition.name.clone(),
+            message_count: u32::try_from(ready).unwrap_or(u32::MAX),
+            consumer_count: u32::try_from(consumers).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn check_equivalent(
+        &self,
+        place: &Place,
+        existing: &QueueDefinition,
+        declare: &DeclareQueue,
+    ) -> Result<(), ChannelError> {
+        let existing = QueueProperties {
+            name: &existing.name,
+            virtual_host: &place.host.name,
+            durable: existing.durable,
+            auto_delete: existing.auto_delete,
+            exclusive: existing.is_exclusive(),
+            kind: existing.options.kind,
+            arguments: &existing.arguments,
+        };
+        let received = QueueProperties {
+            durable: declare.durable,
+            auto_delete: declare.auto_delete,
+            exclusive: declare.exclusive,
+            kind: declaration(place, declare).kind_when_unnamed(self.default_kind()),
+            arguments: &declare.arguments,
+            ..existing
+        };
+        equivalence::check_queue(&existing, &received)
+    }
+
+    fn parse_options(
+        &self,
+        place: &Place,
+        declare: &DeclareQueue,
+    ) -> Result<QueueOptions, AmqpError> {
+        let declaration = declaration(place, declare);
+        QueueOptions::parse(&declaration, &declare.arguments, self.default_kind())
+    }
+
+    fn default_kind(&self) -> QueueKind {
+        self.broker.options.default_queue_kind
+    }
+
+    /// Who dead-letters must be able to read the queue and write to the exchange.
+    fn check_dead_letter(
+        &self,
+        place: &Place,
+        queue: Resource<'_>,
+        options: &QueueOptions,
+    ) -> Result<(), AmqpError> {
+        let Some(exchange) = &options.dead_letter_exchange else { return Ok(()) };
+        self.check(place, Access::Read, queue)?;
+        self.check(place, Access::Write, Resource::exchange(exchange, &place.host.name))
+    }
+
+    pub(super) fn purge_queue(&mut self, name: &str) -> Result<Reply, AmqpError> {
+        let place = self.place()?;
+        let resource = Resource::queue(name, &place.host.name);
+        self.check(&place, Access::Read, resource)?;
+        let handle = self.open_queue(&place, name)?;
+        let purged = handle.with(&mut self.work, |live| live.queue.purge());
+        let message_count = u32::try_from(purged.len()).unwrap_or(u32::MAX);
+        Ok(Reply::QueuePurged { message_count })
+    }
+
+    pub(super) fn delete_queue(
+        &mut self,
+        name: &str,
+        if_unused: bool,
+        if_empty: bool,
+    ) -> Result<Reply, AmqpError> {
+        let place = self.place()?;
+        let resource = Resource::queue(name, &place.host.name);
+        self.check(&place, Access::Configure, resource)?;
+        let Some(handle) = place.host.queue(name) else {
+            return Ok(Reply::QueueDeleted { message_count: 0 });
+        };
+        self.check_owner(&handle)?;
+        if handle.definition.options.kind == QueueKind::Quorum && (if_unused || if_empty) {
+            return Err(unsupported_by_quorum(resource, if_unused).into());
+        }
+        match self.remove_queue(&place, &handle, if_unused, if_empty) {
+            Ok(count) => Ok(Reply::QueueDeleted {
+                message_count: u32::try_from(count).unwrap_or(u32::MAX),
+            }),
+            Err(DeleteRefused::Gone) => Ok(Reply::QueueDeleted { message_count: 0 }),
+            Err(DeleteRefused::InUse) => {
+                Err(ChannelError::precondition_failed(format!("{resource} in use")).into())
+            }
+            Err(DeleteRefused::NotEmpty) => {
+                Err(ChannelError::precondition_failed(format!("{resource} not empty")).into())
+            }
+        }
+    }
+
+    /// Deletes a queue and its bindings, and tells its consumers. Gives the ready messages' count.
+    fn remove_queue(
+        &mut self,
+        place: &Place,
+        handle: &Arc<QueueHandle>,
+        if_unused: bool,
+        if_empty: bool,
+    ) -> Result<usize, DeleteRefused> {
+        let mut definitions = place.host.definitions();
+        let remains = handle.with(&mut self.work, |live| {
+            let remains = live.queue.delete(if_unused, if_empty)?;
+            Ok((remains, std::mem::take(&mut live.subscribers)))
+        });
+        let (remains, subscribers) = remains?;
+        handle.mark_gone();
+        let plan = definitions.plan_delete_queue(&handle.definition);
+        apply_all(place, &mut definitions, &plan);
+        drop(definitions);
+        for subscriber in remains.consumers.iter().filter_map(|id| subscribers.get(id)) {
+            let event = Event::ConsumerCancelled(subscriber.key);
+            // A session that is gone needs no word.
+            let _ = subscriber.mailbox.push(event, &mut self.work.wakers);
+        }
+        Ok(remains.ready_count)
+    }
+
+    /// Deletes a queue that ends by itself: exclusive, or auto-delete.
+    pub(super) fn delete_live_queue(&mut self, handle: &Arc<QueueHandle>, if_unused: bool) {
+        if let Some(place) = self.place.clone() {
+            // Somebody else deleted it, or a consumer came: either way there is nothing to do.
+            let _ = self.remove_queue(&place, handle, if_unused, false);
+        }
+    }
+
+    /// Auto-delete queues that lost their last consumer in this step.
+    pub(super) fn delete_expired(&mut self) {
+        while let Some(handle) = self.work.expired.pop() {
+            self.delete_live_queue(&handle, true);
+        }
+    }
+}
+
+fn declaration<'a>(place: &'a Place, declare: &'a DeclareQueue) -> QueueDeclaration<'a> {
+    QueueDeclaration {
+        name: &declare.queue,
+        virtual_host: &place.host.name,
+        durable: declare.durable,
+        exclusive: declare.exclusive,
+        auto_delete: declare.auto_delete,
+        server_named: declare.is_server_named,
+    }
+}
+
+/// Quorum queues know neither flag.
+fn unsupported_by_quorum(queue: Resource<'_>, if_unused: bool) -> ConnectionError {
+    let flag = if if_unused { "if-unused" } else { "if-empty" };
+    ConnectionError::not_implemented(format!(
+        "cannot delete {queue}. queue.delete operations with {flag} flag set are not supported by \
+         quorum queues"
+    ))
+}

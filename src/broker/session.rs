@@ -1,0 +1,445 @@
+//! One client: its connection machine, its mailbox, and what it holds in the broker. It turns the
+//! machine's effects into deeds and the mailbox's events into frames. Doors only move its bytes.
+
+use std::collections::BTreeMap;
+use core::net::IpAddr;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::mailbox::Mailbox;
+use super::queue_handle::QueueHandle;
+use super::route_cache::RouteCache;
+use super::shared::Broker;
+use super::virtual_host::VirtualHost;
+use super::work::Work;
+use crate::auth::{Permissions, User};
+use crate::connection::{
+    Command, Connection, Delivered, Effect, Event, Output, Publish, Reply, Request,
+};
+use crate::limits::{DELIVERY_OVERHEAD_SIZE, SESSION_OUTPUT_SIZE_MAX};
+use crate::message::{ConsumerId, ConsumerKey, Message, Moment, Name, Outcome, Random, SessionId};
+use crate::protocol::reply::AmqpError;
+use crate::queue::Credit;
+
+/// Where a client comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address; none inside one process.
+    pub address: Option<IpAddr>,
+}
+
+impl Peer {
+    /// It is on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.address.is_none_or(|address| address.to_canonical().is_loopback())
+    }
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) id: SessionId,
+    pub(super) broker: Arc<Broker>,
+    pub(super) peer: Peer,
+    pub(super) connection: Connection,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) user: Option<User>,
+    pub(super) place: Option<Place>,
+    pub(super) channels: BTreeMap<u16, ChannelState>,
+    pub(super) consumers: BTreeMap<ConsumerKey, LiveConsumer>,
+    pub(super) exclusive_queues: Vec<Arc<QueueHandle>>,
+    pub(super) work: Work,
+    pub(super) random: Random,
+    effects: Vec<Effect>,
+}
+
+/// The virtual host a client is in, and what it may do there.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) host: Arc<VirtualHost>,
+    pub(super) permissions: Permissions,
+}
+
+/// What the broker keeps for one channel.
+#[derive(Debug)]
+pub(super) struct ChannelState {
+    /// Something on it failed: what follows is dropped until it is closed.
+    pub(super) is_refused: bool,
+    /// The prefetch of consumers made from now on.
+    pub(super) prefetch_count: u16,
+    /// The prefetch all its consumers share.
+    pub(super) credit: Arc<Credit>,
+    pub(super) routes: RouteCache,
+    /// Publishes that wait for tx.commit.
+    pub(super) transaction: Option<Vec<Pending>>,
+    /// Where direct replies to this channel go.
+    pub(super) reply_token: Option<Name>,
+    /// The consumer they are for.
+    pub(super) reply_consumer: Option<ConsumerKey>,
+}
+
+/// A routed publish that waits for tx.commit.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) publish: Publish,
+    pub(super) message: Message,
+    pub(super) queues: Vec<Arc<QueueHandle>>,
+}
+
+/// A consumer of this session.
+#[derive(Clone, Debug)]
+pub(super) struct LiveConsumer {
+    pub(super) id: ConsumerId,
+    pub(super) queue: Arc<QueueHandle>,
+}
+
+impl Session {
+    /// A client that just came.
+    #[must_use]
+    pub fn new(broker: Arc<Broker>, peer: Peer, now: Moment) -> Self {
+        let mailbox = Arc::new(Mailbox::default());
+        let id = broker.register(&mailbox);
+        let broker_random = broker.fork_random();
+        let connection =
+            Connection::new(broker.connection_options.clone(), broker.fork_random(), now);
+        Self {
+            id,
+            broker,
+            peer,
+            connection,
+            mailbox,
+            user: None,
+            place: None,
+            channels: BTreeMap::new(),
+            consumers: BTreeMap::new(),
+            exclusive_queues: Vec::new(),
+            work: Work::default(),
+            random: broker_random,
+            effects: Vec::new(),
+        }
+    }
+
+    /// The connection machine, for what doors want to know of it.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The user that logged in, and the virtual host it is in.
+    #[must_use]
+    pub fn login(&self) -> Option<(&str, &str)> {
+        Some((&self.user.as_ref()?.name, &self.place.as_ref()?.host.name))
+    }
+
+    /// What waits for the socket.
+    pub fn output(&mut self) -> &mut Output {
+        self.connection.output()
+    }
+
+    /// Bytes went to the socket.
+    pub fn sent(&mut self, now: Moment) {
+        self.connection.sent(now);
+    }
+
+    /// More is waiting for the socket than should: read nothing before it is written.
+    #[must_use]
+    pub fn is_congested(&mut self) -> bool {
+        self.connection.output().len() >= SESSION_OUTPUT_SIZE_MAX
+    }
+
+    /// Whom to wake when an event comes. True where one is there already.
+    pub fn register(&self, waker: &Waker) -> bool {
+        self.mailbox.register(waker)
+    }
+
+    /// Takes bytes and tells how many it used; the rest is to come again after the next
+    /// [`Session::pump`], or with more bytes.
+    pub fn receive(&mut self, input: &[u8], now: Moment) -> usize {
+        let mut used = 0;
+        loop {
+            let rest = input.get(used..).unwrap_or(&[]);
+            let step = self.connection.receive(rest, now, &mut self.effects);
+            used += step;
+            let is_idle = self.effects.is_empty();
+            self.pump();
+            if (step == 0 && is_idle) || used == input.len() || self.is_congested() {
+                break;
+            }
+        }
+        self.work.wake();
+        used
+    }
+
+    /// Turns events into frames while the output has room.
+    pub fn pump(&mut self) {
+        self.perform();
+        while !self.is_congested() {
+            let Some(event) = self.mailbox.pop() else {
+                self.connection.applied();
+                break;
+            };
+            self.tell(event);
+            self.perform();
+        }
+        self.work.wake();
+    }
+
+    /// When [`Session::elapse`] has something to do.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        self.connection.deadline()
+    }
+
+    /// Time passed.
+    pub fn elapse(&mut self, now: Moment) {
+        self.connection.elapse(now, &mut self.effects);
+        self.pump();
+    }
+
+    /// The socket is gone: everything is released.
+    pub fn abort(&mut self) {
+        self.connection.abort(&mut self.effects);
+        self.perform();
+        self.work.wake();
+    }
+
+    /// Tells the machine, and gives the window back what a delivery took of it.
+    fn tell(&mut self, event: Event) {
+        let mut cost = 0;
+        match &event {
+            Event::Delivered(delivered) => cost = window_cost(delivered),
+            Event::ConsumerCancelled(key) => {
+                self.consumers.remove(key);
+            }
+            _ => {}
+        }
+        let is_direct = matches!(&event, Event::Delivered(delivered) if delivered.queue.0 == 0);
+        self.connection.notify(event, &mut self.effects);
+        if is_direct {
+            self.mailbox.reply_window.give(cost);
+        } else if cost > 0 && self.mailbox.window.give(cost) {
+            self.resume(None);
+        }
+    }
+
+    /// Offers again to the consumers of a channel, or of all.
+    pub(super) fn resume(&mut self, channel: Option<u16>) {
+        let short = self.consumers.iter().filter(|(key, _)| channel.is_none_or(|n| key.channel == n));
+        for (_, consumer) in short {
+            consumer.queue.with(&mut self.work, |live| live.queue.resume(consumer.id));
+        }
+    }
+
+    /// Carries out the machine's effects, neighbours of one kind together.
+    fn perform(&mut self) {
+        while !self.effects.is_empty() {
+            let effects = std::mem::take(&mut self.effects);
+            let mut batch = Vec::new();
+            for effect in effects {
+                if let Effect::Publish(publish) = effect {
+                    batch.push(publish);
+                    continue;
+                }
+                self.publish(&mut batch);
+                self.carry_out(effect);
+            }
+            self.publish(&mut batch);
+        }
+        self.delete_expired();
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Authenticate(credentials) => self.authenticate(&credentials),
+            Effect::OpenVirtualHost(name) => self.open_virtual_host(&name),
+            Effect::Request(request) => self.handle(request),
+            Effect::Settle(settle) => self.settle(&settle),
+            Effect::Release(settles) => self.release(&settles),
+            Effect::Publish(publish) => self.publish(&mut vec![publish]),
+        }
+    }
+
+    fn handle(&mut self, request: Request) {
+        let Request { channel, method, nowait, command } = request;
+        let is_refused = self.channels.get(&channel).is_some_and(|state| state.is_refused);
+        if is_refused && !matches!(command, Command::CloseChannel(_)) {
+            return;
+        }
+        match self.apply(channel, nowait, command) {
+            Ok(Some(reply)) if !nowait => self.answer(channel, reply),
+            Ok(_) => {}
+            Err(error) => self.refuse(channel, error.at(method.0, method.1)),
+        }
+    }
+
+    /// Carries out one command; `None` where the answer is already in the mailbox.
+    fn apply(
+        &mut self,
+        channel: u16,
+        nowait: bool,
+        command: Command,
+    ) -> Result<Option<Reply>, AmqpError> {
+        match command {
+            Command::OpenChannel => {
+                self.channels.insert(channel, self.new_channel());
+                Ok(Some(Reply::ChannelOpened))
+            }
+            Command::CloseChannel(settles) => {
+                self.close_channel(channel, &settles);
+                Ok(Some(Reply::ChannelClosed))
+            }
+            Command::DeclareExchange(declare) => self.declare_exchange(&declare).map(Some),
+            Command::DeleteExchange { exchange, if_unused } => {
+                self.delete_exchange(&exchange, if_unused).map(Some)
+            }
+            Command::Bind(bind) => self.bind(bind).map(Some),
+            Command::DeclareQueue(declare) => self.declare_queue(&declare).map(Some),
+            Command::PurgeQueue { queue } => self.purge_queue(&queue).map(Some),
+            Command::DeleteQueue { queue, if_unused, if_empty } => {
+                self.delete_queue(&queue, if_unused, if_empty).map(Some)
+            }
+            Command::Consume(consume) => self.consume(&consume, nowait).map(|()| None),
+            Command::Cancel { consumer, consumer_tag } => {
+                self.cancel(channel, consumer, consumer_tag, nowait);
+                Ok(None)
+            }
+            Command::Get { queue, no_ack } => self.get(channel, &queue, no_ack).map(|()| None),
+            Command::Recover(settles) => {
+                // The answer goes before what is delivered again.
+                if !nowait {
+                    self.answer(channel, Reply::Recovered);
+                }
+                settles.iter().for_each(|settle| self.settle(settle));
+                Ok(None)
+            }
+            Command::Commit(settles) => self.commit(channel, &settles).map(|()| Some(Reply::Committed)),
+            command => Ok(Some(self.set(channel, command))),
+        }
+    }
+
+    /// The commands that only set something on a channel, and never fail.
+    fn set(&mut self, channel: u16, command: Command) -> Reply {
+        match command {
+            Command::Qos { prefetch_count, global } => {
+                self.set_prefetch(channel, prefetch_count, global);
+                Reply::QosSet
+            }
+            Command::SelectTransaction => {
+                if let Some(state) = self.channels.get_mut(&channel) {
+                    state.transaction.get_or_insert_default();
+                }
+                Reply::TransactionSelected
+            }
+            Command::Rollback => {
+                if let Some(state) = self.channels.get_mut(&channel) {
+                    state.transaction = Some(Vec::new());
+                }
+                Reply::RolledBack
+            }
+            Command::SelectConfirm => Reply::ConfirmSelected,
+            Command::RequestAccess => Reply::AccessGranted,
+            Command::UpdateSecret(_) => Reply::SecretUpdated,
+            _ => Reply::FlowActive,
+        }
+    }
+
+    fn new_channel(&self) -> ChannelState {
+        ChannelState {
+            is_refused: false,
+            prefetch_count: 0,
+            credit: Arc::new(Credit::new(0)),
+            routes: RouteCache::default(),
+            transaction: None,
+            reply_token: None,
+            reply_consumer: None,
+        }
+    }
+
+    fn close_channel(&mut self, channel: u16, settles: &[crate::connection::Settle]) {
+        self.cancel_all(Some(channel));
+        if let Some(token) = self.channels.remove(&channel).and_then(|state| state.reply_token) {
+            self.broker.replies.remove(&token);
+        }
+        settles.iter().for_each(|settle| self.settle(settle));
+    }
+
+    /// The connection ends: consumers, unsettled deliveries, unread ones, exclusive queues.
+    fn release(&mut self, settles: &[crate::connection::Settle]) {
+        self.cancel_all(None);
+        for state in std::mem::take(&mut self.channels).into_values() {
+            if let Some(token) = state.reply_token {
+                self.broker.replies.remove(&token);
+            }
+        }
+        settles.iter().for_each(|settle| self.settle(settle));
+        let unread = self.mailbox.take();
+        self.give_back_unread(unread);
+        for queue in std::mem::take(&mut self.exclusive_queues) {
+            self.delete_live_queue(&queue, false);
+        }
+        self.post(Event::Released);
+    }
+
+    /// What was delivered but never read goes back as if it had not been.
+    fn give_back_unread(&mut self, unread: impl IntoIterator<Item = Event>) {
+        for event in unread {
+            match event {
+                Event::Delivered(delivered) => self.give_back(delivered),
+                Event::Answered {
+                    reply: Reply::Got { queue, no_ack: false, delivery, .. }, ..
+                } => {
+                    if let Some(handle) = self.queue_by_id(queue) {
+                        handle.with(&mut self.work, |live| {
+                            live.queue.settle(&[delivery.sequence], Outcome::Requeued);
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn give_back(&mut self, delivered: Delivered) {
+        let Some(handle) = self.queue_by_id(delivered.queue) else { return };
+        handle.with(&mut self.work, |live| {
+            // Its consumer is gone by now, so no credit is to be given back.
+            live.queue.return_unseen(ConsumerId(0), delivered.run);
+        });
+    }
+
+    /// Tells this client's own connection.
+    pub(super) fn post(&mut self, event: Event) {
+        // A closed mailbox means that nobody is left to tell.
+        let _ = self.mailbox.push(event, &mut self.work.wakers);
+    }
+
+    pub(super) fn answer(&mut self, channel: u16, reply: Reply) {
+        self.post(Event::Answered { channel, reply });
+    }
+
+    /// Refuses something on a channel; what follows on it is dropped.
+    pub(super) fn refuse(&mut self, channel: u16, error: AmqpError) {
+        if let Some(state) = self.channels.get_mut(&channel) {
+            state.is_refused = true;
+        }
+        self.post(Event::Refused { channel, error });
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.abort();
+        let unread = self.mailbox.close();
+        self.give_back_unread(unread);
+        self.delete_expired();
+        self.work.wake();
+        self.broker.unregister(self.id);
+    }
+}
+
+/// What a run takes of the session's window: as the queue counts it.
+fn window_cost(delivered: &Delivered) -> u64 {
+    let cost = |message: &Message| message.body_size() + DELIVERY_OVERHEAD_SIZE;
+    delivered.run.iter().map(|delivery| cost(&delivery.message)).sum()
+}

@@ -1,0 +1,186 @@
+//! A live virtual host: its definitions behind their lock, and beside them what the data path reads
+//! without that lock: the router and the live queues. A change is applied to both in one place.
+
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+
+use hashbrown::HashMap;
+
+use super::lock::{lock, read, write};
+use super::queue_handle::QueueHandle;
+use super::work::Work;
+use crate::definitions::{
+    Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions,
+};
+use crate::message::{ExchangeId, Message, Name, QueueId};
+use crate::protocol::field::FieldTable;
+use crate::routing::{
+    BindingKey, Destination, Exchange, ExchangeKind, QueueNames, Route, RouteInput, Router,
+};
+
+/// The exchanges that are always there: name, type, internal.
+const SYSTEM_EXCHANGES: [(&str, &str, bool); 7] = [
+    ("", "direct", false),
+    ("amq.direct", "direct", false),
+    ("amq.fanout", "fanout", false),
+    ("amq.topic", "topic", false),
+    ("amq.headers", "headers", false),
+    ("amq.match", "headers", false),
+    ("amq.rabbitmq.trace", "topic", true),
+];
+
+/// One virtual host.
+#[derive(Debug)]
+pub struct VirtualHost {
+    pub(super) name: Name,
+    definitions: Mutex<VirtualHostDefinitions>,
+    pub(super) router: Router,
+    queues: RwLock<Queues>,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    by_name: HashMap<Name, Arc<QueueHandle>, foldhash::fast::FixedState>,
+    by_id: HashMap<QueueId, Arc<QueueHandle>, foldhash::fast::FixedState>,
+}
+
+impl QueueNames for VirtualHost {
+    fn queue_id(&self, name: &str) -> Option<QueueId> {
+        read(&self.queues).by_name.get(name).map(|handle| handle.id())
+    }
+}
+
+impl VirtualHost {
+    /// A virtual host with its system exchanges; they take the numbers from `first_id` on.
+    pub(super) fn new(name: Name, mut next_id: impl FnMut() -> ExchangeId) -> Self {
+        let host = Self {
+            name,
+            definitions: Mutex::default(),
+            router: Router::default(),
+            queues: RwLock::default(),
+        };
+        for (name, kind, internal) in SYSTEM_EXCHANGES {
+            let exchange = ExchangeDefinition {
+                id: next_id(),
+                name: name.into(),
+                kind: kind.into(),
+                durable: true,
+                auto_delete: false,
+                internal,
+                arguments: FieldTable::new(),
+            };
+            let change = Change::ExchangeDeclared(Arc::new(exchange));
+            host.apply(&mut host.definitions(), &change);
+        }
+        host
+    }
+
+    /// The definitions, locked.
+    pub(super) fn definitions(&self) -> MutexGuard<'_, VirtualHostDefinitions> {
+        lock(&self.definitions)
+    }
+
+    /// The live queue of this name.
+    pub(super) fn queue(&self, name: &str) -> Option<Arc<QueueHandle>> {
+        read(&self.queues).by_name.get(name).cloned()
+    }
+
+    /// The live queue of this number.
+    pub(super) fn queue_by_id(&self, id: QueueId) -> Option<Arc<QueueHandle>> {
+        read(&self.queues).by_id.get(&id).cloned()
+    }
+
+    /// Looks several queues up at once.
+    pub(super) fn queues_by_id(&self, ids: &[QueueId]) -> Vec<Arc<QueueHandle>> {
+        let queues = read(&self.queues);
+        ids.iter().filter_map(|id| queues.by_id.get(id).cloned()).collect()
+    }
+
+    /// Makes a change true: in the definitions, in the router, among the live queues.
+    pub(super) fn apply(&self, definitions: &mut VirtualHostDefinitions, change: &Change) {
+        definitions.apply(change);
+        match change {
+            Change::ExchangeDeclared(exchange) => self.add_exchange(exchange),
+            Change::ExchangeDeleted(exchange) => self.router.remove(&exchange.name),
+            Change::QueueDeclared(queue) => {
+                let handle = Arc::new(QueueHandle::new(queue.clone()));
+                let mut queues = write(&self.queues);
+                queues.by_id.insert(queue.id, handle.clone());
+                queues.by_name.insert(queue.name.clone(), handle);
+            }
+            Change::QueueDeleted(queue) => {
+                let mut queues = write(&self.queues);
+                queues.by_name.remove(&queue.name);
+                queues.by_id.remove(&queue.id);
+            }
+            Change::Bound(binding) => {
+                if let Some((exchange, key)) = self.routing_of(definitions, binding) {
+                    self.router.bind(&exchange, &key);
+                }
+            }
+            Change::Unbound(binding) => {
+                if let Some((exchange, key)) = self.routing_of(definitions, binding) {
+                    self.router.unbind(&exchange, &key);
+                }
+            }
+        }
+    }
+
+    /// The declaration was validated, so type and arguments are known to be good.
+    fn add_exchange(&self, exchange: &ExchangeDefinition) {
+        if let Some(kind) = ExchangeKind::parse(&exchange.kind) {
+            let ExchangeDefinition { id, name, internal, arguments, .. } = exchange;
+            if let Ok(exchange) = Exchange::new(*id, name.clone(), kind, *internal, arguments) {
+                self.router.add(exchange);
+            }
+        }
+    }
+
+    /// A binding as the router knows it: by numbers.
+    fn routing_of(
+        &self,
+        definitions: &VirtualHostDefinitions,
+        binding: &Binding,
+    ) -> Option<(Name, BindingKey)> {
+        let destination = match &binding.destination {
+            BindingEnd::Queue(name) => Destination::Queue(definitions.queue(name)?.id),
+            BindingEnd::Exchange(name) => Destination::Exchange(definitions.exchange(name)?.id),
+        };
+        let key = BindingKey {
+            routing_key: binding.routing_key.clone(),
+            arguments: binding.arguments.clone(),
+            destination,
+        };
+        Some((binding.source.clone(), key))
+    }
+
+    /// Whether the exchange takes this binding; both ends are known to be there.
+    pub(super) fn validate_binding(
+        &self,
+        definitions: &VirtualHostDefinitions,
+        binding: &Binding,
+    ) -> Result<(), String> {
+        let routing = self.routing_of(definitions, binding);
+        routing.map_or(Ok(()), |(exchange, key)| self.router.validate(&exchange, &key))
+    }
+
+    /// Routes a message by the exchange it was published to.
+    pub(super) fn route(&self, message: &Message, input: &RouteInput<'_>, route: &mut Route) {
+        if let Some(exchange) = self.router.exchange(message.exchange()) {
+            self.router.route(&exchange, input, self, route);
+        }
+    }
+
+    /// A queue that is newly bound to an exchange with a history gets what it keeps.
+    pub(super) fn replay_history(&self, binding: &Binding, work: &mut Work) {
+        let BindingEnd::Queue(name) = &binding.destination else { return };
+        let messages = self.router.exchange(&binding.source).map(|exchange| exchange.remembered());
+        let Some(messages) = messages.filter(|messages| !messages.is_empty()) else { return };
+        if let Some(queue) = self.queue(name) {
+            queue.with(work, |live| {
+                for message in messages {
+                    live.queue.enqueue(message);
+                }
+            });
+        }
+    }
+}

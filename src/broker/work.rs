@@ -1,0 +1,23 @@
+//! What a step wants done after its locks are released: sessions to wake, and queues to delete. It is
+//! carried out by the same caller, so nothing waits upward.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::queue_handle::QueueHandle;
+
+/// Things left to do.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// Sessions that have something to read.
+    pub(super) wakers: Vec<Waker>,
+    /// Auto-delete queues that lost their last consumer.
+    pub(super) expired: Vec<Arc<QueueHandle>>,
+}
+
+impl Work {
+    /// Wakes all there are to wake. No lock may be held.
+    pub(super) fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,191 @@
+//! What a connection asks of the broker. Every request is answered with an [`Event`](super::Event),
+//! never with a return value, because an answer may one day have to wait for the disk.
+
+use smallvec::SmallVec;
+
+use crate::message::{ConsumerKey, Message, Name, Outcome, QueueId, Sequence};
+use crate::protocol::field::FieldTable;
+
+/// What a step of the connection wants done, in this order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Check these credentials; answered by `Authenticated` or `LoginRefused`.
+    Authenticate(Credentials),
+    /// Enter this virtual host; answered by `VirtualHostOpened`.
+    OpenVirtualHost(Name),
+    /// Carry out a method; the connection reads no further before it is applied.
+    Request(Request),
+    /// Route a message. Neighbours are one batch.
+    Publish(Publish),
+    /// End deliveries.
+    Settle(Settle),
+    /// The connection ends: release all it holds; answered by `Released`.
+    Release(Vec<Settle>),
+}
+
+/// What a client said to prove who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The SASL mechanism it chose.
+    pub mechanism: Box<str>,
+    /// Its first response, as received.
+    pub response: Box<[u8]>,
+}
+
+/// A method on a channel that the broker carries out.
+#[derive(Debug)]
+pub struct Request {
+    /// The channel it came on.
+    pub channel: u16,
+    /// Class and method id, for errors.
+    pub method: (u16, u16),
+    /// No answer is wanted when it goes well.
+    pub nowait: bool,
+    /// What is wanted.
+    pub command: Command,
+}
+
+/// A message and how it is to be published.
+#[derive(Debug)]
+pub struct Publish {
+    /// The channel it came on.
+    pub channel: u16,
+    /// The message; exchange and routing key are in it.
+    pub message: Message,
+    /// It comes back where no queue takes it.
+    pub mandatory: bool,
+    /// Its number on a channel in confirm mode, else 0.
+    pub confirm: u64,
+}
+
+/// Deliveries of one queue that ended in the same way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settle {
+    /// The channel they were delivered on.
+    pub channel: u16,
+    /// The queue they came from.
+    pub queue: QueueId,
+    /// How they ended.
+    pub outcome: Outcome,
+    /// How many of them went to consumers and count for the channel's prefetch.
+    pub to_consumers: u32,
+    /// Their places in the queue.
+    pub sequences: SmallVec<[Sequence; 4]>,
+}
+
+/// The methods that need the broker.
+#[derive(Debug)]
+pub enum Command {
+    /// channel.open
+    OpenChannel,
+    /// channel.close by either side: what is unsettled goes back.
+    CloseChannel(Vec<Settle>),
+    /// exchange.declare
+    DeclareExchange(DeclareExchange),
+    /// exchange.delete
+    DeleteExchange { exchange: Name, if_unused: bool },
+    /// exchange.bind and exchange.unbind, queue.bind and queue.unbind
+    Bind(Bind),
+    /// queue.declare
+    DeclareQueue(DeclareQueue),
+    /// queue.purge
+    PurgeQueue { queue: Name },
+    /// queue.delete
+    DeleteQueue { queue: Name, if_unused: bool, if_empty: bool },
+    /// basic.qos
+    Qos { prefetch_count: u16, global: bool },
+    /// basic.consume
+    Consume(Consume),
+    /// basic.cancel
+    Cancel { consumer: Option<ConsumerKey>, consumer_tag: Name },
+    /// basic.get
+    Get { queue: Name, no_ack: bool },
+    /// basic.recover and recover-async
+    Recover(Vec<Settle>),
+    /// confirm.select
+    SelectConfirm,
+    /// tx.select
+    SelectTransaction,
+    /// tx.commit, with the deliveries settled since the last one
+    Commit(Vec<Settle>),
+    /// tx.rollback
+    Rollback,
+    /// channel.flow with active set
+    Flow,
+    /// access.request, which always succeeds
+    RequestAccess,
+    /// connection.update-secret
+    UpdateSecret(Box<[u8]>),
+}
+
+/// exchange.declare
+#[derive(Debug)]
+pub struct DeclareExchange {
+    /// Its name.
+    pub exchange: Name,
+    /// Its type as the client wrote it.
+    pub kind: Name,
+    /// Only look whether it is there.
+    pub passive: bool,
+    /// Survives a restart.
+    pub durable: bool,
+    /// Goes with its last binding.
+    pub auto_delete: bool,
+    /// Only other exchanges may publish to it.
+    pub internal: bool,
+    /// `alternate-exchange` and what the type knows.
+    pub arguments: FieldTable,
+}
+
+/// A binding to make or to take away.
+#[derive(Debug)]
+pub struct Bind {
+    /// Take it away.
+    pub is_unbind: bool,
+    /// The exchange messages come from.
+    pub source: Name,
+    /// Where they go.
+    pub destination: Name,
+    /// The destination is an exchange.
+    pub to_exchange: bool,
+    /// Part of the binding's identity, whatever the type makes of it.
+    pub routing_key: Name,
+    /// Part of the binding's identity.
+    pub arguments: FieldTable,
+}
+
+/// queue.declare
+#[derive(Debug)]
+pub struct DeclareQueue {
+    /// Its name; made by us where the client gave none.
+    pub queue: Name,
+    /// The name was made by us.
+    pub is_server_named: bool,
+    /// Only look whether it is there.
+    pub passive: bool,
+    /// Survives a restart.
+    pub durable: bool,
+    /// Belongs to this connection.
+    pub exclusive: bool,
+    /// Goes with its last consumer.
+    pub auto_delete: bool,
+    /// All x-arguments as received.
+    pub arguments: FieldTable,
+}
+
+/// basic.consume
+#[derive(Debug)]
+pub struct Consume {
+    /// The queue.
+    pub queue: Name,
+    /// Where its deliveries are to go.
+    pub consumer: ConsumerKey,
+    /// The tag, ours where the client gave none.
+    pub consumer_tag: Name,
+    /// Deliveries need no acknowledgement.
+    pub no_ack: bool,
+    /// Nobody else may consume.
+    pub exclusive: bool,
+    /// `x-priority` and others.
+    pub arguments: FieldTable,
+}

@@ -1,0 +1,284 @@
+//! Events of the broker, turned into frames: answers, deliveries, returns, confirms. This is where a
+//! delivery gets its tag.
+
+use super::channel::{Channel, Mode, State};
+use super::command::{Effect, Settle};
+use super::event::{Delivered, Event, Reply};
+use super::machine::Connection;
+use super::output::Output;
+use super::phase::Phase;
+use super::unsettled::Origin;
+use crate::message::{BodyPart, ConsumerKey, Delivery, Message, Name, Outcome, QueueId};
+use crate::protocol::frame;
+use crate::protocol::methods::{
+    WireMethod, access, basic, channel as channel_class, confirm, connection, exchange, queue, tx,
+};
+use crate::protocol::reply::{ReplyCode};
+
+/// Bytes of a frame that are not payload.
+const FRAME_OVERHEAD_SIZE: usize = 8;
+
+impl Connection {
+    /// Something happened in the broker.
+    pub fn notify(&mut self, event: Event, effects: &mut Vec<Effect>) {
+        if self.phase.is_ending() {
+            return self.notify_while_ending(event, effects);
+        }
+        match event {
+            Event::Authenticated { user } => self.authenticated(user),
+            Event::LoginRefused(error) => self.login_refused(error, effects),
+            Event::VirtualHostOpened => self.entered(),
+            Event::Answered { channel, reply } => self.answer(channel, reply),
+            Event::Refused { channel: 0, error } => self.fail(error.into_hard(), effects),
+            Event::Refused { channel, error } => self.refuse(channel, error, effects),
+            Event::Delivered(delivered) => self.deliver(delivered, effects),
+            Event::Returned { channel, message } => self.give_back(channel, &message),
+            Event::Confirmed { channel, first, last } => self.confirm(channel, first, last),
+            Event::Rejected { channel, number } => self.reject(channel, number),
+            Event::ConsumerCancelled(consumer) => self.cancel_consumer(consumer),
+            Event::Closing(error) => self.fail(error, effects),
+            Event::Released => {}
+        }
+    }
+
+    /// Messages go back to where they came from; the last word to say is close-ok.
+    fn notify_while_ending(&mut self, event: Event, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Released if self.phase == Phase::Releasing => {
+                self.send(0, &connection::CloseOk {});
+                self.phase = Phase::Closed;
+            }
+            Event::Delivered(delivered) => give_up(&delivered, effects),
+            Event::Answered { channel, reply: Reply::Got { queue, no_ack: false, delivery, .. } } => {
+                effects.push(requeue(channel, queue, [&delivery], 0));
+            }
+            _ => {}
+        }
+    }
+
+    fn open_channel_mut(&mut self, number: u16) -> Option<(&mut Channel, &mut Output)> {
+        let channel = self.channels.get_mut(&number)?;
+        (channel.state == State::Open).then_some((channel, &mut self.output))
+    }
+
+    fn deliver(&mut self, delivered: Delivered, effects: &mut Vec<Effect>) {
+        let frame_size_max = self.frame_size_max;
+        let key = delivered.consumer;
+        let Some((channel, output)) = self.open_channel_mut(key.channel) else {
+            return give_up(&delivered, effects);
+        };
+        let Some(consumer) = channel.consumer(key) else { return give_up(&delivered, effects) };
+        let (no_ack, consumer_tag) = (consumer.no_ack, consumer.consumer_tag.clone());
+        for delivery in &delivered.run {
+            let origin = Origin {
+                queue: delivered.queue,
+                sequence: delivery.sequence,
+                to_consumer: true,
+            };
+            let delivery_tag =
+                if no_ack { channel.unsettled.skip() } else { channel.unsettled.push(origin) };
+            let method = basic::Deliver {
+                consumer_tag: &consumer_tag,
+                delivery_tag,
+                redelivered: delivery.is_redelivered,
+                exchange: delivery.message.exchange(),
+                routing_key: delivery.message.routing_key(),
+            };
+            write_message(output, key.channel, &method, &delivery.message, frame_size_max);
+        }
+    }
+
+    fn give_back(&mut self, channel: u16, message: &Message) {
+        let frame_size_max = self.frame_size_max;
+        let Some((_, output)) = self.open_channel_mut(channel) else { return };
+        let method = basic::Return {
+            reply_code: ReplyCode::NoRoute.number(),
+            reply_text: "NO_ROUTE",
+            exchange: message.exchange(),
+            routing_key: message.routing_key(),
+        };
+        write_message(output, channel, &method, message, frame_size_max);
+    }
+
+    fn confirm(&mut self, number: u16, first: u64, last: u64) {
+        let Some((channel, output)) = self.open_channel_mut(number) else { return };
+        let Mode::Confirm(confirms) = &mut channel.mode else { return };
+        for ack in confirms.confirm(first, last) {
+            let method = basic::Ack { delivery_tag: ack.tag, multiple: ack.multiple };
+            frame::write_method(output.buffer(), number, &method);
+        }
+    }
+
+    fn reject(&mut self, number: u16, publish: u64) {
+        let Some((channel, output)) = self.open_channel_mut(number) else { return };
+        let Mode::Confirm(confirms) = &mut channel.mode else { return };
+        confirms.reject(publish);
+        let method = basic::Nack { delivery_tag: publish, multiple: false, requeue: false };
+        frame::write_method(output.buffer(), number, &method);
+    }
+
+    /// The queue of a consumer is gone; clients that understand it are told.
+    fn cancel_consumer(&mut self, key: ConsumerKey) {
+        let tells = self.capabilities.consumer_cancel_notify;
+        let Some((channel, output)) = self.open_channel_mut(key.channel) else { return };
+        let Some(consumer) = channel.remove_consumer(key) else { return };
+        if tells {
+            let method = basic::Cancel { consumer_tag: &consumer.consumer_tag, nowait: true };
+            frame::write_method(output.buffer(), key.channel, &method);
+        }
+    }
+
+    fn answer(&mut self, number: u16, reply: Reply) {
+        if matches!(reply, Reply::SecretUpdated) {
+            return self.send(0, &connection::UpdateSecretOk {});
+        }
+        if matches!(reply, Reply::ChannelClosed) {
+            return self.end_channel(number);
+        }
+        let frame_size_max = self.frame_size_max;
+        let Some((channel, output)) = self.open_channel_mut(number) else { return };
+        match reply {
+            Reply::Got { queue, no_ack, delivery, message_count } => {
+                let get = (queue, no_ack, message_count);
+                write_get_ok(channel, output, get, &delivery, frame_size_max);
+            }
+            Reply::Cancelled { consumer, consumer_tag, nowait } => {
+                if let Some(key) = consumer {
+                    channel.remove_consumer(key);
+                }
+                if !nowait {
+                    let method = basic::CancelOk { consumer_tag: &consumer_tag };
+                    frame::write_method(output.buffer(), number, &method);
+                }
+            }
+            reply => write_reply(output.buffer(), number, &reply),
+        }
+    }
+
+    fn end_channel(&mut self, number: u16) {
+        self.send(number, &channel_class::CloseOk {});
+        self.channels.remove(&number);
+    }
+}
+
+fn write_get_ok(
+    channel: &mut Channel,
+    output: &mut Output,
+    (queue, no_ack, message_count): (QueueId, bool, u32),
+    delivery: &Delivery,
+    frame_size_max: usize,
+) {
+    let origin = Origin { queue, sequence: delivery.sequence, to_consumer: false };
+    let delivery_tag =
+        if no_ack { channel.unsettled.skip() } else { channel.unsettled.push(origin) };
+    let message = &delivery.message;
+    let method = basic::GetOk {
+        delivery_tag,
+        redelivered: delivery.is_redelivered,
+        exchange: message.exchange(),
+        routing_key: message.routing_key(),
+        message_count,
+    };
+    write_message(output, channel.number, &method, message, frame_size_max);
+}
+
+/// The answers that are a method and nothing more.
+fn write_reply(out: &mut Vec<u8>, channel: u16, reply: &Reply) {
+    match reply {
+        Reply::ChannelOpened => frame::write_method(out, channel, &channel_class::OpenOk {}),
+        Reply::ExchangeDeclared => frame::write_method(out, channel, &exchange::DeclareOk {}),
+        Reply::ExchangeDeleted => frame::write_method(out, channel, &exchange::DeleteOk {}),
+        Reply::ExchangeBound => frame::write_method(out, channel, &exchange::BindOk {}),
+        Reply::ExchangeUnbound => frame::write_method(out, channel, &exchange::UnbindOk {}),
+        Reply::QueueDeclared { queue, message_count, consumer_count } => {
+            write_declare_ok(out, channel, queue, *message_count, *consumer_count);
+        }
+        Reply::QueueBound => frame::write_method(out, channel, &queue::BindOk {}),
+        Reply::QueueUnbound => frame::write_method(out, channel, &queue::UnbindOk {}),
+        Reply::QueuePurged { message_count } => {
+            frame::write_method(out, channel, &queue::PurgeOk { message_count: *message_count });
+        }
+        Reply::QueueDeleted { message_count } => {
+            frame::write_method(out, channel, &queue::DeleteOk { message_count: *message_count });
+        }
+        Reply::QosSet => frame::write_method(out, channel, &basic::QosOk {}),
+        Reply::Consuming { consumer_tag } => {
+            frame::write_method(out, channel, &basic::ConsumeOk { consumer_tag });
+        }
+        Reply::GotEmpty => frame::write_method(out, channel, &basic::GetEmpty {}),
+        Reply::Recovered => frame::write_method(out, channel, &basic::RecoverOk {}),
+        Reply::ConfirmSelected => frame::write_method(out, channel, &confirm::SelectOk {}),
+        Reply::TransactionSelected => frame::write_method(out, channel, &tx::SelectOk {}),
+        Reply::Committed => frame::write_method(out, channel, &tx::CommitOk {}),
+        Reply::RolledBack => frame::write_method(out, channel, &tx::RollbackOk {}),
+        Reply::FlowActive => {
+            frame::write_method(out, channel, &channel_class::FlowOk { active: true });
+        }
+        Reply::AccessGranted => frame::write_method(out, channel, &access::RequestOk { ticket: 1 }),
+        // These are answered where the channel's state changes with them.
+        Reply::ChannelClosed
+        | Reply::Cancelled { .. }
+        | Reply::Got { .. }
+        | Reply::SecretUpdated => {}
+    }
+}
+
+fn write_declare_ok(
+    out: &mut Vec<u8>,
+    channel: u16,
+    queue: &Name,
+    message_count: u32,
+    consumer_count: u32,
+) {
+    let method = queue::DeclareOk { queue, message_count, consumer_count };
+    frame::write_method(out, channel, &method);
+}
+
+/// Writes a method with its message: header, then the body in frames the client can take.
+fn write_message(
+    output: &mut Output,
+    channel: u16,
+    method: &impl WireMethod,
+    message: &Message,
+    frame_size_max: usize,
+) {
+    let buffer = output.buffer();
+    frame::write_method(buffer, channel, method);
+    let class_id = basic::Deliver::CLASS_ID;
+    frame::write_header(buffer, channel, class_id, message.body_size(), message.properties());
+    let payload_size_max = frame_size_max.saturating_sub(FRAME_OVERHEAD_SIZE).max(1);
+    for part in message.body() {
+        match part {
+            BodyPart::Inline(bytes) => {
+                for chunk in bytes.chunks(payload_size_max) {
+                    frame::write_body(output.buffer(), channel, chunk);
+                }
+            }
+            BodyPart::Shared(bytes) => {
+                let mut rest = bytes.clone();
+                while !rest.is_empty() {
+                    let chunk = rest.split_to(rest.len().min(payload_size_max));
+                    frame::write_body_head(output.buffer(), channel, chunk.len());
+                    output.append(chunk);
+                    frame::write_end(output.buffer());
+                }
+            }
+        }
+    }
+}
+
+/// Deliveries for a channel or consumer that is no more go back to their queue.
+fn give_up(delivered: &Delivered, effects: &mut Vec<Effect>) {
+    let count = u32::try_from(delivered.run.len()).unwrap_or(u32::MAX);
+    effects.push(requeue(delivered.consumer.channel, delivered.queue, &delivered.run, count));
+}
+
+fn requeue<'a>(
+    channel: u16,
+    queue: QueueId,
+    deliveries: impl IntoIterator<Item = &'a Delivery>,
+    to_consumers: u32,
+) -> Effect {
+    let sequences = deliveries.into_iter().map(|delivery| delivery.sequence).collect();
+    Effect::Settle(Settle { channel, queue, outcome: Outcome::Requeued, to_consumers, sequences })
+}

@@ -1,0 +1,500 @@
+//! The connection: takes bytes, finds frames, hands each to the handshake or to its channel, keeps
+//! time, and ends. What a frame means is in `handshake`, `methods` and `content`.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::channel::{Channel, Mode, State};
+use super::command::{Command, Effect, Publish, Request};
+use super::content::Incoming;
+use super::output::Output;
+use super::phase::{Options, Phase};
+use crate::limits::{CLOSE_TIMEOUT_MS, CLOSED_INPUT_SIZE_MAX};
+use crate::message::{Moment, Name, Random};
+use crate::protocol::frame::{self, Frame, FrameError, FrameKind};
+use crate::protocol::methods::{Method, WireMethod, basic, channel as channel_class, connection};
+use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
+use crate::protocol::{DecodeError, DecodeErrorKind};
+
+/// One connection and its channels.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) options: Arc<Options>,
+    pub(super) phase: Phase,
+    pub(super) output: Output,
+    pub(super) channels: HashMap<u16, Box<Channel>, foldhash::fast::FixedState>,
+    pub(super) random: Random,
+    pub(super) frame_size_max: usize,
+    pub(super) channel_max: u16,
+    pub(super) heartbeat_ms: u64,
+    pub(super) capabilities: Capabilities,
+    pub(super) user: Option<Name>,
+    pub(super) virtual_host: Option<Name>,
+    pub(super) client_name: Option<Box<str>>,
+    pub(super) now: Moment,
+    handshake_deadline: Moment,
+    last_received: Moment,
+    last_sent: Moment,
+    /// A request is with the broker; no frame is read before it is applied.
+    pub(super) awaits_broker: bool,
+    has_released: bool,
+    discarded_size: usize,
+    close_reason: Option<CloseReason>,
+}
+
+/// What a client said it can take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Capabilities {
+    pub(super) consumer_cancel_notify: bool,
+    pub(super) authentication_failure_close: bool,
+}
+
+/// Why a connection ended, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The client closed it as it should.
+    ByClient,
+    /// We closed it with this text.
+    ByBroker(String),
+    /// Nothing was heard for two heartbeats of this many seconds.
+    MissedHeartbeats(u64),
+    /// The handshake took too long.
+    HandshakeTimeout,
+    /// The first bytes were not AMQP 0-9-1; a hint at what they were.
+    ForeignProtocol(&'static str),
+}
+
+impl Connection {
+    /// A connection that was just accepted.
+    #[must_use]
+    pub fn new(options: Arc<Options>, random: Random, now: Moment) -> Self {
+        Self {
+            frame_size_max: options.initial_frame_size_max as usize,
+            channel_max: options.channel_max,
+            handshake_deadline: now.plus(options.handshake_timeout_ms),
+            options,
+            phase: Phase::AwaitingHeader,
+            output: Output::default(),
+            channels: HashMap::default(),
+            random,
+            heartbeat_ms: 0,
+            capabilities: Capabilities::default(),
+            user: None,
+            virtual_host: None,
+            client_name: None,
+            now,
+            last_received: now,
+            last_sent: now,
+            awaits_broker: false,
+            has_released: false,
+            discarded_size: 0,
+            close_reason: None,
+        }
+    }
+
+    /// What waits to be written.
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    /// It is over: the socket is closed once the output is written.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// The handshake is done and nothing has ended it.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.phase == Phase::Running
+    }
+
+    /// Why it ended, once it did.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        self.close_reason.as_ref()
+    }
+
+    /// The name the client gave itself.
+    #[must_use]
+    pub fn client_name(&self) -> Option<&str> {
+        self.client_name.as_deref()
+    }
+
+    /// Takes bytes and tells how many it used. It stops early where a request must be applied by the
+    /// broker first; the caller applies the effects, tells the answers and comes again with the rest.
+    pub fn receive(&mut self, input: &[u8], now: Moment, effects: &mut Vec<Effect>) -> usize {
+        self.now = now;
+        self.last_received = now;
+        let mut used = 0;
+        while let Some(rest) = input.get(used..).filter(|rest| !rest.is_empty()) {
+            if self.awaits_broker {
+                break;
+            }
+            let step = match self.phase {
+                Phase::Closed | Phase::Silent(_) => rest.len(),
+                Phase::AwaitingHeader => self.receive_header(rest),
+                _ => self.receive_frame(rest, effects),
+            };
+            if step == 0 {
+                break;
+            }
+            used += step;
+        }
+        used
+    }
+
+    /// The broker applied the effects and its answers were told: reading may go on.
+    pub fn applied(&mut self) {
+        self.awaits_broker = false;
+    }
+
+    fn receive_frame(&mut self, rest: &[u8], effects: &mut Vec<Effect>) -> usize {
+        match frame::next(rest, self.frame_size_max) {
+            Ok(None) => 0,
+            Ok(Some((frame, size))) => {
+                self.handle_frame(&frame, effects);
+                size
+            }
+            Err(_) if self.phase.is_ending() => self.discard(rest.len()),
+            Err(error) => {
+                self.fail(frame_failure(&error), effects);
+                rest.len()
+            }
+        }
+    }
+
+    /// Garbage while we wait for close-ok: bounded, then the socket goes.
+    fn discard(&mut self, size: usize) -> usize {
+        self.discarded_size = self.discarded_size.saturating_add(size);
+        if self.discarded_size > CLOSED_INPUT_SIZE_MAX {
+            self.phase = Phase::Closed;
+        }
+        size
+    }
+
+    fn handle_frame(&mut self, frame: &Frame<'_>, effects: &mut Vec<Effect>) {
+        if self.phase.is_ending() {
+            return self.handle_frame_while_ending(frame);
+        }
+        let result = match (frame.kind, frame.channel) {
+            (FrameKind::Heartbeat, 0) => Ok(()),
+            (FrameKind::Heartbeat, _) => Err(ConnectionError::unexpected_frame(
+                "heartbeat frames belong on channel 0",
+            )),
+            (FrameKind::Method, 0) => self.handle_connection_method(frame.payload, effects),
+            (_, 0) => Err(ConnectionError::unexpected_frame(
+                "content frames do not belong on channel 0",
+            )),
+            _ if self.phase != Phase::Running => Err(ConnectionError::unexpected_frame(format!(
+                "a frame on channel {} came before the connection was open",
+                frame.channel
+            ))),
+            _ => return self.handle_channel_frame(frame, effects),
+        };
+        if let Err(error) = result {
+            self.fail(error, effects);
+        }
+    }
+
+    /// Only close and close-ok matter now.
+    fn handle_frame_while_ending(&mut self, frame: &Frame<'_>) {
+        self.discard(0);
+        if frame.kind != FrameKind::Method || frame.channel != 0 {
+            return;
+        }
+        match (self.phase, Method::decode(frame.payload)) {
+            (Phase::Closing(_), Ok(Method::ConnectionCloseOk(_))) => self.phase = Phase::Closed,
+            (Phase::Closing(_), Ok(Method::ConnectionClose(_))) => {
+                self.send(0, &connection::CloseOk {});
+                self.phase = Phase::Closed;
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_channel_frame(&mut self, frame: &Frame<'_>, effects: &mut Vec<Effect>) {
+        let Some(channel) = self.channels.get_mut(&frame.channel) else {
+            if let Err(error) = self.open_channel(frame, effects) {
+                self.fail(error, effects);
+            }
+            return;
+        };
+        let result = match (channel.state, &mut channel.incoming) {
+            (State::Closing, _) => return self.handle_frame_while_channel_closes(frame),
+            (State::Released, _) => return,
+            (State::Open, Some(incoming)) => {
+                match incoming.receive(frame, self.options.message_size_max) {
+                    Ok(Some(message)) => {
+                        let (mandatory, immediate) = (incoming.mandatory, incoming.immediate);
+                        channel.incoming = None;
+                        publish(channel, message, mandatory, immediate, effects)
+                    }
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error),
+                }
+            }
+            (State::Open, None) => self.handle_channel_method(frame, effects),
+        };
+        if let Err(error) = result {
+            self.refuse(frame.channel, error, effects);
+        }
+    }
+
+    /// We sent channel.close: everything is dropped until the client answers.
+    fn handle_frame_while_channel_closes(&mut self, frame: &Frame<'_>) {
+        if frame.kind != FrameKind::Method {
+            return;
+        }
+        match Method::decode(frame.payload) {
+            Ok(Method::ChannelCloseOk(_)) => {
+                self.channels.remove(&frame.channel);
+            }
+            Ok(Method::ChannelClose(_)) => self.send(frame.channel, &channel_class::CloseOk {}),
+            _ => {}
+        }
+    }
+
+    /// The first frame on a channel number must open it.
+    fn open_channel(
+        &mut self,
+        frame: &Frame<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), ConnectionError> {
+        let count = self.channels.len();
+        if self.channel_max != 0 && count >= usize::from(self.channel_max) {
+            return Err(ConnectionError::not_allowed(format!(
+                "number of channels opened ({count}) has reached the negotiated channel_max ({})",
+                self.channel_max
+            )));
+        }
+        let method = decode_method(frame)?;
+        if !matches!(method, Method::ChannelOpen(_)) {
+            let (class_id, method_id) = (method.class_id(), method.method_id());
+            let error = ConnectionError::channel_error("expected 'channel.open'");
+            return Err(error.at(class_id, method_id));
+        }
+        self.channels.insert(frame.channel, Box::new(Channel::new(frame.channel)));
+        self.request(
+            Request {
+                channel: frame.channel,
+                method: (method.class_id(), method.method_id()),
+                nowait: false,
+                command: Command::OpenChannel,
+            },
+            effects,
+        );
+        Ok(())
+    }
+
+    /// Asks the broker; no further frame is read before it is applied.
+    pub(super) fn request(&mut self, request: Request, effects: &mut Vec<Effect>) {
+        self.awaits_broker = true;
+        effects.push(Effect::Request(request));
+    }
+
+    /// Answers an error in its scope.
+    pub(super) fn refuse(&mut self, channel: u16, error: AmqpError, effects: &mut Vec<Effect>) {
+        match error {
+            AmqpError::Connection(error) => self.fail(error, effects),
+            AmqpError::Channel(error) => self.close_channel(channel, &error, effects),
+        }
+    }
+
+    /// Closes one channel for an error; what it had out goes back.
+    fn close_channel(&mut self, number: u16, error: &ChannelError, effects: &mut Vec<Effect>) {
+        let Some(channel) = self.channels.get_mut(&number) else { return };
+        if channel.state != State::Open {
+            return;
+        }
+        channel.state = State::Closing;
+        let settles = channel.release();
+        let close = channel_class::Close {
+            reply_code: error.code.number(),
+            reply_text: &error.text,
+            class_id: error.class_id,
+            method_id: error.method_id,
+        };
+        frame::write_method(self.output.buffer(), number, &close);
+        effects.push(Effect::Request(Request {
+            channel: number,
+            method: (0, 0),
+            nowait: true,
+            command: Command::CloseChannel(settles),
+        }));
+    }
+
+    /// Ends the connection for an error: says so, lets everything go and waits for close-ok.
+    pub(super) fn fail(&mut self, error: ConnectionError, effects: &mut Vec<Effect>) {
+        if self.phase.is_ending() {
+            return;
+        }
+        let close = connection::Close {
+            reply_code: error.code.number(),
+            reply_text: &error.text,
+            class_id: error.class_id,
+            method_id: error.method_id,
+        };
+        frame::write_method(self.output.buffer(), 0, &close);
+        self.phase = Phase::Closing(self.now.plus(self.close_timeout_ms()));
+        self.close_reason = Some(CloseReason::ByBroker(error.text));
+        self.release(effects);
+    }
+
+    fn close_timeout_ms(&self) -> u64 {
+        if self.heartbeat_ms == 0 { CLOSE_TIMEOUT_MS } else { self.heartbeat_ms.min(CLOSE_TIMEOUT_MS) }
+    }
+
+    /// The client closed the connection: close-ok follows when all is released.
+    pub(super) fn close_by_client(&mut self, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Releasing;
+        self.close_reason = Some(CloseReason::ByClient);
+        self.awaits_broker = true;
+        self.release(effects);
+    }
+
+    pub(super) fn close_silently(&mut self, reason: CloseReason) {
+        self.phase = Phase::Closed;
+        self.close_reason = Some(reason);
+    }
+
+    pub(super) fn keep_silent(&mut self, until: Moment, reason: String) {
+        self.phase = Phase::Silent(until);
+        self.close_reason = Some(CloseReason::ByBroker(reason));
+    }
+
+    /// The socket is gone, or is to go: lets everything go without a word.
+    pub fn abort(&mut self, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Closed;
+        self.release(effects);
+    }
+
+    fn release(&mut self, effects: &mut Vec<Effect>) {
+        if std::mem::replace(&mut self.has_released, true) {
+            return;
+        }
+        let mut settles = Vec::new();
+        let mut numbers: Vec<u16> = self.channels.keys().copied().collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            if let Some(channel) = self.channels.get_mut(&number) {
+                settles.append(&mut channel.release());
+            }
+        }
+        self.channels = HashMap::default();
+        effects.push(Effect::Release(settles));
+    }
+
+    /// Sends a method.
+    pub(super) fn send(&mut self, channel: u16, method: &impl WireMethod) {
+        frame::write_method(self.output.buffer(), channel, method);
+    }
+
+    /// Bytes went to the socket: the next heartbeat can wait.
+    pub fn sent(&mut self, now: Moment) {
+        self.last_sent = now;
+    }
+
+    /// When [`Connection::elapse`] has something to do.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        match self.phase {
+            Phase::Closing(until) | Phase::Silent(until) => Some(until),
+            Phase::Closed | Phase::Releasing => None,
+            phase if phase.is_handshake() => Some(self.handshake_deadline),
+            _ if self.heartbeat_ms == 0 => None,
+            _ => Some(self.send_heartbeat_at().min(self.missed_heartbeats_at())),
+        }
+    }
+
+    fn send_heartbeat_at(&self) -> Moment {
+        self.last_sent.plus(self.heartbeat_ms / 2)
+    }
+
+    fn missed_heartbeats_at(&self) -> Moment {
+        self.last_received.plus(2 * self.heartbeat_ms)
+    }
+
+    /// Time passed: heartbeats, and deadlines that end the connection.
+    pub fn elapse(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        self.now = now;
+        match self.phase {
+            Phase::Closing(until) | Phase::Silent(until) if now >= until => {
+                self.phase = Phase::Closed;
+            }
+            phase if phase.is_handshake() && now >= self.handshake_deadline => {
+                self.close_reason = Some(CloseReason::HandshakeTimeout);
+                self.abort(effects);
+            }
+            Phase::Running if self.heartbeat_ms > 0 => self.keep_alive(effects),
+            _ => {}
+        }
+    }
+
+    fn keep_alive(&mut self, effects: &mut Vec<Effect>) {
+        if self.now >= self.missed_heartbeats_at() {
+            self.close_reason = Some(CloseReason::MissedHeartbeats(self.heartbeat_ms / 1000));
+            return self.abort(effects);
+        }
+        if self.now >= self.send_heartbeat_at() {
+            frame::write_heartbeat(self.output.buffer());
+            self.last_sent = self.now;
+        }
+    }
+}
+
+/// A complete message: it goes to the broker under the channel's mode.
+fn publish(
+    channel: &mut Channel,
+    message: crate::message::Message,
+    mandatory: bool,
+    immediate: bool,
+    effects: &mut Vec<Effect>,
+) -> Result<(), AmqpError> {
+    if immediate {
+        let error = ConnectionError::not_implemented("immediate=true");
+        return Err(error.at(basic::Publish::CLASS_ID, basic::Publish::METHOD_ID).into());
+    }
+    let confirm = match &mut channel.mode {
+        Mode::Confirm(confirms) => confirms.next(),
+        Mode::Plain | Mode::Transaction(_) => 0,
+    };
+    effects.push(Effect::Publish(Publish { channel: channel.number, message, mandatory, confirm }));
+    Ok(())
+}
+
+/// A method frame's method, or the error that says why there is none.
+pub(super) fn decode_method<'a>(frame: &Frame<'a>) -> Result<Method<'a>, ConnectionError> {
+    if frame.kind != FrameKind::Method {
+        let text = "expected method frame, got non method frame instead";
+        return Err(ConnectionError::unexpected_frame(text));
+    }
+    Method::decode(frame.payload).map_err(|error| decode_failure(&error, frame.payload))
+}
+
+/// The connection error for a payload that is no method.
+pub(super) fn decode_failure(error: &DecodeError, payload: &[u8]) -> ConnectionError {
+    match error.kind {
+        DecodeErrorKind::Unknown { class_id, method_id } => ConnectionError::not_implemented(
+            format!("method {method_id} of class {class_id} does not exist"),
+        )
+        .at(class_id, method_id),
+        DecodeErrorKind::InvalidUtf8 => {
+            ConnectionError::frame_error("Malformed UTF-8 in shortstr")
+        }
+        DecodeErrorKind::Malformed => {
+            let shown = payload.get(..payload.len().min(64)).unwrap_or(&[]);
+            ConnectionError::frame_error(format!("cannot decode {shown:?}"))
+        }
+    }
+}
+
+fn frame_failure(error: &FrameError) -> ConnectionError {
+    ConnectionError::frame_error(error.to_string())
+}
+
+/// Opens a message that the next frames bring.
+pub(super) fn begin_content(channel: &mut Channel, publish: &basic::Publish<'_>) {
+    channel.incoming = Some(Box::new(Incoming::new(publish)));
+}

@@ -1,0 +1,26 @@
+//! Floor 3: one AMQP connection and its channels as a pure machine. Bytes and events go in, effects
+//! and bytes come out; it knows no socket, no clock and no broker. Even whether a user may log in is
+//! a question it asks by an effect.
+//!
+//! Reading order: [`machine`] (the connection), `handshake`, `channel`, `content` (a message on its
+//! way in), `methods` (methods to requests), `deliver` (events to frames), [`command`] and [`event`]
+//! (the words spoken with the broker).
+
+mod channel;
+pub mod command;
+mod confirms;
+mod content;
+mod deliver;
+pub mod event;
+mod handshake;
+mod machine;
+mod methods;
+mod output;
+mod phase;
+mod unsettled;
+
+pub use command::{Command, Credentials, Effect, Publish, Request, Settle};
+pub use event::{Delivered, Event, Reply};
+pub use machine::{CloseReason, Connection};
+pub use output::Output;
+pub use phase::Options;

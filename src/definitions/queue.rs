@@ -1,0 +1,31 @@
+//! What is known of a queue that is declared. Not its contents and not its consumers.
+
+use crate::message::{Name, QueueId, QueueOptions, SessionId};
+use crate::protocol::field::FieldTable;
+
+/// A declared queue.
+#[derive(Clone, Debug)]
+pub struct QueueDefinition {
+    /// Its number.
+    pub id: QueueId,
+    /// Its name.
+    pub name: Name,
+    /// Survives a restart.
+    pub durable: bool,
+    /// Goes with its last consumer.
+    pub auto_delete: bool,
+    /// The connection it belongs to, where it is exclusive.
+    pub owner: Option<SessionId>,
+    /// As declared.
+    pub arguments: FieldTable,
+    /// What the arguments mean.
+    pub options: QueueOptions,
+}
+
+impl QueueDefinition {
+    /// It belongs to one connection.
+    #[must_use]
+    pub fn is_exclusive(&self) -> bool {
+        self.owner.is_some()
+    }
+}

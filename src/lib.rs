@@ -1,0 +1,32 @@
+//! Leveret, a message broker that speaks AMQP 0-9-1.
+//!
+//! The floors, from the ground up; a folder uses only what stands below it:
+//!
+//! 0. [`protocol`]: bytes to values and back.
+//! 1. [`message`]: the words all floors share.
+//! 2. [`definitions`]: all that is declared, as values.
+//! 3. [`connection`], [`routing`], [`queue`], [`auth`]: pure machines and tables.
+//! 4. [`broker`]: the synchronous heart; a program may embed it without a runtime.
+//! 5. [`server`]: the AMQP door, where tokio begins.
+//! 6. [`node`]: assembly: configuration, boot, shutdown, logs.
+//!
+//! [`limits`] holds every bound in the system, each with its reason.
+
+pub mod limits;
+
+pub mod protocol;
+
+pub mod message;
+
+pub mod definitions;
+
+pub mod auth;
+pub mod connection;
+pub mod queue;
+pub mod routing;
+
+pub mod broker;
+
+pub mod server;
+
+pub mod node;

@@ -1,0 +1,93 @@
+//! Every bound in the system, each with its reason. Nothing here decides anything.
+
+/// The largest frame offered at tuning, with its 8 bytes of frame: RabbitMQ's default.
+pub const FRAME_SIZE_MAX: u32 = 131_072;
+
+/// The smallest frame_max a client may ask for: the specification's `frame-min-size`. RabbitMQ 4.1
+/// raised it and broke clients.
+pub const FRAME_SIZE_MIN: u32 = 4096;
+
+/// The largest frame before tuning: no handshake needs more.
+pub const INITIAL_FRAME_SIZE_MAX: u32 = 4096;
+
+/// Channels of one connection: RabbitMQ's default.
+pub const CHANNEL_MAX: u16 = 2047;
+
+/// Seconds between heartbeats offered: RabbitMQ's default.
+pub const HEARTBEAT_SECONDS: u16 = 60;
+
+/// From accept to connection.open: RabbitMQ's default.
+pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
+
+/// Silence after a failed login, so that guessing passwords is slow.
+pub const SILENT_CLOSE_DELAY_MS: u64 = 3000;
+
+/// How long connection.close waits for close-ok where there is no shorter heartbeat.
+pub const CLOSE_TIMEOUT_MS: u64 = 30_000;
+
+/// What a client may still send after it broke the framing, while close-ok is awaited.
+pub const CLOSED_INPUT_SIZE_MAX: usize = 16 * 1024 * 1024;
+
+/// The largest body accepted: RabbitMQ's default up to 3.13.
+pub const MESSAGE_SIZE_MAX: u64 = 134_217_728;
+
+/// The largest body a content header may announce at all.
+pub const CONTENT_SIZE_MAX: u64 = 536_870_912;
+
+/// Bodies up to this size are copied into the message; larger ones keep the slices they came in.
+pub const BODY_COPIED_SIZE_MAX: u64 = 4096;
+
+/// Slices from this size on go out by vectored write; copying a smaller one is cheaper.
+pub const BODY_SHARED_SIZE_MIN: usize = 4096;
+
+/// A message whose names, properties and body fit in here is one allocation.
+pub const MESSAGE_INLINE_SIZE: usize = 64;
+
+/// The name a client gives itself is cut here: it is for logs and listings.
+pub const CLIENT_NAME_SIZE_MAX: usize = 256;
+
+/// What a delivery costs in a session's window besides its body: method, header and bookkeeping.
+pub const DELIVERY_OVERHEAD_SIZE: u64 = 256;
+
+/// Deliveries on the way in one session, in bytes: enough to keep a fast reader busy, little enough
+/// that a stopped one harms only itself.
+pub const SESSION_WINDOW_SIZE: u64 = 1024 * 1024;
+
+/// Bytes a session lets wait for its socket before it stops reading and draining.
+pub const SESSION_OUTPUT_SIZE_MAX: usize = 256 * 1024;
+
+/// Direct replies on the way to one session, in bytes; no queue can hold them back, so what passes
+/// this is lost, as it is when the requester leaves.
+pub const REPLY_WINDOW_SIZE: u64 = 16 * 1024 * 1024;
+
+/// Routes a channel remembers: the keys in use at a time are mostly few.
+pub const ROUTE_CACHE_COUNT_MAX: usize = 256;
+
+/// Queues a batch of publishes is grouped by before it is handed over: the search stays short.
+pub const PUBLISH_GROUPS_MAX: usize = 32;
+
+/// The read buffer of a worker thread: a full one is a good batch.
+pub const READ_BUFFER_SIZE: usize = 128 * 1024;
+
+/// Buffers one session reads before others have their turn.
+pub const READS_PER_TURN_MAX: usize = 4;
+
+/// Slices of one vectored write: far below what the system takes.
+pub const WRITE_SLICES_MAX: usize = 64;
+
+/// How long accepting pauses when descriptors run out.
+pub const ACCEPT_PAUSE_MS: u64 = 100;
+
+/// Tables and arrays may stand in each other this deep: far more than anyone needs, far less than a
+/// thread's stack holds.
+pub const TABLE_DEPTH_MAX: usize = 64;
+
+/// Buckets one binding of a consistent hash exchange may ask for: they are kept one by one.
+pub const HASH_WEIGHT_MAX: usize = 10_000;
+
+/// Messages a recent history exchange keeps where its declaration does not say.
+pub const RECENT_HISTORY_COUNT: usize = 20;
+
+/// How long a stopping node waits for its clients to answer connection.close: service managers send
+/// SIGKILL not much later than 10 s.
+pub const SHUTDOWN_PATIENCE_MS: u64 = 5000;

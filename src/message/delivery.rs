@@ -1,0 +1,31 @@
+//! A message on its way from a queue to a consumer, and how that ended: the words that queue,
+//! connection and broker share.
+
+use smallvec::SmallVec;
+
+use super::{Message, Sequence};
+
+/// One message on its way to a consumer.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its place in the queue, by which it is settled.
+    pub sequence: Sequence,
+    /// The message.
+    pub message: Message,
+    /// It was delivered before.
+    pub is_redelivered: bool,
+}
+
+/// Neighbours for one consumer; a single one needs no allocation.
+pub type Run = SmallVec<[Delivery; 1]>;
+
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Acknowledged: it is gone.
+    Accepted,
+    /// Goes back to its place and is delivered again.
+    Requeued,
+    /// Refused for good: dropped, or dead-lettered where that is asked for.
+    Rejected,
+}

@@ -1,0 +1,469 @@
+//! Whether a declaration of something that exists says the same as the first one did. It reads
+//! the arguments as they were sent, not as options: a repeated declaration is compared before it
+//! is validated, and what means nothing to the type is not compared at all. Floor 1.
+
+use super::exchange_options::ALTERNATE_EXCHANGE;
+use super::queue_options::QueueKind;
+use super::resource::Resource;
+use super::term;
+use crate::protocol::field::{FieldTable, FieldValue};
+use crate::protocol::reply::ChannelError;
+
+const QUEUE_TYPE: &str = "x-queue-type";
+
+/// A queue as it was declared, or as it is declared again.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueProperties<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its virtual host.
+    pub virtual_host: &'a str,
+    /// The flag as sent; between exclusive queues it is not compared.
+    pub durable: bool,
+    /// Deleted with its last consumer.
+    pub auto_delete: bool,
+    /// Only for the declaring connection. Whether it is the same connection is asked elsewhere.
+    pub exclusive: bool,
+    /// The type of the queue. Of a repeated declaration: the type if the arguments name none,
+    /// see [`QueueDeclaration::kind_when_unnamed`](super::queue_options::QueueDeclaration).
+    pub kind: QueueKind,
+    /// The arguments as sent.
+    pub arguments: &'a FieldTable,
+}
+
+/// An exchange as it was declared, or as it is declared again.
+#[derive(Debug, Clone, Copy)]
+pub struct ExchangeProperties<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its virtual host.
+    pub virtual_host: &'a str,
+    /// The name of its type.
+    pub kind: &'a str,
+    /// Whether it survives a restart.
+    pub durable: bool,
+    /// Deleted with its last binding.
+    pub auto_delete: bool,
+    /// Closed to publishers.
+    pub internal: bool,
+    /// The arguments as sent.
+    pub arguments: &'a FieldTable,
+}
+
+/// One argument, present or not.
+type Argument<'a> = Option<&'a FieldValue>;
+
+/// Checks a repeated declaration of a queue, in RabbitMQ's order: exclusive, durable,
+/// auto-delete, then the arguments that the queue's type knows.
+pub fn check_queue(
+    existing: &QueueProperties<'_>,
+    received: &QueueProperties<'_>,
+) -> Result<(), ChannelError> {
+    let queue = Resource::queue(existing.name, existing.virtual_host);
+    if existing.exclusive != received.exclusive {
+        return Err(queue.locked());
+    }
+    // An exclusive queue is transient whatever its declaration says.
+    if !existing.exclusive {
+        check_flag(queue, "durable", existing.durable, received.durable)?;
+    }
+    check_flag(queue, "auto_delete", existing.auto_delete, received.auto_delete)?;
+    for name in existing.kind.arguments() {
+        if *name == QUEUE_TYPE {
+            check_queue_type(queue, existing, received)?;
+        } else {
+            check_argument(
+                queue,
+                name,
+                existing.arguments.get(name),
+                received.arguments.get(name),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks a repeated declaration of an exchange: type, durable, auto-delete, internal, and of
+/// the arguments the alternate exchange only.
+pub fn check_exchange(
+    existing: &ExchangeProperties<'_>,
+    received: &ExchangeProperties<'_>,
+) -> Result<(), ChannelError> {
+    let exchange = Resource::exchange(existing.name, existing.virtual_host);
+    if existing.kind != received.kind {
+        return Err(inequivalent(exchange, "type", &quoted(received.kind), &quoted(existing.kind)));
+    }
+    check_flag(exchange, "durable", existing.durable, received.durable)?;
+    check_flag(exchange, "auto_delete", existing.auto_delete, received.auto_delete)?;
+    check_flag(exchange, "internal", existing.internal, received.internal)?;
+    check_argument(
+        exchange,
+        ALTERNATE_EXCHANGE,
+        existing.arguments.get(ALTERNATE_EXCHANGE),
+        received.arguments.get(ALTERNATE_EXCHANGE),
+    )
+}
+
+fn check_flag(
+    resource: Resource<'_>,
+    name: &str,
+    existing: bool,
+    received: bool,
+) -> Result<(), ChannelError> {
+    if existing == received {
+        return Ok(());
+    }
+    Err(inequivalent(resource, name, &quoted(received), &quoted(existing)))
+}
+
+fn check_argument(
+    resource: Resource<'_>,
+    name: &str,
+    existing: Argument<'_>,
+    received: Argument<'_>,
+) -> Result<(), ChannelError> {
+    let is_same = match (existing, received) {
+        (None, None) => true,
+        (Some(existing), Some(received)) => is_same_value(existing, received),
+        (None, Some(_)) | (Some(_), None) => false,
+    };
+    if is_same {
+        return Ok(());
+    }
+    Err(inequivalent(resource, name, &typed(received), &typed(existing)))
+}
+
+/// A type that is not named is the default one, so naming it or not is the same declaration. In
+/// the text, a default of classic is `none`; another one stands as if it had been sent.
+fn check_queue_type(
+    queue: Resource<'_>,
+    existing: &QueueProperties<'_>,
+    received: &QueueProperties<'_>,
+) -> Result<(), ChannelError> {
+    let defaults = [existing.kind, received.kind].map(|kind| FieldValue::from(kind.name()));
+    let [existing_default, received_default] = &defaults;
+    let existing_named = existing.arguments.get(QUEUE_TYPE);
+    let received_named = received.arguments.get(QUEUE_TYPE);
+    if is_same_value(
+        existing_named.unwrap_or(existing_default),
+        received_named.unwrap_or(received_default),
+    ) {
+        return Ok(());
+    }
+    let shown = |named: Argument<'_>, default, kind| {
+        let is_silent = kind == QueueKind::Classic;
+        typed(named.or((!is_silent).then_some(default)))
+    };
+    Err(inequivalent(
+        queue,
+        QUEUE_TYPE,
+        &shown(received_named, received_default, received.kind),
+        &shown(existing_named, existing_default, existing.kind),
+    ))
+}
+
+/// Numbers are compared by value whatever their width, and so are strings and bytes.
+fn is_same_value(one: &FieldValue, other: &FieldValue) -> bool {
+    match (whole_number(one), whole_number(other)) {
+        (Some(one), Some(other)) => return one == other,
+        (None, None) => {}
+        _ => return false,
+    }
+    match (one, other) {
+        (FieldValue::F32(one), FieldValue::F64(other))
+        | (FieldValue::F64(other), FieldValue::F32(one)) => f64::from(*one) == *other,
+        (FieldValue::LongString(one), FieldValue::Bytes(other))
+        | (FieldValue::Bytes(one), FieldValue::LongString(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+fn whole_number(value: &FieldValue) -> Option<i128> {
+    match value {
+        FieldValue::Timestamp(seconds) => Some(i128::from(*seconds)),
+        other => other.as_integer().map(i128::from),
+    }
+}
+
+fn quoted(value: impl std::fmt::Display) -> String {
+    format!("'{value}'")
+}
+
+fn typed(value: Argument<'_>) -> String {
+    match value {
+        None => "none".to_owned(),
+        Some(value) => {
+            format!("the value '{}' of type '{}'", term::bare(value), term::type_name(value))
+        }
+    }
+}
+
+fn inequivalent(
+    resource: Resource<'_>,
+    name: &str,
+    received: &str,
+    existing: &str,
+) -> ChannelError {
+    ChannelError::precondition_failed(format!(
+        "inequivalent arg '{name}' for {resource}: received {received} but current is {existing}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(entries: &[(&str, FieldValue)]) -> FieldTable {
+        entries.iter().map(|(name, value)| (*name, value.clone())).collect()
+    }
+
+    fn queue(arguments: &FieldTable) -> QueueProperties<'_> {
+        QueueProperties {
+            name: "q",
+            virtual_host: "/",
+            durable: true,
+            auto_delete: false,
+            exclusive: false,
+            kind: QueueKind::Classic,
+            arguments,
+        }
+    }
+
+    fn quorum(arguments: &FieldTable) -> QueueProperties<'_> {
+        QueueProperties { kind: QueueKind::Quorum, ..queue(arguments) }
+    }
+
+    fn exchange(arguments: &FieldTable) -> ExchangeProperties<'_> {
+        ExchangeProperties {
+            name: "x",
+            virtual_host: "/",
+            kind: "direct",
+            durable: true,
+            auto_delete: false,
+            internal: false,
+            arguments,
+        }
+    }
+
+    #[track_caller]
+    fn refusal(result: Result<(), ChannelError>) -> String {
+        let text = result.expect_err("equivalent").text;
+        text.strip_prefix("PRECONDITION_FAILED - inequivalent arg ").unwrap_or(&text).to_owned()
+    }
+
+    /// The refusal where a classic queue with one argument is declared with another.
+    #[track_caller]
+    fn classic(name: &str, existing: Option<FieldValue>, received: Option<FieldValue>) -> String {
+        let [existing, received] = [existing, received]
+            .map(|value| value.map(|value| table(&[(name, value)])).unwrap_or_default());
+        refusal(check_queue(&queue(&existing), &queue(&received)))
+    }
+
+    #[test]
+    fn of_several_differences_the_first_in_rabbitmqs_order_is_told() {
+        let (none, ttl) = (FieldTable::new(), table(&[("x-message-ttl", 5.into())]));
+        let existing = queue(&none);
+        let mut received =
+            QueueProperties { durable: false, auto_delete: true, exclusive: true, ..queue(&ttl) };
+        assert!(refusal(check_queue(&existing, &received)).starts_with("RESOURCE_LOCKED - "));
+        received.exclusive = false;
+        assert_eq!(
+            refusal(check_queue(&existing, &received)),
+            "'durable' for queue 'q' in vhost '/': received 'false' but current is 'true'"
+        );
+        received.durable = true;
+        assert_eq!(
+            refusal(check_queue(&existing, &received)),
+            "'auto_delete' for queue 'q' in vhost '/': received 'true' but current is 'false'"
+        );
+        received.auto_delete = false;
+        assert_eq!(
+            refusal(check_queue(&existing, &received)),
+            "'x-message-ttl' for queue 'q' in vhost '/': received the value '5' of type \
+             'signedint' but current is none"
+        );
+        received.arguments = &none;
+        assert!(check_queue(&existing, &received).is_ok());
+    }
+
+    #[test]
+    fn an_exclusive_queue_is_the_same_whether_it_was_called_durable_or_not() {
+        let none = FieldTable::new();
+        let existing = QueueProperties { exclusive: true, ..queue(&none) };
+        let received = QueueProperties { durable: false, ..existing };
+        assert!(check_queue(&existing, &received).is_ok());
+        assert!(refusal(check_queue(&existing, &queue(&none))).starts_with("RESOURCE_LOCKED - "));
+    }
+
+    #[test]
+    fn numbers_are_equal_across_their_types() {
+        for same in [
+            FieldValue::I64(200),
+            FieldValue::U8(200),
+            FieldValue::U16(200),
+            FieldValue::Timestamp(200),
+        ] {
+            let existing = table(&[("x-message-ttl", 200.into())]);
+            let received = table(&[("x-message-ttl", same)]);
+            assert!(check_queue(&queue(&existing), &queue(&received)).is_ok());
+        }
+        assert_eq!(
+            classic("x-message-ttl", Some(200.into()), Some(FieldValue::F64(200.0))),
+            "'x-message-ttl' for queue 'q' in vhost '/': received the value '200.0' of type \
+             'double' but current is the value '200' of type 'signedint'"
+        );
+    }
+
+    #[test]
+    fn both_sides_of_an_argument_are_shown_with_their_types() {
+        assert_eq!(
+            classic("x-message-ttl", Some(200.into()), Some(100.into())),
+            "'x-message-ttl' for queue 'q' in vhost '/': received the value '100' of type \
+             'signedint' but current is the value '200' of type 'signedint'"
+        );
+        assert_eq!(
+            classic("x-message-ttl", Some(200.into()), None),
+            "'x-message-ttl' for queue 'q' in vhost '/': received none but current is the value \
+             '200' of type 'signedint'"
+        );
+        assert_eq!(
+            classic("x-single-active-consumer", None, Some(false.into())),
+            "'x-single-active-consumer' for queue 'q' in vhost '/': received the value 'false' \
+             of type 'bool' but current is none"
+        );
+        assert_eq!(
+            classic("x-dead-letter-exchange", Some("a".into()), None),
+            "'x-dead-letter-exchange' for queue 'q' in vhost '/': received none but current is \
+             the value 'a' of type 'longstr'"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_declared_is_compared_all_the_same() {
+        assert_eq!(
+            classic("x-expires", None, Some("a".into())),
+            "'x-expires' for queue 'q' in vhost '/': received the value 'a' of type 'longstr' \
+             but current is none"
+        );
+        assert_eq!(
+            classic("x-queue-type", None, Some("foo".into())),
+            "'x-queue-type' for queue 'q' in vhost '/': received the value 'foo' of type \
+             'longstr' but current is none"
+        );
+    }
+
+    #[test]
+    fn only_arguments_that_the_type_knows_are_compared() {
+        let (none, unknown) = (FieldTable::new(), table(&[("x-foo", 1.into())]));
+        assert!(check_queue(&queue(&none), &queue(&unknown)).is_ok());
+        let foreign = table(&[("x-max-priority", 3.into())]);
+        assert!(check_queue(&quorum(&none), &quorum(&foreign)).is_ok());
+    }
+
+    #[test]
+    fn a_type_that_is_not_named_is_the_default() {
+        let none = FieldTable::new();
+        let classic = table(&[("x-queue-type", "classic".into())]);
+        let quorum_named = table(&[("x-queue-type", "quorum".into())]);
+        assert!(check_queue(&queue(&none), &queue(&classic)).is_ok());
+        assert!(check_queue(&queue(&classic), &queue(&none)).is_ok());
+        assert!(check_queue(&quorum(&none), &quorum(&quorum_named)).is_ok());
+        assert!(check_queue(&quorum(&quorum_named), &quorum(&none)).is_ok());
+    }
+
+    #[test]
+    fn another_type_is_told_with_the_names_that_were_sent() {
+        let none = FieldTable::new();
+        let named = |kind: &str| table(&[("x-queue-type", kind.into())]);
+        let (classic, quorum_named) = (named("classic"), named("quorum"));
+        assert_eq!(
+            refusal(check_queue(&quorum(&quorum_named), &queue(&none))),
+            "'x-queue-type' for queue 'q' in vhost '/': received none but current is the value \
+             'quorum' of type 'longstr'"
+        );
+        assert_eq!(
+            refusal(check_queue(&queue(&none), &queue(&quorum_named))),
+            "'x-queue-type' for queue 'q' in vhost '/': received the value 'quorum' of type \
+             'longstr' but current is none"
+        );
+        assert_eq!(
+            refusal(check_queue(&quorum(&none), &queue(&classic))),
+            "'x-queue-type' for queue 'q' in vhost '/': received the value 'classic' of type \
+             'longstr' but current is the value 'quorum' of type 'longstr'"
+        );
+    }
+
+    #[test]
+    fn each_type_compares_its_arguments_in_its_own_order() {
+        let received = table(&[
+            ("x-max-length", 1.into()),
+            ("x-expires", 1.into()),
+            ("x-message-ttl", 1.into()),
+            ("x-dead-letter-exchange", "a".into()),
+        ]);
+        let none = FieldTable::new();
+        let first = |result| refusal(result).split(' ').next().unwrap_or_default().to_owned();
+        assert_eq!(first(check_queue(&queue(&none), &queue(&received))), "'x-expires'");
+        assert_eq!(
+            first(check_queue(&quorum(&none), &quorum(&received))),
+            "'x-dead-letter-exchange'"
+        );
+        let ttl = table(&[("x-message-ttl", 1.into())]);
+        let quorum_named = table(&[("x-queue-type", "quorum".into())]);
+        assert_eq!(first(check_queue(&quorum(&quorum_named), &queue(&ttl))), "'x-queue-type'");
+    }
+
+    #[test]
+    fn strings_and_bytes_are_equal_where_their_bytes_are() {
+        let existing = table(&[("x-delivery-limit", "a".into())]);
+        let same = table(&[("x-delivery-limit", FieldValue::Bytes(Box::from(*b"a")))]);
+        assert!(check_queue(&quorum(&existing), &quorum(&same)).is_ok());
+        let single = table(&[("x-delivery-limit", FieldValue::F32(2.5))]);
+        let double = table(&[("x-delivery-limit", FieldValue::F64(2.5))]);
+        assert!(check_queue(&quorum(&single), &quorum(&double)).is_ok());
+    }
+
+    #[test]
+    fn exchanges_are_compared_by_type_flags_and_alternate_exchange() {
+        let (none, alternate) = (FieldTable::new(), table(&[("alternate-exchange", "a".into())]));
+        let existing = exchange(&none);
+        let mut received = ExchangeProperties {
+            kind: "fanout",
+            durable: false,
+            auto_delete: true,
+            internal: true,
+            ..exchange(&alternate)
+        };
+        assert_eq!(
+            refusal(check_exchange(&existing, &received)),
+            "'type' for exchange 'x' in vhost '/': received 'fanout' but current is 'direct'"
+        );
+        received.kind = "direct";
+        assert_eq!(
+            refusal(check_exchange(&existing, &received)),
+            "'durable' for exchange 'x' in vhost '/': received 'false' but current is 'true'"
+        );
+        received.durable = true;
+        assert_eq!(
+            refusal(check_exchange(&existing, &received)),
+            "'auto_delete' for exchange 'x' in vhost '/': received 'true' but current is 'false'"
+        );
+        received.auto_delete = false;
+        assert_eq!(
+            refusal(check_exchange(&existing, &received)),
+            "'internal' for exchange 'x' in vhost '/': received 'true' but current is 'false'"
+        );
+        received.internal = false;
+        assert_eq!(
+            refusal(check_exchange(&existing, &received)),
+            "'alternate-exchange' for exchange 'x' in vhost '/': received the value 'a' of type \
+             'longstr' but current is none"
+        );
+    }
+
+    #[test]
+    fn other_arguments_of_an_exchange_are_not_compared() {
+        let (none, other) = (FieldTable::new(), table(&[("x-foo", 1.into())]));
+        assert!(check_exchange(&exchange(&none), &exchange(&other)).is_ok());
+    }
+}

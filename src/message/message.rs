@@ -1,0 +1,229 @@
+//! A published message as every floor shares it: a cheap handle to bytes that never change. It does
+//! not know queues, sequences or consumers; what a queue knows of a message is in `queue`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::limits::MESSAGE_INLINE_SIZE;
+
+/// A handle to one message; cloning it copies a pointer.
+///
+/// ```text
+/// content.head: | exchange | routing key | properties as received | body, if it is small |
+/// content.body: the frames of a large body, each a slice of its own, never joined
+/// ```
+#[derive(Clone, Debug)]
+pub struct Message(Arc<Content>);
+
+#[derive(Debug)]
+struct Content {
+    exchange_size: u8,
+    routing_key_size: u8,
+    is_persistent: bool,
+    properties_size: u32,
+    body_size: u64,
+    head: SmallVec<[u8; MESSAGE_INLINE_SIZE]>,
+    #[expect(clippy::box_collection, reason = "a thin pointer: small messages have no parts")]
+    parts: Option<Box<Vec<Bytes>>>,
+}
+
+/// The body of a message on its way in.
+#[derive(Debug)]
+pub enum Body<'a> {
+    /// Bytes that are copied into the message.
+    Copied(&'a [u8]),
+    /// Slices that the message keeps.
+    Shared(Vec<Bytes>),
+}
+
+/// What a publisher said about a message besides its body.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    /// The exchange's name, at most 255 bytes.
+    pub exchange: &'a str,
+    /// The routing key, at most 255 bytes.
+    pub routing_key: &'a str,
+    /// Property flags and list as they stand in the content header.
+    pub properties: &'a [u8],
+    /// Delivery mode 2.
+    pub is_persistent: bool,
+}
+
+impl Message {
+    /// A message of these parts. Names are short strings: what passes 255 bytes is cut.
+    #[must_use]
+    pub fn new(envelope: Envelope<'_>, body: Body<'_>) -> Self {
+        let (exchange, exchange_size) = short(envelope.exchange);
+        let (routing_key, routing_key_size) = short(envelope.routing_key);
+        let inline: &[u8] = if let Body::Copied(bytes) = &body { bytes } else { &[] };
+        let mut head = SmallVec::with_capacity(
+            exchange.len() + routing_key.len() + envelope.properties.len() + inline.len(),
+        );
+        for part in [exchange, routing_key, envelope.properties, inline] {
+            head.extend_from_slice(part);
+        }
+        let (body_size, parts) = match body {
+            Body::Copied(bytes) => (bytes.len() as u64, None),
+            Body::Shared(parts) => {
+                (parts.iter().map(|part| part.len() as u64).sum(), Some(Box::new(parts)))
+            }
+        };
+        Self(Arc::new(Content {
+            exchange_size,
+            routing_key_size,
+            is_persistent: envelope.is_persistent,
+            properties_size: u32::try_from(envelope.properties.len()).unwrap_or(u32::MAX),
+            body_size,
+            head,
+            parts,
+        }))
+    }
+
+    /// The same message with other properties, for what the broker must rewrite.
+    #[must_use]
+    pub fn with_properties(&self, properties: &[u8]) -> Self {
+        let envelope = Envelope {
+            exchange: self.exchange(),
+            routing_key: self.routing_key(),
+            properties,
+            is_persistent: self.is_persistent(),
+        };
+        let body = match &self.0.parts {
+            Some(parts) => Body::Shared(parts.as_ref().clone()),
+            None => Body::Copied(self.small_body()),
+        };
+        Self::new(envelope, body)
+    }
+
+    /// The exchange it was published to; the default exchange is the empty name.
+    #[must_use]
+    pub fn exchange(&self) -> &str {
+        self.text(0, usize::from(self.0.exchange_size))
+    }
+
+    /// The routing key it was published with.
+    #[must_use]
+    pub fn routing_key(&self) -> &str {
+        let start = usize::from(self.0.exchange_size);
+        self.text(start, start + usize::from(self.0.routing_key_size))
+    }
+
+    /// Property flags and list, byte for byte as the publisher sent them.
+    #[must_use]
+    pub fn properties(&self) -> &[u8] {
+        let start = self.properties_start();
+        self.bytes(start, start + self.0.properties_size as usize)
+    }
+
+    /// Delivery mode 2.
+    #[must_use]
+    pub fn is_persistent(&self) -> bool {
+        self.0.is_persistent
+    }
+
+    /// Bytes of the body.
+    #[must_use]
+    pub fn body_size(&self) -> u64 {
+        self.0.body_size
+    }
+
+    /// The body's slices in order; a small body is one slice, an empty one none.
+    pub fn body(&self) -> impl Iterator<Item = BodyPart<'_>> {
+        let small = self.small_body();
+        let small = (!small.is_empty()).then_some(BodyPart::Inline(small));
+        let parts = self.0.parts.as_deref().map_or(&[][..], |parts| parts.as_slice());
+        small.into_iter().chain(parts.iter().map(BodyPart::Shared))
+    }
+
+    /// The body in one piece, for tests and tools.
+    #[must_use]
+    pub fn body_to_vec(&self) -> Vec<u8> {
+        self.body().flat_map(|part| part.as_slice().iter().copied()).collect()
+    }
+
+    fn small_body(&self) -> &[u8] {
+        let start = self.properties_start() + self.0.properties_size as usize;
+        self.bytes(start, self.0.head.len())
+    }
+
+    fn properties_start(&self) -> usize {
+        usize::from(self.0.exchange_size) + usize::from(self.0.routing_key_size)
+    }
+
+    fn bytes(&self, start: usize, end: usize) -> &[u8] {
+        self.0.head.get(start..end).unwrap_or(&[])
+    }
+
+    /// The head holds what came from `&str`s, so the check only repeats what is known.
+    fn text(&self, start: usize, end: usize) -> &str {
+        std::str::from_utf8(self.bytes(start, end)).unwrap_or("")
+    }
+}
+
+/// A slice of a body: bytes inside the message, or a shared block that can be kept.
+#[derive(Clone, Copy, Debug)]
+pub enum BodyPart<'a> {
+    /// Bytes inside the message.
+    Inline(&'a [u8]),
+    /// A block of its own.
+    Shared(&'a Bytes),
+}
+
+impl<'a> BodyPart<'a> {
+    /// The bytes, wherever they are.
+    #[must_use]
+    pub fn as_slice(self) -> &'a [u8] {
+        match self {
+            BodyPart::Inline(bytes) => bytes,
+            BodyPart::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// A name as bytes with its size in an octet, cut at a character's edge where it is too long.
+fn short(text: &str) -> (&[u8], u8) {
+    let end = text.floor_char_boundary(usize::from(u8::MAX));
+    let bytes = text.as_bytes().get(..end).unwrap_or(&[]);
+    (bytes, u8::try_from(bytes.len()).unwrap_or(u8::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope<'a>() -> Envelope<'a> {
+        Envelope { exchange: "x", routing_key: "a.b", properties: &[0, 0], is_persistent: true }
+    }
+
+    #[test]
+    fn a_small_message_gives_back_its_parts() {
+        let message = Message::new(envelope(), Body::Copied(b"hello"));
+        assert_eq!((message.exchange(), message.routing_key()), ("x", "a.b"));
+        assert_eq!(message.properties(), &[0, 0]);
+        assert_eq!(message.body_to_vec(), b"hello");
+        assert_eq!(message.body_size(), 5);
+        assert!(message.is_persistent());
+    }
+
+    #[test]
+    fn a_large_body_keeps_its_slices() {
+        let parts = vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")];
+        let message = Message::new(envelope(), Body::Shared(parts));
+        assert_eq!(message.body().count(), 2);
+        assert_eq!(message.body_size(), 6);
+    }
+
+    #[test]
+    fn an_empty_body_has_no_slices() {
+        assert_eq!(Message::new(envelope(), Body::Copied(b"")).body().count(), 0);
+    }
+
+    #[test]
+    fn rewritten_properties_leave_the_rest_as_it_was() {
+        let message = Message::new(envelope(), Body::Copied(b"hello")).with_properties(&[1, 2, 3]);
+        assert_eq!(message.properties(), &[1, 2, 3]);
+        assert_eq!((message.routing_key(), message.body_to_vec()), ("a.b", b"hello".to_vec()));
+    }
+}

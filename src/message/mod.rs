@@ -1,0 +1,31 @@
+//! Floor 1: the words all floors share: names and numbers, messages, and the arguments of
+//! declarations parsed once into typed options. Nothing here decides what happens to a message.
+
+mod argument;
+mod consumer_options;
+mod delivery;
+pub mod equivalence;
+mod exchange_options;
+pub mod expiration;
+mod ids;
+#[expect(clippy::module_inception, reason = "the floor is named after its main type")]
+mod message;
+mod moment;
+mod name;
+pub mod queue_options;
+mod random;
+mod raw_table;
+mod resource;
+pub mod sender_selected;
+mod term;
+
+pub use consumer_options::ConsumerOptions;
+pub use delivery::{Delivery, Outcome, Run};
+pub use exchange_options::ExchangeOptions;
+pub use ids::{ConsumerId, ConsumerKey, ExchangeId, QueueId, Sequence, SessionId};
+pub use message::{Body, BodyPart, Envelope, Message};
+pub use moment::Moment;
+pub use name::{DEFAULT_VIRTUAL_HOST, Name, cleaned};
+pub use queue_options::{QueueDeclaration, QueueKind, QueueOptions};
+pub use random::Random;
+pub use resource::{Resource, ResourceKind};

@@ -1,0 +1,233 @@
+//! From the command line to a broker that listens: configuration, logs, limits of the process, the
+//! heart, its doors. What happens at the end is in `shutdown`.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tracing::{debug, error, info};
+
+use super::command_line::{Command, CommandLine, Serve};
+use super::config::{self, Config, ListenAddress, QueueType, TcpOptions};
+use super::{logging, shutdown};
+use crate::broker::{Broker, BrokerOptions, Product};
+use crate::connection;
+use crate::message::QueueKind;
+use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
+
+/// What the shell is told when the configuration is wrong: sysexits' EX_CONFIG.
+const EXIT_CONFIG: u8 = 78;
+
+/// What the shell is told when the node cannot start: sysexits' EX_UNAVAILABLE.
+const EXIT_UNAVAILABLE: u8 = 69;
+
+/// Why a node does not start, and what the shell is told.
+struct Failure {
+    exit: u8,
+    text: String,
+}
+
+impl Failure {
+    fn config(error: impl ToString) -> Self {
+        Self { exit: EXIT_CONFIG, text: error.to_string() }
+    }
+
+    fn unavailable(error: impl ToString) -> Self {
+        Self { exit: EXIT_UNAVAILABLE, text: error.to_string() }
+    }
+}
+
+/// Runs what the command line asks for, to its end.
+#[must_use]
+pub fn run(command_line: CommandLine) -> ExitCode {
+    let Command::Serve(flags) = command_line.into_command();
+    match serve(&flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody is left to tell if this fails.
+            let _ = writeln!(std::io::stderr(), "{}", failure.text);
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+fn serve(flags: &Serve) -> Result<(), Failure> {
+    let clock = Clock::start();
+    let (config, warnings) =
+        Config::load(flags, config::environment::of_process()).map_err(Failure::config)?;
+    logging::start(&config.logging).map_err(Failure::unavailable)?;
+    logging::report(&warnings);
+    raise_open_file_limit();
+    let seed = seed().map_err(Failure::unavailable)?;
+    let broker = Broker::new(broker_options(&config), seed).map_err(Failure::config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("leveret-door")
+        .build()
+        .map_err(Failure::unavailable)?;
+    runtime.block_on(listen(&config, Arc::new(broker), clock))
+}
+
+async fn listen(config: &Config, broker: Arc<Broker>, clock: Clock) -> Result<(), Failure> {
+    let stop = shutdown::Signals::watch().map_err(Failure::unavailable)?;
+    let listeners = bind_all(config)?;
+    let addresses: Vec<String> = listeners
+        .iter()
+        .filter_map(|listener| listener.local_address().ok())
+        .map(|address| address.to_string())
+        .collect();
+    let doors = Doors::default();
+    for listener in listeners {
+        listener.run(broker.clone(), clock, &doors);
+    }
+    announce(config, &addresses, clock);
+    stop.received().await;
+    shutdown::close(&broker, doors).await;
+    Ok(())
+}
+
+/// The line operators and scripts wait for.
+fn announce(config: &Config, addresses: &[String], clock: Clock) {
+    let listening = match addresses {
+        [] => "nowhere".to_owned(),
+        addresses => addresses.join(", "),
+    };
+    let line = format!(
+        "Leveret {} listens on {listening}; data directory {}; storage: memory, nothing survives a \
+         stop; started in {} ms",
+        env!("CARGO_PKG_VERSION"),
+        config.data_dir.display(),
+        clock.elapsed().as_millis(),
+    );
+    // A closed standard output is no reason not to serve.
+    let _ = writeln!(std::io::stdout(), "{line}");
+    info!(target: "node", "Server startup complete; 0 plugins started.");
+}
+
+/// Binds every configured address. One family may be missing on a machine where the other is there.
+fn bind_all(config: &Config) -> Result<Vec<Listener>, Failure> {
+    let options = listener_options(&config.tcp);
+    let mut listeners = Vec::new();
+    for address in config.listeners.iter().flat_map(socket_addresses) {
+        match bind(address.address, options) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if address.is_optional && is_missing_family(&error) => {
+                debug!(target: "node", address = %address.address, %error, "not listening");
+            }
+            Err(error) => {
+                let text = format!("cannot listen on {}: {error}", address.address);
+                error!(target: "node", "{text}");
+                return Err(Failure::unavailable(text));
+            }
+        }
+    }
+    Ok(listeners)
+}
+
+struct Wanted {
+    address: SocketAddr,
+    is_optional: bool,
+}
+
+/// A bare port means every interface of both families; IPv6 may be switched off on a machine.
+fn socket_addresses(listen: &ListenAddress) -> Vec<Wanted> {
+    let wanted = |host: IpAddr, is_optional| Wanted {
+        address: SocketAddr::new(host, listen.port),
+        is_optional,
+    };
+    match listen.host {
+        Some(host) => vec![wanted(host, host == IpAddr::V6(Ipv6Addr::LOCALHOST))],
+        None => vec![
+            wanted(Ipv4Addr::UNSPECIFIED.into(), false),
+            wanted(Ipv6Addr::UNSPECIFIED.into(), true),
+        ],
+    }
+}
+
+fn is_missing_family(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::AddrNotAvailable | std::io::ErrorKind::Unsupported
+    ) || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+fn listener_options(tcp: &TcpOptions) -> ListenerOptions {
+    ListenerOptions {
+        backlog: i32::from(tcp.backlog),
+        is_nodelay: tcp.nodelay,
+        is_keepalive: tcp.keepalive,
+        send_buffer_size: tcp.send_buffer_size,
+        receive_buffer_size: tcp.receive_buffer_size,
+        linger: tcp.linger,
+    }
+}
+
+fn broker_options(config: &Config) -> BrokerOptions {
+    let permissions = &config.default_permissions;
+    BrokerOptions {
+        connection: connection_options(config),
+        cluster_name: config.cluster_name.clone(),
+        product: Product {
+            name: config.product.name.clone(),
+            version: config.product.version.clone(),
+            platform: config.product.platform.clone(),
+            information: config.product.information.clone(),
+        },
+        default_virtual_host: config.default_virtual_host.clone(),
+        default_user: config.default_user.clone(),
+        default_password: config.default_pass.clone(),
+        default_user_tags: config.default_user_tags.clone(),
+        default_permissions: [
+            permissions.configure.clone(),
+            permissions.write.clone(),
+            permissions.read.clone(),
+        ],
+        loopback_users: config.loopback_users.clone(),
+        default_queue_kind: match config.default_queue_type {
+            QueueType::Classic => QueueKind::Classic,
+            QueueType::Quorum => QueueKind::Quorum,
+        },
+        consumers_per_channel_max: config
+            .consumer_max_per_channel
+            .and_then(|count| usize::try_from(count).ok()),
+    }
+}
+
+fn connection_options(config: &Config) -> connection::Options {
+    connection::Options {
+        frame_size_max: config.frame_size_max,
+        initial_frame_size_max: config.initial_frame_size_max,
+        channel_max: config.channel_max,
+        heartbeat_seconds: config.heartbeat_seconds,
+        handshake_timeout_ms: config.handshake_timeout_ms,
+        message_size_max: config.message_size_max,
+        mechanisms: config.auth_mechanisms.join(" "),
+        ..connection::Options::default()
+    }
+}
+
+/// A broker has many sockets: the soft limit on open files is raised to the hard one.
+fn raise_open_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => debug!(target: "node", limit = ?limit.maximum, "open files"),
+        Err(error) => error!(target: "node", %error, "the limit on open files was not raised"),
+    }
+}
+
+/// Random bytes of the system, from which all names and tokens are made.
+fn seed() -> std::io::Result<[u64; 2]> {
+    let mut bytes = [0; 16];
+    let filled =
+        rustix::rand::getrandom(bytes.as_mut_slice(), rustix::rand::GetRandomFlags::empty())?;
+    if filled < bytes.len() {
+        return Err(std::io::Error::other("the system gave no random bytes"));
+    }
+    let number = u128::from_ne_bytes(bytes);
+    let low = u64::try_from(number & u128::from(u64::MAX)).unwrap_or(0);
+    let high = u64::try_from(number >> 64).unwrap_or(0);
+    Ok([high, low])
+}

@@ -1,0 +1,170 @@
+//! Keys of users: what a first start creates, what is imported, and how clients prove who they
+//! are.
+
+use super::super::values::Kind;
+use super::Key;
+
+const HASHING: &str = "each user's hash says by which algorithm it was made";
+
+pub(super) static SEED: &[Key] = &[
+    Key::obeyed(
+        "default_vhost",
+        "/",
+        Kind::Text,
+        "The virtual host that is created.",
+        |typed, setting| typed.default_virtual_host = setting.text(),
+    ),
+    Key::obeyed(
+        "default_user",
+        "guest",
+        Kind::Text,
+        "The user that is created.",
+        |typed, setting| typed.default_user = setting.text(),
+    ),
+    Key::obeyed("default_pass", "guest", Kind::Text, "Its password.", |typed, setting| {
+        typed.default_pass = setting.text();
+    }),
+    Key::obeyed(
+        "default_user_tags.<tag>",
+        "",
+        Kind::Boolean,
+        "Tags of that user, such as administrator or monitoring. Without any such key it is an \
+         administrator.",
+        |typed, setting| {
+            typed.default_user_tags.insert(setting.capture(), setting.boolean() == Some(true));
+        },
+    ),
+    Key::obeyed(
+        "default_permissions.configure",
+        ".*",
+        Kind::Pattern,
+        "What that user may declare and delete.",
+        |typed, setting| typed.default_permissions_configure = setting.text(),
+    ),
+    Key::obeyed(
+        "default_permissions.write",
+        ".*",
+        Kind::Pattern,
+        "What that user may publish to and bind.",
+        |typed, setting| typed.default_permissions_write = setting.text(),
+    ),
+    Key::obeyed(
+        "default_permissions.read",
+        ".*",
+        Kind::Pattern,
+        "What that user may consume from and bind.",
+        |typed, setting| typed.default_permissions_read = setting.text(),
+    ),
+    Key::obeyed(
+        "loopback_users",
+        "",
+        Kind::Choice(&["none"]),
+        "Set to none to let every user, guest too, connect from anywhere.",
+        |typed, setting| typed.loopback_users.clear(setting.origin.layer()),
+    ),
+    Key::obeyed(
+        "loopback_users.<user>",
+        "",
+        Kind::Boolean,
+        "Whether a user may connect from this machine only. guest may, unless \
+         loopback_users.guest is false.",
+        |typed, setting| {
+            let is_restricted = setting.boolean() == Some(true);
+            typed.loopback_users.insert(setting, is_restricted);
+        },
+    ),
+    Key::later(
+        "default_users.<name>.{vhost_pattern,password,configure,read,write,tags}",
+        "",
+        Kind::Text,
+        "Users to create in every virtual host whose name matches.",
+    ),
+    Key::later("default_policies.operator.*", "", Kind::Text, "Policies for new virtual hosts."),
+    Key::later("default_limits.vhosts.*", "", Kind::Text, "Limits for new virtual hosts."),
+    Key::later(
+        "load_definitions",
+        "",
+        Kind::Text,
+        "A file, or a folder of files, with definitions to import at the start.",
+    )
+    .also(&["management.load_definitions"]),
+    Key::later(
+        "definitions.import_backend",
+        "local_filesystem",
+        Kind::Text,
+        "Where definitions are imported from: local_filesystem or https.",
+    ),
+    Key::later("definitions.local.path", "", Kind::Text, "The file or folder to import."),
+    Key::later("definitions.https.url", "", Kind::Text, "The address to import from."),
+    Key::later(
+        "definitions.skip_if_unchanged",
+        "false",
+        Kind::Boolean,
+        "Import again only when the text has changed.",
+    ),
+    Key::later(
+        "definitions.hashing.algorithm",
+        "sha256",
+        Kind::Choice(&["sha", "sha224", "sha256", "sha384", "sha512"]),
+        "How a change of the text is noticed.",
+    ),
+    Key::later("definitions.tls.*", "", Kind::Text, "TLS options for importing over HTTPS."),
+];
+
+pub(super) static AUTHENTICATION: &[Key] = &[
+    Key::obeyed(
+        "auth_mechanisms.<N>",
+        "",
+        Kind::Choice(&["PLAIN", "AMQPLAIN", "ANONYMOUS", "EXTERNAL", "RABBIT-CR-DEMO"]),
+        "SASL mechanisms that are offered, in this order. Without any such key: PLAIN, AMQPLAIN.",
+        |typed, setting| {
+            typed.auth_mechanisms.insert(number_of(&setting.capture()), setting.clone());
+        },
+    ),
+    Key::later("auth_backends.<N>", "internal", Kind::Text, "Who checks users, in this order."),
+    Key::later("auth_backends.<N>.{authn,authz}", "", Kind::Text, "Who checks what of a user."),
+    Key::later("anonymous_login_user", "guest", Kind::Text, "The user of ANONYMOUS logins."),
+    Key::later("anonymous_login_pass", "guest", Kind::Text, "The password of that user."),
+    Key::inert("password_hashing_module", HASHING, "How passwords are hashed."),
+    Key::later(
+        "credential_validator.validation_backend",
+        "rabbit_credential_validator_accept_everything",
+        Kind::Text,
+        "Which passwords are accepted for new users.",
+    ),
+    Key::later(
+        "credential_validator.min_length",
+        "",
+        Kind::NUMBER,
+        "Shortest password that is accepted.",
+    ),
+    Key::later(
+        "credential_validator.regexp",
+        "",
+        Kind::Text,
+        "Expression that a password has to match.",
+    ),
+    Key::later(
+        "ssl_cert_login_from",
+        "distinguished_name",
+        Kind::Choice(&[
+            "distinguished_name",
+            "common_name",
+            "subject_alternative_name",
+            "subject_alt_name",
+        ]),
+        "The part of a client's certificate that is its user name.",
+    ),
+    Key::later("ssl_cert_login_san_type", "dns", Kind::Text, "Kind of alternative name to take."),
+    Key::later("ssl_cert_login_san_index", "0", Kind::NUMBER, "Which alternative name to take."),
+    Key::later("auth_ldap.*", "", Kind::Text, "Users from LDAP."),
+    Key::later("auth_http.*", "", Kind::Text, "Users from an HTTP service."),
+    Key::later("auth_oauth2.*", "", Kind::Text, "Users by OAuth 2 tokens."),
+    Key::later("auth_cache.*", "", Kind::Text, "Remembering the answers of other backends."),
+    Key::later("trust_store.*", "", Kind::Text, "Certificates of clients from a list."),
+];
+
+/// The number in a `<N>`. One too large for its type comes last.
+fn number_of(capture: &str) -> u64 {
+    capture.parse().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,226 @@
+//! Keys of the AMQP door: where it listens, how its sockets behave, what it allows a connection.
+
+use super::super::values::Kind;
+use super::Key;
+
+const ACCEPTORS: &str = "one task accepts for each listener, which is enough";
+const ERLANG_SOCKET: &str = "it belongs to the sockets of the Erlang virtual machine";
+
+pub(super) static LISTENERS: &[Key] = &[
+    Key::obeyed(
+        "listeners.tcp",
+        "",
+        Kind::Choice(&["none"]),
+        "Set to none to listen on no plain TCP port at all.",
+        |typed, setting| typed.listeners.clear(setting.origin.layer()),
+    ),
+    Key::obeyed(
+        "listeners.tcp.<name>",
+        "",
+        Kind::Address,
+        "Listeners for AMQP over TCP, under any name: default, 1, 2 and so on. A bare port means \
+         every interface. Without any such key Leveret listens on 127.0.0.1:5672 and [::1]:5672 \
+         only. Port 0 lets the system choose.",
+        |typed, setting| {
+            if let Some(address) = setting.value.to_address() {
+                typed.listeners.insert(setting, address);
+            }
+        },
+    ),
+    Key::later("listeners.ssl", "", Kind::Choice(&["none"]), "Set to none for no TLS port."),
+    Key::later("listeners.ssl.<name>", "", Kind::Address, "Listeners for AMQP over TLS."),
+    Key::inert("num_acceptors.{tcp,ssl}", ACCEPTORS, "Acceptors for each listener."),
+    Key::later(
+        "proxy_protocol",
+        "false",
+        Kind::Boolean,
+        "Expect the PROXY protocol's header on every connection.",
+    ),
+    Key::later(
+        "reverse_dns_lookups",
+        "false",
+        Kind::Boolean,
+        "Show host names of peers instead of addresses.",
+    ),
+];
+
+pub(super) static SOCKETS: &[Key] = &[
+    Key::inert("tcp_listen_options", "single options have keys of their own", "Only none."),
+    Key::obeyed(
+        "tcp_listen_options.backlog",
+        "128",
+        Kind::Number { min: 1, max: 65_535 },
+        "Connections that may wait to be accepted.",
+        |typed, setting| typed.tcp_backlog = setting.number(),
+    ),
+    Key::obeyed(
+        "tcp_listen_options.nodelay",
+        "true",
+        Kind::Boolean,
+        "Send small segments at once (TCP_NODELAY).",
+        |typed, setting| typed.tcp_nodelay = setting.boolean(),
+    ),
+    Key::obeyed(
+        "tcp_listen_options.keepalive",
+        "false",
+        Kind::Boolean,
+        "Let the system probe idle connections. AMQP heartbeats do the same sooner.",
+        |typed, setting| typed.tcp_keepalive = setting.boolean(),
+    ),
+    Key::obeyed(
+        "tcp_listen_options.sndbuf",
+        "",
+        Kind::Size { min: 1, max: 1 << 30 },
+        "The system's send buffer of a connection. Without it the system decides.",
+        |typed, setting| typed.tcp_send_buffer_size = setting.number(),
+    ),
+    Key::obeyed(
+        "tcp_listen_options.recbuf",
+        "",
+        Kind::Size { min: 1, max: 1 << 30 },
+        "The system's receive buffer of a connection. Without it the system decides.",
+        |typed, setting| typed.tcp_receive_buffer_size = setting.number(),
+    ),
+    Key::obeyed(
+        "tcp_listen_options.linger.on",
+        "false",
+        Kind::Boolean,
+        "Set the linger option on sockets.",
+        |typed, setting| typed.tcp_linger_on = setting.boolean(),
+    ),
+    Key::obeyed(
+        "tcp_listen_options.linger.timeout",
+        "0",
+        Kind::Number { min: 0, max: 65_535 },
+        "Seconds to linger, if lingering is on.",
+        |typed, setting| typed.tcp_linger_seconds = setting.number(),
+    ),
+    Key::inert(
+        "tcp_listen_options.{exit_on_close,buffer,delay_send,dontroute,fd,high_msgq_watermark,\
+         high_watermark,low_msgq_watermark,low_watermark,port,priority,send_timeout,\
+         send_timeout_close,tos}",
+        ERLANG_SOCKET,
+        "Socket options of Erlang.",
+    ),
+    Key::inert("socket_writer.gc_threshold", ERLANG_SOCKET, "When a writer collects garbage."),
+];
+
+pub(super) static LIMITS: &[Key] = &[
+    Key::obeyed(
+        "heartbeat",
+        "60",
+        Kind::Number { min: 0, max: 65_535 },
+        "Seconds between heartbeats that the server proposes; 0 proposes none.",
+        |typed, setting| typed.heartbeat_seconds = setting.number(),
+    ),
+    Key::obeyed(
+        "frame_max",
+        "131072",
+        Kind::SizeOrZero { min: 4096, max: 2_147_483_647 },
+        "Largest frame; 0 for no limit.",
+        |typed, setting| typed.frame_size_max = setting.number(),
+    ),
+    Key::obeyed(
+        "initial_frame_max",
+        "4096",
+        Kind::Size { min: 4096, max: 2_147_483_647 },
+        "Largest frame before the connection is tuned. Raise it for very long tokens in place of \
+         passwords.",
+        |typed, setting| typed.initial_frame_size_max = setting.number(),
+    ),
+    Key::obeyed(
+        "max_channels_per_connection",
+        "2047",
+        Kind::Number { min: 0, max: 65_535 },
+        "Channels that one connection may open; 0 for no limit.",
+        |typed, setting| typed.channel_max = setting.number(),
+    )
+    .also(&["channel_max"]),
+    Key::obeyed(
+        "consumer_max_per_channel",
+        "infinity",
+        Kind::Limit { min: 1, max: 4_294_967_295 },
+        "Consumers that one channel may have.",
+        |typed, setting| typed.consumer_max_per_channel = Some(setting.number()),
+    ),
+    Key::obeyed(
+        "max_message_size",
+        "128MiB",
+        Kind::Size { min: 1, max: 536_870_912 },
+        "Largest message body.",
+        |typed, setting| typed.message_size_max = setting.number(),
+    ),
+    Key::obeyed(
+        "handshake_timeout",
+        "10000",
+        Kind::Limit { min: 1, max: 86_400_000 },
+        "Milliseconds from accepting a connection until it is open. A handshake without an end is \
+         an open door, so infinity is taken as one day.",
+        |typed, setting| typed.handshake_timeout_ms = Some(setting.number()),
+    ),
+    Key::later("max_connections", "infinity", Kind::LIMIT, "Connections of this node.")
+        .also(&["connection_max", "ranch_connection_max"]),
+    Key::later("channel_max_per_node", "infinity", Kind::LIMIT, "Channels of this node."),
+    Key::later("vhost_max", "infinity", Kind::LIMIT, "Virtual hosts."),
+    Key::later("cluster_queue_limit", "infinity", Kind::LIMIT, "Queues altogether."),
+    Key::later("cluster_exchange_limit", "infinity", Kind::LIMIT, "Exchanges altogether."),
+];
+
+pub(super) static TLS: &[Key] = &[
+    Key::later("ssl_options", "", Kind::Choice(&["none"]), "Set to none for no TLS options."),
+    Key::later("ssl_options.cacertfile", "", Kind::Text, "Certificates of trusted authorities."),
+    Key::later("ssl_options.certfile", "", Kind::Text, "The server's certificate."),
+    Key::later("ssl_options.keyfile", "", Kind::Text, "The server's private key."),
+    Key::later("ssl_options.password", "", Kind::Text, "Password of the private key."),
+    Key::later(
+        "ssl_options.verify",
+        "verify_none",
+        Kind::Choice(&["verify_peer", "verify_none"]),
+        "Whether certificates of clients are checked.",
+    ),
+    Key::later(
+        "ssl_options.fail_if_no_peer_cert",
+        "false",
+        Kind::Boolean,
+        "Refuse clients without a certificate.",
+    ),
+    Key::later(
+        "ssl_options.depth",
+        "1",
+        Kind::Number { min: 0, max: 255 },
+        "Certificates that may stand between a client's own and a trusted one.",
+    ),
+    Key::later("ssl_options.versions.<N>", "", Kind::Text, "Versions of TLS that are offered."),
+    Key::later("ssl_options.ciphers.<N>", "", Kind::Text, "Cipher suites that are offered."),
+    Key::later(
+        "ssl_options.{honor_cipher_order,honor_ecc_order,client_renegotiation,bypass_pem_cache,\
+         reuse_sessions,secure_renegotiate,log_alert}",
+        "",
+        Kind::Boolean,
+        "Details of TLS.",
+    ),
+    Key::later("ssl_options.crl_check", "", Kind::Text, "Whether revocation lists are checked."),
+    Key::later(
+        "ssl_options.{crl_cache,cacerts,key}.*",
+        "",
+        Kind::Text,
+        "Revocation lists, and certificates and keys in place.",
+    ),
+    Key::later(
+        "ssl_options.{cert,dh,dhfile,psk_identity,log_level}",
+        "",
+        Kind::Text,
+        "Further details of TLS.",
+    ),
+    Key::later(
+        "ssl_handshake_timeout",
+        "5000",
+        Kind::POSITIVE,
+        "Milliseconds that the TLS handshake may take.",
+    ),
+    Key::inert(
+        "ssl_allow_poodle_attack",
+        "SSL 3.0 is never spoken",
+        "Allow old and broken versions of TLS.",
+    ),
+];

@@ -1,0 +1,189 @@
+//! Keys of what RabbitMQ keeps in plugins or in Erlang: the other doors, the cluster, and odds
+//! and ends.
+
+use super::super::values::Kind;
+use super::Key;
+
+const ERLANG: &str = "there is no Erlang virtual machine inside";
+const NO_PARTITIONS: &str = "a minority never goes on by itself";
+
+pub(super) static MANAGEMENT: &[Key] = &[
+    Key::later("management.tcp.port", "15672", Kind::PORT, "Port of the HTTP API."),
+    Key::later("management.tcp.ip", "", Kind::Text, "Address of the HTTP API."),
+    Key::later("management.tcp.*", "", Kind::Text, "Details of the HTTP API's sockets."),
+    Key::later("management.ssl.*", "", Kind::Text, "The HTTP API over TLS."),
+    Key::later("management.listener.*", "", Kind::Text, "The HTTP API's listener, the old way."),
+    Key::later("management.path_prefix", "", Kind::Text, "What every path begins with."),
+    Key::later(
+        "management.rates_mode",
+        "basic",
+        Kind::Choice(&["basic", "detailed", "none"]),
+        "How much is counted for rates.",
+    ),
+    Key::later("management.cors.*", "", Kind::Text, "Which web pages may use the HTTP API."),
+    Key::later("management.{csp,hsts,headers}.*", "", Kind::Text, "Headers of HTTP answers."),
+    Key::later("management.http.max_body_size", "", Kind::SIZE, "Largest body of a request."),
+    Key::later("management.http_log_dir", "", Kind::Text, "Where requests are logged."),
+    Key::later("management.disable_stats", "false", Kind::Boolean, "Keep no statistics."),
+    Key::later(
+        "management.{disable_basic_auth,enable_queue_totals,enable_uaa,\
+         require_auth_for_api_desc_page}",
+        "false",
+        Kind::Boolean,
+        "Details of the HTTP API.",
+    ),
+    Key::later("management.sample_retention_policies.*", "", Kind::Text, "How long samples live."),
+    Key::later("management.login_session_timeout", "", Kind::NUMBER, "Minutes a login lasts."),
+    Key::later("management.delegate_count", "", Kind::NUMBER, "Tasks that gather statistics."),
+    Key::later("management.db_cache_multiplier", "", Kind::NUMBER, "How long answers are kept."),
+    Key::later(
+        "management.{oauth_enabled,oauth_disable_basic_auth,oauth_client_id,oauth_client_secret,\
+         oauth_provider_url,oauth_scopes,oauth_metadata_url,oauth_response_type,\
+         oauth_initiated_logon_type,oauth_authorization_endpoint_params,\
+         oauth_token_endpoint_params,uaa_client_id,uaa_location}",
+        "",
+        Kind::Text,
+        "Login to the web pages by OAuth 2.",
+    ),
+    Key::later(
+        "management.{oauth_resource_servers,oauth_authorization_endpoint_params,\
+         oauth_token_endpoint_params}.*",
+        "",
+        Kind::Text,
+        "Further details of login by OAuth 2.",
+    ),
+    Key::later("management.restrictions.*", "", Kind::Text, "What the HTTP API will not do."),
+    Key::later(
+        "management_agent.disable_metrics_collector",
+        "false",
+        Kind::Boolean,
+        "Leave statistics to Prometheus.",
+    ),
+    Key::later("management_agent.*", "", Kind::Text, "Further details of statistics."),
+    Key::later(
+        "collect_statistics",
+        "none",
+        Kind::Choice(&["none", "coarse", "fine"]),
+        "How much is counted.",
+    ),
+    Key::later(
+        "collect_statistics_interval",
+        "5000",
+        Kind::POSITIVE,
+        "Milliseconds between samples.",
+    ),
+    Key::later("prometheus.tcp.port", "15692", Kind::PORT, "Port of the metrics."),
+    Key::later("prometheus.tcp.ip", "", Kind::Text, "Address of the metrics."),
+    Key::later("prometheus.path", "/metrics", Kind::Text, "Path of the metrics."),
+    Key::later(
+        "prometheus.return_per_object_metrics",
+        "false",
+        Kind::Boolean,
+        "Show metrics of every queue and connection at the common path.",
+    ),
+    Key::later(
+        "prometheus.authentication.enabled",
+        "false",
+        Kind::Boolean,
+        "Ask for a user and password.",
+    ),
+    Key::later("prometheus.*", "", Kind::Text, "Further details of metrics."),
+];
+
+pub(super) static CLUSTER: &[Key] = &[
+    Key::later(
+        "cluster_formation.peer_discovery_backend",
+        "",
+        Kind::Text,
+        "How nodes find each other: classic_config, dns, k8s, aws, consul or etcd.",
+    ),
+    Key::later(
+        "cluster_formation.classic_config.nodes.<name>",
+        "",
+        Kind::Text,
+        "Nodes of the cluster, one by one.",
+    ),
+    Key::later("cluster_formation.dns.hostname", "", Kind::Text, "A name that lists all nodes."),
+    Key::later(
+        "cluster_formation.target_cluster_size_hint",
+        "",
+        Kind::POSITIVE,
+        "Nodes that the cluster is going to have.",
+    ),
+    Key::later(
+        "cluster_formation.{discovery_retry_limit,discovery_retry_interval,lock_retry_limit,\
+         lock_retry_timeout,internal_lock_retries}",
+        "",
+        Kind::LIMIT,
+        "How often and how long nodes look for each other.",
+    ),
+    Key::later(
+        "cluster_formation.{k8s,aws,consul,etcd,dns,node_cleanup,proxy,registration}.*",
+        "",
+        Kind::Text,
+        "Details of how nodes find each other.",
+    ),
+    Key::inert("cluster_formation.node_type", "every node has a disk", "Kind of a node."),
+    Key::inert(
+        "cluster_formation.randomized_startup_delay_range.{min,max}",
+        "no node waits at random",
+        "Seconds to wait before looking for others.",
+    ),
+    Key::inert("cluster_partition_handling", NO_PARTITIONS, "What a cut network leads to."),
+    Key::inert("cluster_partition_handling.*", NO_PARTITIONS, "What a cut network leads to."),
+    Key::later("cluster_tags.<name>", "", Kind::Text, "Labels of the cluster."),
+    Key::later("node_tags.<name>", "", Kind::Text, "Labels of this node."),
+    Key::later("net_ticktime", "60", Kind::POSITIVE, "Seconds until a silent node is gone."),
+    Key::later(
+        "cluster_keepalive_interval",
+        "10000",
+        Kind::POSITIVE,
+        "Milliseconds between signs of life.",
+    ),
+    Key::inert("distribution.*", ERLANG, "Connections between Erlang nodes."),
+    Key::inert(
+        "{mirroring_sync_batch_size,mirroring_sync_max_throughput}",
+        "queues are not mirrored",
+        "How mirrors catch up.",
+    ),
+];
+
+pub(super) static OTHER: &[Key] = &[
+    Key::later(
+        "deprecated_features.permit.<name>",
+        "",
+        Kind::Boolean,
+        "Whether a feature that is on its way out may still be used.",
+    ),
+    Key::later(
+        "runtime_parameters.limits.<component>",
+        "",
+        Kind::NUMBER,
+        "How many parameters a component may have.",
+    ),
+    Key::later("vhost_restart_strategy", "continue", Kind::Text, "When a virtual host fails."),
+    Key::later(
+        "prevent_startup_if_node_was_reset",
+        "false",
+        Kind::Boolean,
+        "Refuse to start when the data directory was emptied.",
+    ),
+    Key::later("mqtt.*", "", Kind::Text, "The MQTT door."),
+    Key::later("stomp.*", "", Kind::Text, "The STOMP door."),
+    Key::later("amqp1_0.*", "", Kind::Text, "AMQP 1.0."),
+    Key::later("web_mqtt.*", "", Kind::Text, "The door for MQTT over WebSocket."),
+    Key::later("web_stomp.*", "", Kind::Text, "The door for STOMP over WebSocket."),
+    Key::later("shovel.*", "", Kind::Text, "Shovels."),
+    Key::later("federation.*", "", Kind::Text, "Federation."),
+    Key::inert("amqp_client.*", ERLANG, "RabbitMQ's own client."),
+    Key::inert("erlang.*", ERLANG, "Flags of the virtual machine."),
+    Key::inert("sysmon_handler.*", ERLANG, "Watching busy Erlang processes."),
+    Key::inert("metadata_store.*", "definitions stand in the log", "The store of definitions."),
+    Key::inert(
+        "{hipe_compile,delegate_count,default_worker_pool_size,background_gc_enabled,\
+         background_gc_target_interval,mnesia_table_loading_retry_timeout,\
+         mnesia_table_loading_retry_limit}",
+        ERLANG,
+        "Details of the Erlang broker.",
+    ),
+];

@@ -1,0 +1,204 @@
+//! Gathers settings from files, then the environment, then flags, and checks each against the
+//! table of keys. Every mistake is collected before it gives up, so that an operator mends them
+//! all in one go.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use super::{
+    Config,
+    environment::{self, Meaning},
+    errors::{ConfigError, ConfigErrors, Origin, Warning},
+    keys::{self, Setting, Status},
+    parse,
+    resolve::Typed,
+    values::{Kind, ListenAddress},
+};
+use crate::node::command_line::Serve;
+
+/// A configuration text and the name it goes by in messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub name: String,
+    pub text: String,
+}
+
+/// What has been gathered so far.
+#[derive(Debug)]
+struct Gathering {
+    environment: BTreeMap<String, String>,
+    typed: Typed,
+    errors: Vec<ConfigError>,
+    /// By key, so that one set twice is warned about once.
+    warnings: BTreeMap<String, Warning>,
+}
+
+/// Reads the files that the flags name and resolves everything.
+///
+/// # Errors
+/// All that was wrong, at once.
+pub fn load(
+    flags: &Serve,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<(Config, Vec<Warning>), ConfigErrors> {
+    let (sources, errors) = read(flags.config.iter().map(AsRef::as_ref));
+    resolve(&sources, environment, flags, errors)
+}
+
+/// The same for texts that are already in memory; later texts override earlier ones.
+///
+/// # Errors
+/// All that was wrong, at once, after what is in `errors` already.
+pub fn resolve(
+    sources: &[Source],
+    environment: impl Iterator<Item = (String, String)>,
+    flags: &Serve,
+    errors: Vec<ConfigError>,
+) -> Result<(Config, Vec<Warning>), ConfigErrors> {
+    let mut gathering = Gathering {
+        environment: environment.collect(),
+        typed: Typed::default(),
+        errors,
+        warnings: BTreeMap::new(),
+    };
+    for source in sources {
+        gathering.add_source(source);
+    }
+    gathering.add_environment();
+    gathering.add_flags(flags);
+    gathering.finish()
+}
+
+fn read<'a>(paths: impl Iterator<Item = &'a Path>) -> (Vec<Source>, Vec<ConfigError>) {
+    let mut sources = Vec::new();
+    let mut errors = Vec::new();
+    for path in paths {
+        let name = path.display().to_string();
+        match fs::read_to_string(path) {
+            Ok(text) => sources.push(Source { name, text }),
+            Err(error) => errors.push(ConfigError {
+                origin: Origin::File { name },
+                key: None,
+                message: format!("cannot be read: {error}"),
+            }),
+        }
+    }
+    (sources, errors)
+}
+
+impl Gathering {
+    fn add_source(&mut self, source: &Source) {
+        let (assignments, unreadable) = parse::assignments(&source.text);
+        let origin = |line| Origin::Line { file: source.name.clone(), line };
+        for line in unreadable {
+            self.refuse(origin(line), None, "expected `key = value`".to_owned());
+        }
+        for assignment in assignments {
+            let origin = origin(assignment.line);
+            match self.interpolated(&assignment.value) {
+                Ok(value) => self.set(origin, &assignment.key, &value),
+                Err(message) => self.refuse(origin, Some(&assignment.key), message),
+            }
+        }
+    }
+
+    fn add_environment(&mut self) {
+        for (variable, value) in self.environment.clone() {
+            match environment::meaning(&variable) {
+                Ok(Meaning::Nothing) => {}
+                Ok(Meaning::Key(key)) => {
+                    self.set(Origin::Variable { name: variable }, &key, &value);
+                }
+                Err(error) => self.errors.push(error),
+            }
+        }
+    }
+
+    fn add_flags(&mut self, flags: &Serve) {
+        for assignment in &flags.set {
+            let origin = Origin::Flag { name: "--set" };
+            let parts = assignment.split_once('=');
+            match parts.and_then(|(key, value)| Some((parse::key(key.trim())?, value.trim()))) {
+                Some((key, value)) => self.set(origin, &key, value),
+                None => self.refuse(origin, None, "expected key=value".to_owned()),
+            }
+        }
+        for text in &flags.listen {
+            match ListenAddress::parse(text) {
+                Some(address) => self.typed.listen_flags.push(address),
+                None => {
+                    let expected = Kind::Address.expected();
+                    let message = format!("expected {expected}, found `{text}`");
+                    self.refuse(Origin::Flag { name: "--listen" }, None, message);
+                }
+            }
+        }
+        if let Some(folder) = &flags.data_dir {
+            self.typed.data_dir = Some(folder.clone());
+        }
+    }
+
+    fn set(&mut self, origin: Origin, key: &[String], text: &str) {
+        let Some((row, captures)) = keys::find(key) else {
+            let message = match keys::nearest(key) {
+                Some(known) => format!("no such key; did you mean {known}?"),
+                None => "no such key".to_owned(),
+            };
+            return self.refuse(origin, Some(key), message);
+        };
+        if text.starts_with("encrypted:") {
+            let message = "encrypted values cannot be read; write the value itself, or $(NAME) \
+                           to take it from the environment variable NAME";
+            return self.refuse(origin, Some(key), message.to_owned());
+        }
+        let Some(value) = row.kind.parse(text) else {
+            let message = format!("expected {}, found `{text}`", row.kind.expected());
+            return self.refuse(origin, Some(key), message);
+        };
+        match row.status {
+            Status::Obeyed(note) => note(&mut self.typed, &Setting { captures, value, origin }),
+            Status::NotUsedYet => self.warn(origin, key, "is not used yet".to_owned()),
+            Status::NoMeaning(reason) => {
+                self.warn(origin, key, format!("has no meaning here: {reason}"));
+            }
+        }
+    }
+
+    /// Puts environment variables in the place of `$(NAME)`.
+    fn interpolated(&self, text: &str) -> Result<String, String> {
+        let mut result = String::new();
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once("$(") {
+            let Some((name, after)) = behind.split_once(')') else {
+                return Err("expected a closing parenthesis after `$(`".to_owned());
+            };
+            let Some(value) = self.environment.get(name) else {
+                return Err(format!("there is no environment variable {name}"));
+            };
+            result.push_str(before);
+            result.push_str(value);
+            rest = after;
+        }
+        result.push_str(rest);
+        Ok(result)
+    }
+
+    fn refuse(&mut self, origin: Origin, key: Option<&[String]>, message: String) {
+        self.errors.push(ConfigError { origin, key: key.map(|key| key.join(".")), message });
+    }
+
+    fn warn(&mut self, origin: Origin, key: &[String], message: String) {
+        let key = key.join(".");
+        self.warnings.insert(key.clone(), Warning { origin, key, message });
+    }
+
+    fn finish(self) -> Result<(Config, Vec<Warning>), ConfigErrors> {
+        if !self.errors.is_empty() {
+            return Err(ConfigErrors(self.errors));
+        }
+        let (config, more) = self.typed.resolve();
+        Ok((config, self.warnings.into_values().chain(more).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

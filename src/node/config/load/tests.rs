@@ -1,0 +1,318 @@
+//! What is written, in whatever layer, becomes the configuration that is meant, or errors that
+//! name their place.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::*;
+use crate::node::config::{
+    Permissions, QueueType,
+    logs::{LogCategory, LogFormat, LogLevel, LogStream},
+};
+
+type Loaded = Result<(Config, Vec<Warning>), ConfigErrors>;
+
+fn resolved(texts: &[&str], environment: &[(&str, &str)], flags: &Serve) -> Loaded {
+    let name = |index| format!("{}.conf", char::from(b'a' + index));
+    let sources: Vec<Source> = (0..)
+        .zip(texts)
+        .map(|(index, text)| Source { name: name(index), text: (*text).to_owned() })
+        .collect();
+    let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    resolve(&sources, environment, flags, Vec::new())
+}
+
+fn config(text: &str) -> Config {
+    resolved(&[text], &[], &Serve::default()).unwrap().0
+}
+
+fn errors(text: &str) -> String {
+    resolved(&[text], &[], &Serve::default()).unwrap_err().to_string()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    let (_, warnings) = resolved(&[text], &[], &Serve::default()).unwrap();
+    warnings.iter().map(ToString::to_string).collect()
+}
+
+fn listeners(config: &Config) -> Vec<String> {
+    config.listeners.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn nothing_set_means_the_defaults() {
+    let config = config("# heartbeat = 5\n");
+    assert_eq!(config, Config::default());
+    assert_eq!(listeners(&config), ["127.0.0.1:5672", "[::1]:5672"]);
+    assert_eq!(config.data_dir, PathBuf::from("./data"));
+    assert_eq!(config.heartbeat_seconds, 60);
+    assert_eq!(config.frame_size_max, 131_072);
+    assert_eq!(config.initial_frame_size_max, 4096);
+    assert_eq!(config.channel_max, 2047);
+    assert_eq!(config.consumer_max_per_channel, None);
+    assert_eq!(config.message_size_max, 134_217_728);
+    assert_eq!(config.handshake_timeout_ms, 10_000);
+    assert_eq!(config.tcp.backlog, 128);
+    assert!(config.tcp.nodelay && !config.tcp.keepalive);
+    assert_eq!(config.tcp.linger, None);
+    assert_eq!(config.default_virtual_host, "/");
+    assert_eq!((config.default_user.as_str(), config.default_pass.as_str()), ("guest", "guest"));
+    assert_eq!(config.default_user_tags, ["administrator"]);
+    assert_eq!(config.loopback_users, ["guest"]);
+    assert_eq!(config.auth_mechanisms, ["PLAIN", "AMQPLAIN"]);
+    assert_eq!(config.default_queue_type, QueueType::Classic);
+    assert_eq!(config.product.name, "RabbitMQ");
+    assert_eq!(config.product.version, "4.3.5");
+    assert!(config.product.platform.starts_with("Leveret "));
+    assert_eq!(config.logging.file, None);
+}
+
+#[test]
+fn the_defaults_of_the_table_mean_what_nothing_set_means() {
+    let rows = keys::all().filter(|row| matches!(row.status, Status::Obeyed(_)));
+    let lines = rows.filter(|row| !row.default.is_empty());
+    let text: String = lines.map(|row| format!("{} = {}\n", row.name, row.default)).collect();
+    assert_eq!(config(&text), Config::default());
+}
+
+#[test]
+fn every_obeyed_key_of_a_connection_arrives() {
+    let config = config(
+        "heartbeat = 0\nframe_max = 1MiB\ninitial_frame_max = 64KiB\nchannel_max = 100\n\
+         consumer_max_per_channel = 16\nmax_message_size = 16MB\nhandshake_timeout = 500\n\
+         tcp_listen_options.backlog = 4096\ntcp_listen_options.nodelay = false\n\
+         tcp_listen_options.keepalive = true\ntcp_listen_options.sndbuf = 192KiB\n\
+         tcp_listen_options.recbuf = 1000\ntcp_listen_options.linger.on = true\n\
+         tcp_listen_options.linger.timeout = 3\n",
+    );
+    assert_eq!(config.heartbeat_seconds, 0);
+    assert_eq!(config.frame_size_max, 1_048_576);
+    assert_eq!(config.initial_frame_size_max, 65_536);
+    assert_eq!(config.channel_max, 100);
+    assert_eq!(config.consumer_max_per_channel, Some(16));
+    assert_eq!(config.message_size_max, 16_000_000);
+    assert_eq!(config.handshake_timeout_ms, 500);
+    assert_eq!(config.tcp.backlog, 4096);
+    assert!(!config.tcp.nodelay && config.tcp.keepalive);
+    assert_eq!(config.tcp.send_buffer_size, Some(196_608));
+    assert_eq!(config.tcp.receive_buffer_size, Some(1000));
+    assert_eq!(config.tcp.linger, Some(Duration::from_secs(3)));
+}
+
+#[test]
+fn infinity_is_no_limit_but_a_handshake_ends_within_a_day() {
+    let config = config(
+        "consumer_max_per_channel = 5\nconsumer_max_per_channel = infinity\n\
+         handshake_timeout = infinity\n",
+    );
+    assert_eq!(config.consumer_max_per_channel, None);
+    assert_eq!(config.handshake_timeout_ms, 86_400_000);
+}
+
+#[test]
+fn the_keys_of_the_first_user_arrive() {
+    let config = config(
+        "default_vhost = main\ndefault_user = admin\ndefault_pass = 'a # b'\n\
+         default_user_tags.monitoring = true\ndefault_user_tags.administrator = false\n\
+         default_permissions.configure = ^a\ndefault_permissions.read = \"\"\n\
+         default_queue_type = quorum\ncluster_name = east\nproduct.name = Other\n\
+         product.version = 9\nproduct.platform = here\nproduct.information = none\n\
+         data_dir = /srv/broker data\n",
+    );
+    assert_eq!(config.default_virtual_host, "main");
+    assert_eq!((config.default_user.as_str(), config.default_pass.as_str()), ("admin", "a # b"));
+    assert_eq!(config.default_user_tags, ["monitoring"]);
+    let (configure, write, read) = ("^a".to_owned(), ".*".to_owned(), String::new());
+    assert_eq!(config.default_permissions, Permissions { configure, write, read });
+    assert_eq!(config.default_queue_type, QueueType::Quorum);
+    assert_eq!(config.cluster_name, "east");
+    assert_eq!(config.product.name, "Other");
+    assert_eq!(config.product.version, "9");
+    assert_eq!((config.product.platform.as_str()), "here");
+    assert_eq!(config.product.information, "none");
+    assert_eq!(config.data_dir, PathBuf::from("/srv/broker data"));
+}
+
+#[test]
+fn a_bare_port_means_every_interface_and_listeners_keep_their_order() {
+    assert_eq!(listeners(&config("listeners.tcp.default = 5672")), ["*:5672"]);
+    let text = "listeners.tcp.default = 1\nlisteners.tcp.10 = 127.0.0.1:10\n\
+                listeners.tcp.2 = [::1]:0\nlisteners.tcp.3 = [::1]:0\nlisteners.tcp.4 = 1\n";
+    assert_eq!(listeners(&config(text)), ["[::1]:0", "[::1]:0", "*:1", "127.0.0.1:10"]);
+}
+
+#[test]
+fn none_takes_back_the_listeners_of_its_layer_and_of_those_below() {
+    let text = "listeners.tcp = none\nlisteners.tcp.default = 5672\n";
+    assert!(listeners(&config(text)).is_empty());
+    let environment = [("LEVERET_LISTENERS_TCP_1", "127.0.0.1:1")];
+    let (above, _) = resolved(&[text], &environment, &Serve::default()).unwrap();
+    assert_eq!(listeners(&above), ["127.0.0.1:1"]);
+    let flags = Serve { set: vec!["listeners.tcp=none".to_owned()], ..Serve::default() };
+    let (none, _) = resolved(&[text], &environment, &flags).unwrap();
+    assert!(listeners(&none).is_empty());
+}
+
+#[test]
+fn guest_stays_at_home_until_it_is_named() {
+    assert_eq!(config("loopback_users.bob = true").loopback_users, ["bob", "guest"]);
+    assert!(config("loopback_users.guest = false").loopback_users.is_empty());
+    assert!(config("loopback_users = none").loopback_users.is_empty());
+    assert_eq!(config("loopback_users.a\\.b = true").loopback_users, ["a.b", "guest"]);
+}
+
+#[test]
+fn mechanisms_stand_in_the_order_of_their_numbers() {
+    let text = "auth_mechanisms.10 = PLAIN\nauth_mechanisms.2 = AMQPLAIN\n";
+    assert_eq!(config(text).auth_mechanisms, ["AMQPLAIN", "PLAIN"]);
+    let text = "auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\n";
+    assert_eq!(config(text).auth_mechanisms, ["PLAIN"]);
+    assert_eq!(
+        warnings(text),
+        ["a.conf:1: auth_mechanisms.1 is not used yet: EXTERNAL is not offered"]
+    );
+}
+
+#[test]
+fn later_lines_later_files_the_environment_and_flags_win_in_this_order() {
+    let files = ["heartbeat = 1\nheartbeat = 2\nframe_max = 8192\n", "heartbeat = 3\n"];
+    let (config, _) = resolved(&files, &[], &Serve::default()).unwrap();
+    assert_eq!((config.heartbeat_seconds, config.frame_size_max), (3, 8192));
+    let environment = [("LEVERET_HEARTBEAT", "4"), ("PATH", "/bin"), ("LEVERET_TEST_X", "1")];
+    let (config, _) = resolved(&files, &environment, &Serve::default()).unwrap();
+    assert_eq!(config.heartbeat_seconds, 4);
+    let set = vec!["heartbeat=5".to_owned(), "heartbeat = 6".to_owned()];
+    let flags = Serve { set, ..Serve::default() };
+    let (config, _) = resolved(&files, &environment, &flags).unwrap();
+    assert_eq!(config.heartbeat_seconds, 6);
+}
+
+#[test]
+fn flags_of_their_own_win_over_every_key() {
+    let flags = Serve {
+        listen: vec!["127.0.0.1:0".to_owned(), "5673".to_owned()],
+        data_dir: Some("d".into()),
+        set: vec!["data_dir=x".to_owned(), "listeners.tcp.1=1".to_owned()],
+        ..Serve::default()
+    };
+    let (config, _) = resolved(&["listeners.tcp.default = 5672"], &[], &flags).unwrap();
+    assert_eq!(listeners(&config), ["127.0.0.1:0", "*:5673"]);
+    assert_eq!(config.data_dir, PathBuf::from("d"));
+}
+
+#[test]
+fn variables_are_put_into_the_values_of_files() {
+    let environment = [("NAME", "bob"), ("PASS", "x = #1")];
+    let text = "default_user = $(NAME)-$(NAME)\ndefault_pass = $(PASS)\ncluster_name = $5 (a)\n";
+    let (config, _) = resolved(&[text], &environment, &Serve::default()).unwrap();
+    assert_eq!(config.default_user, "bob-bob");
+    assert_eq!(config.default_pass, "x = #1");
+    assert_eq!(config.cluster_name, "$5 (a)");
+    assert_eq!(
+        errors("default_user = $(NAME)\ndefault_pass = $(NAME\n"),
+        "a.conf:1: default_user: there is no environment variable NAME\n\
+         a.conf:2: default_pass: expected a closing parenthesis after `$(`"
+    );
+}
+
+#[test]
+fn all_errors_come_at_once_each_with_its_place() {
+    let text = "heartbeat = soon\nheartbeet = 60\nnonsense\nlisteners.tcp.1 = here\n\
+                default_pass = encrypted:abc\nframe_max = 4095\nmanagement.tcp.port = 70000\n";
+    let environment = [("LEVERET_FRAME_MAX", "big"), ("LEVERET_HEARTBEET", "1")];
+    let flags = Serve {
+        set: vec!["heartbeat".to_owned(), "no.such.thing=1".to_owned()],
+        listen: vec!["localhost".to_owned()],
+        ..Serve::default()
+    };
+    let address = "a port (every interface) or ADDRESS:PORT, such as 127.0.0.1:5672 or [::1]:5672";
+    let frame = "a size in bytes from 4096 to 2147483647, or 0 for no limit";
+    let expected = [
+        "a.conf:3: expected `key = value`",
+        "a.conf:1: heartbeat: expected a whole number from 0 to 65535, found `soon`",
+        "a.conf:2: heartbeet: no such key; did you mean heartbeat?",
+        &format!("a.conf:4: listeners.tcp.1: expected {address}, found `here`"),
+        "a.conf:5: default_pass: encrypted values cannot be read; write the value itself, or \
+         $(NAME) to take it from the environment variable NAME",
+        &format!("a.conf:6: frame_max: expected {frame}, found `4095`"),
+        "a.conf:7: management.tcp.port: expected a whole number from 0 to 65535, found `70000`",
+        &format!("LEVERET_FRAME_MAX: frame_max: expected {frame}, found `big`"),
+        "LEVERET_HEARTBEET: no key has this name; did you mean LEVERET_HEARTBEAT?",
+        "--set: expected key=value",
+        "--set: no.such.thing: no such key",
+        &format!("--listen: expected {address}, found `localhost`"),
+    ];
+    let found = resolved(&[text], &environment, &flags).unwrap_err().to_string();
+    assert_eq!(found.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_beside_the_others() {
+    let flags = Serve {
+        config: vec!["no/such/file.conf".into()],
+        set: vec!["heartbeat=x".to_owned()],
+        ..Serve::default()
+    };
+    let errors = load(&flags, std::iter::empty()).unwrap_err();
+    assert_eq!(errors.0.len(), 2);
+    assert!(errors.to_string().starts_with("no/such/file.conf: cannot be read: "));
+}
+
+#[test]
+fn files_are_read_in_the_order_of_their_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [("one.conf", "heartbeat = 1\n"), ("two.conf", "heartbeat = 2\n")];
+    let write = |(name, text): (&str, &str)| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let flags = Serve { config: files.map(write).to_vec(), ..Serve::default() };
+    let (config, _) = Config::load(&flags, std::iter::empty()).unwrap();
+    assert_eq!(config.heartbeat_seconds, 2);
+}
+
+#[test]
+fn a_key_that_is_not_obeyed_is_named_once_and_stops_nothing() {
+    let text = "vm_memory_high_watermark.relative = 0.4\nnum_acceptors.tcp = 20\n\
+                vm_memory_high_watermark.relative = 0.5\nheartbeat = 30\n\
+                cluster_formation.classic_config.nodes.1 = rabbit@a\n";
+    assert_eq!(config(text).heartbeat_seconds, 30);
+    assert_eq!(
+        warnings(text),
+        [
+            "a.conf:5: cluster_formation.classic_config.nodes.1 is not used yet",
+            "a.conf:2: num_acceptors.tcp has no meaning here: one task accepts for each \
+             listener, which is enough",
+            "a.conf:3: vm_memory_high_watermark.relative is not used yet",
+        ]
+    );
+}
+
+#[test]
+fn logging_goes_to_the_console_until_it_is_told_otherwise() {
+    let console = config("").logging.console.unwrap();
+    assert_eq!((console.stream, console.format), (LogStream::Error, LogFormat::Text));
+    assert_eq!(console.filter.default, LogLevel::Info);
+    let text =
+        "log.console.level = debug\nlog.console.formatter = json\nlog.console.stdio = stdout";
+    let console = config(text).logging.console.unwrap();
+    assert_eq!((console.stream, console.format), (LogStream::Output, LogFormat::Json));
+    assert_eq!(console.filter.default, LogLevel::Debug);
+    assert_eq!(config("log.console = false").logging.console, None);
+}
+
+#[test]
+fn a_log_file_stands_in_the_folder_for_logs() {
+    let path = |text: &str| config(text).logging.file.map(|file| file.path);
+    assert_eq!(path("log.file = a.log"), Some("a.log".into()));
+    assert_eq!(path("log.dir = /logs\nlog.file = a.log"), Some("/logs/a.log".into()));
+    assert_eq!(path("log.dir = /logs\nlog.file = /b/a.log"), Some("/b/a.log".into()));
+    assert_eq!(path("log.dir = /logs"), Some("/logs/leveret.log".into()));
+    assert_eq!(path("log.dir = /logs\nlog.file = false"), None);
+    assert_eq!(path("log.file.level = error"), None);
+    let text = "log.file = a\nlog.file.level = error\nlog.file.formatter = json\n\
+                log.queue.level = none\nlog.default.level = debug\n";
+    let file = config(text).logging.file.unwrap();
+    assert_eq!((file.format, file.filter.default), (LogFormat::Json, LogLevel::Error));
+    assert_eq!(file.filter.categories[&LogCategory::Queue], LogLevel::None);
+}

@@ -1,0 +1,123 @@
+//! What the operator wrote, as one value. `Config` is what the rest of the node sees: typed,
+//! complete, with nothing left to decide. The way there:
+//!
+//! ```text
+//! files ──────► parse ─┐
+//! environment ─────────┼─► load: keys (find the row), values (read the text) ─► resolve::Typed
+//! flags ───────────────┘                                                             │
+//!                                                                        Config ◄────┘
+//! ```
+//!
+//! `keys` is the one table; `sample` writes `config/leveret.conf` from it; `errors` has the texts
+//! of what went wrong. Reading is done once at the start; nothing here runs later.
+
+pub mod environment;
+pub mod errors;
+pub mod keys;
+pub mod load;
+pub mod logs;
+pub mod parse;
+pub mod resolve;
+pub mod sample;
+pub mod values;
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::node::command_line::Serve;
+
+pub use self::{
+    errors::{ConfigErrors, Warning},
+    logs::LogConfig,
+    values::ListenAddress,
+};
+
+/// Everything that can be set and is obeyed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Empty when the operator wants none.
+    pub listeners: Vec<ListenAddress>,
+    pub data_dir: PathBuf,
+    /// 0 proposes no heartbeats.
+    pub heartbeat_seconds: u16,
+    /// 0 for no limit.
+    pub frame_size_max: u32,
+    pub initial_frame_size_max: u32,
+    /// 0 for no limit.
+    pub channel_max: u16,
+    /// `None` for no limit.
+    pub consumer_max_per_channel: Option<u32>,
+    pub message_size_max: u64,
+    pub handshake_timeout_ms: u64,
+    pub tcp: TcpOptions,
+    pub default_virtual_host: String,
+    pub default_user: String,
+    pub default_pass: String,
+    pub default_user_tags: Vec<String>,
+    pub default_permissions: Permissions,
+    /// Users that may connect from this machine only.
+    pub loopback_users: Vec<String>,
+    /// In the order in which they are offered. Empty when none of those wanted can be.
+    pub auth_mechanisms: Vec<String>,
+    pub default_queue_type: QueueType,
+    pub cluster_name: String,
+    pub product: Product,
+    pub logging: LogConfig,
+}
+
+/// Options of listeners and of the connections they accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpOptions {
+    pub backlog: u16,
+    pub nodelay: bool,
+    pub keepalive: bool,
+    /// `None` leaves a buffer to the system.
+    pub send_buffer_size: Option<usize>,
+    pub receive_buffer_size: Option<usize>,
+    /// `None` leaves the option off.
+    pub linger: Option<Duration>,
+}
+
+/// What the first user may do: three patterns for names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permissions {
+    pub configure: String,
+    pub write: String,
+    pub read: String,
+}
+
+/// The type of queues that are declared without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueType {
+    Classic,
+    Quorum,
+}
+
+/// What the server properties say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    pub name: String,
+    pub version: String,
+    pub platform: String,
+    pub information: String,
+}
+
+impl Config {
+    /// Reads the files that the flags name, then the environment (`environment::of_process`, but
+    /// for tests), then the other flags.
+    ///
+    /// # Errors
+    /// All that was wrong, at once, each with its place.
+    pub fn load(
+        flags: &Serve,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        load::load(flags, environment)
+    }
+}
+
+impl Default for Config {
+    /// What is meant when nothing is set.
+    fn default() -> Self {
+        resolve::Typed::default().resolve().0
+    }
+}

@@ -1,0 +1,277 @@
+//! From what was typed to what is meant: `Typed` holds the values of the obeyed keys as they were
+//! set, later ones over earlier ones, and `resolve` turns them into a `Config` in which nothing
+//! is left to decide. Whoever runs the node sees only the `Config`.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    Config, Permissions, Product, QueueType, TcpOptions,
+    errors::{Layer, Origin, Warning},
+    keys::Setting,
+    logs::{
+        ConsoleLog, FileLog, LogCategory, LogConfig, LogFilter, LogFormat, LogLevel, LogStream,
+    },
+    values::ListenAddress,
+};
+
+const AMQP_PORT: u16 = 5672;
+const DAY_MS: u64 = 86_400_000;
+
+/// The mechanisms that the broker can offer today.
+const MECHANISMS: &[&str] = &["PLAIN", "AMQPLAIN"];
+
+/// The obeyed keys as they were set. `None` means that nobody set it.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    pub data_dir: Option<PathBuf>,
+    pub listeners: Named<ListenAddress>,
+    /// From `--listen`, which stands in for all other listeners.
+    pub listen_flags: Vec<ListenAddress>,
+    pub heartbeat_seconds: Option<u16>,
+    pub frame_size_max: Option<u32>,
+    pub initial_frame_size_max: Option<u32>,
+    pub channel_max: Option<u16>,
+    /// The inner `None` is infinity, as for the deadline of the handshake.
+    pub consumer_max_per_channel: Option<Option<u32>>,
+    pub message_size_max: Option<u64>,
+    pub handshake_timeout_ms: Option<Option<u64>>,
+    pub tcp_backlog: Option<u16>,
+    pub tcp_nodelay: Option<bool>,
+    pub tcp_keepalive: Option<bool>,
+    pub tcp_send_buffer_size: Option<usize>,
+    pub tcp_receive_buffer_size: Option<usize>,
+    pub tcp_linger_on: Option<bool>,
+    pub tcp_linger_seconds: Option<u16>,
+    pub default_virtual_host: Option<String>,
+    pub default_user: Option<String>,
+    pub default_pass: Option<String>,
+    pub default_user_tags: BTreeMap<String, bool>,
+    pub default_permissions_configure: Option<String>,
+    pub default_permissions_write: Option<String>,
+    pub default_permissions_read: Option<String>,
+    pub loopback_users: Named<bool>,
+    /// By their number, so that the order is the operator's.
+    pub auth_mechanisms: BTreeMap<u64, Setting>,
+    pub default_queue_type: Option<QueueType>,
+    pub cluster_name: Option<String>,
+    pub product_name: Option<String>,
+    pub product_version: Option<String>,
+    pub product_platform: Option<String>,
+    pub product_information: Option<String>,
+    pub log_console: Option<bool>,
+    pub log_console_level: Option<LogLevel>,
+    pub log_console_format: Option<LogFormat>,
+    pub log_console_stream: Option<LogStream>,
+    pub log_file: Option<String>,
+    pub log_folder: Option<String>,
+    pub log_file_level: Option<LogLevel>,
+    pub log_file_format: Option<LogFormat>,
+    pub log_default_level: Option<LogLevel>,
+    pub log_categories: BTreeMap<LogCategory, LogLevel>,
+}
+
+/// A family of keys that can also be set to none as a whole. None takes back what lower layers
+/// and its own layer set, wherever it stands there; a higher layer may set anew.
+#[derive(Clone, Debug)]
+pub struct Named<T> {
+    none: Option<Layer>,
+    by_name: BTreeMap<String, (Layer, T)>,
+}
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self { none: None, by_name: BTreeMap::new() }
+    }
+}
+
+impl<T> Named<T> {
+    pub fn clear(&mut self, layer: Layer) {
+        self.none = self.none.max(Some(layer));
+    }
+
+    pub fn insert(&mut self, setting: &Setting, value: T) {
+        self.by_name.insert(setting.capture(), (setting.origin.layer(), value));
+    }
+
+    fn is_none(&self) -> bool {
+        self.none.is_some()
+    }
+
+    fn into_values(self) -> impl Iterator<Item = (String, T)> {
+        let none = self.none;
+        let counts = move |layer| Some(layer) > none;
+        self.by_name
+            .into_iter()
+            .filter_map(move |(name, (layer, value))| counts(layer).then_some((name, value)))
+    }
+}
+
+impl Typed {
+    /// Decides everything that was left open.
+    #[must_use]
+    pub fn resolve(self) -> (Config, Vec<Warning>) {
+        let mut warnings = Vec::new();
+        let config = Config {
+            tcp: self.tcp(),
+            default_permissions: self.default_permissions(),
+            default_user_tags: self.default_user_tags(),
+            auth_mechanisms: self.mechanisms(&mut warnings),
+            product: self.product(),
+            logging: self.logging(),
+            listeners: listeners(self.listeners, self.listen_flags),
+            data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("./data")),
+            heartbeat_seconds: self.heartbeat_seconds.unwrap_or(60),
+            frame_size_max: self.frame_size_max.unwrap_or(131_072),
+            initial_frame_size_max: self.initial_frame_size_max.unwrap_or(4096),
+            channel_max: self.channel_max.unwrap_or(2047),
+            consumer_max_per_channel: self.consumer_max_per_channel.flatten(),
+            message_size_max: self.message_size_max.unwrap_or(134_217_728),
+            handshake_timeout_ms: self
+                .handshake_timeout_ms
+                .map_or(10_000, |deadline| deadline.unwrap_or(DAY_MS)),
+            default_virtual_host: self.default_virtual_host.unwrap_or_else(|| "/".to_owned()),
+            default_user: self.default_user.unwrap_or_else(|| "guest".to_owned()),
+            default_pass: self.default_pass.unwrap_or_else(|| "guest".to_owned()),
+            loopback_users: loopback_users(self.loopback_users),
+            default_queue_type: self.default_queue_type.unwrap_or(QueueType::Classic),
+            cluster_name: self.cluster_name.unwrap_or_else(|| "leveret".to_owned()),
+        };
+        (config, warnings)
+    }
+
+    fn tcp(&self) -> TcpOptions {
+        let linger_seconds = u64::from(self.tcp_linger_seconds.unwrap_or(0));
+        let is_lingering = self.tcp_linger_on == Some(true);
+        TcpOptions {
+            backlog: self.tcp_backlog.unwrap_or(128),
+            nodelay: self.tcp_nodelay.unwrap_or(true),
+            keepalive: self.tcp_keepalive.unwrap_or(false),
+            send_buffer_size: self.tcp_send_buffer_size,
+            receive_buffer_size: self.tcp_receive_buffer_size,
+            linger: is_lingering.then(|| Duration::from_secs(linger_seconds)),
+        }
+    }
+
+    fn default_permissions(&self) -> Permissions {
+        let all = |pattern: &Option<String>| pattern.clone().unwrap_or_else(|| ".*".to_owned());
+        Permissions {
+            configure: all(&self.default_permissions_configure),
+            write: all(&self.default_permissions_write),
+            read: all(&self.default_permissions_read),
+        }
+    }
+
+    /// Naming any tag replaces the default one, as in RabbitMQ.
+    fn default_user_tags(&self) -> Vec<String> {
+        if self.default_user_tags.is_empty() {
+            return vec!["administrator".to_owned()];
+        }
+        let given = self.default_user_tags.iter().filter(|(_, is_given)| **is_given);
+        given.map(|(tag, _)| tag.clone()).collect()
+    }
+
+    fn mechanisms(&self, warnings: &mut Vec<Warning>) -> Vec<String> {
+        if self.auth_mechanisms.is_empty() {
+            return MECHANISMS.iter().copied().map(str::to_owned).collect();
+        }
+        let mut offered = Vec::new();
+        for (number, setting) in &self.auth_mechanisms {
+            let Some(name) = setting.text() else { continue };
+            if !MECHANISMS.contains(&name.as_str()) {
+                warnings.push(not_offered(setting.origin.clone(), *number, &name));
+            } else if !offered.contains(&name) {
+                offered.push(name);
+            }
+        }
+        offered
+    }
+
+    fn product(&self) -> Product {
+        let version = env!("CARGO_PKG_VERSION");
+        let or = |text: &Option<String>, other: &str| text.clone().unwrap_or(other.to_owned());
+        Product {
+            name: or(&self.product_name, "RabbitMQ"),
+            version: or(&self.product_version, "4.3.5"),
+            platform: or(&self.product_platform, &format!("Leveret {version}")),
+            information: or(
+                &self.product_information,
+                &format!("Leveret {version}, licensed under the Apache License 2.0"),
+            ),
+        }
+    }
+
+    fn logging(&self) -> LogConfig {
+        let filter =
+            |output| LogFilter::merged(output, self.log_default_level, &self.log_categories);
+        let console = ConsoleLog {
+            stream: self.log_console_stream.unwrap_or(LogStream::Error),
+            format: self.log_console_format.unwrap_or(LogFormat::Text),
+            filter: filter(self.log_console_level),
+        };
+        let file = self.log_path().map(|path| FileLog {
+            path,
+            format: self.log_file_format.unwrap_or(LogFormat::Text),
+            filter: filter(self.log_file_level),
+        });
+        LogConfig { console: self.log_console.unwrap_or(true).then_some(console), file }
+    }
+
+    fn log_path(&self) -> Option<PathBuf> {
+        let folder = self.log_folder.as_ref().map(Path::new);
+        match (self.log_file.as_deref(), folder) {
+            (Some("false"), _) | (None, None) => None,
+            (Some(name), folder) => Some(folder.unwrap_or(Path::new("")).join(name)),
+            (None, Some(folder)) => Some(folder.join("leveret.log")),
+        }
+    }
+}
+
+fn not_offered(origin: Origin, number: u64, name: &str) -> Warning {
+    let message = format!("is not used yet: {name} is not offered");
+    Warning { origin, key: format!("auth_mechanisms.{number}"), message }
+}
+
+/// Flags stand in for all keys. Without either, this machine alone can connect.
+fn listeners(named: Named<ListenAddress>, flags: Vec<ListenAddress>) -> Vec<ListenAddress> {
+    if !flags.is_empty() {
+        return without_doubles(flags);
+    }
+    let is_none = named.is_none();
+    let mut named: Vec<_> = named.into_values().collect();
+    if named.is_empty() && !is_none {
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        return loopback.map(|host| ListenAddress { host: Some(host), port: AMQP_PORT }).to_vec();
+    }
+    // Numbered ones in their order, then those with names.
+    named.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
+    without_doubles(named.into_iter().map(|(_, address)| address).collect())
+}
+
+/// An address that was named twice is listened on once. Port 0 is another port each time.
+fn without_doubles(addresses: Vec<ListenAddress>) -> Vec<ListenAddress> {
+    let mut kept: Vec<ListenAddress> = Vec::new();
+    for address in addresses {
+        if address.port == 0 || !kept.contains(&address) {
+            kept.push(address);
+        }
+    }
+    kept
+}
+
+/// The guest user stays at home unless it was named, or nobody has to.
+fn loopback_users(named: Named<bool>) -> Vec<String> {
+    let mut restricted = BTreeMap::new();
+    if !named.is_none() {
+        restricted.insert("guest".to_owned(), true);
+    }
+    restricted.extend(named.into_values());
+    restricted
+        .into_iter()
+        .filter_map(|(user, is_restricted)| is_restricted.then_some(user))
+        .collect()
+}

@@ -1,0 +1,10 @@
+//! Floor 6: assembly of the node: what the operator wrote, logging, boot, shutdown. Nothing below
+//! knows it.
+
+mod boot;
+pub mod command_line;
+pub mod config;
+pub mod logging;
+mod shutdown;
+
+pub use boot::run;

@@ -1,0 +1,204 @@
+//! The properties of a message: as a view of the bytes that allocates nothing, and as values that can
+//! be changed and written.
+//!
+//! ```text
+//! | flags u16 | content-type | content-encoding | headers | ... | cluster-id |
+//!   bit 15 = content-type ... bit 2 = cluster-id; bit 0 = another flag word follows
+//! ```
+
+use super::decode::{self, DecodeError, DecodeErrorKind, Parsed, finish};
+use super::encode;
+use super::field::FieldTable;
+
+/// Declares the view, the values, and both directions between bytes and them, from one list: the
+/// order is that of the flags.
+macro_rules! properties {
+    ($($(#[$doc:meta])* $name:ident: $bit:literal, $view:ty, $value:ty, $parse:path, $write:expr;)*) => {
+        /// The properties of a message where they lie.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct PropertyView<'a> {
+            $($(#[$doc])* pub $name: Option<$view>,)*
+        }
+
+        /// The properties of a message as values.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Properties {
+            $($(#[$doc])* pub $name: Option<$value>,)*
+        }
+
+        impl<'a> PropertyView<'a> {
+            fn parse_list(flags: u16, input: &'a [u8]) -> Parsed<'a, Self> {
+                let mut view = Self::default();
+                $(let input = if flags & (1 << $bit) == 0 {
+                    input
+                } else {
+                    let (input, value) = $parse(input)?;
+                    view.$name = Some(value);
+                    input
+                };)*
+                Ok((input, view))
+            }
+        }
+
+        impl Properties {
+            fn flags(&self) -> u16 {
+                let mut flags = 0;
+                $(if self.$name.is_some() {
+                    flags |= 1 << $bit;
+                })*
+                flags
+            }
+
+            /// Writes flags and list as they stand in a content header.
+            pub fn encode(&self, out: &mut Vec<u8>) {
+                encode::short(out, self.flags());
+                $(if let Some(value) = &self.$name {
+                    let write: fn(&mut Vec<u8>, &$value) = $write;
+                    write(out, value);
+                })*
+            }
+        }
+    };
+}
+
+properties! {
+    /// MIME type of the body.
+    content_type: 15, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    /// How the body is encoded.
+    content_encoding: 14, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    /// The application's headers; the view has the table's bytes without their size.
+    headers: 13, &'a [u8], FieldTable, decode::long_string, encode::table;
+    /// 2 is persistent.
+    delivery_mode: 12, u8, u8, decode::octet, |out, value| encode::octet(out, *value);
+    /// 0 to 255.
+    priority: 11, u8, u8, decode::octet, |out, value| encode::octet(out, *value);
+    /// What an answer belongs to.
+    correlation_id: 10, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    /// Where an answer goes.
+    reply_to: 9, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    /// A time to live in milliseconds, as text.
+    expiration: 8, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    /// The application's identifier.
+    message_id: 7, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    /// Seconds since the epoch.
+    timestamp: 6, u64, u64, decode::long_long, |out, value| encode::long_long(out, *value);
+    /// The application's type of message.
+    kind: 5, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    /// Who published it.
+    user_id: 4, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    /// Which application published it.
+    app_id: 3, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    /// Of the past.
+    cluster_id: 2, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+}
+
+impl<'a> PropertyView<'a> {
+    /// Looks at flags and list as they stand in a content header.
+    ///
+    /// # Errors
+    /// A property is cut off, a short string is not text, or something is left over.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let (input, flags) = match decode::short(bytes) {
+            Ok(parsed) => parsed,
+            Err(_) => return Err(DecodeError { kind: DecodeErrorKind::Malformed }),
+        };
+        // Bits 0 and 1 name nothing: a second flag word would be empty.
+        if flags & 3 != 0 {
+            return Err(DecodeError { kind: DecodeErrorKind::Malformed });
+        }
+        finish(Self::parse_list(flags, input))
+    }
+
+    /// The headers as values.
+    ///
+    /// # Errors
+    /// The bytes are no table.
+    pub fn headers_table(&self) -> Result<Option<FieldTable>, DecodeError> {
+        self.headers.map(FieldTable::decode_body).transpose()
+    }
+}
+
+impl Properties {
+    /// Reads flags and list as they stand in a content header.
+    ///
+    /// # Errors
+    /// As [`PropertyView::parse`], or the headers are no table.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let view = PropertyView::parse(bytes)?;
+        Ok(Self {
+            content_type: view.content_type.map(Into::into),
+            content_encoding: view.content_encoding.map(Into::into),
+            headers: view.headers_table()?,
+            delivery_mode: view.delivery_mode,
+            priority: view.priority,
+            correlation_id: view.correlation_id.map(Into::into),
+            reply_to: view.reply_to.map(Into::into),
+            expiration: view.expiration.map(Into::into),
+            message_id: view.message_id.map(Into::into),
+            timestamp: view.timestamp,
+            kind: view.kind.map(Into::into),
+            user_id: view.user_id.map(Into::into),
+            app_id: view.app_id.map(Into::into),
+            cluster_id: view.cluster_id.map(Into::into),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Properties {
+        Properties {
+            content_type: Some("text/plain".into()),
+            content_encoding: Some("utf-8".into()),
+            headers: Some([("a", 1)].into_iter().collect()),
+            delivery_mode: Some(2),
+            priority: Some(9),
+            correlation_id: Some("c".into()),
+            reply_to: Some("r".into()),
+            expiration: Some("60000".into()),
+            message_id: Some("m".into()),
+            timestamp: Some(1 << 40),
+            kind: Some("k".into()),
+            user_id: Some("guest".into()),
+            app_id: Some("app".into()),
+            cluster_id: Some("cl".into()),
+        }
+    }
+
+    #[test]
+    fn all_properties_come_back_as_they_were_written() {
+        for properties in [all(), Properties::default()] {
+            let mut bytes = Vec::new();
+            properties.encode(&mut bytes);
+            assert_eq!(Properties::decode(&bytes), Ok(properties));
+        }
+    }
+
+    #[test]
+    fn a_view_finds_each_property_and_decodes_headers_when_asked() {
+        let mut bytes = Vec::new();
+        all().encode(&mut bytes);
+        let view = PropertyView::parse(&bytes).unwrap();
+        assert_eq!((view.reply_to, view.user_id), (Some("r"), Some("guest")));
+        assert_eq!((view.delivery_mode, view.timestamp), (Some(2), Some(1 << 40)));
+        assert_eq!(view.headers_table().unwrap(), all().headers);
+    }
+
+    #[test]
+    fn every_cut_is_an_error() {
+        let mut bytes = Vec::new();
+        all().encode(&mut bytes);
+        for end in 0..bytes.len() {
+            assert!(PropertyView::parse(&bytes[..end]).is_err(), "{end}");
+        }
+        bytes.push(0);
+        assert!(PropertyView::parse(&bytes).is_err());
+    }
+
+    #[test]
+    fn unknown_flags_are_an_error() {
+        assert!(PropertyView::parse(&[0, 1]).is_err());
+    }
+}

@@ -1,0 +1,40 @@
+//! Gathers what one step of a queue gives to each consumer, so that a consumer is handed one run and
+//! not one message after the other.
+
+use smallvec::SmallVec;
+
+use crate::message::{ConsumerId, Delivery, Run};
+
+/// Runs per consumer, in the order in which consumers were first served.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    runs: SmallVec<[(ConsumerId, Run); 1]>,
+    /// Where the last push went: neighbours mostly follow each other round the ring.
+    last: usize,
+}
+
+impl Gathered {
+    /// Adds a delivery to the consumer's run.
+    pub fn push(&mut self, consumer: ConsumerId, delivery: Delivery) {
+        let next = self.last + 1;
+        let found = [self.last, if next < self.runs.len() { next } else { 0 }]
+            .into_iter()
+            .find(|index| self.runs.get(*index).is_some_and(|(id, _)| *id == consumer))
+            .or_else(|| self.runs.iter().position(|(id, _)| *id == consumer));
+        match found.and_then(|index| self.runs.get_mut(index).map(|(_, run)| (index, run))) {
+            Some((index, run)) => {
+                run.push(delivery);
+                self.last = index;
+            }
+            None => {
+                self.last = self.runs.len();
+                self.runs.push((consumer, SmallVec::from_iter([delivery])));
+            }
+        }
+    }
+
+    /// Everything gathered.
+    pub fn into_runs(self) -> impl Iterator<Item = (ConsumerId, Run)> {
+        self.runs.into_iter()
+    }
+}

@@ -1,0 +1,21 @@
+//! Floor 3: where messages go. A table per type of exchange, and the graph of a virtual host's
+//! exchanges. It knows queues and exchanges by number; what they are, the broker knows.
+//!
+//! Reading order: [`Table`] (one exchange's bindings), its types, [`Router`] (all exchanges).
+
+mod destination;
+mod direct;
+mod exchange;
+mod hash;
+mod headers;
+mod kind;
+mod random;
+mod router;
+mod table;
+mod topic;
+
+pub use destination::{BindingKey, Destination, DestinationSet};
+pub use exchange::Exchange;
+pub use kind::ExchangeKind;
+pub use router::{QueueNames, Route, Router};
+pub use table::{RouteInput, Table};

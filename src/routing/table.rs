@@ -1,0 +1,143 @@
+//! The bindings of one exchange, whatever its type.
+
+use super::destination::{BindingKey, Destination, DestinationSet};
+use super::direct::Direct;
+use super::hash::{ConsistentHash, by_modulus};
+use super::headers::Headers;
+use super::kind::ExchangeKind;
+use super::random;
+use super::topic::Topic;
+use crate::limits::RECENT_HISTORY_COUNT;
+use crate::protocol::field::FieldTable;
+
+/// What a message is routed by.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteInput<'a> {
+    /// The routing key, then those of CC and BCC.
+    pub routing_keys: &'a [&'a str],
+    /// The properties as received.
+    pub properties: &'a [u8],
+    /// A random number, for those who throw dice.
+    pub random: u64,
+}
+
+/// One exchange's bindings.
+#[derive(Debug)]
+pub struct Table {
+    kind: ExchangeKind,
+    bindings: Bindings,
+}
+
+#[derive(Debug)]
+enum Bindings {
+    Direct(Direct),
+    Topic(Topic),
+    Headers(Headers),
+    ConsistentHash(ConsistentHash),
+    /// Those that look at no key: fanout, random, modulus, history.
+    Set(DestinationSet),
+}
+
+impl Table {
+    /// An empty table.
+    ///
+    /// # Errors
+    /// The arguments are not what the type takes: the explanation of a 406.
+    pub fn new(kind: ExchangeKind, arguments: &FieldTable) -> Result<Self, String> {
+        let bindings = match kind {
+            ExchangeKind::Direct => Bindings::Direct(Direct::default()),
+            ExchangeKind::Topic => Bindings::Topic(Topic::default()),
+            ExchangeKind::Headers => Bindings::Headers(Headers::default()),
+            ExchangeKind::ConsistentHash => {
+                Bindings::ConsistentHash(ConsistentHash::new(arguments)?)
+            }
+            ExchangeKind::RecentHistory => {
+                history_length(arguments)?;
+                Bindings::Set(DestinationSet::default())
+            }
+            ExchangeKind::Fanout
+            | ExchangeKind::Random
+            | ExchangeKind::LocalRandom
+            | ExchangeKind::ModulusHash => Bindings::Set(DestinationSet::default()),
+        };
+        Ok(Self { kind, bindings })
+    }
+
+    /// Whether a binding may be made.
+    ///
+    /// # Errors
+    /// The explanation of a 406.
+    pub fn validate(&self, binding: &BindingKey) -> Result<(), String> {
+        match self.kind {
+            ExchangeKind::Headers => Headers::validate(&binding.arguments),
+            ExchangeKind::ConsistentHash => ConsistentHash::validate(binding),
+            ExchangeKind::LocalRandom => random::validate_local(binding),
+            ExchangeKind::Direct
+            | ExchangeKind::Fanout
+            | ExchangeKind::Topic
+            | ExchangeKind::Random
+            | ExchangeKind::ModulusHash
+            | ExchangeKind::RecentHistory => Ok(()),
+        }
+    }
+
+    /// Adds a binding that is not there yet.
+    pub fn bind(&mut self, binding: &BindingKey) {
+        let destination = binding.destination;
+        match &mut self.bindings {
+            Bindings::Direct(direct) => direct.bind(&binding.routing_key, destination),
+            Bindings::Topic(topic) => topic.bind(&binding.routing_key, destination),
+            Bindings::Headers(headers) => headers.bind(binding),
+            Bindings::ConsistentHash(hash) => hash.bind(binding),
+            Bindings::Set(set) => set.add(destination),
+        }
+    }
+
+    /// Takes a binding away. False where it was not there.
+    pub fn unbind(&mut self, binding: &BindingKey) -> bool {
+        let destination = binding.destination;
+        match &mut self.bindings {
+            Bindings::Direct(direct) => direct.unbind(&binding.routing_key, destination),
+            Bindings::Topic(topic) => topic.unbind(&binding.routing_key, destination),
+            Bindings::Headers(headers) => headers.unbind(binding),
+            Bindings::ConsistentHash(hash) => hash.unbind(binding),
+            Bindings::Set(set) => set.remove(destination),
+        }
+    }
+
+    /// Adds where the message goes; one destination may come several times.
+    pub fn route(&self, input: &RouteInput<'_>, out: &mut Vec<Destination>) {
+        match &self.bindings {
+            Bindings::Direct(direct) => {
+                input.routing_keys.iter().for_each(|key| direct.route(key, out));
+            }
+            Bindings::Topic(topic) => {
+                input.routing_keys.iter().for_each(|key| topic.route(key, out));
+            }
+            Bindings::Headers(headers) => headers.route(input.properties, out),
+            Bindings::ConsistentHash(hash) => hash.route(input, out),
+            Bindings::Set(set) => self.route_set(set, input, out),
+        }
+    }
+
+    fn route_set(&self, set: &DestinationSet, input: &RouteInput<'_>, out: &mut Vec<Destination>) {
+        match self.kind {
+            ExchangeKind::Random | ExchangeKind::LocalRandom => {
+                out.extend(random::choose(set, input.random));
+            }
+            ExchangeKind::ModulusHash => out.extend(by_modulus(set, input.routing_keys)),
+            _ => out.extend(set.iter()),
+        }
+    }
+}
+
+/// How many messages a recent history exchange keeps.
+pub(super) fn history_length(arguments: &FieldTable) -> Result<usize, String> {
+    let Some(value) = arguments.get("x-recent-history-length") else {
+        return Ok(RECENT_HISTORY_COUNT);
+    };
+    match value.as_integer().and_then(|count| usize::try_from(count).ok()) {
+        Some(count) if count > 0 => Ok(count),
+        _ => Err("Invalid argument, 'x-recent-history-length' must be a positive integer".to_owned()),
+    }
+}

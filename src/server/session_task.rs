@@ -1,0 +1,236 @@
+//! The task of one connection: waits until there is something to do, and moves bytes. It owns no read
+//! buffer while it waits; what a read brings that is not yet a whole frame is all it keeps.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+use tracing::{info, warn};
+
+use super::clock::Clock;
+use crate::broker::Session;
+use crate::connection::CloseReason;
+use crate::limits::{READ_BUFFER_SIZE, READS_PER_TURN_MAX, WRITE_SLICES_MAX};
+use crate::message::Moment;
+
+thread_local! {
+    /// One read buffer for all connections of a worker thread.
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER_SIZE]);
+}
+
+/// What woke a session.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ready {
+    readable: bool,
+    writable: bool,
+    has_events: bool,
+    is_late: bool,
+}
+
+/// One connection's loop.
+#[derive(Debug)]
+pub(super) struct SessionTask {
+    session: Session,
+    stream: TcpStream,
+    clock: Clock,
+    name: String,
+    /// Bytes that were read and not used yet: part of a frame, or what must wait.
+    rest: Vec<u8>,
+    timer: Option<(Moment, Pin<Box<Sleep>>)>,
+    /// The socket took less than there was.
+    is_write_blocked: bool,
+}
+
+impl SessionTask {
+    pub(super) fn new(session: Session, stream: TcpStream, clock: Clock, name: String) -> Self {
+        Self {
+            session,
+            stream,
+            clock,
+            name,
+            rest: Vec::new(),
+            timer: None,
+            is_write_blocked: false,
+        }
+    }
+
+    /// Runs until the connection is over.
+    pub(super) async fn run(mut self) {
+        let result = self.serve().await;
+        self.session.abort();
+        self.log_end(&result);
+    }
+
+    async fn serve(&mut self) -> io::Result<()> {
+        loop {
+            self.set_timer();
+            let ready = poll_fn(|context| self.poll_ready(context)).await?;
+            if ready.is_late {
+                self.session.elapse(self.clock.now());
+            }
+            if ready.writable {
+                self.is_write_blocked = false;
+            }
+            if ready.has_events || ready.writable {
+                self.session.pump();
+                self.use_rest();
+            }
+            let is_open = !ready.readable || self.read()?;
+            self.write()?;
+            if !is_open || (self.session.connection().is_closed() && !self.is_write_blocked) {
+                return Ok(());
+            }
+            // Others on this thread have their turn before this one reads again.
+            tokio::task::consume_budget().await;
+        }
+    }
+
+    /// Waits for whatever comes first: bytes, room, events, time.
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        let mut ready = Ready::default();
+        if !self.session.is_congested() {
+            ready.has_events = self.session.register(context.waker());
+            if self.may_read() {
+                ready.readable = is_ready(self.stream.poll_read_ready(context))?;
+            }
+        }
+        if self.is_write_blocked {
+            ready.writable = is_ready(self.stream.poll_write_ready(context))?;
+        }
+        if let Some((_, timer)) = &mut self.timer {
+            ready.is_late = timer.as_mut().poll(context).is_ready();
+        }
+        if ready.has_events || ready.readable || ready.writable || ready.is_late {
+            if ready.is_late {
+                self.timer = None;
+            }
+            return Poll::Ready(Ok(ready));
+        }
+        Poll::Pending
+    }
+
+    /// While the client takes nothing in, nothing more is taken from it.
+    fn may_read(&self) -> bool {
+        !self.is_write_blocked && self.rest.len() < READ_BUFFER_SIZE
+    }
+
+    /// One timer per session, moved only when its deadline comes nearer.
+    fn set_timer(&mut self) {
+        let Some(deadline) = self.session.deadline() else {
+            self.timer = None;
+            return;
+        };
+        if self.timer.as_ref().is_some_and(|(set, _)| *set <= deadline) {
+            return;
+        }
+        let wait = self.clock.until(deadline);
+        self.timer = Some((deadline, Box::pin(sleep(wait))));
+    }
+
+    /// Reads what there is, a few buffers at the most. False where the client is gone.
+    fn read(&mut self) -> io::Result<bool> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            for _ in 0..READS_PER_TURN_MAX {
+                let count = match self.stream.try_read(buffer) {
+                    Ok(0) => return Ok(false),
+                    Ok(count) => count,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error),
+                };
+                let bytes = buffer.get(..count).unwrap_or(&[]);
+                self.take(bytes);
+                if count < buffer.len() || self.session.is_congested() || !self.may_read() {
+                    break;
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    /// Gives bytes to the session, behind what was left before.
+    fn take(&mut self, bytes: &[u8]) {
+        let now = self.clock.now();
+        if self.rest.is_empty() {
+            let used = self.session.receive(bytes, now);
+            self.rest.extend_from_slice(bytes.get(used..).unwrap_or(&[]));
+        } else {
+            self.rest.extend_from_slice(bytes);
+            self.use_rest();
+        }
+    }
+
+    /// Offers again what was left.
+    fn use_rest(&mut self) {
+        if self.rest.is_empty() {
+            return;
+        }
+        let used = self.session.receive(&self.rest, self.clock.now());
+        if used == self.rest.len() {
+            self.rest = Vec::new();
+        } else {
+            self.rest.drain(..used);
+        }
+    }
+
+    /// Writes what there is, and what comes up meanwhile, until the socket takes no more.
+    fn write(&mut self) -> io::Result<()> {
+        while !self.is_write_blocked && !self.session.output().is_empty() {
+            let mut slices = [IoSlice::new(&[]); WRITE_SLICES_MAX];
+            let filled = self.session.output().fill(&mut slices);
+            let result = self.stream.try_write_vectored(slices.get(..filled).unwrap_or(&[]));
+            match result {
+                Ok(count) => self.session.output().advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_write_blocked = true;
+                }
+                Err(error) => return Err(error),
+            }
+            self.session.sent(self.clock.now());
+            if !self.is_write_blocked && self.session.output().is_empty() {
+                self.session.pump();
+                self.use_rest();
+            }
+        }
+        Ok(())
+    }
+
+    fn log_end(&self, result: &io::Result<()>) {
+        let name = &self.name;
+        let reason = self.session.connection().close_reason();
+        match (reason, result) {
+            (Some(CloseReason::ByClient), _) => {
+                info!(target: "connection", "closing AMQP connection ({name})");
+            }
+            (Some(CloseReason::MissedHeartbeats(seconds)), _) => {
+                warn!(
+                    target: "connection",
+                    "closing AMQP connection ({name}): missed heartbeats from client, timeout: {seconds}s"
+                );
+            }
+            (Some(reason), _) => {
+                warn!(target: "connection", ?reason, "closing AMQP connection ({name})");
+            }
+            (None, Ok(())) => {
+                warn!(
+                    target: "connection",
+                    "closing AMQP connection ({name}): client unexpectedly closed TCP connection"
+                );
+            }
+            (None, Err(error)) => {
+                warn!(target: "connection", %error, "closing AMQP connection ({name})");
+            }
+        }
+    }
+}
+
+/// A poll's answer as a flag, its failure as an error.
+fn is_ready(poll: Poll<io::Result<()>>) -> io::Result<bool> {
+    match poll {
+        Poll::Ready(result) => result.map(|()| true),
+        Poll::Pending => Ok(false),
+    }
+}

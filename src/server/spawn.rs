@@ -1,0 +1,60 @@
+//! The one place that starts tasks, and the count of those that run.
+//!
+//! | task | one per | ends |
+//! |---|---|---|
+//! | listener | address | when the doors close |
+//! | session | connection | when its connection is closed and written out |
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// All tasks of the AMQP door. Dropping it does not stop them; [`Doors::close`] does.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    stop: Arc<watch::Sender<bool>>,
+    /// Every task holds a clone; when the last one goes, the doors are empty.
+    alive: watch::Receiver<bool>,
+}
+
+impl Default for Doors {
+    fn default() -> Self {
+        let (stop, alive) = watch::channel(false);
+        Self { stop: Arc::new(stop), alive }
+    }
+}
+
+impl Doors {
+    /// Starts a task that counts as alive until it ends.
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let alive = self.alive.clone();
+        tokio::spawn(async move {
+            task.await;
+            drop(alive);
+        });
+    }
+
+    /// Resolves when the doors are to close.
+    pub(super) fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut alive = self.alive.clone();
+        async move {
+            // The sender lives in every clone of the doors, so only `true` ends this.
+            let _ = alive.wait_for(|is_closing| *is_closing).await;
+        }
+    }
+
+    /// Lets nobody in any more.
+    pub fn close(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until all tasks have ended, at most so long. False where some have not.
+    pub async fn emptied(self, patience: Duration) -> bool {
+        let Self { stop, alive } = self;
+        drop(alive);
+        tokio::time::timeout(patience, stop.closed()).await.is_ok()
+    }
+}

@@ -1,0 +1,123 @@
+"""Starts what the suites need around them: brokers, a Redis for Celery's results.
+
+Whatever is started here is stopped by `stop_all`, also when the run is broken off. Ports are taken
+between 7600 and 7699, away from those that systems hand out by themselves and from 5672.
+"""
+
+import atexit
+import itertools
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import places
+
+RABBITMQ = places.CHECKOUT / "tests" / "peers" / "rabbitmq"
+START_SECONDS = 60
+
+started_pids = []
+temporary_folders = []
+ports = itertools.cycle(range(7650, 7700))
+ports_lock = threading.Lock()
+
+
+def free_port():
+    with ports_lock:
+        for port in itertools.islice(ports, 50):
+            with socket.socket() as probe:
+                # A server before us may have left connections in TIME_WAIT, which do no harm.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                    return port
+                except OSError:
+                    continue
+    raise OSError("no free port between 7650 and 7699")
+
+
+def wait_for_port(port):
+    for _ in range(START_SECONDS * 10):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise OSError(f"nothing listens on port {port} after {START_SECONDS} s")
+
+
+def temporary_folder(purpose):
+    folder = tempfile.mkdtemp(prefix=f"leveret-suites-{purpose}-")
+    temporary_folders.append(folder)
+    return folder
+
+
+def start_leveret(binary, name):
+    """Starts the broker on a port of its own choice and gives its address."""
+    data = temporary_folder("data")
+    output = places.LOGS / f"{name}.out"
+    command = [binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", data]
+    with open(output, "w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    started_pids.append(process.pid)
+    for _ in range(START_SECONDS * 10):
+        address = re.search(r"127\.0\.0\.1:[1-9][0-9]*", output.read_text())
+        if address:
+            return address[0]
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise OSError(f"the broker did not start: {output.read_text()[-500:]}")
+
+
+def can_start_rabbitmq():
+    installed = shutil.which("rabbitmq-server") or Path("/usr/sbin/rabbitmq-server").exists()
+    return bool(installed) and os.access(RABBITMQ, os.X_OK)
+
+
+def start_rabbitmq():
+    port = free_port()
+    started = subprocess.run([RABBITMQ, str(port)], stdout=subprocess.PIPE, text=True, check=True)
+    started_pids.append(int(started.stdout.split()[-1]))
+    return f"127.0.0.1:{port}"
+
+
+def start_redis(name):
+    """Starts a Redis that keeps nothing, and gives its port."""
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    command = [*places.redis(), *options, "--dir", temporary_folder("redis")]
+    with open(places.LOGS / f"{name}.redis.out", "w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    started_pids.append(process.pid)
+    wait_for_port(port)
+    return port
+
+
+def server_version(address):
+    """The `version` in the server-properties of connection.start."""
+    host, port = address.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"AMQP\x00\x00\x09\x01")
+        answer = connection.recv(4096)
+    version = re.search(rb"\x07versionS\x00\x00\x00(.)", answer, re.DOTALL)
+    if not version:
+        return "unknown"
+    return answer[version.end() : version.end() + version[1][0]].decode()
+
+
+@atexit.register
+def stop_all():
+    while started_pids:
+        try:
+            os.kill(started_pids.pop(), signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+    while temporary_folders:
+        shutil.rmtree(temporary_folders.pop(), ignore_errors=True)
