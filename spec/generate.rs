@@ -128,12 +128,7 @@ fn write_class(out: &mut String, class: &Class) {
     let uses_table =
         class.methods.iter().flat_map(|method| &method.fields).any(|field| field.kind == "table");
     let uses_encode = class.methods.iter().any(|method| !method.fields.is_empty());
-    let uses_decode = class
-        .methods
-        .iter()
-        .flat_map(|method| &method.fields)
-        .next()
-        .is_some();
+    let uses_decode = class.methods.iter().flat_map(|method| &method.fields).next().is_some();
     writeln!(out, "\n/// Class {}, {}.\npub mod {} {{", class.id, class.name, class.name).unwrap();
     out.push_str("use super::WireMethod;\n");
     if uses_decode {
@@ -166,13 +161,15 @@ fn write_method(out: &mut String, class: &Class, method: &Method) {
     writeln!(out, "pub struct {name}{lifetime_a} {{").unwrap();
     for field in method.fields.iter().filter(|field| !field.reserved) {
         let (field_name, rust_type) = (field_name(&field.name), rust_type(&field.kind));
-        writeln!(out, "/// {}, {}\npub {field_name}: {rust_type},", field.name, field.kind).unwrap();
+        writeln!(out, "/// {}, {}\npub {field_name}: {rust_type},", field.name, field.kind)
+            .unwrap();
     }
     out.push_str("}\n");
     let input_lifetime = if is_borrowed(method) { "'a" } else { "'_" };
     writeln!(out, "\nimpl{lifetime_a} {name}{lifetime_a} {{").unwrap();
     let input = if is_borrowed(method) { "&'a [u8]" } else { "&[u8]" };
-    writeln!(out, "pub(super) fn parse(input: {input}) -> Parsed<{input_lifetime}, Self> {{").unwrap();
+    writeln!(out, "pub(super) fn parse(input: {input}) -> Parsed<{input_lifetime}, Self> {{")
+        .unwrap();
     write_parser(out, method);
     out.push_str("}\n}\n");
     writeln!(out, "\nimpl WireMethod for {name}{lifetime_any} {{").unwrap();
@@ -257,7 +254,9 @@ fn write_enum(out: &mut String, specification: &Specification) {
         .iter()
         .flat_map(|class| class.methods.iter().map(move |method| (class, method)))
         .collect();
-    out.push_str("\n/// Any method.\n#[derive(Clone, Debug, PartialEq, Eq)]\npub enum Method<'a> {\n");
+    out.push_str(
+        "\n/// Any method.\n#[derive(Clone, Debug, PartialEq, Eq)]\npub enum Method<'a> {\n",
+    );
     for (class, method) in &all {
         let (name, lifetime) = (type_name(&method.name), lifetime(method, "<'a>"));
         writeln!(out, "/// {}.{}", class.name, method.name).unwrap();
@@ -309,7 +308,6 @@ fn write_per_variant(out: &mut String, all: &[(&Class, &Method)]) {
         ("Its full name.", "name", "&'static str", "NAME"),
     ] {
         writeln!(out, "\n/// {doc}\n#[must_use]").unwrap();
-        out.push_str("#[expect(clippy::too_many_lines, reason = \"generated: one line a method\")]\n");
         writeln!(out, "pub const fn {name}(&self) -> {result} {{\nmatch self {{").unwrap();
         for (class, method) in all {
             let value = value(class, method, constant);
@@ -318,14 +316,14 @@ fn write_per_variant(out: &mut String, all: &[(&Class, &Method)]) {
         out.push_str("}\n}\n");
     }
     out.push_str("\n/// Writes class, number and arguments.\n");
-    out.push_str("#[expect(clippy::too_many_lines, reason = \"generated: one line a method\")]\n");
     out.push_str("pub fn encode(&self, out: &mut Vec<u8>) {\nmatch self {\n");
     for (class, method) in all {
         writeln!(out, "Self::{}(method) => method.encode(out),", variant(class, method)).unwrap();
     }
     out.push_str("}\n}\n");
     write_flag(out, all, "A message follows it.", "has_content", |method| method.content);
-    let sent_by = |who: &'static str| move |method: &Method| method.sent_by.iter().any(|by| by == who);
+    let sent_by =
+        |who: &'static str| move |method: &Method| method.sent_by.iter().any(|by| by == who);
     write_flag(out, all, "A client may send it.", "is_from_client", sent_by("client"));
     write_flag(out, all, "A server may send it.", "is_from_server", sent_by("server"));
 }

@@ -1,4 +1,5 @@
-//! The `leveret` binary: reads the command line and hands over to the node. Nothing is decided here.
+//! The `leveret` binary: reads the command line and hands over to the node. Nothing is decided
+//! here.
 
 use std::process::ExitCode;
 

@@ -8,9 +8,7 @@ use super::session::{Place, Session};
 use crate::auth::Access;
 use crate::connection::Reply;
 use crate::connection::command::{Bind, DeclareExchange};
-use crate::definitions::{
-    Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions,
-};
+use crate::definitions::{Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions};
 use crate::message::equivalence::{self, ExchangeProperties};
 use crate::message::{ExchangeOptions, Resource};
 use crate::protocol::reply::{AmqpError, ChannelError};
@@ -142,8 +140,7 @@ impl Session {
         if definitions.binding(&binding).is_some() {
             return Ok(());
         }
-        host.validate_binding(&definitions, &binding)
-            .map_err(ChannelError::precondition_failed)?;
+        host.validate_binding(&definitions, &binding).map_err(ChannelError::precondition_failed)?;
         let binding = Arc::new(binding);
         host.apply(&mut definitions, &Change::Bound(binding.clone()));
         drop(definitions);
@@ -229,10 +226,6 @@ pub(super) fn check_not_reserved(kind: &str, name: &str) -> Result<(), ChannelEr
 }
 
 /// Makes a plan true.
-pub(super) fn apply_all(
-    place: &Place,
-    definitions: &mut VirtualHostDefinitions,
-    plan: &[Change],
-) {
+pub(super) fn apply_all(place: &Place, definitions: &mut VirtualHostDefinitions, plan: &[Change]) {
     plan.iter().for_each(|change| place.host.apply(definitions, change));
 }

@@ -3,8 +3,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Locks a mutex. A panic of another holder has been caught and logged by its session; what the lock
-/// guards is kept consistent step by step, so work goes on.
+/// Locks a mutex. A panic of another holder has been caught and logged by its session; what the
+/// lock guards is kept consistent step by step, so work goes on.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

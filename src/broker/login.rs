@@ -51,9 +51,7 @@ impl Session {
                 self.place = Some(place);
                 Event::VirtualHostOpened
             }
-            Err(error) => {
-                Event::Refused { channel: 0, error: error.at(OPEN.0, OPEN.1).into() }
-            }
+            Err(error) => Event::Refused { channel: 0, error: error.at(OPEN.0, OPEN.1).into() },
         };
         self.post(event);
     }
@@ -66,7 +64,9 @@ impl Session {
         let permissions = self.user.as_ref().and_then(|user| user.permissions.get(name)).cloned();
         let permissions = permissions.ok_or_else(|| {
             let user = self.user_name();
-            ConnectionError::not_allowed(format!("access to vhost '{name}' refused for user '{user}'"))
+            ConnectionError::not_allowed(format!(
+                "access to vhost '{name}' refused for user '{user}'"
+            ))
         })?;
         Ok(Place { host, permissions })
     }

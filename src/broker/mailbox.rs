@@ -12,7 +12,7 @@ use crate::queue::Credit;
 
 /// The events of one session, in the order in which they happened.
 #[derive(Debug)]
-pub struct Mailbox {
+pub(super) struct Mailbox {
     inner: Mutex<Inner>,
     /// Bytes of deliveries that may be on the way; shared with the queues.
     pub(super) window: std::sync::Arc<Credit>,
@@ -42,7 +42,6 @@ impl Mailbox {
     ///
     /// # Errors
     /// The session is gone: the event comes back.
-    #[expect(clippy::result_large_err, reason = "the event itself comes back, and rarely")]
     pub(super) fn push(&self, event: Event, wakers: &mut Vec<Waker>) -> Result<(), Event> {
         let mut inner = lock(&self.inner);
         if inner.is_closed {

@@ -1,9 +1,9 @@
-//! Floor 4: the synchronous heart. Virtual hosts with their live queues, and sessions that carry out
-//! what connections ask. No socket, no clock, no runtime: bytes and the time come in, bytes wait in
-//! an output. A program or a test can run the whole broker on one thread.
+//! Floor 4: the synchronous heart. Virtual hosts with their live queues, and sessions that carry
+//! out what connections ask. No socket, no clock, no runtime: bytes and the time come in, bytes
+//! wait in an output. A program or a test can run the whole broker on one thread.
 //!
-//! Reading order: [`Broker`], [`Session`] (one client), `publish` (the path of a message), `settle`,
-//! `consume`, `exchanges` and `queues` (declarations), `replies` (direct reply-to).
+//! Reading order: [`Broker`], [`Session`] (one client), `publish` (the path of a message),
+//! `settle`, `consume`, `exchanges` and `queues` (declarations), `replies` (direct reply-to).
 
 mod consume;
 mod exchanges;

@@ -39,11 +39,7 @@ impl Session {
     }
 
     /// Any one of the three permissions is enough to look.
-    pub(super) fn check_any(
-        &self,
-        place: &Place,
-        resource: Resource<'_>,
-    ) -> Result<(), AmqpError> {
+    pub(super) fn check_any(&self, place: &Place, resource: Resource<'_>) -> Result<(), AmqpError> {
         let name = named(resource).name;
         let others = [Access::Write, Access::Read];
         if others.into_iter().any(|access| place.permissions.allow(access, name)) {

@@ -206,7 +206,7 @@ impl Session {
             return route;
         }
         let generation = place.host.router.generation();
-        let random = self.random.next();
+        let random = self.random.draw();
         let input = RouteInput { routing_keys: keys, properties: message.properties(), random };
         let mut route = Route::default();
         place.host.route(message, &input, &mut route);
@@ -265,9 +265,9 @@ fn has_inspected_properties(properties: &[u8]) -> bool {
 
 /// A message may ask not to be kept by exchanges that keep the latest.
 fn refuses_storing(message: &Message) -> bool {
-    PropertyView::parse(message.properties())
-        .and_then(|view| view.headers_table())
-        .is_ok_and(|headers| headers.is_some_and(|table| table.contains("x-recent-history-no-store")))
+    PropertyView::parse(message.properties()).and_then(|view| view.headers_table()).is_ok_and(
+        |headers| headers.is_some_and(|table| table.contains("x-recent-history-no-store")),
+    )
 }
 
 fn no_queues() -> Arc<CachedRoute> {

@@ -158,9 +158,9 @@ impl Session {
             return Err(unsupported_by_quorum(resource, if_unused).into());
         }
         match self.remove_queue(&place, &handle, if_unused, if_empty) {
-            Ok(count) => Ok(Reply::QueueDeleted {
-                message_count: u32::try_from(count).unwrap_or(u32::MAX),
-            }),
+            Ok(count) => {
+                Ok(Reply::QueueDeleted { message_count: u32::try_from(count).unwrap_or(u32::MAX) })
+            }
             Err(DeleteRefused::Gone) => Ok(Reply::QueueDeleted { message_count: 0 }),
             Err(DeleteRefused::InUse) => {
                 Err(ChannelError::precondition_failed(format!("{resource} in use")).into())

@@ -1,5 +1,5 @@
-//! Direct reply-to: a requester consumes from a queue that is none, and answers go straight into its
-//! mailbox. Nothing is stored; an answer to somebody who left is lost, as in RabbitMQ.
+//! Direct reply-to: a requester consumes from a queue that is none, and answers go straight into
+//! its mailbox. Nothing is stored; an answer to somebody who left is lost, as in RabbitMQ.
 
 use std::sync::{Arc, RwLock};
 
@@ -106,11 +106,8 @@ impl Session {
             return true;
         }
         let delivery = Delivery { sequence: 0, message: message.clone(), is_redelivered: false };
-        let delivered = Delivered {
-            consumer: target.consumer,
-            queue: QueueId(0),
-            run: smallvec![delivery],
-        };
+        let delivered =
+            Delivered { consumer: target.consumer, queue: QueueId(0), run: smallvec![delivery] };
         target.mailbox.push(Event::Delivered(delivered), &mut self.work.wakers).is_ok()
     }
 

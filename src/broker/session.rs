@@ -1,8 +1,8 @@
 //! One client: its connection machine, its mailbox, and what it holds in the broker. It turns the
 //! machine's effects into deeds and the mailbox's events into frames. Doors only move its bytes.
 
-use std::collections::BTreeMap;
 use core::net::IpAddr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -225,7 +225,8 @@ impl Session {
 
     /// Offers again to the consumers of a channel, or of all.
     pub(super) fn resume(&mut self, channel: Option<u16>) {
-        let short = self.consumers.iter().filter(|(key, _)| channel.is_none_or(|n| key.channel == n));
+        let short =
+            self.consumers.iter().filter(|(key, _)| channel.is_none_or(|n| key.channel == n));
         for (_, consumer) in short {
             consumer.queue.with(&mut self.work, |live| live.queue.resume(consumer.id));
         }
@@ -313,16 +314,18 @@ impl Session {
                 settles.iter().for_each(|settle| self.settle(settle));
                 Ok(None)
             }
-            Command::Commit(settles) => self.commit(channel, &settles).map(|()| Some(Reply::Committed)),
-            command => Ok(Some(self.set(channel, command))),
+            Command::Commit(settles) => {
+                self.commit(channel, &settles).map(|()| Some(Reply::Committed))
+            }
+            command => Ok(Some(self.set(channel, &command))),
         }
     }
 
     /// The commands that only set something on a channel, and never fail.
-    fn set(&mut self, channel: u16, command: Command) -> Reply {
+    fn set(&mut self, channel: u16, command: &Command) -> Reply {
         match command {
             Command::Qos { prefetch_count, global } => {
-                self.set_prefetch(channel, prefetch_count, global);
+                self.set_prefetch(channel, *prefetch_count, *global);
                 Reply::QosSet
             }
             Command::SelectTransaction => {
@@ -387,7 +390,8 @@ impl Session {
             match event {
                 Event::Delivered(delivered) => self.give_back(delivered),
                 Event::Answered {
-                    reply: Reply::Got { queue, no_ack: false, delivery, .. }, ..
+                    reply: Reply::Got { queue, no_ack: false, delivery, .. },
+                    ..
                 } => {
                     if let Some(handle) = self.queue_by_id(queue) {
                         handle.with(&mut self.work, |live| {

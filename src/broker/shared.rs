@@ -1,5 +1,5 @@
-//! What all sessions share: virtual hosts, users, numbers, and the list of sessions. What one client
-//! does is in `session`.
+//! What all sessions share: virtual hosts, users, numbers, and the list of sessions. What one
+//! client does is in `session`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +35,8 @@ impl Broker {
     /// A default permission is no regular expression.
     pub fn new(options: BrokerOptions, seed: [u64; 2]) -> Result<Self, regex::Error> {
         let mut connection_options = options.connection.clone();
-        connection_options.server_properties = server_properties(&options.product, &options.cluster_name);
+        connection_options.server_properties =
+            server_properties(&options.product, &options.cluster_name);
         let broker = Self {
             users: first_users(&options)?,
             connection_options: Arc::new(connection_options),

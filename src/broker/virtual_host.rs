@@ -8,9 +8,7 @@ use hashbrown::HashMap;
 use super::lock::{lock, read, write};
 use super::queue_handle::QueueHandle;
 use super::work::Work;
-use crate::definitions::{
-    Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions,
-};
+use crate::definitions::{Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions};
 use crate::message::{ExchangeId, Message, Name, QueueId};
 use crate::protocol::field::FieldTable;
 use crate::routing::{
@@ -30,7 +28,7 @@ const SYSTEM_EXCHANGES: [(&str, &str, bool); 7] = [
 
 /// One virtual host.
 #[derive(Debug)]
-pub struct VirtualHost {
+pub(super) struct VirtualHost {
     pub(super) name: Name,
     definitions: Mutex<VirtualHostDefinitions>,
     pub(super) router: Router,

@@ -1,5 +1,5 @@
-//! What a step wants done after its locks are released: sessions to wake, and queues to delete. It is
-//! carried out by the same caller, so nothing waits upward.
+//! What a step wants done after its locks are released: sessions to wake, and queues to delete. It
+//! is carried out by the same caller, so nothing waits upward.
 
 use std::sync::Arc;
 use std::task::Waker;

@@ -1,20 +1,20 @@
-//! Publisher confirms of one channel: numbers for publishes, and how their answers are put together.
-//! It does not decide when a message is safe.
+//! Publisher confirms of one channel: numbers for publishes, and how their answers are put
+//! together. It does not decide when a message is safe.
 
 use std::collections::BTreeMap;
 
 /// An acknowledgement to send: a tag, and whether it stands for all before it too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ack {
+pub(super) struct Ack {
     /// The publish's number.
-    pub tag: u64,
+    pub(super) tag: u64,
     /// All up to it are meant.
-    pub multiple: bool,
+    pub(super) multiple: bool,
 }
 
 /// Which publishes of a channel wait for their answer.
 #[derive(Debug)]
-pub struct Confirms {
+pub(super) struct Confirms {
     last: u64,
     /// Everything below is answered.
     lowest: u64,
@@ -30,14 +30,14 @@ impl Default for Confirms {
 
 impl Confirms {
     /// The number of the next publish; the first is 1.
-    pub fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.last += 1;
         self.last
     }
 
-    /// Publishes `first` to `last` are safe: what to tell the client. One answer stands for many only
-    /// where nothing below waits; otherwise each gets its own.
-    pub fn confirm(&mut self, first: u64, last: u64) -> impl Iterator<Item = Ack> + use<> {
+    /// Publishes `first` to `last` are safe: what to tell the client. One answer stands for many
+    /// only where nothing below waits; otherwise each gets its own.
+    pub(super) fn confirm(&mut self, first: u64, last: u64) -> impl Iterator<Item = Ack> + use<> {
         let in_order = first == self.lowest;
         self.answer(first, last);
         let singles = if in_order { last..=last } else { first..=last };
@@ -45,7 +45,7 @@ impl Confirms {
     }
 
     /// Publish `number` was refused.
-    pub fn reject(&mut self, number: u64) {
+    pub(super) fn reject(&mut self, number: u64) {
         self.answer(number, number);
     }
 

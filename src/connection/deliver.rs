@@ -1,5 +1,5 @@
-//! Events of the broker, turned into frames: answers, deliveries, returns, confirms. This is where a
-//! delivery gets its tag.
+//! Events of the broker, turned into frames: answers, deliveries, returns, confirms. This is where
+//! a delivery gets its tag.
 
 use super::channel::{Channel, Mode, State};
 use super::command::{Effect, Settle};
@@ -13,7 +13,7 @@ use crate::protocol::frame;
 use crate::protocol::methods::{
     WireMethod, access, basic, channel as channel_class, confirm, connection, exchange, queue, tx,
 };
-use crate::protocol::reply::{ReplyCode};
+use crate::protocol::reply::ReplyCode;
 
 /// Bytes of a frame that are not payload.
 const FRAME_OVERHEAD_SIZE: usize = 8;
@@ -31,7 +31,7 @@ impl Connection {
             Event::Answered { channel, reply } => self.answer(channel, reply),
             Event::Refused { channel: 0, error } => self.fail(error.into_hard(), effects),
             Event::Refused { channel, error } => self.refuse(channel, error, effects),
-            Event::Delivered(delivered) => self.deliver(delivered, effects),
+            Event::Delivered(delivered) => self.deliver(&delivered, effects),
             Event::Returned { channel, message } => self.give_back(channel, &message),
             Event::Confirmed { channel, first, last } => self.confirm(channel, first, last),
             Event::Rejected { channel, number } => self.reject(channel, number),
@@ -49,7 +49,10 @@ impl Connection {
                 self.phase = Phase::Closed;
             }
             Event::Delivered(delivered) => give_up(&delivered, effects),
-            Event::Answered { channel, reply: Reply::Got { queue, no_ack: false, delivery, .. } } => {
+            Event::Answered {
+                channel,
+                reply: Reply::Got { queue, no_ack: false, delivery, .. },
+            } => {
                 effects.push(requeue(channel, queue, [&delivery], 0));
             }
             _ => {}
@@ -61,20 +64,17 @@ impl Connection {
         (channel.state == State::Open).then_some((channel, &mut self.output))
     }
 
-    fn deliver(&mut self, delivered: Delivered, effects: &mut Vec<Effect>) {
+    fn deliver(&mut self, delivered: &Delivered, effects: &mut Vec<Effect>) {
         let frame_size_max = self.frame_size_max;
         let key = delivered.consumer;
         let Some((channel, output)) = self.open_channel_mut(key.channel) else {
-            return give_up(&delivered, effects);
+            return give_up(delivered, effects);
         };
-        let Some(consumer) = channel.consumer(key) else { return give_up(&delivered, effects) };
+        let Some(consumer) = channel.consumer(key) else { return give_up(delivered, effects) };
         let (no_ack, consumer_tag) = (consumer.no_ack, consumer.consumer_tag.clone());
         for delivery in &delivered.run {
-            let origin = Origin {
-                queue: delivered.queue,
-                sequence: delivery.sequence,
-                to_consumer: true,
-            };
+            let origin =
+                Origin { queue: delivered.queue, sequence: delivery.sequence, to_consumer: true };
             let delivery_tag =
                 if no_ack { channel.unsettled.skip() } else { channel.unsettled.push(origin) };
             let method = basic::Deliver {

@@ -1,5 +1,5 @@
-//! From the protocol header to connection.open-ok, and the other methods of channel 0. Who may log in
-//! and what a virtual host is, the broker knows.
+//! From the protocol header to connection.open-ok, and the other methods of channel 0. Who may log
+//! in and what a virtual host is, the broker knows.
 
 use super::command::{Command, Credentials, Effect, Request};
 use super::machine::{Capabilities, CloseReason, Connection, decode_failure};
@@ -105,20 +105,18 @@ impl Connection {
             consumer_cancel_notify: can("consumer_cancel_notify"),
             authentication_failure_close: can("authentication_failure_close"),
         };
-        self.client_name = properties.get("connection_name").and_then(FieldValue::as_str).map(
-            |name| name.get(..name.floor_char_boundary(CLIENT_NAME_SIZE_MAX)).unwrap_or("").into(),
-        );
+        self.client_name =
+            properties.get("connection_name").and_then(FieldValue::as_str).map(|name| {
+                name.get(..name.floor_char_boundary(CLIENT_NAME_SIZE_MAX)).unwrap_or("").into()
+            });
     }
 
     /// The login is good: offer our limits.
     pub(super) fn authenticated(&mut self, user: Name) {
         self.user = Some(user);
         self.phase = Phase::Tuning;
-        let (channel_max, frame_max, heartbeat) = (
-            self.options.channel_max,
-            self.options.frame_size_max,
-            self.options.heartbeat_seconds,
-        );
+        let (channel_max, frame_max, heartbeat) =
+            (self.options.channel_max, self.options.frame_size_max, self.options.heartbeat_seconds);
         self.send(0, &connection::Tune { channel_max, frame_max, heartbeat });
     }
 
@@ -140,8 +138,7 @@ impl Connection {
         let frame_max =
             negotiate("frame_max", tune_ok.frame_max, self.options.frame_size_max, FRAME_SIZE_MIN)?;
         self.channel_max = u16::try_from(channel_max).unwrap_or(u16::MAX);
-        self.frame_size_max =
-            if frame_max == 0 { usize::MAX / 2 } else { frame_max as usize };
+        self.frame_size_max = if frame_max == 0 { usize::MAX / 2 } else { frame_max as usize };
         self.heartbeat_ms = u64::from(tune_ok.heartbeat) * 1000;
         self.phase = Phase::Opening;
         Ok(())

@@ -33,14 +33,14 @@ pub struct Connection {
     pub(super) virtual_host: Option<Name>,
     pub(super) client_name: Option<Box<str>>,
     pub(super) now: Moment,
-    handshake_deadline: Moment,
-    last_received: Moment,
-    last_sent: Moment,
+    pub(super) handshake_deadline: Moment,
+    pub(super) last_received: Moment,
+    pub(super) last_sent: Moment,
     /// A request is with the broker; no frame is read before it is applied.
     pub(super) awaits_broker: bool,
     has_released: bool,
     discarded_size: usize,
-    close_reason: Option<CloseReason>,
+    pub(super) close_reason: Option<CloseReason>,
 }
 
 /// What a client said it can take.
@@ -122,8 +122,9 @@ impl Connection {
         self.client_name.as_deref()
     }
 
-    /// Takes bytes and tells how many it used. It stops early where a request must be applied by the
-    /// broker first; the caller applies the effects, tells the answers and comes again with the rest.
+    /// Takes bytes and tells how many it used. It stops early where a request must be applied by
+    /// the broker first; the caller applies the effects, tells the answers and comes again with the
+    /// rest.
     pub fn receive(&mut self, input: &[u8], now: Moment, effects: &mut Vec<Effect>) -> usize {
         self.now = now;
         self.last_received = now;
@@ -180,13 +181,13 @@ impl Connection {
         }
         let result = match (frame.kind, frame.channel) {
             (FrameKind::Heartbeat, 0) => Ok(()),
-            (FrameKind::Heartbeat, _) => Err(ConnectionError::unexpected_frame(
-                "heartbeat frames belong on channel 0",
-            )),
+            (FrameKind::Heartbeat, _) => {
+                Err(ConnectionError::unexpected_frame("heartbeat frames belong on channel 0"))
+            }
             (FrameKind::Method, 0) => self.handle_connection_method(frame.payload, effects),
-            (_, 0) => Err(ConnectionError::unexpected_frame(
-                "content frames do not belong on channel 0",
-            )),
+            (_, 0) => {
+                Err(ConnectionError::unexpected_frame("content frames do not belong on channel 0"))
+            }
             _ if self.phase != Phase::Running => Err(ConnectionError::unexpected_frame(format!(
                 "a frame on channel {} came before the connection was open",
                 frame.channel
@@ -343,7 +344,11 @@ impl Connection {
     }
 
     fn close_timeout_ms(&self) -> u64 {
-        if self.heartbeat_ms == 0 { CLOSE_TIMEOUT_MS } else { self.heartbeat_ms.min(CLOSE_TIMEOUT_MS) }
+        if self.heartbeat_ms == 0 {
+            CLOSE_TIMEOUT_MS
+        } else {
+            self.heartbeat_ms.min(CLOSE_TIMEOUT_MS)
+        }
     }
 
     /// The client closed the connection: close-ok follows when all is released.
@@ -390,58 +395,6 @@ impl Connection {
     pub(super) fn send(&mut self, channel: u16, method: &impl WireMethod) {
         frame::write_method(self.output.buffer(), channel, method);
     }
-
-    /// Bytes went to the socket: the next heartbeat can wait.
-    pub fn sent(&mut self, now: Moment) {
-        self.last_sent = now;
-    }
-
-    /// When [`Connection::elapse`] has something to do.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Moment> {
-        match self.phase {
-            Phase::Closing(until) | Phase::Silent(until) => Some(until),
-            Phase::Closed | Phase::Releasing => None,
-            phase if phase.is_handshake() => Some(self.handshake_deadline),
-            _ if self.heartbeat_ms == 0 => None,
-            _ => Some(self.send_heartbeat_at().min(self.missed_heartbeats_at())),
-        }
-    }
-
-    fn send_heartbeat_at(&self) -> Moment {
-        self.last_sent.plus(self.heartbeat_ms / 2)
-    }
-
-    fn missed_heartbeats_at(&self) -> Moment {
-        self.last_received.plus(2 * self.heartbeat_ms)
-    }
-
-    /// Time passed: heartbeats, and deadlines that end the connection.
-    pub fn elapse(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        self.now = now;
-        match self.phase {
-            Phase::Closing(until) | Phase::Silent(until) if now >= until => {
-                self.phase = Phase::Closed;
-            }
-            phase if phase.is_handshake() && now >= self.handshake_deadline => {
-                self.close_reason = Some(CloseReason::HandshakeTimeout);
-                self.abort(effects);
-            }
-            Phase::Running if self.heartbeat_ms > 0 => self.keep_alive(effects),
-            _ => {}
-        }
-    }
-
-    fn keep_alive(&mut self, effects: &mut Vec<Effect>) {
-        if self.now >= self.missed_heartbeats_at() {
-            self.close_reason = Some(CloseReason::MissedHeartbeats(self.heartbeat_ms / 1000));
-            return self.abort(effects);
-        }
-        if self.now >= self.send_heartbeat_at() {
-            frame::write_heartbeat(self.output.buffer());
-            self.last_sent = self.now;
-        }
-    }
 }
 
 /// A complete message: it goes to the broker under the channel's mode.
@@ -480,9 +433,7 @@ pub(super) fn decode_failure(error: &DecodeError, payload: &[u8]) -> ConnectionE
             format!("method {method_id} of class {class_id} does not exist"),
         )
         .at(class_id, method_id),
-        DecodeErrorKind::InvalidUtf8 => {
-            ConnectionError::frame_error("Malformed UTF-8 in shortstr")
-        }
+        DecodeErrorKind::InvalidUtf8 => ConnectionError::frame_error("Malformed UTF-8 in shortstr"),
         DecodeErrorKind::Malformed => {
             let shown = payload.get(..payload.len().min(64)).unwrap_or(&[]);
             ConnectionError::frame_error(format!("cannot decode {shown:?}"))

@@ -2,9 +2,7 @@
 //! alone (an unknown delivery tag, a wrong mode) is refused here; the rest the broker decides.
 
 use super::channel::{Channel, KnownConsumer, Mode};
-use super::command::{
-    Bind, Command, Consume, DeclareExchange, DeclareQueue, Effect, Request,
-};
+use super::command::{Bind, Command, Consume, DeclareExchange, DeclareQueue, Effect, Request};
 use super::machine::{Connection, begin_content, decode_method};
 use super::unsettled::grouped;
 use crate::message::{Name, Outcome, Random, cleaned};
@@ -74,9 +72,10 @@ fn settle(
     outcome: Outcome,
     effects: &mut Vec<Effect>,
 ) -> Result<(), ChannelError> {
-    let taken = channel.unsettled.take(tag, multiple).ok_or_else(|| {
-        ChannelError::precondition_failed(format!("unknown delivery tag {tag}"))
-    })?;
+    let taken = channel
+        .unsettled
+        .take(tag, multiple)
+        .ok_or_else(|| ChannelError::precondition_failed(format!("unknown delivery tag {tag}")))?;
     if let Mode::Transaction(settled) = &mut channel.mode {
         settled.extend(taken.into_iter().map(|(tag, origin)| (outcome, tag, origin)));
     } else {
@@ -85,11 +84,7 @@ fn settle(
     Ok(())
 }
 
-fn step(
-    channel: &mut Channel,
-    method: Method<'_>,
-    random: &mut Random,
-) -> Result<Step, AmqpError> {
+fn step(channel: &mut Channel, method: Method<'_>, random: &mut Random) -> Result<Step, AmqpError> {
     match method {
         Method::ChannelOpen(_) => {
             Err(ConnectionError::channel_error("second 'channel.open' seen").into())
@@ -342,10 +337,9 @@ fn basic_step(
                 consumer_tag: cancel.consumer_tag.into(),
             },
         },
-        Method::BasicGet(get) => Step::ask(Command::Get {
-            queue: queue_name(channel, get.queue)?,
-            no_ack: get.no_ack,
-        }),
+        Method::BasicGet(get) => {
+            Step::ask(Command::Get { queue: queue_name(channel, get.queue)?, no_ack: get.no_ack })
+        }
         Method::BasicRecover(basic::Recover { requeue }) => recover(channel, requeue, false)?,
         Method::BasicRecoverAsync(basic::RecoverAsync { requeue }) => {
             recover(channel, requeue, true)?

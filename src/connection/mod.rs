@@ -1,10 +1,10 @@
 //! Floor 3: one AMQP connection and its channels as a pure machine. Bytes and events go in, effects
-//! and bytes come out; it knows no socket, no clock and no broker. Even whether a user may log in is
-//! a question it asks by an effect.
+//! and bytes come out; it knows no socket, no clock and no broker. Even whether a user may log in
+//! is a question it asks by an effect.
 //!
 //! Reading order: [`machine`] (the connection), `handshake`, `channel`, `content` (a message on its
-//! way in), `methods` (methods to requests), `deliver` (events to frames), [`command`] and [`event`]
-//! (the words spoken with the broker).
+//! way in), `methods` (methods to requests), `deliver` (events to frames), [`command`] and
+//! [`event`] (the words spoken with the broker).
 
 mod channel;
 pub mod command;
@@ -13,6 +13,7 @@ mod content;
 mod deliver;
 pub mod event;
 mod handshake;
+mod keep_alive;
 mod machine;
 mod methods;
 mod output;

@@ -13,20 +13,20 @@ const GROUPS_SEARCHED_MAX: usize = 16;
 
 /// Where a delivery came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub(super) struct Origin {
     /// The queue.
-    pub queue: QueueId,
+    pub(super) queue: QueueId,
     /// Its place there.
-    pub sequence: Sequence,
+    pub(super) sequence: Sequence,
     /// It went to a consumer and counts for the prefetch; else it was fetched with get.
-    pub to_consumer: bool,
+    pub(super) to_consumer: bool,
 }
 
 /// Unsettled deliveries in the order of their tags.
 ///
 /// Settled ones in the middle leave a gap; when gaps outnumber what is left, they are closed.
 #[derive(Debug, Default)]
-pub struct Unsettled {
+pub(super) struct Unsettled {
     last_tag: u64,
     entries: VecDeque<(u64, Option<Origin>)>,
     live_count: usize,
@@ -34,34 +34,26 @@ pub struct Unsettled {
 
 impl Unsettled {
     /// The tag of a delivery that needs no settlement.
-    pub fn skip(&mut self) -> u64 {
+    pub(super) fn skip(&mut self) -> u64 {
         self.last_tag += 1;
         self.last_tag
     }
 
     /// Remembers a delivery and gives it its tag.
-    pub fn push(&mut self, origin: Origin) -> u64 {
+    pub(super) fn push(&mut self, origin: Origin) -> u64 {
         let tag = self.skip();
         self.entries.push_back((tag, Some(origin)));
         self.live_count += 1;
         tag
     }
 
-    /// How many are unsettled.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.live_count
-    }
-
-    /// Everything is settled.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.live_count == 0
-    }
-
-    /// Takes the delivery with this tag, or with `multiple` all up to it; tag 0 with `multiple` means
-    /// all there are. `None` where the tag is not unsettled.
-    pub fn take(&mut self, tag: u64, multiple: bool) -> Option<SmallVec<[(u64, Origin); 4]>> {
+    /// Takes the delivery with this tag, or with `multiple` all up to it; tag 0 with `multiple`
+    /// means all there are. `None` where the tag is not unsettled.
+    pub(super) fn take(
+        &mut self,
+        tag: u64,
+        multiple: bool,
+    ) -> Option<SmallVec<[(u64, Origin); 4]>> {
         if multiple && tag == 0 {
             return Some(self.take_all());
         }
@@ -79,13 +71,13 @@ impl Unsettled {
     }
 
     /// Takes all of them.
-    pub fn take_all(&mut self) -> SmallVec<[(u64, Origin); 4]> {
+    pub(super) fn take_all(&mut self) -> SmallVec<[(u64, Origin); 4]> {
         self.live_count = 0;
         std::mem::take(&mut self.entries).into_iter().filter_map(with_origin).collect()
     }
 
     /// Puts deliveries back under the tags they had: a rolled back transaction.
-    pub fn restore(&mut self, taken: impl IntoIterator<Item = (u64, Origin)>) {
+    pub(super) fn restore(&mut self, taken: impl IntoIterator<Item = (u64, Origin)>) {
         let left = self.take_all();
         let mut all: Vec<_> = left.into_iter().chain(taken).collect();
         all.sort_unstable_by_key(|(tag, _)| *tag);
@@ -112,7 +104,7 @@ fn with_origin((tag, origin): (u64, Option<Origin>)) -> Option<(u64, Origin)> {
 
 /// Groups deliveries by queue, so that each queue is locked once.
 #[must_use]
-pub fn grouped(
+pub(super) fn grouped(
     channel: u16,
     outcome: Outcome,
     taken: impl IntoIterator<Item = (u64, Origin)>,
@@ -169,7 +161,7 @@ mod tests {
         assert_eq!(tags(unsettled.take(2, false)), Some(vec![2]));
         assert_eq!(tags(unsettled.take(2, false)), None);
         assert_eq!(tags(unsettled.take(2, true)), None);
-        assert_eq!(unsettled.len(), 2);
+        assert_eq!(unsettled.live_count, 2);
     }
 
     #[test]

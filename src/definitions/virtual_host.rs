@@ -107,7 +107,8 @@ impl VirtualHostDefinitions {
         plan.changes
     }
 
-    /// What follows when an exchange goes: bindings on both sides, and exchanges that lived by them.
+    /// What follows when an exchange goes: bindings on both sides, and exchanges that lived by
+    /// them.
     #[must_use]
     pub fn plan_delete_exchange(&self, exchange: &Arc<ExchangeDefinition>) -> Vec<Change> {
         let mut plan = Plan::new(self);

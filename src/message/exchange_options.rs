@@ -7,7 +7,7 @@ use crate::protocol::field::FieldTable;
 use crate::protocol::reply::ChannelError;
 
 /// The argument that names where unroutable messages go.
-pub const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
+pub(super) const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
 
 /// The options of an exchange, as its arguments say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

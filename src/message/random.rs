@@ -18,7 +18,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.counter = self.counter.wrapping_add(1);
         let mut hasher = DefaultHasher::new();
         for word in [self.key[0], self.counter, self.key[1]] {
@@ -29,14 +29,14 @@ impl Random {
 
     /// A key for a generator of its own.
     pub fn fork(&mut self) -> Self {
-        Self::new([self.next(), self.next()])
+        Self::new([self.draw(), self.draw()])
     }
 
     /// 22 characters of URL-safe base64, as in RabbitMQ's generated names (128 bits).
     pub fn name(&mut self, prefix: &str) -> String {
         const ALPHABET: &[u8; 64] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let mut bits = (u128::from(self.next()) << 64) | u128::from(self.next());
+        let mut bits = (u128::from(self.draw()) << 64) | u128::from(self.draw());
         let mut name = String::with_capacity(prefix.len() + 23);
         name.push_str(prefix);
         name.push('-');
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn equal_keys_give_equal_sequences() {
         let (mut left, mut right) = (Random::new([7, 9]), Random::new([7, 9]));
-        assert_eq!(left.next(), right.next());
-        assert_eq!(left.fork().next(), right.fork().next());
+        assert_eq!(left.draw(), right.draw());
+        assert_eq!(left.fork().draw(), right.fork().draw());
     }
 }

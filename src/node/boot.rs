@@ -29,10 +29,12 @@ struct Failure {
 }
 
 impl Failure {
+    #[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
     fn config(error: impl ToString) -> Self {
         Self { exit: EXIT_CONFIG, text: error.to_string() }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
     fn unavailable(error: impl ToString) -> Self {
         Self { exit: EXIT_UNAVAILABLE, text: error.to_string() }
     }
@@ -146,10 +148,8 @@ fn socket_addresses(listen: &ListenAddress) -> Vec<Wanted> {
 }
 
 fn is_missing_family(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        std::io::ErrorKind::AddrNotAvailable | std::io::ErrorKind::Unsupported
-    ) || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+    matches!(error.kind(), std::io::ErrorKind::AddrNotAvailable | std::io::ErrorKind::Unsupported)
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
 fn listener_options(tcp: &TcpOptions) -> ListenerOptions {

@@ -1,5 +1,5 @@
-//! The end of a node: it is asked to stop, lets nobody in any more, tells everybody, and waits a while
-//! for them to go.
+//! The end of a node: it is asked to stop, lets nobody in any more, tells everybody, and waits a
+//! while for them to go.
 
 use std::io;
 use std::time::Duration;

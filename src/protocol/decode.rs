@@ -3,7 +3,6 @@
 
 use nom::IResult;
 use nom::Parser;
-use nom::bytes::complete::take;
 use nom::combinator::{all_consuming, map};
 use nom::multi::{length_data, many0};
 use nom::number::complete::{
@@ -138,8 +137,9 @@ fn value(input: &[u8], depth: usize) -> Parsed<'_, FieldValue> {
         b'l' | b'L' => map(be_i64, FieldValue::I64).parse(input),
         b'f' => map(be_f32, FieldValue::F32).parse(input),
         b'd' => map(be_f64, FieldValue::F64).parse(input),
-        b'D' => map((be_u8, be_u32), |(scale, value)| FieldValue::Decimal { scale, value })
-            .parse(input),
+        b'D' => {
+            map((be_u8, be_u32), |(scale, value)| FieldValue::Decimal { scale, value }).parse(input)
+        }
         b'T' => map(be_u64, FieldValue::Timestamp).parse(input),
         b'S' => map(long_string, |bytes| FieldValue::LongString(bytes.into())).parse(input),
         b'x' => map(long_string, |bytes| FieldValue::Bytes(bytes.into())).parse(input),
@@ -170,9 +170,4 @@ fn array(input: &[u8], depth: usize) -> Parsed<'_, FieldValue> {
 
 fn malformed() -> nom::Err<DecodeError> {
     nom::Err::Failure(DecodeError { kind: DecodeErrorKind::Malformed })
-}
-
-/// Passes over `count` bytes.
-pub(super) fn skip(input: &[u8], count: usize) -> Parsed<'_, ()> {
-    map(take(count), |_: &[u8]| ()).parse(input)
 }

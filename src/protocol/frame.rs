@@ -97,10 +97,7 @@ impl std::error::Error for FrameError {}
 ///
 /// # Errors
 /// The bytes are no frame.
-pub fn next(
-    input: &[u8],
-    frame_size_max: usize,
-) -> Result<Option<(Frame<'_>, usize)>, FrameError> {
+pub fn next(input: &[u8], frame_size_max: usize) -> Result<Option<(Frame<'_>, usize)>, FrameError> {
     let &[kind, channel_high, channel_low, size_3, size_2, size_1, size_0, ref rest @ ..] = input
     else {
         return match input.first() {

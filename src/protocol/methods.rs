@@ -2222,7 +2222,6 @@ impl<'a> Method<'a> {
 
     /// The number of its class.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "generated: one line a method")]
     pub const fn class_id(&self) -> u16 {
         match self {
             Self::BasicQos(_) => basic::Qos::CLASS_ID,
@@ -2296,7 +2295,6 @@ impl<'a> Method<'a> {
 
     /// Its number in the class.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "generated: one line a method")]
     pub const fn method_id(&self) -> u16 {
         match self {
             Self::BasicQos(_) => basic::Qos::METHOD_ID,
@@ -2370,7 +2368,6 @@ impl<'a> Method<'a> {
 
     /// Its full name.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "generated: one line a method")]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::BasicQos(_) => basic::Qos::NAME,
@@ -2443,7 +2440,6 @@ impl<'a> Method<'a> {
     }
 
     /// Writes class, number and arguments.
-    #[expect(clippy::too_many_lines, reason = "generated: one line a method")]
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::BasicQos(method) => method.encode(out),

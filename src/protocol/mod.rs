@@ -1,5 +1,5 @@
-//! Floor 0: bytes to values and back. Frames, methods, tables, properties, reply codes. It knows what
-//! the wire looks like and nothing of what anything means.
+//! Floor 0: bytes to values and back. Frames, methods, tables, properties, reply codes. It knows
+//! what the wire looks like and nothing of what anything means.
 //!
 //! Reading order: [`frame`], [`methods`] (generated), [`field`] and [`properties`], [`reply`].
 

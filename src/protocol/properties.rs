@@ -1,19 +1,22 @@
-//! The properties of a message: as a view of the bytes that allocates nothing, and as values that can
-//! be changed and written.
+//! The properties of a message: as a view of the bytes that allocates nothing, and as values that
+//! can be changed and written.
 //!
 //! ```text
 //! | flags u16 | content-type | content-encoding | headers | ... | cluster-id |
 //!   bit 15 = content-type ... bit 2 = cluster-id; bit 0 = another flag word follows
 //! ```
 
-use super::decode::{self, DecodeError, DecodeErrorKind, Parsed, finish};
-use super::encode;
+use super::decode::{self, DecodeError, DecodeErrorKind, Parsed, finish, short_string as text};
+use super::encode::{self, short_string as write_text};
 use super::field::FieldTable;
 
 /// Declares the view, the values, and both directions between bytes and them, from one list: the
 /// order is that of the flags.
 macro_rules! properties {
-    ($($(#[$doc:meta])* $name:ident: $bit:literal, $view:ty, $value:ty, $parse:path, $write:expr;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $bit:literal, $view:ty, $value:ty, $parse:path, $write:expr;
+    )*) => {
         /// The properties of a message where they lie.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct PropertyView<'a> {
@@ -63,9 +66,9 @@ macro_rules! properties {
 
 properties! {
     /// MIME type of the body.
-    content_type: 15, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    content_type: 15, &'a str, Box<str>, text, |out, text| write_text(out, text);
     /// How the body is encoded.
-    content_encoding: 14, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    content_encoding: 14, &'a str, Box<str>, text, |out, text| write_text(out, text);
     /// The application's headers; the view has the table's bytes without their size.
     headers: 13, &'a [u8], FieldTable, decode::long_string, encode::table;
     /// 2 is persistent.
@@ -73,23 +76,23 @@ properties! {
     /// 0 to 255.
     priority: 11, u8, u8, decode::octet, |out, value| encode::octet(out, *value);
     /// What an answer belongs to.
-    correlation_id: 10, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    correlation_id: 10, &'a str, Box<str>, text, |out, text| write_text(out, text);
     /// Where an answer goes.
-    reply_to: 9, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    reply_to: 9, &'a str, Box<str>, text, |out, text| write_text(out, text);
     /// A time to live in milliseconds, as text.
-    expiration: 8, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    expiration: 8, &'a str, Box<str>, text, |out, text| write_text(out, text);
     /// The application's identifier.
-    message_id: 7, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    message_id: 7, &'a str, Box<str>, text, |out, text| write_text(out, text);
     /// Seconds since the epoch.
     timestamp: 6, u64, u64, decode::long_long, |out, value| encode::long_long(out, *value);
     /// The application's type of message.
-    kind: 5, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    kind: 5, &'a str, Box<str>, text, |out, text| write_text(out, text);
     /// Who published it.
-    user_id: 4, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    user_id: 4, &'a str, Box<str>, text, |out, text| write_text(out, text);
     /// Which application published it.
-    app_id: 3, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    app_id: 3, &'a str, Box<str>, text, |out, text| write_text(out, text);
     /// Of the past.
-    cluster_id: 2, &'a str, Box<str>, decode::short_string, |out, text| encode::short_string(out, text);
+    cluster_id: 2, &'a str, Box<str>, text, |out, text| write_text(out, text);
 }
 
 impl<'a> PropertyView<'a> {

@@ -1,4 +1,5 @@
-//! Reply codes, and the two scopes an error can have. What is thrown where, the other floors decide.
+//! Reply codes, and the two scopes an error can have. What is thrown where, the other floors
+//! decide.
 
 /// The codes of close and return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +87,9 @@ impl ReplyCode {
 
 /// Declares an error type of one scope with a constructor per code.
 macro_rules! scoped_error {
-    ($(#[$doc:meta])* $name:ident { $($(#[$method_doc:meta])* $method:ident => $code:ident,)* }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$method_doc:meta])* $method:ident => $code:ident,)*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name {
@@ -105,7 +108,8 @@ macro_rules! scoped_error {
             #[must_use]
             pub fn $method(explanation: impl AsRef<str>) -> Self {
                 let code = ReplyCode::$code;
-                Self { code, text: reply_text(code, explanation.as_ref()), class_id: 0, method_id: 0 }
+                let text = reply_text(code, explanation.as_ref());
+                Self { code, text, class_id: 0, method_id: 0 }
             })*
 
             /// The same error, of this method.

@@ -128,7 +128,8 @@ impl ConsumerOrder {
         }
     }
 
-    /// Takes one out; the next in line becomes active where only one is. False where it was not here.
+    /// Takes one out; the next in line becomes active where only one is. False where it was not
+    /// here.
     pub fn remove(&mut self, id: ConsumerId) -> bool {
         let Some(slot) = self.slots.remove(&id) else { return false };
         if slot.state == State::Ready {

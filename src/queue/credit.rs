@@ -1,5 +1,6 @@
-//! A limit that several queues share: the prefetch of a whole channel, the byte window of a session.
-//! It is the only thing here that two threads touch at once, so it is an atomic and nothing else.
+//! A limit that several queues share: the prefetch of a whole channel, the byte window of a
+//! session. It is the only thing here that two threads touch at once, so it is an atomic and
+//! nothing else.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -1,5 +1,5 @@
-//! Gathers what one step of a queue gives to each consumer, so that a consumer is handed one run and
-//! not one message after the other.
+//! Gathers what one step of a queue gives to each consumer, so that a consumer is handed one run
+//! and not one message after the other.
 
 use smallvec::SmallVec;
 

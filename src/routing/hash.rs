@@ -1,5 +1,6 @@
-//! Exchanges that choose one destination by a hash: consistent, where a change of destinations moves
-//! little, and by remainder. The hash is fixed: the same key goes the same way on every machine.
+//! Exchanges that choose one destination by a hash: consistent, where a change of destinations
+//! moves little, and by remainder. The hash is fixed: the same key goes the same way on every
+//! machine.
 
 use super::destination::{BindingKey, Destination, DestinationSet};
 use super::table::RouteInput;

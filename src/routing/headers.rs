@@ -1,5 +1,5 @@
-//! Headers exchanges: each binding is a set of conditions on the message's headers. All bindings are
-//! looked at: there is no key to find them by.
+//! Headers exchanges: each binding is a set of conditions on the message's headers. All bindings
+//! are looked at: there is no key to find them by.
 
 use std::collections::BTreeMap;
 
@@ -88,8 +88,10 @@ fn mode(arguments: &FieldTable) -> Result<(bool, bool), String> {
         Some(other) => Err(format!(
             "Invalid x-match field value {other:?}; expected all, any, all-with-x, or any-with-x"
         )),
-        None => Err("Invalid x-match field type (value was not a long string); expected longstr"
-            .to_owned()),
+        None => {
+            Err("Invalid x-match field type (value was not a long string); expected longstr"
+                .to_owned())
+        }
     }
 }
 

@@ -107,8 +107,8 @@ impl Router {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Finds the queues of a message that is published to `exchange`. Each exchange is visited once,
-    /// so cycles end.
+    /// Finds the queues of a message that is published to `exchange`. Each exchange is visited
+    /// once, so cycles end.
     pub fn route(
         &self,
         exchange: &Arc<Exchange>,
@@ -152,7 +152,9 @@ impl Router {
         for destination in found {
             match destination {
                 Destination::Queue(id) => route.queues.push(*id),
-                Destination::Exchange(id) => pending.extend(self.exchanges().by_id.get(id).cloned()),
+                Destination::Exchange(id) => {
+                    pending.extend(self.exchanges().by_id.get(id).cloned())
+                }
             }
         }
     }
@@ -198,9 +200,9 @@ fn remove_duplicates(queues: &mut Vec<QueueId>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kind::ExchangeKind;
     use super::*;
     use crate::protocol::field::FieldTable;
-    use super::super::kind::ExchangeKind;
 
     struct NoQueues;
 

@@ -138,6 +138,8 @@ pub(super) fn history_length(arguments: &FieldTable) -> Result<usize, String> {
     };
     match value.as_integer().and_then(|count| usize::try_from(count).ok()) {
         Some(count) if count > 0 => Ok(count),
-        _ => Err("Invalid argument, 'x-recent-history-length' must be a positive integer".to_owned()),
+        _ => {
+            Err("Invalid argument, 'x-recent-history-length' must be a positive integer".to_owned())
+        }
     }
 }

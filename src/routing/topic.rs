@@ -1,6 +1,6 @@
 //! Topic exchanges: patterns of words, as a trie. A key is followed through the trie with all the
-//! nodes that can still match at once, so its cost is bounded by words times matching nodes, whatever
-//! a pattern looks like, and bindings that do not match cost nothing.
+//! nodes that can still match at once, so its cost is bounded by words times matching nodes,
+//! whatever a pattern looks like, and bindings that do not match cost nothing.
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -254,9 +254,9 @@ mod tests {
     }
 
     fn words(random: &mut Random, alphabet: &[&'static str]) -> String {
-        let count = 1 + random.next() % 5;
+        let count = 1 + random.draw() % 5;
         let word = |random: &mut Random| {
-            alphabet[usize::try_from(random.next()).unwrap() % alphabet.len()]
+            alphabet[usize::try_from(random.draw()).unwrap() % alphabet.len()]
         };
         (0..count).map(|_| word(random)).collect::<Vec<_>>().join(".")
     }
@@ -296,9 +296,7 @@ mod tests {
             let key_words: Vec<&str> = key.split('.').collect();
             let expected: Vec<u64> = (0..)
                 .zip(&patterns)
-                .filter(|(_, pattern)| {
-                    matches(&pattern.split('.').collect::<Vec<_>>(), &key_words)
-                })
+                .filter(|(_, pattern)| matches(&pattern.split('.').collect::<Vec<_>>(), &key_words))
                 .map(|(id, _)| id)
                 .collect();
             assert_eq!(routed(&topic, &key), expected, "{key}");

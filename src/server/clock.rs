@@ -1,5 +1,5 @@
-//! The one place that reads the clock: the wall clock once, then the monotonic one, so that time never
-//! runs backward.
+//! The one place that reads the clock: the wall clock once, then the monotonic one, so that time
+//! never runs backward.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

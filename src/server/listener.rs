@@ -108,7 +108,7 @@ impl Listener {
                     self.start_session(stream, peer, &broker, clock, &doors);
                 }
                 Err(error) if is_of_one_connection(&error) => {
-                    debug!(target: "connection", %error, "a connection ended before it was accepted");
+                    debug!(target: "connection", %error, "a connection ended unaccepted");
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut is_paused, true) {
@@ -134,8 +134,7 @@ impl Listener {
         let Ok(local) = stream.local_addr() else { return };
         let name = format!("{peer} -> {local}");
         info!(target: "connection", "accepting AMQP connection {name}");
-        let session =
-            Session::new(broker.clone(), Peer { address: Some(peer.ip()) }, clock.now());
+        let session = Session::new(broker.clone(), Peer { address: Some(peer.ip()) }, clock.now());
         doors.spawn(SessionTask::new(session, stream, clock, name).run());
     }
 

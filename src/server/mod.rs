@@ -1,5 +1,5 @@
-//! Floor 5: the AMQP door. Listeners accept, a task per connection moves bytes between its socket and
-//! its [`Session`](crate::broker::Session). Nothing here knows what the bytes mean.
+//! Floor 5: the AMQP door. Listeners accept, a task per connection moves bytes between its socket
+//! and its [`Session`](crate::broker::Session). Nothing here knows what the bytes mean.
 
 mod clock;
 mod listener;

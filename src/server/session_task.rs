@@ -1,5 +1,5 @@
-//! The task of one connection: waits until there is something to do, and moves bytes. It owns no read
-//! buffer while it waits; what a read brings that is not yet a whole frame is all it keeps.
+//! The task of one connection: waits until there is something to do, and moves bytes. It owns no
+//! read buffer while it waits; what a read brings that is not yet a whole frame is all it keeps.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -113,9 +113,10 @@ impl SessionTask {
         Poll::Pending
     }
 
-    /// While the client takes nothing in, nothing more is taken from it.
+    /// While the client takes nothing in, nothing more is taken from it; so what is left over is
+    /// never more than a part of one frame.
     fn may_read(&self) -> bool {
-        !self.is_write_blocked && self.rest.len() < READ_BUFFER_SIZE
+        !self.is_write_blocked
     }
 
     /// One timer per session, moved only when its deadline comes nearer.
@@ -208,7 +209,8 @@ impl SessionTask {
             (Some(CloseReason::MissedHeartbeats(seconds)), _) => {
                 warn!(
                     target: "connection",
-                    "closing AMQP connection ({name}): missed heartbeats from client, timeout: {seconds}s"
+                    "closing AMQP connection ({name}): missed heartbeats from client, \
+                     timeout: {seconds}s"
                 );
             }
             (Some(reason), _) => {

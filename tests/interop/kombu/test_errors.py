@@ -35,9 +35,12 @@ def test_another_argument_is_a_failed_precondition(channel, name):
         kombu.Queue(name, channel=channel, exclusive=True, expires=30).declare()
 
 
-def test_another_exchange_type_is_a_failed_precondition(channel):
+def test_another_exchange_type_is_a_failed_precondition(connection, name):
+    exchange = kombu.Exchange(name, "direct", durable=False)
+    exchange(connection.channel()).declare()
     with pytest.raises(PreconditionFailed, match="inequivalent arg 'type' for exchange"):
-        kombu.Exchange("amq.direct", "fanout", channel=channel).declare()
+        kombu.Exchange(name, "fanout", durable=False)(connection.channel()).declare()
+    exchange(connection.channel()).delete()
 
 
 def test_an_unknown_delivery_tag_is_a_failed_precondition(channel, queue):
