@@ -106,7 +106,9 @@ fn read_header(frame: &Frame<'_>, message_size_max: u64) -> Result<Header, AmqpE
         return Err(ChannelError::precondition_failed(text).at(PUBLISH.0, PUBLISH.1).into());
     }
     let view = PropertyView::parse(content.properties)
-        .map_err(|_| at_publish(ConnectionError::frame_error("cannot decode properties")))?;
+        .ok()
+        .filter(PropertyView::has_sound_headers)
+        .ok_or_else(|| at_publish(ConnectionError::frame_error("cannot decode properties")))?;
     Ok(Header {
         properties: content.properties.into(),
         is_persistent: view.delivery_mode == Some(2),

@@ -25,3 +25,6 @@ pub use event::{Delivered, Event, Reply};
 pub use machine::{CloseReason, Connection};
 pub use output::Output;
 pub use phase::Options;
+
+#[cfg(test)]
+mod tests;

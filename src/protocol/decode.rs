@@ -3,6 +3,7 @@
 
 use nom::IResult;
 use nom::Parser;
+use nom::bytes::complete::take;
 use nom::combinator::{all_consuming, map};
 use nom::multi::{length_data, many0};
 use nom::number::complete::{
@@ -92,6 +93,13 @@ pub(super) fn short_string(input: &[u8]) -> Parsed<'_, &str> {
     }
 }
 
+/// A property's text. Properties pass through as they came, so what is no text is only seen as the
+/// replacement character.
+pub(super) fn property_text(input: &[u8]) -> Parsed<'_, &str> {
+    let text = |bytes| std::str::from_utf8(bytes).unwrap_or("\u{FFFD}");
+    map(length_data(be_u8), text).parse(input)
+}
+
 /// Any bytes.
 pub(super) fn long_string(input: &[u8]) -> Parsed<'_, &[u8]> {
     length_data(be_u32).parse(input)
@@ -170,4 +178,51 @@ fn array(input: &[u8], depth: usize) -> Parsed<'_, FieldValue> {
 
 fn malformed() -> nom::Err<DecodeError> {
     nom::Err::Failure(DecodeError { kind: DecodeErrorKind::Malformed })
+}
+
+/// Whether bytes are the entries of a table, found out without making values of them.
+pub(super) fn is_table(body: &[u8]) -> bool {
+    pass_entries(body, 0).is_ok()
+}
+
+fn pass_entries(mut body: &[u8], depth: usize) -> Parsed<'_, ()> {
+    while !body.is_empty() {
+        (body, _) = length_data(be_u8).parse(body)?;
+        (body, ()) = pass_value(body, depth)?;
+    }
+    Ok((body, ()))
+}
+
+fn pass_values(mut body: &[u8], depth: usize) -> Parsed<'_, ()> {
+    while !body.is_empty() {
+        (body, ()) = pass_value(body, depth)?;
+    }
+    Ok((body, ()))
+}
+
+fn pass_value(input: &[u8], depth: usize) -> Parsed<'_, ()> {
+    let (input, letter) = be_u8(input)?;
+    let size: u8 = match letter {
+        b'V' => 0,
+        b't' | b'b' | b'B' => 1,
+        b's' | b'u' => 2,
+        b'I' | b'i' | b'f' => 4,
+        b'D' => 5,
+        b'l' | b'L' | b'd' | b'T' => 8,
+        b'S' | b'x' => return map(long_string, |_| ()).parse(input),
+        b'A' => return nested(input, depth, |input, depth| pass_sized(input, depth, pass_values)),
+        b'F' => return nested(input, depth, |input, depth| pass_sized(input, depth, pass_entries)),
+        _ => return Err(malformed()),
+    };
+    map(take(size), |_: &[u8]| ()).parse(input)
+}
+
+fn pass_sized(
+    input: &[u8],
+    depth: usize,
+    pass: fn(&[u8], usize) -> Parsed<'_, ()>,
+) -> Parsed<'_, ()> {
+    let (rest, body) = long_string(input)?;
+    pass(body, depth)?;
+    Ok((rest, ()))
 }

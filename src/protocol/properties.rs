@@ -6,7 +6,9 @@
 //!   bit 15 = content-type ... bit 2 = cluster-id; bit 0 = another flag word follows
 //! ```
 
-use super::decode::{self, DecodeError, DecodeErrorKind, Parsed, finish, short_string as text};
+use super::decode::{
+    self, DecodeError, DecodeErrorKind, Parsed, finish, is_table, property_text as text,
+};
 use super::encode::{self, short_string as write_text};
 use super::field::FieldTable;
 
@@ -96,19 +98,21 @@ properties! {
 }
 
 impl<'a> PropertyView<'a> {
+    /// The headers, if there are any, are a table.
+    #[must_use]
+    pub fn has_sound_headers(&self) -> bool {
+        self.headers.is_none_or(is_table)
+    }
+
     /// Looks at flags and list as they stand in a content header.
     ///
     /// # Errors
-    /// A property is cut off, a short string is not text, or something is left over.
+    /// A property is cut off, or something is left over. The headers are not looked into.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let (input, flags) = match decode::short(bytes) {
             Ok(parsed) => parsed,
             Err(_) => return Err(DecodeError { kind: DecodeErrorKind::Malformed }),
         };
-        // Bits 0 and 1 name nothing: a second flag word would be empty.
-        if flags & 3 != 0 {
-            return Err(DecodeError { kind: DecodeErrorKind::Malformed });
-        }
         finish(Self::parse_list(flags, input))
     }
 
@@ -201,7 +205,24 @@ mod tests {
     }
 
     #[test]
-    fn unknown_flags_are_an_error() {
-        assert!(PropertyView::parse(&[0, 1]).is_err());
+    fn flags_that_name_nothing_are_passed_over() {
+        assert_eq!(PropertyView::parse(&[0, 3]), Ok(PropertyView::default()));
+    }
+
+    #[test]
+    fn what_is_no_text_is_no_reason_to_refuse_a_message() {
+        let view = PropertyView::parse(&[0x80, 0, 1, 0xFF]).unwrap();
+        assert_eq!(view.content_type, Some("\u{FFFD}"));
+    }
+
+    #[test]
+    fn headers_that_are_no_table_are_told_without_decoding_them() {
+        let mut bytes = Vec::new();
+        all().encode(&mut bytes);
+        let headers = PropertyView::parse(&bytes).unwrap().headers.unwrap().to_vec();
+        assert!(is_table(&headers));
+        for end in 1..headers.len() {
+            assert!(!is_table(&headers[..end]), "{end}");
+        }
     }
 }

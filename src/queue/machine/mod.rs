@@ -2,11 +2,11 @@
 
 use hashbrown::HashMap;
 
-use super::consumer::{Consumer, ConsumerOrder};
-use super::contents::{Contents, Entry};
-use super::dispatch::Gathered;
 use crate::limits::DELIVERY_OVERHEAD_SIZE;
 use crate::message::{ConsumerId, Delivery, Message, Outcome, Run, Sequence};
+use crate::queue::consumer::{Consumer, ConsumerOrder};
+use crate::queue::contents::{Contents, Entry};
+use crate::queue::dispatch::Gathered;
 
 /// What does not change while a queue lives.
 #[derive(Clone, Copy, Debug, Default)]
@@ -257,3 +257,6 @@ fn entry(delivery: &Delivery) -> Entry {
         is_redelivered: delivery.is_redelivered,
     }
 }
+
+#[cfg(test)]
+mod tests;

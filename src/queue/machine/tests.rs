@@ -1,0 +1,177 @@
+//! The queue by values: one operation each, and the effects it has.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::message::{Body, Envelope};
+use crate::queue::Credit;
+
+fn message(body: &str) -> Message {
+    let envelope =
+        Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: false };
+    Message::new(envelope, Body::Copied(body.as_bytes()))
+}
+
+fn queue_of(bodies: &[&str]) -> Queue {
+    let mut queue = Queue::new(QueueTraits::default());
+    for body in bodies {
+        queue.enqueue(message(body));
+    }
+    queue
+}
+
+fn consumer(id: u64) -> Consumer {
+    Consumer {
+        id: ConsumerId(id),
+        no_ack: false,
+        is_exclusive: false,
+        priority: 0,
+        prefetch_count: 0,
+        channel_credit: None,
+        window: Arc::new(Credit::new(0)),
+    }
+}
+
+/// What is delivered now: consumer, sequence, redelivered.
+fn delivered(queue: &mut Queue) -> Vec<(u64, Sequence, bool)> {
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    effects
+        .into_iter()
+        .flat_map(|effect| match effect {
+            Effect::Deliver(id, run) => run
+                .into_iter()
+                .map(|delivery| (id.0, delivery.sequence, delivery.is_redelivered))
+                .collect::<Vec<_>>(),
+            Effect::Expire => panic!("nothing expires here"),
+        })
+        .collect()
+}
+
+#[test]
+fn one_dispatch_gives_each_consumer_one_run() {
+    let mut queue = queue_of(&["a", "b", "c", "d", "e"]);
+    queue.subscribe(consumer(1)).unwrap();
+    queue.subscribe(consumer(2)).unwrap();
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    let runs: Vec<(u64, usize)> = effects
+        .iter()
+        .map(|effect| match effect {
+            Effect::Deliver(id, run) => (id.0, run.len()),
+            Effect::Expire => panic!("nothing expires here"),
+        })
+        .collect();
+    assert_eq!(runs, [(1, 3), (2, 2)]);
+}
+
+#[test]
+fn a_requeued_message_goes_back_to_its_place_and_is_flagged() {
+    let mut queue = queue_of(&["a", "b", "c"]);
+    queue.subscribe(Consumer { prefetch_count: 2, ..consumer(1) }).unwrap();
+    assert_eq!(delivered(&mut queue), [(1, 0, false), (1, 1, false)]);
+    queue.settle(&[1], Outcome::Requeued);
+    assert_eq!(delivered(&mut queue), [(1, 1, true)]);
+    queue.settle(&[0, 1], Outcome::Accepted);
+    assert_eq!(delivered(&mut queue), [(1, 2, false)]);
+}
+
+#[test]
+fn a_delivery_nobody_saw_keeps_its_flag() {
+    let mut queue = queue_of(&["a"]);
+    queue.subscribe(consumer(1)).unwrap();
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    let Some(Effect::Deliver(id, run)) = effects.pop() else { panic!("one delivery") };
+    queue.return_unseen(id, run);
+    assert_eq!(delivered(&mut queue), [(1, 0, false)]);
+}
+
+#[test]
+fn settling_what_is_not_out_changes_nothing() {
+    let mut queue = queue_of(&["a"]);
+    queue.settle(&[0, 7], Outcome::Requeued);
+    assert_eq!(queue.counts(), Counts { ready: 1, ready_bytes: 1, ..Counts::default() });
+}
+
+#[test]
+fn counts_tell_ready_and_unsettled_apart() {
+    let mut queue = queue_of(&["aa", "bb"]);
+    let (delivery, left) = queue.get(false).unwrap();
+    assert_eq!((delivery.sequence, left), (0, 1));
+    let counts = Counts { ready: 1, unsettled: 1, consumers: 0, ready_bytes: 2 };
+    assert_eq!(queue.counts(), counts);
+    queue.settle(&[0], Outcome::Rejected);
+    assert_eq!(queue.counts(), Counts { unsettled: 0, ..counts });
+}
+
+#[test]
+fn without_acknowledgement_nothing_is_out() {
+    let mut queue = queue_of(&["a"]);
+    assert!(queue.get(true).is_some() && queue.get(true).is_none());
+    assert_eq!(queue.counts(), Counts::default());
+}
+
+#[test]
+fn an_exclusive_consumer_is_alone() {
+    let mut queue = queue_of(&[]);
+    let exclusive = |id| Consumer { is_exclusive: true, ..consumer(id) };
+    queue.subscribe(consumer(1)).unwrap();
+    assert_eq!(queue.subscribe(exclusive(2)), Err(SubscribeRefused::InExclusiveUse));
+    queue.unsubscribe(ConsumerId(1), &mut Vec::new());
+    queue.subscribe(exclusive(2)).unwrap();
+    assert_eq!(queue.subscribe(consumer(3)), Err(SubscribeRefused::InExclusiveUse));
+}
+
+#[test]
+fn a_single_active_queue_takes_no_exclusive_consumer() {
+    let traits = QueueTraits { is_single_active: true, ..QueueTraits::default() };
+    let mut queue = Queue::new(traits);
+    let exclusive = Consumer { is_exclusive: true, ..consumer(1) };
+    assert_eq!(queue.subscribe(exclusive), Err(SubscribeRefused::InExclusiveUse));
+}
+
+#[test]
+fn the_last_consumer_takes_an_auto_delete_queue_along() {
+    let mut queue = Queue::new(QueueTraits { is_auto_delete: true, ..QueueTraits::default() });
+    let mut effects = Vec::new();
+    queue.unsubscribe(ConsumerId(9), &mut effects);
+    assert!(effects.is_empty(), "it never had a consumer");
+    queue.subscribe(consumer(1)).unwrap();
+    queue.unsubscribe(ConsumerId(1), &mut effects);
+    assert!(matches!(effects.as_slice(), [Effect::Expire]));
+}
+
+#[test]
+fn a_purge_takes_ready_messages_only() {
+    let mut queue = queue_of(&["a", "b", "c"]);
+    assert!(queue.get(false).is_some());
+    assert_eq!(queue.purge().len(), 2);
+    assert_eq!((queue.counts().ready, queue.counts().unsettled), (0, 1));
+    queue.settle(&[0], Outcome::Requeued);
+    assert_eq!(queue.counts().ready, 1);
+}
+
+#[test]
+fn conditions_of_a_delete_are_checked() {
+    let mut queue = queue_of(&["a"]);
+    assert!(matches!(queue.delete(false, true), Err(DeleteRefused::NotEmpty)));
+    queue.subscribe(consumer(1)).unwrap();
+    assert!(matches!(queue.delete(true, false), Err(DeleteRefused::InUse)));
+    let remains = queue.delete(false, false).unwrap();
+    assert_eq!((remains.ready_count, remains.consumers), (1, vec![ConsumerId(1)]));
+    assert!(matches!(queue.delete(false, false), Err(DeleteRefused::Gone)));
+    assert_eq!(queue.subscribe(consumer(2)), Err(SubscribeRefused::Gone));
+}
+
+#[test]
+fn a_blocked_consumer_is_served_again_when_its_window_opens() {
+    let window = Arc::new(Credit::new(1));
+    let mut queue = queue_of(&["a", "b"]);
+    queue.subscribe(Consumer { window: window.clone(), ..consumer(1) }).unwrap();
+    assert_eq!(delivered(&mut queue), [(1, 0, false)]);
+    assert!(window.give(DELIVERY_OVERHEAD_SIZE + 1));
+    assert_eq!(delivered(&mut queue), []);
+    queue.resume(ConsumerId(1));
+    assert_eq!(delivered(&mut queue), [(1, 1, false)]);
+}
