@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::consume::not_found;
 use super::exchanges::{apply_all, check_not_reserved};
-use super::queue_handle::QueueHandle;
+use super::queue_handle::{QueueHandle, Subscriber};
 use super::session::{Place, Session};
 use crate::auth::Access;
-use crate::connection::command::DeclareQueue;
+use crate::connection::command::{DeclareQueue, DeleteQueue};
 use crate::connection::{Event, Reply};
 use crate::definitions::{Change, QueueDefinition};
 use crate::message::equivalence::{self, QueueProperties};
@@ -141,67 +141,70 @@ impl Session {
         Ok(Reply::QueuePurged { message_count })
     }
 
+    /// queue.delete. The answer goes before the word to consumers, as in RabbitMQ: some clients lose
+    /// what comes between a request and its answer.
     pub(super) fn delete_queue(
         &mut self,
-        name: &str,
-        if_unused: bool,
-        if_empty: bool,
-    ) -> Result<Reply, AmqpError> {
+        channel: u16,
+        nowait: bool,
+        delete: &DeleteQueue,
+    ) -> Result<(), AmqpError> {
         let place = self.place()?;
-        let resource = Resource::queue(name, &place.host.name);
+        let resource = Resource::queue(&delete.queue, &place.host.name);
         self.check(&place, Access::Configure, resource)?;
-        let Some(handle) = place.host.queue(name) else {
-            return Ok(Reply::QueueDeleted { message_count: 0 });
+        let removed = match place.host.queue(&delete.queue) {
+            None => Ok(Removed::default()),
+            Some(handle) => {
+                self.check_owner(&handle)?;
+                check_conditions(resource, &handle, delete)?;
+                self.remove_queue(&place, &handle, delete.if_unused, delete.if_empty)
+            }
         };
-        self.check_owner(&handle)?;
-        if handle.definition.options.kind == QueueKind::Quorum && (if_unused || if_empty) {
-            return Err(unsupported_by_quorum(resource, if_unused).into());
+        let removed = removed.or_else(|refused| delete_refused(resource, refused))?;
+        if !nowait {
+            let message_count = u32::try_from(removed.ready_count).unwrap_or(u32::MAX);
+            self.answer(channel, Reply::QueueDeleted { message_count });
         }
-        match self.remove_queue(&place, &handle, if_unused, if_empty) {
-            Ok(count) => {
-                Ok(Reply::QueueDeleted { message_count: u32::try_from(count).unwrap_or(u32::MAX) })
-            }
-            Err(DeleteRefused::Gone) => Ok(Reply::QueueDeleted { message_count: 0 }),
-            Err(DeleteRefused::InUse) => {
-                Err(ChannelError::precondition_failed(format!("{resource} in use")).into())
-            }
-            Err(DeleteRefused::NotEmpty) => {
-                Err(ChannelError::precondition_failed(format!("{resource} not empty")).into())
-            }
-        }
+        self.tell_cancelled(&removed);
+        Ok(())
     }
 
-    /// Deletes a queue and its bindings, and tells its consumers. Gives the ready messages' count.
+    /// Deletes a queue and its bindings.
     fn remove_queue(
         &mut self,
         place: &Place,
         handle: &Arc<QueueHandle>,
         if_unused: bool,
         if_empty: bool,
-    ) -> Result<usize, DeleteRefused> {
+    ) -> Result<Removed, DeleteRefused> {
         let mut definitions = place.host.definitions();
-        let remains = handle.with(&mut self.work, |live| {
+        let (remains, subscribers) = handle.with(&mut self.work, |live| {
             let remains = live.queue.delete(if_unused, if_empty)?;
             Ok((remains, std::mem::take(&mut live.subscribers)))
-        });
-        let (remains, subscribers) = remains?;
+        })?;
         handle.mark_gone();
         let plan = definitions.plan_delete_queue(&handle.definition);
         apply_all(place, &mut definitions, &plan);
         drop(definitions);
-        for subscriber in remains.consumers.iter().filter_map(|id| subscribers.get(id)) {
+        let consumers = remains.consumers.iter().filter_map(|id| subscribers.get(id));
+        Ok(Removed { ready_count: remains.ready_count, consumers: consumers.cloned().collect() })
+    }
+
+    /// Tells the consumers of a queue that it is gone.
+    fn tell_cancelled(&mut self, removed: &Removed) {
+        for subscriber in &removed.consumers {
             let event = Event::ConsumerCancelled(subscriber.key);
             // A session that is gone needs no word.
             let _ = subscriber.mailbox.push(event, &mut self.work.wakers);
         }
-        Ok(remains.ready_count)
     }
 
     /// Deletes a queue that ends by itself: exclusive, or auto-delete.
     pub(super) fn delete_live_queue(&mut self, handle: &Arc<QueueHandle>, if_unused: bool) {
-        if let Some(place) = self.place.clone() {
-            // Somebody else deleted it, or a consumer came: either way there is nothing to do.
-            let _ = self.remove_queue(&place, handle, if_unused, false);
+        let Some(place) = self.place.clone() else { return };
+        // Where it is refused, somebody else deleted it or a consumer came: nothing is to do.
+        if let Ok(removed) = self.remove_queue(&place, handle, if_unused, false) {
+            self.tell_cancelled(&removed);
         }
     }
 
@@ -209,6 +212,39 @@ impl Session {
     pub(super) fn delete_expired(&mut self) {
         while let Some(handle) = self.work.expired.pop() {
             self.delete_live_queue(&handle, true);
+        }
+    }
+}
+
+/// What a deleted queue leaves to be told.
+#[derive(Default)]
+struct Removed {
+    ready_count: usize,
+    consumers: Vec<Subscriber>,
+}
+
+/// Quorum queues know neither condition.
+fn check_conditions(
+    resource: Resource<'_>,
+    handle: &QueueHandle,
+    delete: &DeleteQueue,
+) -> Result<(), ConnectionError> {
+    let is_quorum = handle.definition.options.kind == QueueKind::Quorum;
+    if is_quorum && (delete.if_unused || delete.if_empty) {
+        return Err(unsupported_by_quorum(resource, delete.if_unused));
+    }
+    Ok(())
+}
+
+/// A queue that somebody deleted just before is as good as deleted.
+fn delete_refused(resource: Resource<'_>, refused: DeleteRefused) -> Result<Removed, ChannelError> {
+    match refused {
+        DeleteRefused::Gone => Ok(Removed::default()),
+        DeleteRefused::InUse => {
+            Err(ChannelError::precondition_failed(format!("{resource} in use")))
+        }
+        DeleteRefused::NotEmpty => {
+            Err(ChannelError::precondition_failed(format!("{resource} not empty")))
         }
     }
 }
@@ -224,7 +260,6 @@ fn declaration<'a>(place: &'a Place, declare: &'a DeclareQueue) -> QueueDeclarat
     }
 }
 
-/// Quorum queues know neither flag.
 fn unsupported_by_quorum(queue: Resource<'_>, if_unused: bool) -> ConnectionError {
     let flag = if if_unused { "if-unused" } else { "if-empty" };
     ConnectionError::not_implemented(format!(

@@ -297,8 +297,8 @@ impl Session {
             Command::Bind(bind) => self.bind(bind).map(Some),
             Command::DeclareQueue(declare) => self.declare_queue(&declare).map(Some),
             Command::PurgeQueue { queue } => self.purge_queue(&queue).map(Some),
-            Command::DeleteQueue { queue, if_unused, if_empty } => {
-                self.delete_queue(&queue, if_unused, if_empty).map(Some)
+            Command::DeleteQueue(delete) => {
+                self.delete_queue(channel, nowait, &delete).map(|()| None)
             }
             Command::Consume(consume) => self.consume(&consume, nowait).map(|()| None),
             Command::Cancel { consumer, consumer_tag } => {

@@ -91,7 +91,7 @@ pub enum Command {
     /// queue.purge
     PurgeQueue { queue: Name },
     /// queue.delete
-    DeleteQueue { queue: Name, if_unused: bool, if_empty: bool },
+    DeleteQueue(DeleteQueue),
     /// basic.qos
     Qos { prefetch_count: u16, global: bool },
     /// basic.consume
@@ -171,6 +171,17 @@ pub struct DeclareQueue {
     pub auto_delete: bool,
     /// All x-arguments as received.
     pub arguments: FieldTable,
+}
+
+/// queue.delete
+#[derive(Debug)]
+pub struct DeleteQueue {
+    /// Its name.
+    pub queue: Name,
+    /// Only where it has no consumers.
+    pub if_unused: bool,
+    /// Only where it has no messages.
+    pub if_empty: bool,
 }
 
 /// basic.consume

@@ -2,7 +2,9 @@
 //! alone (an unknown delivery tag, a wrong mode) is refused here; the rest the broker decides.
 
 use super::channel::{Channel, KnownConsumer, Mode};
-use super::command::{Bind, Command, Consume, DeclareExchange, DeclareQueue, Effect, Request};
+use super::command::{
+    Bind, Command, Consume, DeclareExchange, DeclareQueue, DeleteQueue, Effect, Request,
+};
 use super::machine::{Connection, begin_content, decode_method};
 use super::unsettled::grouped;
 use crate::message::{Name, Outcome, Random, cleaned};
@@ -252,11 +254,11 @@ fn queue_step(
         },
         Method::QueueDelete(delete) => Step::Ask {
             nowait: delete.nowait,
-            command: Command::DeleteQueue {
+            command: Command::DeleteQueue(DeleteQueue {
                 queue: queue_name(channel, delete.queue)?,
                 if_unused: delete.if_unused,
                 if_empty: delete.if_empty,
-            },
+            }),
         },
         _ => return Err(unimplemented_method()),
     })
