@@ -4,7 +4,7 @@
 use tracing::{info, warn};
 
 use super::session::{Place, Session};
-use crate::auth::{Login, MechanismError, read_response};
+use crate::auth::{Login, LoginRefused, MechanismError, read_response};
 use crate::connection::{Credentials, Event};
 use crate::protocol::reply::{AmqpError, ConnectionError};
 
@@ -31,7 +31,15 @@ impl Session {
                 Event::Authenticated { user: name }
             }
             Err(reason) => {
-                warn!(target: "connection", user = %login.user, ?reason, "login refused");
+                let why = match reason {
+                    LoginRefused::WrongCredentials => "invalid credentials",
+                    LoginRefused::NotFromLoopback => "can only connect via localhost",
+                };
+                let name = &self.name;
+                warn!(
+                    target: "connection",
+                    "connection {name}: login refused: user '{}' {why}", login.user
+                );
                 Event::LoginRefused(ConnectionError::access_refused(format!(
                     "Login was refused using authentication mechanism {mechanism}. \
                      For details see the broker logfile."
@@ -45,7 +53,8 @@ impl Session {
             Ok(place) => {
                 info!(
                     target: "connection",
-                    "connection: user '{}' authenticated and granted access to vhost '{name}'",
+                    "connection {}: user '{}' authenticated and granted access to vhost '{name}'",
+                    self.name,
                     self.user_name()
                 );
                 self.place = Some(place);

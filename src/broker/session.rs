@@ -12,6 +12,8 @@ use super::route_cache::RouteCache;
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
+use tracing::error;
+
 use crate::auth::{Permissions, User};
 use crate::connection::{
     Command, Connection, Delivered, Effect, Event, Output, Publish, Reply, Request,
@@ -42,6 +44,7 @@ pub struct Session {
     pub(super) id: SessionId,
     pub(super) broker: Arc<Broker>,
     pub(super) peer: Peer,
+    pub(super) name: Box<str>,
     pub(super) connection: Connection,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) user: Option<User>,
@@ -107,6 +110,7 @@ impl Session {
             id,
             broker,
             peer,
+            name: "in process".into(),
             connection,
             mailbox,
             user: None,
@@ -118,6 +122,13 @@ impl Session {
             random: broker_random,
             effects: Vec::new(),
         }
+    }
+
+    /// Calls the client by the name that logs and listings use: where it comes from and goes to.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// The connection machine, for what doors want to know of it.
@@ -264,7 +275,7 @@ impl Session {
     fn handle(&mut self, request: Request) {
         let Request { channel, method, nowait, command } = request;
         let is_refused = self.channels.get(&channel).is_some_and(|state| state.is_refused);
-        if is_refused && !matches!(command, Command::CloseChannel(_)) {
+        if is_refused && !matches!(command, Command::CloseChannel { .. }) {
             return;
         }
         match self.apply(channel, nowait, command) {
@@ -286,7 +297,10 @@ impl Session {
                 self.channels.insert(channel, self.new_channel());
                 Ok(Some(Reply::ChannelOpened))
             }
-            Command::CloseChannel(settles) => {
+            Command::CloseChannel { settles, error } => {
+                if let Some(text) = error {
+                    self.log_channel_error(channel, &text);
+                }
                 self.close_channel(channel, &settles);
                 Ok(Some(Reply::ChannelClosed))
             }
@@ -345,6 +359,16 @@ impl Session {
             Command::UpdateSecret(_) => Reply::SecretUpdated,
             _ => Reply::FlowActive,
         }
+    }
+
+    fn log_channel_error(&self, channel: u16, text: &str) {
+        let host = self.place.as_ref().map_or("", |place| &*place.host.name);
+        let (name, user) = (&self.name, self.user_name());
+        error!(
+            target: "channel",
+            "Channel error on connection ({name}, vhost: '{host}', user: '{user}'), \
+             channel {channel}: {text}"
+        );
     }
 
     fn new_channel(&self) -> ChannelState {

@@ -55,8 +55,15 @@ pub(super) struct Capabilities {
 pub enum CloseReason {
     /// The client closed it as it should.
     ByClient,
-    /// We closed it with this text.
-    ByBroker(String),
+    /// We closed it.
+    ByBroker {
+        /// The reply text.
+        text: String,
+        /// The client said close-ok.
+        is_answered: bool,
+    },
+    /// The login was refused, and the client not told why.
+    LoginRefused(String),
     /// Nothing was heard for two heartbeats of this many seconds.
     MissedHeartbeats(u64),
     /// The handshake took too long.
@@ -206,12 +213,19 @@ impl Connection {
             return;
         }
         match (self.phase, Method::decode(frame.payload)) {
-            (Phase::Closing(_), Ok(Method::ConnectionCloseOk(_))) => self.phase = Phase::Closed,
+            (Phase::Closing(_), Ok(Method::ConnectionCloseOk(_))) => self.close_answered(),
             (Phase::Closing(_), Ok(Method::ConnectionClose(_))) => {
                 self.send(0, &connection::CloseOk {});
-                self.phase = Phase::Closed;
+                self.close_answered();
             }
             _ => {}
+        }
+    }
+
+    fn close_answered(&mut self) {
+        self.phase = Phase::Closed;
+        if let Some(CloseReason::ByBroker { is_answered, .. }) = &mut self.close_reason {
+            *is_answered = true;
         }
     }
 
@@ -322,7 +336,7 @@ impl Connection {
             channel: number,
             method: (0, 0),
             nowait: true,
-            command: Command::CloseChannel(settles),
+            command: Command::CloseChannel { settles, error: Some(error.text.clone()) },
         }));
     }
 
@@ -339,7 +353,7 @@ impl Connection {
         };
         frame::write_method(self.output.buffer(), 0, &close);
         self.phase = Phase::Closing(self.now.plus(self.close_timeout_ms()));
-        self.close_reason = Some(CloseReason::ByBroker(error.text));
+        self.close_reason = Some(CloseReason::ByBroker { text: error.text, is_answered: false });
         self.release(effects);
     }
 
@@ -364,9 +378,9 @@ impl Connection {
         self.close_reason = Some(reason);
     }
 
-    pub(super) fn keep_silent(&mut self, until: Moment, reason: String) {
+    pub(super) fn keep_silent(&mut self, until: Moment, text: String) {
         self.phase = Phase::Silent(until);
-        self.close_reason = Some(CloseReason::ByBroker(reason));
+        self.close_reason = Some(CloseReason::LoginRefused(text));
     }
 
     /// The socket is gone, or is to go: lets everything go without a word.

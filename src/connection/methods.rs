@@ -55,7 +55,7 @@ impl Connection {
             }
             Step::Close => {
                 channel.state = super::channel::State::Released;
-                let command = Command::CloseChannel(channel.release());
+                let command = Command::CloseChannel { settles: channel.release(), error: None };
                 let request =
                     Request { channel: frame.channel, method: at, nowait: false, command };
                 self.request(request, effects);

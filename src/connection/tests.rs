@@ -191,7 +191,7 @@ fn what_a_closed_channel_had_out_goes_back() {
     peer.tell(delivered(&[10]));
     let error = ChannelError::not_found("no queue");
     peer.tell(Event::Refused { channel: 1, error: error.into() });
-    let [Effect::Request(Request { command: Command::CloseChannel(settles), .. })] =
+    let [Effect::Request(Request { command: Command::CloseChannel { settles, .. }, .. })] =
         peer.effects.as_slice()
     else {
         panic!("the broker is told")

@@ -38,12 +38,11 @@ use crate::node::config::{
     logs::{FileLog, LogCategory, LogConfig, LogFilter, LogFormat, LogLevel, LogStream},
 };
 
-/// The categories with the modules they speak of. The channel stands inside the connection, so
-/// its longer name decides there.
-const CATEGORIES: &[(LogCategory, &[&str])] = &[
-    (LogCategory::Connection, &["leveret::connection", "leveret::server"]),
-    (LogCategory::Channel, &["leveret::connection::channel"]),
-    (LogCategory::Queue, &["leveret::queue"]),
+/// The categories with the targets that events name.
+const CATEGORIES: &[(LogCategory, &str)] = &[
+    (LogCategory::Connection, "connection"),
+    (LogCategory::Channel, "channel"),
+    (LogCategory::Queue, "queue"),
 ];
 
 /// Logging could not start.
@@ -236,10 +235,9 @@ fn open(path: &Path) -> io::Result<File> {
 /// module inside another category's module does not inherit from it.
 fn targets(filter: &LogFilter) -> Targets {
     let level_of = |category| filter.categories.get(category).copied().unwrap_or(filter.default);
-    let modules = CATEGORIES.iter().flat_map(|(category, modules)| {
-        modules.iter().map(move |module| (*module, threshold(level_of(category))))
-    });
-    Targets::new().with_default(threshold(filter.default)).with_targets(modules)
+    let levels =
+        CATEGORIES.iter().map(|(category, target)| (*target, threshold(level_of(category))));
+    Targets::new().with_default(threshold(filter.default)).with_targets(levels)
 }
 
 /// `tracing` knows no notice and nothing above error: a notice is a warning to it, and who asks
@@ -417,18 +415,18 @@ mod tests {
     }
 
     #[test]
-    fn a_category_has_its_own_level_and_does_not_lend_it_to_those_inside() {
+    fn a_category_has_its_own_level_and_does_not_lend_it_to_others() {
         let filter = filter(
             LogLevel::Warning,
             &[(LogCategory::Connection, LogLevel::Debug), (LogCategory::Queue, LogLevel::None)],
         );
         let lines = lines(LogFormat::Text, &filter, || {
-            debug!(target: "leveret::connection::phase", "kept");
-            debug!(target: "leveret::server::session", "kept");
-            info!(target: "leveret::connection::channel::publish", "dropped");
-            warn!(target: "leveret::connection::channel::publish", "kept");
-            error!(target: "leveret::queue::expiry", "dropped");
-            info!(target: "leveret::node", "dropped");
+            debug!(target: "connection", "kept");
+            info!(target: "connection", "kept");
+            info!(target: "channel", "dropped");
+            warn!(target: "channel", "kept");
+            error!(target: "queue", "dropped");
+            info!(target: "node", "dropped");
         });
         assert_eq!(lines.len(), 3, "{lines:?}");
         assert!(lines.iter().all(|line| line.ends_with("kept")));

@@ -201,31 +201,28 @@ impl SessionTask {
 
     fn log_end(&self, result: &io::Result<()>) {
         let name = &self.name;
-        let reason = self.session.connection().close_reason();
-        match (reason, result) {
+        let hung_up = "client unexpectedly closed TCP connection";
+        let why = match (self.session.connection().close_reason(), result) {
             (Some(CloseReason::ByClient), _) => {
                 info!(target: "connection", "closing AMQP connection ({name})");
+                return;
             }
             (Some(CloseReason::MissedHeartbeats(seconds)), _) => {
-                warn!(
-                    target: "connection",
-                    "closing AMQP connection ({name}): missed heartbeats from client, \
-                     timeout: {seconds}s"
-                );
+                format!("missed heartbeats from client, timeout: {seconds}s")
             }
-            (Some(reason), _) => {
-                warn!(target: "connection", ?reason, "closing AMQP connection ({name})");
+            (Some(CloseReason::ByBroker { text, is_answered: true }), _)
+            | (Some(CloseReason::LoginRefused(text)), _) => text.clone(),
+            (Some(CloseReason::ByBroker { text, is_answered: false }), _) => {
+                format!("{text}; {hung_up}")
             }
-            (None, Ok(())) => {
-                warn!(
-                    target: "connection",
-                    "closing AMQP connection ({name}): client unexpectedly closed TCP connection"
-                );
+            (Some(CloseReason::HandshakeTimeout), _) => "handshake timeout".to_owned(),
+            (Some(CloseReason::ForeignProtocol(hint)), _) => {
+                format!("the client does not speak AMQP 0-9-1 but {hint}")
             }
-            (None, Err(error)) => {
-                warn!(target: "connection", %error, "closing AMQP connection ({name})");
-            }
-        }
+            (None, Ok(())) => hung_up.to_owned(),
+            (None, Err(error)) => format!("{hung_up}: {error}"),
+        };
+        warn!(target: "connection", "closing AMQP connection ({name}): {why}");
     }
 }
 
