@@ -8,7 +8,7 @@
 //! 3. [`connection`], [`routing`], [`queue`], [`auth`]: pure machines and tables.
 //! 4. [`broker`]: the synchronous heart; a program may embed it without a runtime.
 //! 5. [`server`]: the AMQP door, where tokio begins.
-//! 6. [`node`]: assembly: configuration, boot, shutdown, logs.
+//! 6. [`node`]: assembly: configuration, boot, shutdown, logs. [`perf`]: a load generator.
 //!
 //! [`limits`] holds every bound in the system, each with its reason.
 
@@ -30,3 +30,4 @@ pub mod broker;
 pub mod server;
 
 pub mod node;
+pub mod perf;

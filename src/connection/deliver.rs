@@ -26,7 +26,7 @@ impl Connection {
         }
         match event {
             Event::Authenticated { user } => self.authenticated(user),
-            Event::LoginRefused(error) => self.login_refused(error, effects),
+            Event::LoginRefused(error) => self.login_refused(error),
             Event::VirtualHostOpened => self.entered(),
             Event::Answered { channel, reply } => self.answer(channel, reply),
             Event::Refused { channel: 0, error } => self.fail(error.into_hard(), effects),
@@ -36,7 +36,7 @@ impl Connection {
             Event::Confirmed { channel, first, last } => self.confirm(channel, first, last),
             Event::Rejected { channel, number } => self.reject(channel, number),
             Event::ConsumerCancelled(consumer) => self.cancel_consumer(consumer),
-            Event::Closing(error) => self.fail(error, effects),
+            Event::Closing(error) => self.close_by_order(error, effects),
             Event::Released => {}
         }
     }

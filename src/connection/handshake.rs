@@ -4,7 +4,7 @@
 use super::command::{Command, Credentials, Effect, Request};
 use super::machine::{Capabilities, CloseReason, Connection, decode_failure};
 use super::phase::Phase;
-use crate::limits::{CLIENT_NAME_SIZE_MAX, FRAME_SIZE_MIN, SILENT_CLOSE_DELAY_MS};
+use crate::limits::{CLIENT_NAME_SIZE_MAX, FRAME_SIZE_MIN};
 use crate::message::Name;
 use crate::protocol::PROTOCOL_HEADER;
 use crate::protocol::field::{FieldTable, FieldValue};
@@ -120,12 +120,11 @@ impl Connection {
         self.send(0, &connection::Tune { channel_max, frame_max, heartbeat });
     }
 
-    /// The login is not good: silence, or a word to clients that understand it.
-    pub(super) fn login_refused(&mut self, error: ConnectionError, effects: &mut Vec<Effect>) {
-        if self.capabilities.authentication_failure_close {
-            return self.fail(error, effects);
-        }
-        self.keep_silent(self.now.plus(SILENT_CLOSE_DELAY_MS), error.text);
+    /// The login is not good: silence, and at its end a word to clients that understand it.
+    pub(super) fn login_refused(&mut self, error: ConnectionError) {
+        let text = error.text.clone();
+        let is_understood = self.capabilities.authentication_failure_close;
+        self.keep_silent(text, is_understood.then_some(error));
     }
 
     fn tune(&mut self, tune_ok: &connection::TuneOk) -> Result<(), ConnectionError> {

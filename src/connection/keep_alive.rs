@@ -37,7 +37,11 @@ impl Connection {
     pub fn elapse(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         self.now = now;
         match self.phase {
-            Phase::Closing(until) | Phase::Silent(until) if now >= until => {
+            Phase::Closing(until) if now >= until => self.phase = Phase::Closed,
+            Phase::Silent(until) if now >= until => {
+                if let Some(error) = self.last_word.take() {
+                    self.write_close(&error);
+                }
                 self.phase = Phase::Closed;
             }
             phase if phase.is_handshake() && now >= self.handshake_deadline => {

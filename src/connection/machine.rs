@@ -10,11 +10,11 @@ use super::command::{Command, Effect, Publish, Request};
 use super::content::Incoming;
 use super::output::Output;
 use super::phase::{Options, Phase};
-use crate::limits::{CLOSE_TIMEOUT_MS, CLOSED_INPUT_SIZE_MAX};
+use crate::limits::{CLOSE_TIMEOUT_MS, CLOSED_INPUT_SIZE_MAX, SILENT_CLOSE_DELAY_MS};
 use crate::message::{Moment, Name, Random};
 use crate::protocol::frame::{self, Frame, FrameError, FrameKind};
 use crate::protocol::methods::{Method, WireMethod, basic, channel as channel_class, connection};
-use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
+use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError, ReplyCode};
 use crate::protocol::{DecodeError, DecodeErrorKind};
 
 /// One connection and its channels.
@@ -41,6 +41,8 @@ pub struct Connection {
     has_released: bool,
     discarded_size: usize,
     pub(super) close_reason: Option<CloseReason>,
+    /// What a silent connection says before it ends.
+    pub(super) last_word: Option<ConnectionError>,
 }
 
 /// What a client said it can take.
@@ -97,6 +99,7 @@ impl Connection {
             has_released: false,
             discarded_size: 0,
             close_reason: None,
+            last_word: None,
         }
     }
 
@@ -345,13 +348,11 @@ impl Connection {
         if self.phase.is_ending() {
             return;
         }
-        let close = connection::Close {
-            reply_code: error.code.number(),
-            reply_text: &error.text,
-            class_id: error.class_id,
-            method_id: error.method_id,
-        };
-        frame::write_method(self.output.buffer(), 0, &close);
+        // Who has not logged in learns nothing, as in RabbitMQ; only limits are told.
+        if self.phase.is_before_login() && error.code != ReplyCode::NotAllowed {
+            return self.keep_silent(error.text, None);
+        }
+        self.write_close(&error);
         self.phase = Phase::Closing(self.now.plus(self.close_timeout_ms()));
         self.close_reason = Some(CloseReason::ByBroker { text: error.text, is_answered: false });
         self.release(effects);
@@ -373,14 +374,35 @@ impl Connection {
         self.release(effects);
     }
 
+    /// The broker ends the connection; who is not in yet has nothing to answer.
+    pub(super) fn close_by_order(&mut self, error: ConnectionError, effects: &mut Vec<Effect>) {
+        if self.phase.is_before_login() {
+            self.close_reason = Some(CloseReason::ByBroker { text: error.text, is_answered: true });
+            return self.abort(effects);
+        }
+        self.fail(error, effects);
+    }
+
     pub(super) fn close_silently(&mut self, reason: CloseReason) {
         self.phase = Phase::Closed;
         self.close_reason = Some(reason);
     }
 
-    pub(super) fn keep_silent(&mut self, until: Moment, text: String) {
-        self.phase = Phase::Silent(until);
-        self.close_reason = Some(CloseReason::LoginRefused(text));
+    /// Says and hears nothing for a while, then gives the last word, if there is one, and ends.
+    pub(super) fn keep_silent(&mut self, reason: String, last_word: Option<ConnectionError>) {
+        self.phase = Phase::Silent(self.now.plus(SILENT_CLOSE_DELAY_MS));
+        self.close_reason = Some(CloseReason::LoginRefused(reason));
+        self.last_word = last_word;
+    }
+
+    pub(super) fn write_close(&mut self, error: &ConnectionError) {
+        let close = connection::Close {
+            reply_code: error.code.number(),
+            reply_text: &error.text,
+            class_id: error.class_id,
+            method_id: error.method_id,
+        };
+        self.send(0, &close);
     }
 
     /// The socket is gone, or is to go: lets everything go without a word.

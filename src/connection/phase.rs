@@ -95,6 +95,11 @@ impl Phase {
         )
     }
 
+    /// Nobody has proved who he is, or the limits are not agreed.
+    pub(super) fn is_before_login(self) -> bool {
+        matches!(self, Self::AwaitingHeader | Self::Starting | Self::Authenticating | Self::Tuning)
+    }
+
     /// Nothing new is to be begun.
     pub(super) fn is_ending(self) -> bool {
         matches!(self, Self::Closing(_) | Self::Releasing | Self::Silent(_) | Self::Closed)

@@ -291,7 +291,10 @@ fn a_refused_login_is_silence_unless_the_client_understands_more() {
     peer.start_ok(&[("capabilities", capabilities)].into_iter().collect());
     let _ = peer.seen();
     peer.tell(Event::LoginRefused(error()));
+    assert!(peer.seen().is_empty());
+    peer.connection.elapse(START.plus(SILENT_CLOSE_DELAY_MS), &mut peer.effects);
     assert_eq!(peer.seen(), ["close 403"]);
+    assert!(peer.connection.is_closed());
 }
 
 #[test]

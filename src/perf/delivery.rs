@@ -25,9 +25,15 @@ pub(super) enum Received {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Method,
-    Header { delivery_tag: u64 },
+    Header {
+        delivery_tag: u64,
+    },
     /// The stamp is in the first body frame; so many octets are still to come.
-    Body { delivery_tag: u64, stamp: Option<Stamp>, remaining: u64 },
+    Body {
+        delivery_tag: u64,
+        stamp: Option<Stamp>,
+        remaining: u64,
+    },
 }
 
 /// The machine. Every body has the same size.
@@ -166,8 +172,8 @@ mod tests {
             let mut bytes = delivery(7, &body(100), piece_size);
             frame::write_heartbeat(&mut bytes);
             bytes.extend(delivery(8, &body(100), piece_size));
-            let expected =
-                [7, 8].map(|delivery_tag| Received::Delivery(Delivery { delivery_tag, stamp: STAMP }));
+            let expected = [7, 8]
+                .map(|delivery_tag| Received::Delivery(Delivery { delivery_tag, stamp: STAMP }));
             assert_eq!(receive(100, &bytes), Ok(expected.to_vec()), "{piece_size}");
         }
     }

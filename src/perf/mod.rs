@@ -6,7 +6,7 @@
 //!
 //! One run has three threads: a publisher, a consumer, and the one that started them and looks on.
 //!
-//! Reading order: [`options`], [`scenario`], [`session`] (all runs), [`run`] (one of them),
+//! Reading order: [`options`], [`scenario`], [`session`] (all runs), [`mod@run`] (one of them),
 //! [`publisher`] with [`batch`] and [`stamp`], [`consumer`] with [`delivery`] and [`sequence`],
 //! [`wire`] below both, [`process`] and [`histogram`] for figures, [`report`] and [`table`].
 
@@ -28,4 +28,5 @@ mod table;
 mod wire;
 
 pub use options::Options;
+pub use scenario::Scenario;
 pub use session::run;

@@ -63,8 +63,11 @@ impl Publisher {
             if moment_ns >= window.until_ns || progress.has_failed() {
                 return Ok(published);
             }
-            let stamps = (published.count..)
-                .map(|sequence| Stamp { publisher: PUBLISHER, sequence, moment_ns });
+            let stamps = (published.count..).map(|sequence| Stamp {
+                publisher: PUBLISHER,
+                sequence,
+                moment_ns,
+            });
             self.wire.write(self.batch.stamped(stamps))?;
             published.count += self.batch.message_count();
             progress.publish(published.count);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// How a consumer acknowledges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Acknowledgements {
+pub(super) struct Acknowledgements {
     /// basic.qos for the consumer.
     pub(super) prefetch_count: u16,
     /// Each acknowledgement is a multiple one for so many messages.
@@ -77,6 +77,8 @@ mod tests {
     #[test]
     fn no_consumer_waits_for_more_than_its_prefetch_before_it_acknowledges() {
         let acknowledgements = SCENARIOS.iter().filter_map(|scenario| scenario.acknowledgements);
-        assert!(acknowledgements.into_iter().all(|a| a.messages_per_ack <= a.prefetch_count.into()));
+        assert!(
+            acknowledgements.into_iter().all(|a| a.messages_per_ack <= a.prefetch_count.into())
+        );
     }
 }

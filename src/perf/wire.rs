@@ -108,12 +108,15 @@ impl Wire {
             _ => None,
         })?;
         let Options { user, password, virtual_host, .. } = options;
-        self.send(0, &connection::StartOk {
-            client_properties: [("product", "leveret perf")].into_iter().collect(),
-            mechanism: "PLAIN",
-            response: format!("\0{user}\0{password}").as_bytes(),
-            locale: "en_US",
-        })?;
+        self.send(
+            0,
+            &connection::StartOk {
+                client_properties: [("product", "leveret perf")].into_iter().collect(),
+                mechanism: "PLAIN",
+                response: format!("\0{user}\0{password}").as_bytes(),
+                locale: "en_US",
+            },
+        )?;
         let tune = self.answer(|method| match method {
             Method::ConnectionTune(tune) => Some(tune),
             _ => None,
@@ -122,7 +125,10 @@ impl Wire {
         let frame_max = frame_max.min(FRAME_SIZE_MAX);
         self.frame_size_max = frame_max as usize;
         // Without heartbeats, whoever only writes never has to read.
-        self.send(0, &connection::TuneOk { channel_max: tune.channel_max, frame_max, heartbeat: 0 })?;
+        self.send(
+            0,
+            &connection::TuneOk { channel_max: tune.channel_max, frame_max, heartbeat: 0 },
+        )?;
         self.request(0, &connection::Open { virtual_host }, |method| {
             matches!(method, Method::ConnectionOpenOk(_))
         })
@@ -246,10 +252,9 @@ impl Input {
         self.end -= self.start;
         self.start = 0;
         match source.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
-            Ok(0) => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the broker ended the connection",
-            )),
+            Ok(0) => {
+                Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the broker ended the connection"))
+            }
             Ok(size) => {
                 self.end += size;
                 Ok(true)
@@ -305,8 +310,12 @@ mod tests {
     #[test]
     fn a_closing_is_an_error_with_code_and_text() {
         let mut bytes = Vec::new();
-        let close =
-            channel::Close { reply_code: 404, reply_text: "NOT_FOUND", class_id: 60, method_id: 40 };
+        let close = channel::Close {
+            reply_code: 404,
+            reply_text: "NOT_FOUND",
+            class_id: 60,
+            method_id: 40,
+        };
         WireMethod::encode(&close, &mut bytes);
         let error = refuse_closing(&Method::decode(&bytes).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "closed by the broker: 404 NOT_FOUND");

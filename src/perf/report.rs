@@ -1,0 +1,216 @@
+//! What all runs came to: the medians, the tables, and the JSON that keeps everything. It prints and
+//! writes nothing itself.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::measurement::{Measurement, Median};
+use super::scenario::Scenario;
+use super::table::{Table, figure};
+
+/// A broker by what it says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Broker {
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) product: String,
+    pub(super) version: String,
+    pub(super) platform: String,
+}
+
+/// How long and how often was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Settings {
+    pub(super) warm_up_seconds: u64,
+    pub(super) seconds: u64,
+    pub(super) rounds: u64,
+}
+
+/// Everything, as it is kept.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    notes: BTreeMap<String, String>,
+    settings: Settings,
+    brokers: Vec<Broker>,
+    scenarios: Vec<Scenario>,
+    medians: Vec<Median>,
+    runs: Vec<Measurement>,
+}
+
+impl Report {
+    pub(super) fn new(
+        notes: BTreeMap<String, String>,
+        settings: Settings,
+        brokers: Vec<Broker>,
+        scenarios: Vec<Scenario>,
+        runs: Vec<Measurement>,
+    ) -> Self {
+        let mut medians = Vec::new();
+        for scenario in &scenarios {
+            for broker in &brokers {
+                let belongs =
+                    |run: &&Measurement| run.scenario == scenario.name && run.broker == broker.name;
+                let own: Vec<&Measurement> = runs.iter().filter(belongs).collect();
+                medians.extend(Median::of(&own));
+            }
+        }
+        Self { notes, settings, brokers, scenarios, medians, runs }
+    }
+
+    /// No run lost, duplicated or reordered anything.
+    pub(super) fn is_valid(&self) -> bool {
+        self.runs.iter().all(Measurement::is_valid)
+    }
+
+    pub(super) fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n")
+    }
+
+    /// The tables that have rows: of scenarios at full speed, and of those at a rate.
+    pub(super) fn tables(&self) -> Vec<Table> {
+        [self.throughput(), self.latency()].into_iter().filter(|table| !table.is_empty()).collect()
+    }
+
+    fn throughput(&self) -> Table {
+        let mut headings = vec!["scenario".to_owned(), "broker".to_owned()];
+        headings.push("messages/s".to_owned());
+        headings.extend(self.reference().map(|name| format!("x {name}")));
+        headings.extend(
+            ["broker CPU us/message", "generator CPU us/message", "RSS MiB"].map(Into::into),
+        );
+        let mut table = Table::new(2, headings);
+        for median in self.medians.iter().filter(|median| median.latency_p50_us.is_none()) {
+            let mut cells = self.words(median);
+            cells.push(figure(Some(median.consumed_per_second)));
+            cells.extend(self.ratio(median, |median| Some(median.consumed_per_second)));
+            cells.push(figure(median.broker_cpu_us_per_message));
+            cells.push(figure(median.generator_cpu_us_per_message));
+            cells.push(figure(median.broker_resident_mib_max));
+            table.row(cells);
+        }
+        table
+    }
+
+    fn latency(&self) -> Table {
+        let mut headings = vec!["scenario".to_owned(), "broker".to_owned()];
+        headings.push("p50 us".to_owned());
+        headings.extend(self.reference().map(|name| format!("x {name}")));
+        headings.push("p99 us".to_owned());
+        headings.extend(self.reference().map(|name| format!("x {name}")));
+        headings.extend(["p99.9 us", "sent late, p99 us", "broker CPU us/message"].map(Into::into));
+        let mut table = Table::new(2, headings);
+        for median in self.medians.iter().filter(|median| median.latency_p50_us.is_some()) {
+            let mut cells = self.words(median);
+            cells.push(figure(median.latency_p50_us));
+            cells.extend(self.ratio(median, |median| median.latency_p50_us));
+            cells.push(figure(median.latency_p99_us));
+            cells.extend(self.ratio(median, |median| median.latency_p99_us));
+            cells.push(figure(median.latency_p999_us));
+            cells.push(figure(median.lateness_p99_us));
+            cells.push(figure(median.broker_cpu_us_per_message));
+            table.row(cells);
+        }
+        table
+    }
+
+    fn words(&self, median: &Median) -> Vec<String> {
+        let invalid = if median.is_valid { "" } else { " (INVALID)" };
+        vec![median.scenario.to_owned(), format!("{}{invalid}", median.broker)]
+    }
+
+    /// The broker that all are compared with is the last one; a single one is compared with nothing.
+    fn reference(&self) -> Option<&str> {
+        match self.brokers.as_slice() {
+            [_, .., last] => Some(&last.name),
+            _ => None,
+        }
+    }
+
+    /// A figure as a multiple of the reference's, where there is a column for it.
+    fn ratio(&self, median: &Median, pick: fn(&Median) -> Option<f64>) -> Option<String> {
+        let name = self.reference()?;
+        let is_reference =
+            |other: &&Median| other.scenario == median.scenario && other.broker == name;
+        let reference = self.medians.iter().find(is_reference).and_then(pick);
+        let ratio = pick(median).zip(reference).filter(|(_, reference)| *reference > 0.0);
+        Some(figure(ratio.map(|(own, reference)| own / reference)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perf::measurement::tests::measurement;
+    use crate::perf::scenario::named;
+
+    fn broker(name: &str) -> Broker {
+        let text = || "x".to_owned();
+        let name = name.to_owned();
+        Broker { name, address: text(), product: text(), version: text(), platform: text() }
+    }
+
+    fn report(brokers: &[&str], runs: &[(&'static str, &str, f64)]) -> Report {
+        let mut scenarios: Vec<Scenario> =
+            runs.iter().map(|(name, ..)| named(name).unwrap()).collect();
+        scenarios.dedup();
+        let runs = runs
+            .iter()
+            .map(|(scenario, broker, rate)| measurement(&named(scenario).unwrap(), broker, *rate));
+        let settings = Settings { warm_up_seconds: 2, seconds: 10, rounds: 3 };
+        let brokers = brokers.iter().map(|name| broker(name)).collect();
+        Report::new(BTreeMap::new(), settings, brokers, scenarios, runs.collect())
+    }
+
+    const RUNS: [(&str, &str, f64); 8] = [
+        ("ack-1k", "A", 900.0),
+        ("ack-1k", "B", 10.0),
+        ("ack-1k", "A", 100.0),
+        ("ack-1k", "B", 30.0),
+        ("ack-1k", "A", 300.0),
+        ("ack-1k", "B", 20.0),
+        ("latency-16", "A", 100.0),
+        ("latency-16", "B", 200.0),
+    ];
+
+    #[test]
+    fn tables_hold_medians_and_multiples_of_the_last_broker() {
+        let tables = report(&["A", "B"], &RUNS).tables();
+        let texts: Vec<String> = tables.iter().map(Table::to_markdown).collect();
+        assert_eq!(texts.len(), 2);
+        assert!(texts[0].contains("| messages/s | x B |"), "{}", texts[0]);
+        assert!(texts[0].contains("| ack-1k | A | 300 | 15.0 | 1.00 | - | 3.00 |"), "{}", texts[0]);
+        assert!(texts[0].contains("| ack-1k | B | 20.0 | 1.00 |"), "{}", texts[0]);
+        assert!(texts[1].contains("| latency-16 | A | 10.0 | 0.50 | 100 | 0.50 |"), "{}", texts[1]);
+    }
+
+    #[test]
+    fn a_single_broker_is_compared_with_nothing() {
+        let tables = report(&["A"], &[("ack-16", "A", 50.0)]).tables();
+        assert_eq!(tables.len(), 1);
+        let text = tables[0].to_markdown();
+        assert!(text.contains("| ack-16 | A | 50.0 | 1.00 |") && !text.contains(" x "), "{text}");
+    }
+
+    #[test]
+    fn an_invalid_run_is_told_in_the_table_and_of_the_whole() {
+        let mut report = report(&["A"], &[("ack-16", "A", 50.0)]);
+        assert!(report.is_valid());
+        report.runs[0].check.lost = 1;
+        let Report { notes, settings, brokers, scenarios, runs, .. } = report;
+        let report = Report::new(notes, settings, brokers, scenarios, runs);
+        assert!(!report.is_valid());
+        assert!(report.tables()[0].to_text().contains("A (INVALID)"));
+    }
+
+    #[test]
+    fn json_keeps_every_run_beside_the_medians() {
+        let json = report(&["A", "B"], &RUNS).to_json().unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["runs"].as_array().unwrap().len(), 8);
+        assert_eq!(json["medians"].as_array().unwrap().len(), 4);
+        assert_eq!(json["medians"][0]["consumed_per_second"], 300.0);
+        assert_eq!(json["scenarios"][0]["acknowledgements"]["prefetch_count"], 1000);
+        assert_eq!(json["runs"][0]["check"]["lost"], 0);
+    }
+}
