@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use super::session::{Place, Session};
 use crate::auth::{Login, LoginRefused, MechanismError, read_response};
-use crate::connection::{Credentials, Event};
+use crate::connection::{Credentials, Event, Reply};
 use crate::protocol::reply::{AmqpError, ConnectionError};
 
 /// connection.start-ok and connection.open, which the errors are about.
@@ -44,6 +44,22 @@ impl Session {
                     "Login was refused using authentication mechanism {mechanism}. \
                      For details see the broker logfile."
                 )))
+            }
+        }
+    }
+
+    /// A new secret is checked as the first one was.
+    pub(super) fn update_secret(&mut self, secret: &[u8]) -> Result<Reply, AmqpError> {
+        let user = self.user_name().to_owned();
+        let login = Login { user: user.clone(), password: secret.to_vec() };
+        match self.broker.users.check(&login, self.peer.is_loopback()) {
+            Ok(checked) => {
+                self.user = Some(checked.clone());
+                Ok(Reply::SecretUpdated)
+            }
+            Err(_) => {
+                let text = format!("the new secret of user '{user}' was refused");
+                Err(ConnectionError::not_allowed(text).into())
             }
         }
     }

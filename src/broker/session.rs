@@ -331,6 +331,7 @@ impl Session {
             Command::Commit(settles) => {
                 self.commit(channel, &settles).map(|()| Some(Reply::Committed))
             }
+            Command::UpdateSecret(secret) => self.update_secret(&secret).map(Some),
             command => Ok(Some(self.set(channel, &command))),
         }
     }
@@ -356,7 +357,6 @@ impl Session {
             }
             Command::SelectConfirm => Reply::ConfirmSelected,
             Command::RequestAccess => Reply::AccessGranted,
-            Command::UpdateSecret(_) => Reply::SecretUpdated,
             _ => Reply::FlowActive,
         }
     }

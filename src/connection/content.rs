@@ -121,11 +121,13 @@ fn read_header(frame: &Frame<'_>, message_size_max: u64) -> Result<Header, AmqpE
 
 fn checked_header<'a>(frame: &Frame<'a>) -> Result<ContentHeader<'a>, ConnectionError> {
     let class_id = PUBLISH.0;
-    if frame.kind != FrameKind::Header {
-        let text = format!(
+    let no_header = || {
+        at_publish(ConnectionError::unexpected_frame(format!(
             "expected content header for class {class_id}, got non content header frame instead"
-        );
-        return Err(at_publish(ConnectionError::unexpected_frame(text)));
+        )))
+    };
+    if frame.kind != FrameKind::Header {
+        return Err(no_header());
     }
     let content = ContentHeader::decode(frame.payload)
         .map_err(|_| at_publish(ConnectionError::frame_error("cannot decode content header")))?;
@@ -137,8 +139,7 @@ fn checked_header<'a>(frame: &Frame<'a>) -> Result<ContentHeader<'a>, Connection
         return Err(at_publish(ConnectionError::unexpected_frame(text)));
     }
     if content.weight != 0 {
-        let text = "expected content header with weight 0";
-        return Err(at_publish(ConnectionError::unexpected_frame(text)));
+        return Err(no_header());
     }
     if content.body_size > CONTENT_SIZE_MAX {
         let text = format!(

@@ -40,6 +40,8 @@ pub struct Connection {
     pub(super) awaits_broker: bool,
     has_released: bool,
     discarded_size: usize,
+    /// Bytes of the last input that are to be offered again.
+    unused_size: usize,
     pub(super) close_reason: Option<CloseReason>,
     /// What a silent connection says before it ends.
     pub(super) last_word: Option<ConnectionError>,
@@ -98,6 +100,7 @@ impl Connection {
             awaits_broker: false,
             has_released: false,
             discarded_size: 0,
+            unused_size: 0,
             close_reason: None,
             last_word: None,
         }
@@ -137,7 +140,10 @@ impl Connection {
     /// rest.
     pub fn receive(&mut self, input: &[u8], now: Moment, effects: &mut Vec<Effect>) -> usize {
         self.now = now;
-        self.last_received = now;
+        // What is offered again after it could not be used is no sign of life.
+        if input.len() > self.unused_size {
+            self.last_received = now;
+        }
         let mut used = 0;
         while let Some(rest) = input.get(used..).filter(|rest| !rest.is_empty()) {
             if self.awaits_broker {
@@ -153,6 +159,7 @@ impl Connection {
             }
             used += step;
         }
+        self.unused_size = input.len() - used;
         used
     }
 
@@ -190,7 +197,10 @@ impl Connection {
             return self.handle_frame_while_ending(frame);
         }
         let result = match (frame.kind, frame.channel) {
-            (FrameKind::Heartbeat, 0) => Ok(()),
+            (FrameKind::Heartbeat, 0) if frame.payload.is_empty() => Ok(()),
+            (FrameKind::Heartbeat, 0) => {
+                Err(ConnectionError::frame_error("a heartbeat carries nothing"))
+            }
             (FrameKind::Heartbeat, _) => {
                 Err(ConnectionError::unexpected_frame("heartbeat frames belong on channel 0"))
             }
@@ -281,10 +291,10 @@ impl Connection {
         effects: &mut Vec<Effect>,
     ) -> Result<(), ConnectionError> {
         let count = self.channels.len();
-        if self.channel_max != 0 && count >= usize::from(self.channel_max) {
+        let maximum = self.channel_max;
+        if maximum != 0 && (count >= usize::from(maximum) || frame.channel > maximum) {
             return Err(ConnectionError::not_allowed(format!(
-                "number of channels opened ({count}) has reached the negotiated channel_max ({})",
-                self.channel_max
+                "number of channels opened ({count}) has reached the negotiated channel_max ({maximum})"
             )));
         }
         let method = decode_method(frame)?;
@@ -464,17 +474,24 @@ pub(super) fn decode_method<'a>(frame: &Frame<'a>) -> Result<Method<'a>, Connect
 
 /// The connection error for a payload that is no method.
 pub(super) fn decode_failure(error: &DecodeError, payload: &[u8]) -> ConnectionError {
+    let (class_id, method_id) = match *payload {
+        [class_high, class_low, method_high, method_low, ..] => (
+            u16::from_be_bytes([class_high, class_low]),
+            u16::from_be_bytes([method_high, method_low]),
+        ),
+        _ => (0, 0),
+    };
     match error.kind {
         DecodeErrorKind::Unknown { class_id, method_id } => ConnectionError::not_implemented(
             format!("method {method_id} of class {class_id} does not exist"),
-        )
-        .at(class_id, method_id),
+        ),
         DecodeErrorKind::InvalidUtf8 => ConnectionError::frame_error("Malformed UTF-8 in shortstr"),
         DecodeErrorKind::Malformed => {
             let shown = payload.get(..payload.len().min(64)).unwrap_or(&[]);
             ConnectionError::frame_error(format!("cannot decode {shown:?}"))
         }
     }
+    .at(class_id, method_id)
 }
 
 fn frame_failure(error: &FrameError) -> ConnectionError {

@@ -23,8 +23,6 @@ enum Step {
     AwaitContent,
     /// The client ends the channel.
     Close,
-    /// Nothing to do.
-    Ignore,
 }
 
 impl Step {
@@ -60,7 +58,7 @@ impl Connection {
                     Request { channel: frame.channel, method: at, nowait: false, command };
                 self.request(request, effects);
             }
-            Step::AwaitContent | Step::Ignore => {}
+            Step::AwaitContent => {}
         }
         Ok(())
     }
@@ -92,8 +90,6 @@ fn step(channel: &mut Channel, method: Method<'_>, random: &mut Random) -> Resul
             Err(ConnectionError::channel_error("second 'channel.open' seen").into())
         }
         Method::ChannelClose(_) => Ok(Step::Close),
-        // An answer to a close that crossed the client's own: nothing is left to answer.
-        Method::ChannelCloseOk(_) | Method::ChannelFlowOk(_) => Ok(Step::Ignore),
         Method::ChannelFlow(flow) if !flow.active => {
             Err(ConnectionError::not_implemented("active=false").into())
         }

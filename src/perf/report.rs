@@ -75,9 +75,9 @@ impl Report {
     fn throughput(&self) -> Table {
         let mut headings = vec!["scenario".to_owned(), "broker".to_owned()];
         headings.push("messages/s".to_owned());
-        headings.extend(self.reference().map(|name| format!("x {name}")));
+        headings.extend(self.reference().map(|name| format!("× {name}")));
         headings.extend(
-            ["broker CPU us/message", "generator CPU us/message", "RSS MiB"].map(Into::into),
+            ["broker CPU µs/message", "generator CPU µs/message", "RSS MiB"].map(Into::into),
         );
         let mut table = Table::new(2, headings);
         for median in self.medians.iter().filter(|median| median.latency_p50_us.is_none()) {
@@ -94,11 +94,11 @@ impl Report {
 
     fn latency(&self) -> Table {
         let mut headings = vec!["scenario".to_owned(), "broker".to_owned()];
-        headings.push("p50 us".to_owned());
-        headings.extend(self.reference().map(|name| format!("x {name}")));
-        headings.push("p99 us".to_owned());
-        headings.extend(self.reference().map(|name| format!("x {name}")));
-        headings.extend(["p99.9 us", "sent late, p99 us", "broker CPU us/message"].map(Into::into));
+        headings.push("p50 µs".to_owned());
+        headings.extend(self.reference().map(|name| format!("× {name}")));
+        headings.push("p99 µs".to_owned());
+        headings.extend(self.reference().map(|name| format!("× {name}")));
+        headings.extend(["p99.9 µs", "sent late, p99 µs", "broker CPU µs/message"].map(Into::into));
         let mut table = Table::new(2, headings);
         for median in self.medians.iter().filter(|median| median.latency_p50_us.is_some()) {
             let mut cells = self.words(median);
@@ -178,7 +178,7 @@ mod tests {
         let tables = report(&["A", "B"], &RUNS).tables();
         let texts: Vec<String> = tables.iter().map(Table::to_markdown).collect();
         assert_eq!(texts.len(), 2);
-        assert!(texts[0].contains("| messages/s | x B |"), "{}", texts[0]);
+        assert!(texts[0].contains("| messages/s | × B |"), "{}", texts[0]);
         assert!(texts[0].contains("| ack-1k | A | 300 | 15.0 | 1.00 | - | 3.00 |"), "{}", texts[0]);
         assert!(texts[0].contains("| ack-1k | B | 20.0 | 1.00 |"), "{}", texts[0]);
         assert!(texts[1].contains("| latency-16 | A | 10.0 | 0.50 | 100 | 0.50 |"), "{}", texts[1]);
@@ -189,7 +189,7 @@ mod tests {
         let tables = report(&["A"], &[("ack-16", "A", 50.0)]).tables();
         assert_eq!(tables.len(), 1);
         let text = tables[0].to_markdown();
-        assert!(text.contains("| ack-16 | A | 50.0 | 1.00 |") && !text.contains(" x "), "{text}");
+        assert!(text.contains("| ack-16 | A | 50.0 | 1.00 |") && !text.contains("×"), "{text}");
     }
 
     #[test]

@@ -115,15 +115,15 @@ fn progress(first: &Look, last: &Look) -> String {
 /// One run in a line.
 fn summary(run: &Measurement) -> String {
     let mut line = format!(
-        "{}/s published, {}/s consumed, CPU us/message: broker {}, generator {}",
+        "{}/s published, {}/s consumed, CPU µs/message: broker {}, generator {}",
         figure(Some(run.published_per_second)),
         figure(Some(run.consumed_per_second)),
         figure(run.broker_cpu_us_per_message),
         figure(run.generator_cpu_us_per_message),
     );
     if let Some(latency) = run.latency {
-        line += &format!(", p50 {} us", figure(Some(latency.p50_us)));
-        line += &format!(", p99 {} us", figure(Some(latency.p99_us)));
+        line += &format!(", p50 {} µs", figure(Some(latency.p50_us)));
+        line += &format!(", p99 {} µs", figure(Some(latency.p99_us)));
     }
     if !run.is_valid() {
         line += &format!(", INVALID: {:?}", run.check);

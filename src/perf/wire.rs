@@ -111,7 +111,7 @@ impl Wire {
         self.send(
             0,
             &connection::StartOk {
-                client_properties: [("product", "leveret perf")].into_iter().collect(),
+                client_properties: client_properties(),
                 mechanism: "PLAIN",
                 response: format!("\0{user}\0{password}").as_bytes(),
                 locale: "en_US",
@@ -209,6 +209,15 @@ impl Wire {
             }
         }
     }
+}
+
+/// The capabilities ask the broker to say so where it refuses a login or ends a consumer.
+fn client_properties() -> FieldTable {
+    let capabilities = ["authentication_failure_close", "consumer_cancel_notify"];
+    let capabilities: FieldTable = capabilities.into_iter().map(|name| (name, true)).collect();
+    let mut properties: FieldTable = [("product", "leveret perf")].into_iter().collect();
+    properties.insert("capabilities", capabilities);
+    properties
 }
 
 /// The error that a closing of connection or channel is.

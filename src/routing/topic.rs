@@ -75,13 +75,18 @@ impl Default for Topic {
     }
 }
 
+/// The words of a key or a pattern; the empty one has none, as in RabbitMQ.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split('.').filter(|_| !text.is_empty())
+}
+
 /// Nodes that can still match.
 type Active = SmallVec<[NodeIndex; 16]>;
 
 impl Topic {
     pub(super) fn bind(&mut self, pattern: &str, destination: Destination) {
         let mut index = ROOT;
-        for word in pattern.split('.') {
+        for word in words(pattern) {
             index = match self.child(index, &Word::from(word)) {
                 Some(child) => child,
                 None => self.add_child(index, Word::from(word)),
@@ -94,7 +99,7 @@ impl Topic {
 
     pub(super) fn unbind(&mut self, pattern: &str, destination: Destination) -> bool {
         let mut index = ROOT;
-        for word in pattern.split('.') {
+        for word in words(pattern) {
             match self.child(index, &Word::from(word)) {
                 Some(child) => index = child,
                 None => return false,
@@ -109,7 +114,7 @@ impl Topic {
     pub(super) fn route(&self, routing_key: &str, out: &mut Vec<Destination>) {
         let mut active = Active::new();
         self.enter(ROOT, &mut active);
-        for word in routing_key.split('.') {
+        for word in words(routing_key) {
             let mut next = Active::new();
             for index in active {
                 self.advance(index, word, &mut next);
@@ -253,7 +258,7 @@ mod tests {
         }
     }
 
-    fn words(random: &mut Random, alphabet: &[&'static str]) -> String {
+    fn phrase(random: &mut Random, alphabet: &[&'static str]) -> String {
         let count = 1 + random.draw() % 5;
         let word = |random: &mut Random| {
             alphabet[usize::try_from(random.draw()).unwrap() % alphabet.len()]
@@ -272,7 +277,7 @@ mod tests {
             ("usd.stock", &[0, 1, 2][..]),
             ("eur.stock.db", &[0, 2]),
             ("stock.nasdaq", &[2]),
-            ("", &[2, 3, 5]),
+            ("", &[2, 3]),
             ("a..b", &[2, 4, 6]),
             ("a.b.c", &[2, 7]),
             ("a.x.b.y.z.c", &[2, 7]),
@@ -287,16 +292,16 @@ mod tests {
         let mut random = Random::new([3, 5]);
         let mut topic = Topic::default();
         let patterns: Vec<String> =
-            (0..300).map(|_| words(&mut random, &["a", "b", "", "*", "#"])).collect();
+            (0..300).map(|_| phrase(&mut random, &["a", "b", "", "*", "#"])).collect();
         for (id, pattern) in (0..).zip(&patterns) {
             topic.bind(pattern, queue(id));
         }
         for _ in 0..500 {
-            let key = words(&mut random, &["a", "b", "", "c"]);
-            let key_words: Vec<&str> = key.split('.').collect();
+            let key = phrase(&mut random, &["a", "b", "", "c"]);
+            let key_words: Vec<&str> = words(&key).collect();
             let expected: Vec<u64> = (0..)
                 .zip(&patterns)
-                .filter(|(_, pattern)| matches(&pattern.split('.').collect::<Vec<_>>(), &key_words))
+                .filter(|(_, pattern)| matches(&words(pattern).collect::<Vec<_>>(), &key_words))
                 .map(|(id, _)| id)
                 .collect();
             assert_eq!(routed(&topic, &key), expected, "{key}");
