@@ -40,8 +40,8 @@ pub const BODY_COPIED_SIZE_MAX: u64 = 4096;
 /// Slices from this size on go out by vectored write; copying a smaller one is cheaper.
 pub const BODY_SHARED_SIZE_MIN: usize = 4096;
 
-/// A message whose names, properties and body fit in here is one allocation.
-pub const MESSAGE_INLINE_SIZE: usize = 64;
+/// Messages up to this size are put together on the stack before they are copied to where they stay.
+pub const MESSAGE_STACK_SIZE: usize = 512;
 
 /// The name a client gives itself is cut here: it is for logs and listings.
 pub const CLIENT_NAME_SIZE_MAX: usize = 256;

@@ -1,30 +1,28 @@
 //! A published message as every floor shares it: a cheap handle to bytes that never change. It does
 //! not know queues, sequences or consumers; what a queue knows of a message is in `queue`.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use smallvec::SmallVec;
+use triomphe::ThinArc;
 
-use crate::limits::MESSAGE_INLINE_SIZE;
+use crate::limits::MESSAGE_STACK_SIZE;
 
 /// A handle to one message; cloning it copies a pointer.
 ///
 /// ```text
-/// content.head: | exchange | routing key | properties as received | body, if it is small |
-/// content.body: the frames of a large body, each a slice of its own, never joined
+/// one allocation: | count | header | exchange | routing key | properties | body, if it is small |
+/// header.parts:   the frames of a large body, each a slice of its own, never joined
 /// ```
 #[derive(Clone, Debug)]
-pub struct Message(Arc<Content>);
+pub struct Message(ThinArc<Header, u8>);
 
 #[derive(Debug)]
-struct Content {
+struct Header {
     exchange_size: u8,
     routing_key_size: u8,
     is_persistent: bool,
     properties_size: u32,
     body_size: u64,
-    head: SmallVec<[u8; MESSAGE_INLINE_SIZE]>,
     #[expect(clippy::box_collection, reason = "a thin pointer: small messages have no parts")]
     parts: Option<Box<Vec<Bytes>>>,
 }
@@ -58,11 +56,9 @@ impl Message {
         let (exchange, exchange_size) = short(envelope.exchange);
         let (routing_key, routing_key_size) = short(envelope.routing_key);
         let inline: &[u8] = if let Body::Copied(bytes) = &body { bytes } else { &[] };
-        let mut head = SmallVec::with_capacity(
-            exchange.len() + routing_key.len() + envelope.properties.len() + inline.len(),
-        );
+        let mut bytes: SmallVec<[u8; MESSAGE_STACK_SIZE]> = SmallVec::new();
         for part in [exchange, routing_key, envelope.properties, inline] {
-            head.extend_from_slice(part);
+            bytes.extend_from_slice(part);
         }
         let (body_size, parts) = match body {
             Body::Copied(bytes) => (bytes.len() as u64, None),
@@ -70,15 +66,15 @@ impl Message {
                 (parts.iter().map(|part| part.len() as u64).sum(), Some(Box::new(parts)))
             }
         };
-        Self(Arc::new(Content {
+        let header = Header {
             exchange_size,
             routing_key_size,
             is_persistent: envelope.is_persistent,
             properties_size: u32::try_from(envelope.properties.len()).unwrap_or(u32::MAX),
             body_size,
-            head,
             parts,
-        }))
+        };
+        Self(ThinArc::from_header_and_slice(header, &bytes))
     }
 
     /// The same message with other properties, for what the broker must rewrite.
@@ -90,7 +86,7 @@ impl Message {
             properties,
             is_persistent: self.is_persistent(),
         };
-        let body = match &self.0.parts {
+        let body = match &self.header().parts {
             Some(parts) => Body::Shared(parts.as_ref().clone()),
             None => Body::Copied(self.small_body()),
         };
@@ -100,40 +96,40 @@ impl Message {
     /// The exchange it was published to; the default exchange is the empty name.
     #[must_use]
     pub fn exchange(&self) -> &str {
-        self.text(0, usize::from(self.0.exchange_size))
+        self.text(0, usize::from(self.header().exchange_size))
     }
 
     /// The routing key it was published with.
     #[must_use]
     pub fn routing_key(&self) -> &str {
-        let start = usize::from(self.0.exchange_size);
-        self.text(start, start + usize::from(self.0.routing_key_size))
+        let start = usize::from(self.header().exchange_size);
+        self.text(start, start + usize::from(self.header().routing_key_size))
     }
 
     /// Property flags and list, byte for byte as the publisher sent them.
     #[must_use]
     pub fn properties(&self) -> &[u8] {
         let start = self.properties_start();
-        self.bytes(start, start + self.0.properties_size as usize)
+        self.bytes(start, start + self.header().properties_size as usize)
     }
 
     /// Delivery mode 2.
     #[must_use]
     pub fn is_persistent(&self) -> bool {
-        self.0.is_persistent
+        self.header().is_persistent
     }
 
     /// Bytes of the body.
     #[must_use]
     pub fn body_size(&self) -> u64 {
-        self.0.body_size
+        self.header().body_size
     }
 
     /// The body's slices in order; a small body is one slice, an empty one none.
     pub fn body(&self) -> impl Iterator<Item = BodyPart<'_>> {
         let small = self.small_body();
         let small = (!small.is_empty()).then_some(BodyPart::Inline(small));
-        let parts = self.0.parts.as_deref().map_or(&[][..], |parts| parts.as_slice());
+        let parts = self.header().parts.as_deref().map_or(&[][..], |parts| parts.as_slice());
         small.into_iter().chain(parts.iter().map(BodyPart::Shared))
     }
 
@@ -143,17 +139,21 @@ impl Message {
         self.body().flat_map(|part| part.as_slice().iter().copied()).collect()
     }
 
+    fn header(&self) -> &Header {
+        &self.0.header.header
+    }
+
     fn small_body(&self) -> &[u8] {
-        let start = self.properties_start() + self.0.properties_size as usize;
-        self.bytes(start, self.0.head.len())
+        let start = self.properties_start() + self.header().properties_size as usize;
+        self.bytes(start, self.0.slice.len())
     }
 
     fn properties_start(&self) -> usize {
-        usize::from(self.0.exchange_size) + usize::from(self.0.routing_key_size)
+        usize::from(self.header().exchange_size) + usize::from(self.header().routing_key_size)
     }
 
     fn bytes(&self, start: usize, end: usize) -> &[u8] {
-        self.0.head.get(start..end).unwrap_or(&[])
+        self.0.slice.get(start..end).unwrap_or(&[])
     }
 
     /// The head holds what came from `&str`s, so the check only repeats what is known.

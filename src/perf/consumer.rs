@@ -13,8 +13,8 @@ use crate::protocol::methods::{Method, basic, queue};
 
 const CONSUMER_TAG: &str = "perf";
 
-/// How long a message may be on its way once nothing more is published, before it counts as lost: in
-/// reads that brought nothing.
+/// How long a message may be on its way once nothing more is published, before it counts as lost:
+/// in reads that brought nothing.
 const LOSS_PATIENCE_READS: u128 = 10_000 / READ_PATIENCE.as_millis();
 
 /// A consumer on its own connection, which owns the queue.
@@ -37,7 +37,8 @@ pub(super) struct Consumed {
 }
 
 impl Consumer {
-    /// Declares the queue and starts to consume. The queue is exclusive: it goes with the connection.
+    /// Declares the queue and starts to consume. The queue is exclusive: it goes with the
+    /// connection.
     pub(super) fn start(
         mut wire: Wire,
         queue: &str,

@@ -1,5 +1,5 @@
-//! Frames on a consumer's channel put together to deliveries: a machine of three steps that looks at
-//! no more of each frame than it needs. It reads no socket and acknowledges nothing.
+//! Frames on a consumer's channel put together to deliveries: a machine of three steps that looks
+//! at no more of each frame than it needs. It reads no socket and acknowledges nothing.
 
 use super::stamp::Stamp;
 use super::wire::{WireError, refuse_closing};

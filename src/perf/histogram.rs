@@ -1,5 +1,5 @@
-//! A histogram of nanoseconds: 128 buckets for each doubling, so that a figure is at most 0.8 % above
-//! what was recorded, over the whole range and in a fixed amount of memory.
+//! A histogram of nanoseconds: 128 buckets for each doubling, so that a figure is at most 0.8 %
+//! above what was recorded, over the whole range and in a fixed amount of memory.
 
 use serde::Serialize;
 

@@ -6,9 +6,9 @@
 //!
 //! One run has three threads: a publisher, a consumer, and the one that started them and looks on.
 //!
-//! Reading order: [`options`], [`scenario`], [`session`] (all runs), [`mod@run`] (one of them),
-//! [`publisher`] with [`batch`] and [`stamp`], [`consumer`] with [`delivery`] and [`sequence`],
-//! [`wire`] below both, [`process`] and [`histogram`] for figures, [`report`] and [`table`].
+//! Reading order: `options`, `scenario`, `session` (all runs), `run` (one of them),
+//! `publisher` with `batch` and `stamp`, `consumer` with `delivery` and `sequence`,
+//! `wire` below both, `process` and `histogram` for figures, `report` and `table`.
 
 mod batch;
 mod consumer;

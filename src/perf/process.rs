@@ -24,8 +24,8 @@ impl Usage {
     }
 }
 
-/// Fields 14 and 15 of `stat`. The name in field 2 may hold anything, so what counts comes after its
-/// last parenthesis.
+/// Fields 14 and 15 of `stat`. The name in field 2 may hold anything, so what counts comes after
+/// its last parenthesis.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace().skip(11);

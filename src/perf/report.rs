@@ -1,5 +1,5 @@
-//! What all runs came to: the medians, the tables, and the JSON that keeps everything. It prints and
-//! writes nothing itself.
+//! What all runs came to: the medians, the tables, and the JSON that keeps everything. It prints
+//! and writes nothing itself.
 
 use std::collections::BTreeMap;
 
@@ -119,7 +119,8 @@ impl Report {
         vec![median.scenario.to_owned(), format!("{}{invalid}", median.broker)]
     }
 
-    /// The broker that all are compared with is the last one; a single one is compared with nothing.
+    /// The broker that all are compared with is the last one; a single one is compared with
+    /// nothing.
     fn reference(&self) -> Option<&str> {
         match self.brokers.as_slice() {
             [_, .., last] => Some(&last.name),

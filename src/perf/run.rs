@@ -1,5 +1,5 @@
 //! One run: a publisher and a consumer on threads of their own, and the thread that started them,
-//! which looks at counters and processes while they work. What the figures mean is in `measurement`.
+//! which looks at counters and processes while they work. What figures mean is in `measurement`.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -4,9 +4,12 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// A name in a table: any bytes of up to 255, though mostly text.
+use smallvec::SmallVec;
+
+/// A name in a table: any bytes of up to 255, though mostly text, and mostly so short that a table
+/// of many needs no memory for each.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FieldName(Box<[u8]>);
+pub struct FieldName(SmallVec<[u8; 16]>);
 
 impl FieldName {
     /// The bytes as they stand on the wire.
@@ -18,19 +21,19 @@ impl FieldName {
 
 impl From<&[u8]> for FieldName {
     fn from(bytes: &[u8]) -> Self {
-        Self(bytes.into())
+        Self(SmallVec::from_slice(bytes))
     }
 }
 
 impl From<&str> for FieldName {
     fn from(text: &str) -> Self {
-        Self(text.as_bytes().into())
+        text.as_bytes().into()
     }
 }
 
 impl From<String> for FieldName {
     fn from(text: String) -> Self {
-        Self(text.into_bytes().into())
+        text.as_bytes().into()
     }
 }
 

@@ -135,7 +135,7 @@ impl Listener {
         let name = format!("{peer} -> {local}");
         info!(target: "connection", "accepting AMQP connection {name}");
         let session = Session::new(broker.clone(), Peer { address: Some(peer.ip()) }, clock.now());
-        doors.spawn(SessionTask::new(session, stream, clock, name).run());
+        doors.spawn(Box::new(SessionTask::new(session, stream, clock, name)).run());
     }
 
     fn set_options(&self, stream: &TcpStream) -> io::Result<()> {

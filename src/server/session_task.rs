@@ -59,7 +59,8 @@ impl SessionTask {
     }
 
     /// Runs until the connection is over.
-    pub(super) async fn run(mut self) {
+    /// It is boxed, so that the task holds one pointer and not several copies on its way.
+    pub(super) async fn run(mut self: Box<Self>) {
         let result = self.serve().await;
         self.session.abort();
         self.log_end(&result);

@@ -16,6 +16,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ SECONDS_TO_START_RABBITMQ = 90
 # Ports below those that systems hand out by themselves; RabbitMQ takes the one 20000 above as well.
 PORTS_OF_RABBITMQ = range(7700, 7900)
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
+START = b"\x00\x0a\x00\x0a"  # the class and the method of connection.start
 
 
 class BrokerError(Exception):
@@ -37,12 +39,15 @@ class BrokerError(Exception):
 
 
 def speaks_amqp(host, port, seconds=5):
-    """Whether something there answers a protocol header with a method frame."""
+    """Whether something there answers a protocol header with all of connection.start."""
     try:
         with socket.create_connection((host, port), timeout=seconds) as connection:
             connection.sendall(PROTOCOL_HEADER)
-            return connection.recv(1) == b"\x01"
-    except OSError:
+            with connection.makefile("rb") as answer:
+                kind, channel, size = struct.unpack(">BHI", answer.read(7))
+                payload = answer.read(size + 1)
+        return (kind, channel) == (1, 0) and payload.startswith(START) and len(payload) > size
+    except (OSError, struct.error):
         return False
 
 

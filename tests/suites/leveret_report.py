@@ -4,11 +4,13 @@ It is loaded from outside with `-p leveret_report`, so the suites' own files sta
 line of the report is a JSON object; a test that begins and never ends shows which one hung.
 
 LEVERET_REPORT        the file to append to
-LEVERET_SHARE         "1/4": of the tests collected, the second, sixth, tenth, ...
+LEVERET_SHARE         "1/4": the second of four shares that take about the same time
 LEVERET_ONLY          a file with the ids of the tests to run, one per line, and no others
-LEVERET_TEST_SECONDS  how long one test may take
+LEVERET_TEST_SECONDS  how long one test may take; a slow one twice what it is said to take
+LEVERET_SLOW          which tests are slow, as JSON: a part of the id, and about how many seconds
 """
 
+import heapq
 import json
 import os
 import signal
@@ -16,6 +18,9 @@ import signal
 import pytest
 
 SECONDS = float(os.environ.get("LEVERET_TEST_SECONDS", "60"))
+SLOW = json.loads(os.environ.get("LEVERET_SLOW", "{}"))
+# About what a test takes that is not said to be slow.
+USUAL_SECONDS = 2.0
 
 
 class Reporter:
@@ -32,7 +37,8 @@ class Reporter:
         self.write(begins=test)
 
     def add(self, report):
-        self.seconds += report.duration
+        if not is_subtest(report):
+            self.seconds += report.duration
         if report.failed:
             self.outcome, self.reason = "failed", last_line(report.longreprtext)
         elif report.skipped and self.outcome == "passed":
@@ -74,11 +80,26 @@ def pytest_collection_modifyitems(config, items):
         wanted = [item for item in items if report_name(item.nodeid) in names]
     if "LEVERET_SHARE" in os.environ:
         share, shares = map(int, os.environ["LEVERET_SHARE"].split("/"))
-        wanted = wanted[share::shares]
+        wanted = shared_out(wanted, shares)[share]
     chosen = set(map(id, wanted))
     config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
     items[:] = wanted
     config.leveret_reporter.write(collected=[report_name(item.nodeid) for item in items])
+
+
+def expected_seconds(item):
+    return next((SLOW[part] for part in SLOW if part in item.nodeid), USUAL_SECONDS)
+
+
+def shared_out(items, shares):
+    """Each test, the slowest first, goes to the share that has least; a share keeps the order."""
+    loads = [(0.0, share) for share in range(shares)]
+    share_of = {}
+    for item in sorted(items, key=expected_seconds, reverse=True):
+        load, share = heapq.heappop(loads)
+        share_of[id(item)] = share
+        heapq.heappush(loads, (load + expected_seconds(item), share))
+    return [[item for item in items if share_of[id(item)] == share] for share in range(shares)]
 
 
 def report_name(nodeid):
@@ -112,12 +133,14 @@ def pytest_sessionstart(session):
 def pytest_runtest_call(item):
     """The alarm is ours because the suites' own marks would allow a hung test five minutes."""
 
+    limit = max(SECONDS, 2 * expected_seconds(item))
+
     def too_long(_signal, _frame):
-        pytest.fail(f"took longer than {SECONDS:g} s")
+        pytest.fail(f"took longer than {limit:g} s")
 
     before = signal.signal(signal.SIGALRM, too_long)
     # Again and again: a subtest that is failed so does not end its test.
-    signal.setitimer(signal.ITIMER_REAL, SECONDS, SECONDS / 10)
+    signal.setitimer(signal.ITIMER_REAL, limit, limit / 10)
     try:
         return (yield)
     finally:

@@ -33,7 +33,7 @@ class Report:
         self.peer = peer
         self.chosen = chosen
         self.is_partial = is_partial
-        self.entries = [Entry(fields) for fields in tomllib.loads(LATER.read_text())["later"]]
+        self.entries = [Entry(fields) for fields in tomllib.loads(LATER.read_text()).get("later", [])]
         self.passed = self.failed = self.left_out = 0
 
     def print(self, could_not_run):

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 import brokers
 import places
 
-TEST_SECONDS = 120
+TEST_SECONDS = 40
+# One of amqp091-go's opens and closes channels for 23 s on RabbitMQ.
+BINARY_TEST_SECONDS = 90
 # What a pytest process may take beyond a test's own time before it is taken to be stuck: set-up and
 # tear-down, in which Celery starts and stops a worker.
 GRACE_SECONDS = 45
@@ -64,6 +66,8 @@ class PytestSuite:
     needs_redis: bool = False
     # Tests may be shared out over several brokers, since they use the same names.
     is_shared: bool = False
+    # Tests that take long, by a part of their id, and about how many seconds.
+    slow: dict = field(default_factory=dict)
 
     def version(self):
         return places.python_version(self.package)
@@ -108,7 +112,7 @@ class PytestSuite:
             with open(log, "a") as file:
                 process = subprocess.Popen(command, cwd=source, env=environment, stdout=file,
                                            stderr=file, start_new_session=True)
-                watch(process, report)
+                watch(process, report, max([TEST_SECONDS, *(2 * s for s in self.slow.values())]))
             return read_report(report)
 
     def environment_of(self, place, report, share):
@@ -121,11 +125,12 @@ class PytestSuite:
             "LEVERET_REPORT": report,
             "LEVERET_SHARE": f"{share[0]}/{share[1]}",
             "LEVERET_TEST_SECONDS": str(TEST_SECONDS),
+            "LEVERET_SLOW": json.dumps(self.slow),
             **self.environment(place),
         }
 
 
-def watch(process, report):
+def watch(process, report, seconds):
     """Waits for pytest to end, and ends it when it has reported nothing for too long."""
     size, changed = -1, time.monotonic()
     while True:
@@ -137,7 +142,7 @@ def watch(process, report):
         now = os.path.getsize(report) if os.path.exists(report) else 0
         if now != size:
             size, changed = now, time.monotonic()
-        elif time.monotonic() - changed > TEST_SECONDS + GRACE_SECONDS:
+        elif time.monotonic() - changed > seconds + GRACE_SECONDS:
             break
     # The workers that a test started may outlive it.
     end_group(process)
@@ -201,10 +206,10 @@ class BinarySuite:
             process = subprocess.Popen(self.command(built, name), cwd=places.CACHE, env=environment,
                                        stdout=output, stderr=output, start_new_session=True)
             try:
-                process.wait(timeout=TEST_SECONDS)
+                process.wait(timeout=BINARY_TEST_SECONDS)
                 reason = f"exit code {process.returncode}"
             except subprocess.TimeoutExpired:
-                reason = f"took longer than {TEST_SECONDS} s"
+                reason = f"took longer than {BINARY_TEST_SECONDS} s"
             end_group(process)
             output.seek(0)
             text = output.read()
@@ -293,6 +298,38 @@ CELERY_NOT_BROKER = ["test_worker.py::test_run_worker",
                      "test_worker.py::test_django_fixup_installs_django_task_for_celery_subclass",
                      "test_worker.py::test_django_fixup_signals_only_handled_by_own_app"]
 
+# Most wait for something not to happen.
+CELERY_SLOW = {
+    "test_disabling_flag_allow_error_cb_on_chord_header": 150,
+    "test_enabling_flag_allow_error_cb_on_chord_header": 86,
+    "test_flag_allow_error_cb_on_chord_header_on_upgraded_chord": 67,
+    "test_error_propagates_from_chord": 31,
+    "test_tasks.py::test_tasks::test_retry": 31,
+    "test_nested_chord_header_link_error": 22,
+    "test_revoked_by_headers_complex_canvas": 22,
+    "test_expired": 17,
+    "test_beat_remote_control": 11,
+    "test_redis_subscribed_channels_leak": 11,
+    "test_concurrency_auto_sizes_prefork_pool": 11,
+    "test_pidbox_reset_after_repeated_control_errors": 11,
+    "test_tasks::test_timeout": 11,
+    "test_chain_error_handler_with_eta": 11,
+    "test_revoke_keeps_state_of_task_started_elsewhere": 11,
+    "test_chord::test_generator": 6,
+    "test_revoked": 9,
+}
+# With results over rpc, these find no result on any broker.
+CELERY_RPC_SLOW = {
+    "replaced_with_chain": 20,
+    "test_tasks.py::test_tasks::test_retry": 21,
+    "test_expired": 17,
+    "test_beat_remote_control": 11,
+    "test_concurrency_auto_sizes_prefork_pool": 11,
+    "test_pidbox_reset_after_repeated_control_errors": 11,
+    "test_tasks::test_timeout": 11,
+    "test_revoked": 9,
+}
+
 CELERY = PytestSuite(
     name="celery",
     package="celery",
@@ -300,6 +337,7 @@ CELERY = PytestSuite(
     environment=celery_environment,
     arguments=["-p", "celery.contrib.pytest", "-p", "leveret_celery"],
     not_broker=CELERY_NOT_BROKER,
+    slow=CELERY_SLOW,
     needs_redis=True,
     is_shared=True,
 )
@@ -309,7 +347,7 @@ def celery_rpc_environment(place):
     return {**celery_environment(place), "TEST_BACKEND": "rpc://"}
 
 
-# The same tests with the results coming back through the broker; those that need a store that
+# Celery's tests again, with the results coming back through the broker; those that need a store that
 # keeps them are skipped by the suite.
 CELERY_RPC = PytestSuite(
     name="celery-rpc",
@@ -318,6 +356,7 @@ CELERY_RPC = PytestSuite(
     environment=celery_rpc_environment,
     arguments=["-p", "celery.contrib.pytest", "-p", "leveret_celery"],
     not_broker=CELERY_NOT_BROKER,
+    slow=CELERY_RPC_SLOW,
     needs_redis=True,
     is_shared=True,
 )

@@ -70,6 +70,12 @@ impl Process {
 
     fn launch(mut command: Command) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the data");
+        // What is set for the tests is none of the broker's business.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("LEVERET_") {
+                command.env_remove(name);
+            }
+        }
         command.env("LEVERET_DATA_DIR", folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the broker starts");

@@ -7,14 +7,15 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use leveret::protocol::PROTOCOL_HEADER;
 use leveret::protocol::field::FieldTable;
 use leveret::protocol::frame::{self, FrameKind};
-use leveret::protocol::methods::{
-    Method, WireMethod, basic, channel, confirm, connection, queue,
-};
+use leveret::protocol::methods::{Method, WireMethod, basic, channel, connection, queue};
 
 use crate::process::PATIENCE;
 
 /// What the broker offers, and what this client agrees to.
 const FRAME_SIZE_MAX: u32 = 131_072;
+
+/// How many channels the broker offers, and this client agrees to.
+pub(crate) const CHANNEL_MAX: u16 = 2047;
 
 /// The largest body of a frame of the agreed size.
 pub(crate) const BODY_SIZE_MAX: usize = FRAME_SIZE_MAX as usize - 8;
@@ -78,9 +79,10 @@ impl Wire {
     pub(crate) fn log_in(&mut self, heartbeat: u16) {
         self.greet("guest");
         assert!(matches!(self.next_method().method(), Method::ConnectionTune(_)));
-        let tune = connection::TuneOk { channel_max: 0, frame_max: FRAME_SIZE_MAX, heartbeat };
+        let (channel_max, frame_max) = (CHANNEL_MAX, FRAME_SIZE_MAX);
+        let tune = connection::TuneOk { channel_max, frame_max, heartbeat };
         self.send(0, &tune);
-        self.send(0, &connection::Open { virtual_host: "/", });
+        self.send(0, &connection::Open { virtual_host: "/" });
         assert!(matches!(self.next_method().method(), Method::ConnectionOpenOk(_)));
     }
 
@@ -105,11 +107,6 @@ impl Wire {
     pub(crate) fn open_channel(&mut self, number: u16) {
         self.send(number, &channel::Open {});
         assert!(matches!(self.next_method().method(), Method::ChannelOpenOk(_)));
-    }
-
-    pub(crate) fn select_confirms(&mut self) {
-        self.send(1, &confirm::Select { nowait: false });
-        assert!(matches!(self.next_method().method(), Method::ConfirmSelectOk(_)));
     }
 
     /// Declares a queue on channel 1 and waits for the answer.
@@ -152,7 +149,11 @@ impl Wire {
 
     /// Writes until the broker takes no more, for so long as it may think about it. Gives how much it
     /// took, which is all where it never stopped.
-    pub(crate) fn write_while_taken(&mut self, bytes: &[u8], thought: std::time::Duration) -> usize {
+    pub(crate) fn write_while_taken(
+        &mut self,
+        bytes: &[u8],
+        thought: std::time::Duration,
+    ) -> usize {
         self.stream.set_write_timeout(Some(thought)).expect("a timeout");
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
@@ -181,7 +182,8 @@ impl Wire {
     pub(crate) fn next_frame(&mut self) -> Option<OwnedFrame> {
         loop {
             let rest = &self.input[self.used..];
-            if let Some((frame, size)) = frame::next(rest, FRAME_SIZE_MAX as usize).expect("a frame")
+            if let Some((frame, size)) =
+                frame::next(rest, FRAME_SIZE_MAX as usize).expect("a frame")
             {
                 let (kind, channel) = (frame.kind, frame.channel);
                 let frame = OwnedFrame { kind, channel, payload: frame.payload.to_vec() };

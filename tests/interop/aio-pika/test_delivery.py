@@ -87,9 +87,8 @@ async def test_a_consumer_gets_messages_in_order_and_acks_them_at_once(connect, 
         assert [message.body for message in received] == bodies
         await received[-1].ack(multiple=True)
         await channel.close()
-        again = await connection.channel()
-        declared = await again.declare_queue(queue.name, passive=True)
-        assert declared.declaration_result.message_count == 0
+        again = await (await connection.channel()).get_queue(name)
+        assert await again.get(fail=False) is None
 
 
 async def test_nack_with_requeue_keeps_the_original_position(open_queue):

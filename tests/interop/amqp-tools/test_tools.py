@@ -117,7 +117,7 @@ def test_a_missing_queue_is_404(tool, name):
 
 
 def test_a_missing_exchange_is_404(tool, name):
-    error = tool("amqp-consume", f"--exchange={name}", "--exclusive", "cat", ok=False)
+    error = tool("amqp-consume", f"--exchange={name}", "--routing-key=k", "-x", "cat", ok=False)
     assert f"NOT_FOUND - no exchange '{name}' in vhost '/'" in error
 
 

@@ -90,7 +90,6 @@ module.exports = {
   once,
   options,
   restart,
-  sleep,
   until,
   withRestart,
 };

@@ -37,7 +37,7 @@ def channel(connection):
 
 @pytest.fixture
 def queue(channel, name):
-    """A declared queue, exclusive to the connection; kombu has it deleted with its last consumer."""
+    """A declared queue, exclusive to the connection; kombu makes it auto-delete as well."""
     queue = kombu.Queue(name, channel=channel, exclusive=True)
     queue.declare()
     return queue

@@ -107,9 +107,3 @@ def test_a_body_of_any_size_comes_back_whole(channel, queue, size):
     channel.confirm_delivery()
     channel.basic_publish("", queue, body)
     assert channel.basic_get(queue, auto_ack=True)[2] == body
-
-
-def test_a_message_with_a_time_to_live_of_zero_is_not_kept(channel, queue):
-    properties = pika.BasicProperties(expiration="0")
-    channel.basic_publish("", queue, b"", properties)
-    assert channel.basic_get(queue) == (None, None, None)

@@ -23,23 +23,39 @@ def test_the_empty_name_means_the_last_queue_declared(channel):
 
 
 @pytest.mark.parametrize(
-    ("kind", "binding", "arguments", "hit", "miss"),
+    ("kind", "binding", "hit", "miss"),
     [
-        ("direct", "red", None, "red", "green"),
-        ("topic", "*.red.#", None, "big.red.car", "red.car"),
-        ("fanout", "", None, "whatever", None),
+        ("direct", "red", "red", "green"),
+        ("topic", "*.red.#", "big.red.car", "red.car"),
+        ("fanout", "", "whatever", None),
     ],
 )
-def test_an_exchange_routes_by_its_type(channel, queue, name, kind, binding, arguments, hit, miss):
+def test_an_exchange_routes_by_its_type(channel, queue, name, kind, binding, hit, miss):
     channel.exchange_declare(name, kind, auto_delete=True)
-    channel.queue_bind(queue, name, binding, arguments)
-    for key in (hit, miss):
+    channel.queue_bind(queue, name, binding)
+    for key in (miss, hit):
         if key is not None:
             channel.basic_publish(name, key, key.encode())
     assert channel.basic_get(queue, auto_ack=True)[2] == hit.encode()
     assert channel.basic_get(queue) == (None, None, None)
-    channel.queue_unbind(queue, name, binding, arguments)
-    assert channel.queue_declare(queue, passive=True).method.message_count == 0
+
+
+def test_an_auto_delete_exchange_goes_with_its_last_binding(channel, queue, name):
+    channel.exchange_declare(name, "direct", auto_delete=True)
+    channel.queue_bind(queue, name, "key")
+    channel.exchange_declare(name, passive=True)
+    channel.queue_unbind(queue, name, "key")
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker):
+        channel.exchange_declare(name, passive=True)
+
+
+def test_a_removed_binding_routes_no_more(channel, queue, name):
+    channel.queue_bind(queue, "amq.topic", f"{name}.*")
+    channel.basic_publish("amq.topic", f"{name}.bound", b"bound")
+    channel.queue_unbind(queue, "amq.topic", f"{name}.*")
+    channel.basic_publish("amq.topic", f"{name}.unbound", b"unbound")
+    assert channel.basic_get(queue, auto_ack=True)[2] == b"bound"
+    assert channel.basic_get(queue) == (None, None, None)
 
 
 def test_a_headers_exchange_compares_headers(channel, queue, name):

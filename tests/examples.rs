@@ -1,0 +1,123 @@
+//! Every program in `examples/` runs against a broker of its own and prints what it should. Cargo
+//! has built them: with a plain `cargo test`, or with `cargo build --examples` before this target.
+
+#![expect(clippy::expect_used, reason = "a panic is a failed test")]
+
+#[path = "system/process.rs"]
+#[expect(dead_code, reason = "the system tests use all of it")]
+mod process;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use process::Process;
+
+/// What is tested below; nothing else may lie in the folder.
+const NAMES: [&str; 7] =
+    ["confirms", "embedded", "hello", "publish_subscribe", "rpc", "topic_routing", "work_queue"];
+
+fn program(name: &str) -> PathBuf {
+    let folder = process::binary().parent().expect("a folder").join("examples");
+    let path = folder.join(name);
+    let hint = "build it first: cargo build --examples";
+    assert!(path.exists(), "{} is not there; {hint}", path.display());
+    path
+}
+
+/// Runs an example, and gives the lines it printed. One that hangs is ended by `timeout`.
+fn run(name: &str, address: &str) -> Vec<String> {
+    let mut command = Command::new("timeout");
+    command.arg(process::PATIENCE.as_secs().to_string()).arg(program(name));
+    let output = command.env("AMQP_ADDR", address).output().expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {}\n{text}{error}", output.status);
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Runs an example twice, for the second run must find nothing that the first one left.
+fn check(name: &str, expected: &[&str]) {
+    let process = Process::start();
+    let address = format!("amqp://guest:guest@{}/%2f", process.address());
+    for _ in 0..2 {
+        assert_eq!(run(name, &address), expected, "{name}");
+    }
+}
+
+#[test]
+fn hello_receives_what_it_sent() {
+    check("hello", &["received: Hello, Leveret!"]);
+}
+
+#[test]
+fn work_queue_does_every_task_once() {
+    let process = Process::start();
+    let lines = run("work_queue", &format!("amqp://guest:guest@{}/%2f", process.address()));
+    assert_eq!(lines[0], "hasty gives up task 1");
+    let mut done: Vec<&str> =
+        lines[1..].iter().map(|line| line.split_once(" does ").expect(line).1).collect();
+    done.sort_unstable();
+    assert_eq!(done, ["task 1", "task 2", "task 3", "task 4", "task 5", "task 6"]);
+}
+
+#[test]
+fn publish_subscribe_gives_every_subscriber_a_copy() {
+    check(
+        "publish_subscribe",
+        &[
+            "subscriber 1: first",
+            "subscriber 1: second",
+            "subscriber 2: first",
+            "subscriber 2: second",
+        ],
+    );
+}
+
+#[test]
+fn topic_routing_goes_by_words() {
+    check(
+        "topic_routing",
+        &[
+            "europe.*.rain got europe.london.rain",
+            "europe.# got europe.london.rain",
+            "europe.# got europe.oslo.snow",
+            "*.*.snow got europe.oslo.snow",
+            "*.*.snow got asia.tokyo.snow",
+        ],
+    );
+}
+
+#[test]
+fn rpc_gets_its_replies() {
+    check("rpc", &["square of 3 is 9", "square of 4 is 16", "square of 5 is 25"]);
+}
+
+#[test]
+fn confirms_tell_of_every_message() {
+    check(
+        "confirms",
+        &[
+            "orders: confirmed true",
+            "odrers: confirmed, but returned: NO_ROUTE",
+            "1000 of 1000 confirmed",
+        ],
+    );
+}
+
+#[test]
+fn embedded_needs_no_broker_but_its_own() {
+    let lines = run("embedded", "amqp://nobody@127.0.0.1:9/%2f");
+    assert_eq!(lines, ["the program under test works", "the broker is empty: true"]);
+}
+
+#[test]
+fn there_is_no_example_without_a_test() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let names: BTreeSet<String> = std::fs::read_dir(folder)
+        .expect("the folder of the examples")
+        .filter_map(|entry| entry.expect("an entry").file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".rs").map(str::to_owned))
+        .collect();
+    assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), NAMES);
+}

@@ -1,0 +1,118 @@
+//! What one of each costs: an idle connection, one with a channel, an idle queue, a message that
+//! waits.
+
+use leveret::protocol::frame;
+use leveret::protocol::methods::{Method, queue};
+
+use crate::resident::Growth;
+use crate::wire::{Wire, declare, push_publish};
+use crate::{KIB, alone, binary, connections_max, start};
+
+/// Few enough that what a batch needs on its way weighs nothing.
+const BATCH: usize = 100;
+
+fn tell(what: &str, count: usize, growth: u64) -> u64 {
+    let each = growth / count as u64;
+    println!("{what}: {each} bytes each ({count} of them, {} KiB together)", growth / KIB);
+    each
+}
+
+#[test]
+fn idle_connections_with_and_without_a_channel_are_small() {
+    let _alone = alone();
+    let process = start();
+    // The first ones pay for what all share.
+    let mut warm: Vec<Wire> = (0..20).map(|_| Wire::with_channel(process.address())).collect();
+    warm[0].declare_queue("q");
+    let count = connections_max(10_000);
+    let growth = Growth::of(&process);
+    let mut wires: Vec<Wire> = (0..count).map(|_| Wire::connect(process.address())).collect();
+    let without = tell("idle connection", count, growth.settled(&mut warm[0], "q"));
+    wires.iter_mut().for_each(|wire| wire.open_channel(1));
+    let grown = growth.settled(&mut warm[0], "q");
+    let with = tell("idle connection with one channel", count, grown);
+    assert!(without <= 6 * KIB, "{without}");
+    assert!(with <= 16 * KIB, "{with}");
+}
+
+#[test]
+fn idle_queues_are_small() {
+    let _alone = alone();
+    let process = start();
+    let mut wire = Wire::with_channel(process.address());
+    let count = 10_000;
+    declare_queues(&mut wire, "warm", 1000);
+    let growth = Growth::of(&process);
+    declare_queues(&mut wire, "idle", count);
+    let each = tell("idle queue", count, growth.settled(&mut wire, "warm-000000"));
+    assert!(each < 2 * KIB, "{each}");
+}
+
+fn declare_queues(wire: &mut Wire, word: &str, count: usize) {
+    let names: Vec<String> = (0..count).map(|number| format!("{word}-{number:06}")).collect();
+    for batch in names.chunks(BATCH) {
+        let mut bytes = Vec::new();
+        for name in batch {
+            let declare = queue::Declare { nowait: true, ..declare(name, false) };
+            frame::write_method(&mut bytes, 1, &declare);
+        }
+        wire.write(&bytes);
+        assert_eq!(wire.message_count(&batch[0]), 0);
+    }
+}
+
+#[test]
+fn messages_that_wait_are_small() {
+    let _alone = alone();
+    // Memory comes in blocks of 2 MiB, and some more or less of them make a difference here: the
+    // best of a few runs is what the messages need.
+    let least = (0..3).map(|_| grown_by_messages(100_000)).min().expect("three runs");
+    let each = tell("queued message of 16 bytes", 100_000, least);
+    assert!(each < 200, "{each}");
+    // Without optimization it is the same memory, and a long time.
+    if binary().1 {
+        let each = tell("queued message of 16 bytes", 1_000_000, grown_by_messages(1_000_000));
+        assert!(each < 200, "{each}");
+    }
+}
+
+fn grown_by_messages(count: usize) -> u64 {
+    let process = start();
+    let mut wire = Wire::with_channel(process.address());
+    wire.declare_queue("warm");
+    wire.declare_queue("full");
+    // What all messages share is paid for by the first ones.
+    publish(&mut wire, "warm", 10_000);
+    let growth = Growth::of(&process);
+    publish(&mut wire, "full", count);
+    growth.settled(&mut wire, "full")
+}
+
+/// Publishes to an empty queue.
+fn publish(wire: &mut Wire, queue: &str, count: usize) {
+    let mut bytes = Vec::new();
+    (0..BATCH).for_each(|_| push_publish(&mut bytes, queue, false, b"sixteen bytes at"));
+    for number in 1..=count / BATCH {
+        wire.write(&bytes);
+        assert_eq!(wire.message_count(queue) as usize, number * BATCH);
+    }
+}
+
+#[test]
+fn memory_of_what_is_gone_is_used_again() {
+    let _alone = alone();
+    let process = start();
+    let mut wire = Wire::with_channel(process.address());
+    wire.declare_queue("full");
+    let growth = Growth::of(&process);
+    publish(&mut wire, "full", 100_000);
+    let once = growth.settled(&mut wire, "full");
+    for _ in 0..20 {
+        wire.send(1, &queue::Purge { queue: "full", nowait: false });
+        assert!(matches!(wire.next_method().method(), Method::QueuePurgeOk(_)));
+        publish(&mut wire, "full", 100_000);
+    }
+    let again = growth.settled(&mut wire, "full");
+    println!("100,000 messages: {} KiB; 20 times purged: {} KiB", once / KIB, again / KIB);
+    assert!(again < 2 * once, "{again} after {once}");
+}

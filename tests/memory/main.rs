@@ -1,0 +1,67 @@
+//! What the real binary takes of memory: for what is idle or waiting, as differences of its resident
+//! size, and with clients of ill will, as the highest it ever was. Each test prints its figures. One
+//! runs at a time, so that none disturbs another.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
+#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
+
+mod figures;
+mod hostile;
+mod neighbor;
+#[path = "../system/process.rs"]
+#[expect(dead_code, reason = "the system tests use all of it")]
+mod process;
+mod resident;
+#[path = "../system/wire.rs"]
+#[expect(dead_code, reason = "the system tests use all of it")]
+mod wire;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::time::SystemTime;
+
+use process::Process;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// The bytes of a KiB and of a MiB.
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+/// The optimized binary where there is one and it is not older than the one of this test.
+fn binary() -> (PathBuf, bool) {
+    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    let built = process::binary();
+    let optimized = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/leveret");
+    let is_newer = modified(&optimized) >= modified(built).or(Some(SystemTime::UNIX_EPOCH));
+    if is_newer { (optimized, true) } else { (built.to_owned(), !cfg!(debug_assertions)) }
+}
+
+fn start() -> Process {
+    static TOLD: Once = Once::new();
+    let (binary, is_optimized) = binary();
+    let kind = if is_optimized { "optimized" } else { "not optimized" };
+    TOLD.call_once(|| println!("the binary is {kind}: {}", binary.display()));
+    let mut command = Command::new(binary);
+    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    Process::start_by(command)
+}
+
+/// Waits until no other test runs, and lets this process have as many sockets as it may.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("a higher limit");
+    guard
+}
+
+/// How many connections this test may hold at once, at most so many.
+fn connections_max(wanted: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let count = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(100).min(wanted);
+    if count < wanted {
+        println!("open files are limited to {limit}: {count} connections instead of {wanted}");
+    }
+    count
+}

@@ -1,0 +1,58 @@
+//! How much memory a process has, as the system counts it.
+
+use std::fs;
+use std::time::Duration;
+
+use leveret::server::Clock;
+
+use crate::process::Process;
+use crate::wire::Wire;
+
+/// Some ten times what the allocator keeps freed pages for.
+const SETTLING: Duration = Duration::from_millis(200);
+
+/// What a process takes more than before.
+#[derive(Debug)]
+pub(crate) struct Growth {
+    pid: u32,
+    before: u64,
+}
+
+impl Growth {
+    /// Begins here. What was highest so far is forgotten.
+    pub(crate) fn of(process: &Process) -> Self {
+        let pid = process.id();
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("the peak is reset");
+        Self { pid, before: status(pid, "VmRSS:") }
+    }
+
+    /// How much more it has now.
+    pub(crate) fn now(&self) -> u64 {
+        status(self.pid, "VmRSS:").saturating_sub(self.before)
+    }
+
+    /// How much more it has when its allocator has given back what nobody needs any more, which it
+    /// does little by little, while there is something to do: the client asks for its queue.
+    pub(crate) fn settled(&self, wire: &mut Wire, queue: &str) -> u64 {
+        let clock = Clock::start();
+        let mut least = self.now();
+        while clock.elapsed() < SETTLING {
+            wire.message_count(queue);
+            least = least.min(self.now());
+        }
+        least
+    }
+
+    /// How much more it had at its highest.
+    pub(crate) fn peak(&self) -> u64 {
+        status(self.pid, "VmHWM:").saturating_sub(self.before)
+    }
+}
+
+/// A figure of the system about a process, in bytes.
+fn status(pid: u32, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect(line);
+    kib * crate::KIB
+}

@@ -1,0 +1,21 @@
+//! The real binary from outside: how it starts, what it refuses, what it logs, how it stops, and
+//! what it does when its system has nothing left. What it does with messages is shown elsewhere,
+//! but for `rust_client`, which does the list of all clients with lapin.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a panic is a failed test"
+)]
+#![expect(clippy::print_stdout, reason = "what could not be shown is told")]
+
+mod configuration;
+mod descriptors;
+mod log;
+mod login;
+mod process;
+mod rust_client;
+mod start;
+mod stop;
+mod wire;
