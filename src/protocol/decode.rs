@@ -4,13 +4,13 @@
 use nom::IResult;
 use nom::Parser;
 use nom::bytes::complete::take;
-use nom::combinator::{all_consuming, map};
-use nom::multi::{length_data, many0};
+use nom::combinator::map;
+use nom::multi::length_data;
 use nom::number::complete::{
     be_f32, be_f64, be_i8, be_i16, be_i32, be_i64, be_u8, be_u16, be_u32, be_u64,
 };
 
-use super::field::{FieldName, FieldTable, FieldValue};
+use super::field::{FieldTable, FieldValue};
 use crate::limits::TABLE_DEPTH_MAX;
 
 /// Why bytes are not what they should be.
@@ -126,10 +126,18 @@ fn table_at(input: &[u8], depth: usize) -> Parsed<'_, FieldTable> {
     Ok((rest, table))
 }
 
+/// Entries are counted before room is made for them, so that a table needs what it holds and not
+/// twice that.
 fn entries(body: &[u8], depth: usize) -> Parsed<'_, FieldTable> {
-    let name = map(length_data(be_u8), |bytes: &[u8]| FieldName::from(bytes));
-    let entry = (name, |input| value(input, depth));
-    map(all_consuming(many0(entry)), |entries| entries.into_iter().collect()).parse(body)
+    let mut table = FieldTable::with_capacity(count(body, true)?);
+    let mut rest = body;
+    while !rest.is_empty() {
+        let (input, name) = length_data(be_u8).parse(rest)?;
+        let (input, entry) = value(input, depth)?;
+        table.insert(name, entry);
+        rest = input;
+    }
+    Ok((rest, table))
 }
 
 fn value(input: &[u8], depth: usize) -> Parsed<'_, FieldValue> {
@@ -171,9 +179,27 @@ fn nested<T>(
 }
 
 fn array(input: &[u8], depth: usize) -> Parsed<'_, FieldValue> {
-    let (rest, body) = length_data(be_u32).parse(input)?;
-    let (_, values) = all_consuming(many0(|input| value(input, depth))).parse(body)?;
-    Ok((rest, FieldValue::Array(values)))
+    let (after, mut body) = length_data(be_u32).parse(input)?;
+    let mut values = Vec::with_capacity(count(body, false)?);
+    while !body.is_empty() {
+        let (rest, entry) = value(body, depth)?;
+        values.push(entry);
+        body = rest;
+    }
+    Ok((after, FieldValue::Array(values)))
+}
+
+/// How many entries or values there are; what stands inside them is not looked into.
+fn count(mut body: &[u8], has_names: bool) -> Result<usize, nom::Err<DecodeError>> {
+    let mut count = 0;
+    while !body.is_empty() {
+        if has_names {
+            (body, _) = length_data(be_u8).parse(body)?;
+        }
+        (body, ()) = pass_value(body, &|input| map(long_string, |_| ()).parse(input))?;
+        count += 1;
+    }
+    Ok(count)
 }
 
 fn malformed() -> nom::Err<DecodeError> {
@@ -188,19 +214,35 @@ pub(super) fn is_table(body: &[u8]) -> bool {
 fn pass_entries(mut body: &[u8], depth: usize) -> Parsed<'_, ()> {
     while !body.is_empty() {
         (body, _) = length_data(be_u8).parse(body)?;
-        (body, ()) = pass_value(body, depth)?;
+        (body, ()) = pass_deep(body, depth)?;
     }
     Ok((body, ()))
 }
 
 fn pass_values(mut body: &[u8], depth: usize) -> Parsed<'_, ()> {
     while !body.is_empty() {
-        (body, ()) = pass_value(body, depth)?;
+        (body, ()) = pass_deep(body, depth)?;
     }
     Ok((body, ()))
 }
 
-fn pass_value(input: &[u8], depth: usize) -> Parsed<'_, ()> {
+/// Passes over a value and all that stands in it.
+fn pass_deep(input: &[u8], depth: usize) -> Parsed<'_, ()> {
+    let pass = if input.first() == Some(&b'A') { pass_values } else { pass_entries };
+    pass_value(input, &|input| {
+        nested(input, depth, |input, depth| {
+            let (rest, body) = long_string(input)?;
+            pass(body, depth)?;
+            Ok((rest, ()))
+        })
+    })
+}
+
+/// Passes over a value; what to do with arrays and tables is the caller's.
+fn pass_value<'a>(
+    input: &'a [u8],
+    container: &dyn Fn(&'a [u8]) -> Parsed<'a, ()>,
+) -> Parsed<'a, ()> {
     let (input, letter) = be_u8(input)?;
     let size: u8 = match letter {
         b'V' => 0,
@@ -210,19 +252,8 @@ fn pass_value(input: &[u8], depth: usize) -> Parsed<'_, ()> {
         b'D' => 5,
         b'l' | b'L' | b'd' | b'T' => 8,
         b'S' | b'x' => return map(long_string, |_| ()).parse(input),
-        b'A' => return nested(input, depth, |input, depth| pass_sized(input, depth, pass_values)),
-        b'F' => return nested(input, depth, |input, depth| pass_sized(input, depth, pass_entries)),
+        b'A' | b'F' => return container(input),
         _ => return Err(malformed()),
     };
     map(take(size), |_: &[u8]| ()).parse(input)
-}
-
-fn pass_sized(
-    input: &[u8],
-    depth: usize,
-    pass: fn(&[u8], usize) -> Parsed<'_, ()>,
-) -> Parsed<'_, ()> {
-    let (rest, body) = long_string(input)?;
-    pass(body, depth)?;
-    Ok((rest, ()))
 }

@@ -219,6 +219,11 @@ impl FieldTable {
         Self(Vec::new())
     }
 
+    /// A table with room for so many entries.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        Self(Vec::with_capacity(count))
+    }
+
     /// Appends an entry.
     pub fn insert(&mut self, name: impl Into<FieldName>, value: impl Into<FieldValue>) {
         self.0.push((name.into(), value.into()));

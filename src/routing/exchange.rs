@@ -89,3 +89,43 @@ impl Exchange {
         history.messages.iter().cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Body, Envelope};
+
+    fn message(text: &str) -> Message {
+        let (exchange, properties) = ("x", &[0, 0][..]);
+        let envelope = Envelope { exchange, routing_key: text, properties, is_persistent: false };
+        Message::new(envelope, Body::Copied(b""))
+    }
+
+    fn exchange(kind: ExchangeKind, arguments: &FieldTable) -> Result<Exchange, String> {
+        Exchange::new(ExchangeId(1), "x".into(), kind, false, arguments)
+    }
+
+    #[test]
+    fn the_latest_messages_are_kept_oldest_first() {
+        let arguments = [("x-recent-history-length", 2)].into_iter().collect();
+        let exchange = exchange(ExchangeKind::RecentHistory, &arguments).unwrap();
+        assert!(exchange.has_history() && exchange.remembered().is_empty());
+        ["a", "b", "c"].iter().for_each(|text| exchange.remember(&message(text)));
+        let kept = exchange.remembered();
+        assert_eq!(kept.iter().map(Message::routing_key).collect::<Vec<_>>(), ["b", "c"]);
+    }
+
+    #[test]
+    fn other_types_keep_nothing() {
+        let exchange = exchange(ExchangeKind::Fanout, &FieldTable::new()).unwrap();
+        exchange.remember(&message("a"));
+        assert!(!exchange.has_history() && exchange.remembered().is_empty());
+    }
+
+    #[test]
+    fn arguments_that_the_type_does_not_take_are_refused() {
+        let arguments = [("x-recent-history-length", 0)].into_iter().collect();
+        assert!(exchange(ExchangeKind::RecentHistory, &arguments).is_err());
+        assert!(exchange(ExchangeKind::Fanout, &arguments).is_ok());
+    }
+}

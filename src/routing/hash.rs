@@ -2,8 +2,13 @@
 //! moves little, and by remainder. The hash is fixed: the same key goes the same way on every
 //! machine.
 
+use std::collections::BTreeMap;
+use std::num::IntErrorKind;
+
+use smallvec::SmallVec;
+
 use super::destination::{BindingKey, Destination, DestinationSet};
-use super::table::RouteInput;
+use super::table::{RouteInput, shown};
 use crate::limits::HASH_WEIGHT_MAX;
 use crate::protocol::field::{FieldTable, FieldValue};
 use crate::protocol::properties::PropertyView;
@@ -18,17 +23,32 @@ enum Subject {
     Timestamp,
 }
 
-/// A consistent hash exchange: each destination has as many buckets as its weight.
+/// A consistent hash exchange: each destination has as many buckets as its weight, in the order in
+/// which destinations were bound. Buckets are not kept one by one, only where each share ends.
+///
+/// ```text
+/// weights 2, 3, 1:  | 0 1 | 2 3 4 | 5 |  shares end before 2, 5, 6
+/// ```
 #[derive(Debug)]
 pub(super) struct ConsistentHash {
     subject: Subject,
-    buckets: Vec<Destination>,
+    shares: Vec<Share>,
+    /// The weights of all bindings of each destination, in the order in which they were made; the
+    /// first is in force.
+    weights: BTreeMap<Destination, SmallVec<[u64; 2]>>,
+}
+
+#[derive(Debug)]
+struct Share {
+    destination: Destination,
+    weight: u64,
+    end: u64,
 }
 
 impl ConsistentHash {
     /// Reads what the hash is taken of.
     pub(super) fn new(arguments: &FieldTable) -> Result<Self, String> {
-        Ok(Self { subject: subject(arguments)?, buckets: Vec::new() })
+        Ok(Self { subject: subject(arguments)?, shares: Vec::new(), weights: BTreeMap::new() })
     }
 
     /// A binding's key is its weight.
@@ -38,27 +58,65 @@ impl ConsistentHash {
 
     /// A destination that is bound already keeps its first weight.
     pub(super) fn bind(&mut self, binding: &BindingKey) {
-        if !self.buckets.contains(&binding.destination) {
-            let count = weight(&binding.routing_key).unwrap_or(1);
-            self.buckets.extend(std::iter::repeat_n(binding.destination, count));
+        let (destination, weight) =
+            (binding.destination, weight(&binding.routing_key).unwrap_or(1));
+        let weights = self.weights.entry(destination).or_default();
+        weights.push(weight);
+        if weights.len() == 1 {
+            let end = self.bucket_count() + weight;
+            self.shares.push(Share { destination, weight, end });
         }
     }
 
+    /// The weight that was in force gives way to the next.
     pub(super) fn unbind(&mut self, binding: &BindingKey) -> bool {
-        let before = self.buckets.len();
-        self.buckets.retain(|destination| *destination != binding.destination);
-        self.buckets.len() != before
+        let weight = weight(&binding.routing_key).unwrap_or(1);
+        let Some(weights) = self.weights.get_mut(&binding.destination) else { return false };
+        let Some(index) = weights.iter().position(|known| *known == weight) else { return false };
+        weights.remove(index);
+        let next = weights.first().copied();
+        if next.is_none() {
+            self.weights.remove(&binding.destination);
+        }
+        if index == 0 {
+            self.change_share(binding.destination, next);
+        }
+        true
+    }
+
+    fn change_share(&mut self, destination: Destination, weight: Option<u64>) {
+        match (self.shares.iter().position(|share| share.destination == destination), weight) {
+            (Some(index), None) => {
+                self.shares.remove(index);
+            }
+            (Some(index), Some(weight)) => {
+                if let Some(share) = self.shares.get_mut(index) {
+                    share.weight = weight;
+                }
+            }
+            (None, _) => {}
+        }
+        self.shares.iter_mut().fold(0, |start, share| {
+            share.end = start + share.weight;
+            share.end
+        });
     }
 
     pub(super) fn route(&self, input: &RouteInput<'_>, out: &mut Vec<Destination>) {
-        let bucket = jump(self.hash(input), self.buckets.len());
-        out.extend(bucket.and_then(|bucket| self.buckets.get(bucket)));
+        let Some(bucket) = jump(self.hash(input), self.bucket_count()) else { return };
+        let index = self.shares.partition_point(|share| share.end <= bucket);
+        out.extend(self.shares.get(index).map(|share| share.destination));
+    }
+
+    fn bucket_count(&self) -> u64 {
+        self.shares.last().map_or(0, |share| share.end)
     }
 
     fn hash(&self, input: &RouteInput<'_>) -> u64 {
         let view = || PropertyView::parse(input.properties).unwrap_or_default();
         match &self.subject {
-            Subject::RoutingKey => hash_of(input.routing_keys),
+            // Without the keys of CC and BCC, as in RabbitMQ.
+            Subject::RoutingKey => hash_of(input.routing_keys.get(..1).unwrap_or_default()),
             Subject::Header(name) => hash_of_header(&view(), name),
             Subject::CorrelationId => hash_of(view().correlation_id.as_slice()),
             Subject::MessageId => hash_of(view().message_id.as_slice()),
@@ -90,12 +148,20 @@ fn subject(arguments: &FieldTable) -> Result<Subject, String> {
     }
 }
 
-fn weight(routing_key: &str) -> Result<usize, String> {
-    match routing_key.parse() {
-        Ok(weight) if (1..=HASH_WEIGHT_MAX).contains(&weight) => Ok(weight),
-        _ => Err(format!(
-            "The binding key must be an integer from 1 to {HASH_WEIGHT_MAX}: {routing_key}"
-        )),
+fn weight(routing_key: &str) -> Result<u64, String> {
+    let too_small = || "The binding key must be greater than 0".to_owned();
+    let too_great = || format!("The binding key must not be greater than {HASH_WEIGHT_MAX}");
+    match routing_key.parse::<i64>() {
+        Ok(weight) if weight < 1 => Err(too_small()),
+        Ok(weight) => match u64::try_from(weight) {
+            Ok(weight) if weight <= HASH_WEIGHT_MAX as u64 => Ok(weight),
+            _ => Err(too_great()),
+        },
+        Err(error) => match error.kind() {
+            IntErrorKind::NegOverflow => Err(too_small()),
+            IntErrorKind::PosOverflow => Err(too_great()),
+            _ => Err(format!("The binding key must be an integer: {}", shown(routing_key))),
+        },
     }
 }
 
@@ -141,10 +207,10 @@ fn stable_hash(bytes: &[u8]) -> u64 {
     clippy::cast_sign_loss,
     reason = "the algorithm is defined on floating point numbers"
 )]
-fn jump(mut key: u64, count: usize) -> Option<usize> {
+fn jump(mut key: u64, count: u64) -> Option<u64> {
     let (mut bucket, mut next) = (None, 0_u64);
-    while next < count as u64 {
-        bucket = usize::try_from(next).ok();
+    while next < count {
+        bucket = Some(next);
         key = key.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
         let step = (1_u64 << 31) as f64 / ((key >> 33) + 1) as f64;
         next = ((next + 1) as f64 * step) as u64;
@@ -156,6 +222,7 @@ fn jump(mut key: u64, count: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::message::QueueId;
+    use crate::protocol::properties::Properties;
 
     fn binding(id: u64, weight: &str) -> BindingKey {
         BindingKey {
@@ -200,20 +267,142 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_numbers_from_one_to_ten_thousand() {
-        for (key, is_good) in [("1", true), ("10000", true), ("0", false), ("10001", false)] {
-            assert_eq!(ConsistentHash::validate(&binding(1, key)).is_ok(), is_good, "{key}");
+    fn a_share_that_goes_closes_up_and_the_last_leaves_nothing() {
+        let mut exchange = ConsistentHash::new(&FieldTable::new()).unwrap();
+        let bound = [binding(1, "2"), binding(2, "3"), binding(3, "1")];
+        bound.iter().for_each(|binding| exchange.bind(binding));
+        assert!(exchange.unbind(&bound[1]) && !exchange.unbind(&bound[1]));
+        let with_two = spread(&exchange);
+        let mut fresh = ConsistentHash::new(&FieldTable::new()).unwrap();
+        fresh.bind(&bound[0]);
+        fresh.bind(&bound[2]);
+        assert_eq!(with_two, spread(&fresh));
+        assert!(exchange.unbind(&bound[0]) && exchange.unbind(&bound[2]));
+        assert!(spread(&exchange).is_empty() && exchange.weights.is_empty());
+    }
+
+    #[test]
+    fn one_binding_of_a_destination_is_in_force_at_a_time() {
+        let mut exchange = ConsistentHash::new(&FieldTable::new()).unwrap();
+        [binding(1, "1"), binding(2, "1")].iter().for_each(|binding| exchange.bind(binding));
+        let even = spread(&exchange);
+        exchange.bind(&binding(1, "9"));
+        assert_eq!(spread(&exchange), even);
+        assert!(exchange.unbind(&binding(1, "1")));
+        let routed = spread(&exchange);
+        let first = routed.iter().filter(|to| **to == binding(1, "").destination).count();
+        assert!((8_500..9_500).contains(&first), "{first}");
+        assert!(exchange.unbind(&binding(1, "9")) && !exchange.unbind(&binding(1, "9")));
+        assert!(spread(&exchange).iter().all(|to| *to == binding(2, "").destination));
+    }
+
+    fn route_with(
+        exchange: &ConsistentHash,
+        keys: &[&str],
+        properties: &Properties,
+    ) -> Vec<Destination> {
+        let (mut bytes, mut out) = (Vec::new(), Vec::new());
+        properties.encode(&mut bytes);
+        exchange.route(&RouteInput { routing_keys: keys, properties: &bytes, random: 0 }, &mut out);
+        out
+    }
+
+    /// Over many values of what the hash is taken of, all destinations are reached; over many
+    /// values of all else, one is.
+    fn check_subject(arguments: &FieldTable, properties: impl Fn(u64) -> Properties) {
+        let mut exchange = ConsistentHash::new(arguments).unwrap();
+        (1..=5).for_each(|id| exchange.bind(&binding(id, "1")));
+        let reached = |value: fn(u64) -> u64, key: fn(u64) -> u64| -> usize {
+            let route = |number| {
+                let key = key(number).to_string();
+                route_with(&exchange, &[&key], &properties(value(number)))
+            };
+            (0..100).flat_map(route).collect::<std::collections::BTreeSet<_>>().len()
+        };
+        assert_eq!(reached(|number| number, |_| 0), 5, "{arguments:?}");
+        assert_eq!(reached(|_| 0, |number| number), 1, "{arguments:?}");
+    }
+
+    #[test]
+    fn the_hash_is_taken_of_what_the_declaration_names() {
+        let argument =
+            |name: &str, value: &str| -> FieldTable { [(name, value)].into_iter().collect() };
+        let text = |value: u64| Some(value.to_string().into());
+        check_subject(&argument("hash-property", "correlation_id"), |value| Properties {
+            correlation_id: text(value),
+            ..Properties::default()
+        });
+        check_subject(&argument("hash-property", "message_id"), |value| Properties {
+            message_id: text(value),
+            ..Properties::default()
+        });
+        check_subject(&argument("hash-property", "timestamp"), |value| Properties {
+            timestamp: Some(value),
+            ..Properties::default()
+        });
+        check_subject(&argument("hash-header", "h"), |value| Properties {
+            headers: Some([("h", value.to_string())].into_iter().collect()),
+            ..Properties::default()
+        });
+        check_subject(&argument("hash-header", "h"), |value| Properties {
+            headers: Some([("h", FieldValue::Timestamp(value))].into_iter().collect()),
+            ..Properties::default()
+        });
+    }
+
+    #[test]
+    fn keys_of_cc_do_not_change_the_way() {
+        let mut exchange = ConsistentHash::new(&FieldTable::new()).unwrap();
+        (1..=5).for_each(|id| exchange.bind(&binding(id, "1")));
+        for number in 0..100 {
+            let (key, other) = (format!("k{number}"), format!("other{number}"));
+            let alone = route_with(&exchange, &[&key], &Properties::default());
+            let with_other = route_with(&exchange, &[&key, &other], &Properties::default());
+            assert_eq!(alone, with_other, "{key}");
         }
-        assert!(ConsistentHash::validate(&binding(1, "x")).is_err());
+        assert_eq!(route_with(&exchange, &[], &Properties::default()).len(), 1);
+    }
+
+    #[test]
+    fn the_hash_is_the_same_on_every_machine() {
+        // Worked out from the published definitions by another program.
+        assert_eq!(stable_hash(b""), 0xecba_3df2_c338_3c52);
+        assert_eq!(stable_hash(b"orders.eu"), 0x08a3_5eea_1afc_4f66);
+        let buckets = [0, 1, 2, 10, 1_000_000].map(|count| jump(0x08a3_5eea_1afc_4f66, count));
+        assert_eq!(buckets, [None, Some(0), Some(1), Some(1), Some(96_730)]);
+    }
+
+    #[test]
+    fn weights_are_numbers_from_one_to_ten_thousand() {
+        let too_small = "The binding key must be greater than 0";
+        let too_great = "The binding key must not be greater than 10000";
+        for key in ["1", "10000", "+1", "01"] {
+            assert_eq!(ConsistentHash::validate(&binding(1, key)), Ok(()), "{key}");
+        }
+        for (key, text) in [
+            ("0", too_small),
+            ("-1", too_small),
+            ("-99999999999999999999", too_small),
+            ("10001", too_great),
+            ("99999999999999999999", too_great),
+            ("", "The binding key must be an integer: <<>>"),
+            ("x", "The binding key must be an integer: <<\"x\">>"),
+            (" 1", "The binding key must be an integer: <<\" 1\">>"),
+        ] {
+            assert_eq!(ConsistentHash::validate(&binding(1, key)).unwrap_err(), text, "{key}");
+        }
     }
 
     #[test]
     fn header_and_property_exclude_each_other() {
         let both: FieldTable =
             [("hash-header", "a"), ("hash-property", "message_id")].into_iter().collect();
-        assert!(ConsistentHash::new(&both).is_err());
+        let refused = |arguments: &FieldTable| ConsistentHash::new(arguments).unwrap_err();
+        assert_eq!(refused(&both), "hash-header and hash-property are mutually exclusive");
         let unknown: FieldTable = [("hash-property", "app_id")].into_iter().collect();
-        assert!(ConsistentHash::new(&unknown).is_err());
+        assert_eq!(refused(&unknown), "Unsupported property: app_id");
+        let number: FieldTable = [("hash-header", 5)].into_iter().collect();
+        assert_eq!(refused(&number), "hash-header must be a long string");
     }
 
     #[test]

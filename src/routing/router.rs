@@ -12,8 +12,32 @@ use super::exchange::Exchange;
 use super::table::RouteInput;
 use crate::message::{ExchangeId, Name, QueueId};
 
-/// Up to this many queues are searched for duplicates one by one.
+/// Up to this many numbers are searched for duplicates one by one.
 const LINEAR_SEARCH_COUNT_MAX: usize = 16;
+
+/// Numbers that were seen: a short list, and behind it a set where there are many.
+struct Seen<Id> {
+    first: SmallVec<[Id; LINEAR_SEARCH_COUNT_MAX]>,
+    others: HashSet<Id, foldhash::fast::FixedState>,
+}
+
+impl<Id: Copy + Eq + std::hash::Hash> Seen<Id> {
+    fn new() -> Self {
+        Self { first: SmallVec::new(), others: HashSet::default() }
+    }
+
+    /// False where it was seen before.
+    fn insert(&mut self, id: Id) -> bool {
+        if self.first.contains(&id) {
+            return false;
+        }
+        if self.first.len() < LINEAR_SEARCH_COUNT_MAX {
+            self.first.push(id);
+            return true;
+        }
+        self.others.insert(id)
+    }
+}
 
 /// The names of queues, which the default exchange routes by.
 pub trait QueueNames {
@@ -118,16 +142,14 @@ impl Router {
     ) {
         route.depends_on_key_only = true;
         let mut pending: SmallVec<[Arc<Exchange>; 2]> = SmallVec::from_iter([exchange.clone()]);
-        let mut visited: SmallVec<[ExchangeId; 8]> = SmallVec::new();
+        let mut visited = Seen::new();
         let mut found = Vec::new();
         while let Some(exchange) = pending.pop() {
-            if visited.contains(&exchange.id) {
+            if !visited.insert(exchange.id) {
                 continue;
             }
-            visited.push(exchange.id);
             found.clear();
-            visit(&exchange, input, names, &mut found);
-            route.depends_on_key_only &= exchange.kind.depends_on_key_only();
+            route.depends_on_key_only &= visit(&exchange, input, names, &mut found);
             if exchange.has_history() {
                 route.histories.push(exchange.clone());
             }
@@ -168,32 +190,29 @@ impl Router {
     }
 }
 
-/// One exchange's own answer. The default exchange knows every queue by its name.
+/// One exchange's own answer, and whether the same key brings it again until a binding changes.
+/// The default exchange knows every queue by its name; a name that nobody has may be declared at
+/// any time, and that raises no generation.
 fn visit(
     exchange: &Exchange,
     input: &RouteInput<'_>,
     names: &dyn QueueNames,
     found: &mut Vec<Destination>,
-) {
+) -> bool {
     if exchange.name.is_empty() {
         let ids = input.routing_keys.iter().filter_map(|key| names.queue_id(key));
         found.extend(ids.map(Destination::Queue));
+        found.len() == input.routing_keys.len()
     } else {
         exchange.table().route(input, found);
+        exchange.kind.depends_on_key_only()
     }
 }
 
 /// Keeps the first of equals.
 fn remove_duplicates(queues: &mut Vec<QueueId>) {
-    if queues.len() <= LINEAR_SEARCH_COUNT_MAX {
-        let mut kept: SmallVec<[QueueId; LINEAR_SEARCH_COUNT_MAX]> = SmallVec::new();
-        queues.retain(|id| {
-            let is_new = !kept.contains(id);
-            kept.push(*id);
-            is_new
-        });
-    } else {
-        let mut seen: HashSet<QueueId, foldhash::fast::FixedState> = HashSet::default();
+    if queues.len() > 1 {
+        let mut seen = Seen::new();
         queues.retain(|id| seen.insert(*id));
     }
 }
@@ -223,11 +242,15 @@ mod tests {
         router.bind(source, &BindingKey { routing_key: key.into(), arguments, destination });
     }
 
-    fn route(router: &Router, exchange: &str, keys: &[&str]) -> Vec<u64> {
+    fn route_whole(router: &Router, exchange: &str, keys: &[&str]) -> Route {
         let mut route = Route::default();
         let input = RouteInput { routing_keys: keys, properties: &[0, 0], random: 0 };
         router.route(&router.exchange(exchange).unwrap(), &input, &NoQueues, &mut route);
-        route.queues.into_iter().map(|id| id.0).collect()
+        route
+    }
+
+    fn route(router: &Router, exchange: &str, keys: &[&str]) -> Vec<u64> {
+        route_whole(router, exchange, keys).queues.into_iter().map(|id| id.0).collect()
     }
 
     fn queue(id: u64) -> Destination {
@@ -279,6 +302,50 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_lasts_unless_a_queue_of_that_name_may_still_be_declared() {
+        let router = Router::default();
+        add(&router, 1, "", ExchangeKind::Direct, None);
+        add(&router, 2, "x", ExchangeKind::Direct, Some(""));
+        bind(&router, "x", "bound", queue(1));
+        let lasts = |exchange, key| route_whole(&router, exchange, &[key]).depends_on_key_only;
+        assert!(lasts("", "known") && lasts("x", "known") && lasts("x", "bound"));
+        assert!(!lasts("", "unknown") && !lasts("x", "unknown"));
+        assert_eq!(route(&router, "x", &["known"]), [99]);
+    }
+
+    #[test]
+    fn an_answer_that_looks_at_more_than_the_key_does_not_last() {
+        let router = Router::default();
+        add(&router, 1, "x", ExchangeKind::Fanout, None);
+        add(&router, 2, "y", ExchangeKind::RecentHistory, None);
+        bind(&router, "x", "", queue(1));
+        assert!(route_whole(&router, "x", &[""]).depends_on_key_only);
+        bind(&router, "x", "", Destination::Exchange(ExchangeId(2)));
+        let route = route_whole(&router, "x", &[""]);
+        assert!(!route.depends_on_key_only);
+        assert_eq!(route.histories.iter().map(|exchange| exchange.id.0).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn each_of_many_exchanges_is_visited_once_and_each_queue_comes_once() {
+        let router = Router::default();
+        for id in 0..60 {
+            add(&router, id, &format!("x{id}"), ExchangeKind::Fanout, None);
+        }
+        for id in 0..60 {
+            for other in 0..60 {
+                bind(&router, &format!("x{id}"), "", Destination::Exchange(ExchangeId(other)));
+            }
+            bind(&router, &format!("x{id}"), "", queue(id));
+            bind(&router, &format!("x{id}"), "", queue(1000));
+        }
+        let mut ids = route(&router, "x7", &["k"]);
+        assert_eq!(ids[..2], [7, 1000]);
+        ids.sort_unstable();
+        assert_eq!(ids, (0..60).chain([1000]).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn every_change_raises_the_generation() {
         let router = Router::default();
         let mut last = router.generation();
@@ -287,6 +354,9 @@ mod tests {
         assert!(rises());
         bind(&router, "x", "", queue(1));
         assert!(rises() && !rises());
+        let (routing_key, arguments) = ("".into(), FieldTable::new());
+        router.unbind("x", &BindingKey { routing_key, arguments, destination: queue(1) });
+        assert!(rises());
         router.remove("x");
         assert!(rises());
     }

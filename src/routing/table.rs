@@ -139,7 +139,102 @@ pub(super) fn history_length(arguments: &FieldTable) -> Result<usize, String> {
     match value.as_integer().and_then(|count| usize::try_from(count).ok()) {
         Some(count) if count > 0 => Ok(count),
         _ => {
-            Err("Invalid argument, 'x-recent-history-length' must be a positive integer".to_owned())
+            let value = match (value.as_integer(), value.as_str()) {
+                (Some(number), _) => number.to_string(),
+                (None, Some(text)) => shown(text),
+                (None, None) => format!("{value:?}"),
+            };
+            Err(format!(
+                "Invalid argument {value}, 'x-recent-history-length' must be a positive integer"
+            ))
         }
+    }
+}
+
+/// A string in an error text, in the brackets that RabbitMQ puts around it.
+pub(super) fn shown(text: &str) -> String {
+    if text.is_empty() { "<<>>".to_owned() } else { format!("<<{text:?}>>") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::QueueId;
+    use crate::protocol::field::FieldValue;
+
+    fn binding(id: u64, key: &str) -> BindingKey {
+        BindingKey {
+            routing_key: key.into(),
+            arguments: FieldTable::new(),
+            destination: Destination::Queue(QueueId(id)),
+        }
+    }
+
+    fn routed(table: &Table, keys: &[&str], random: u64) -> Vec<u64> {
+        let mut out = Vec::new();
+        table.route(&RouteInput { routing_keys: keys, properties: &[0, 0], random }, &mut out);
+        let id = |destination| match destination {
+            Destination::Queue(id) => id.0,
+            Destination::Exchange(id) => panic!("{id:?}"),
+        };
+        out.into_iter().map(id).collect()
+    }
+
+    /// Binds three queues with three keys and routes one message with two keys.
+    fn check(kind: ExchangeKind, expected: &[u64]) {
+        let mut table = Table::new(kind, &FieldTable::new()).unwrap();
+        let bindings = [binding(3, "1"), binding(1, "2"), binding(2, "3")];
+        bindings.iter().for_each(|binding| table.bind(binding));
+        assert_eq!(routed(&table, &["2", "3"], 4), expected, "{kind:?}");
+        for binding in &bindings {
+            assert!(table.unbind(binding) && !table.unbind(binding), "{kind:?}");
+        }
+        assert_eq!(routed(&table, &["2", "3"], 4), [0; 0], "{kind:?}");
+    }
+
+    #[test]
+    fn each_type_has_its_own_answer() {
+        check(ExchangeKind::Direct, &[1, 2]);
+        check(ExchangeKind::Topic, &[1, 2]);
+        check(ExchangeKind::Fanout, &[1, 2, 3]);
+        check(ExchangeKind::RecentHistory, &[1, 2, 3]);
+        check(ExchangeKind::Headers, &[1, 2, 3]);
+        check(ExchangeKind::Random, &[2]);
+        check(ExchangeKind::LocalRandom, &[2]);
+    }
+
+    #[test]
+    fn a_hash_leads_to_one_destination() {
+        for kind in [ExchangeKind::ModulusHash, ExchangeKind::ConsistentHash] {
+            let mut table = Table::new(kind, &FieldTable::new()).unwrap();
+            (1..=3).for_each(|id| table.bind(&binding(id, "1")));
+            let routed = |random| routed(&table, &["k"], random);
+            assert_eq!(routed(0).len(), 1, "{kind:?}");
+            assert_eq!(routed(0), routed(1), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_history_has_a_positive_length() {
+        let length = |value: FieldValue| {
+            history_length(&[("x-recent-history-length", value)].into_iter().collect())
+        };
+        let refused = |value: &str| {
+            Err(format!(
+                "Invalid argument {value}, 'x-recent-history-length' must be a positive integer"
+            ))
+        };
+        assert_eq!(history_length(&FieldTable::new()), Ok(20));
+        assert_eq!(length(FieldValue::U8(3)), Ok(3));
+        assert_eq!(length(0.into()), refused("0"));
+        assert_eq!(length((-1).into()), refused("-1"));
+        assert_eq!(length("5".into()), refused("<<\"5\">>"));
+        assert!(length(FieldValue::Void).is_err());
+    }
+
+    #[test]
+    fn strings_stand_in_brackets() {
+        assert_eq!(shown(""), "<<>>");
+        assert_eq!(shown("a\"é"), "<<\"a\\\"é\">>");
     }
 }

@@ -1,6 +1,11 @@
 //! Topic exchanges: patterns of words, as a trie. A key is followed through the trie with all the
 //! nodes that can still match at once, so its cost is bounded by words times matching nodes,
 //! whatever a pattern looks like, and bindings that do not match cost nothing.
+//!
+//! ```text
+//! a.*.#   root -a-> 1 -*-> 2 -#-> 3
+//!         2 and 3 are reached together, as `#` may be no word; 3 then stays at every word
+//! ```
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -80,16 +85,52 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split('.').filter(|_| !text.is_empty())
 }
 
-/// Nodes that can still match.
-type Active = SmallVec<[NodeIndex; 16]>;
+/// What a pattern asks for, word by word. `#.#` is the same as `#`, so a `#` never follows a `#` in
+/// the trie.
+fn wanted_words(pattern: &str) -> impl Iterator<Item = Word> {
+    let mut follows_any_number = false;
+    words(pattern).map(Word::from).filter(move |word| {
+        let is_any_number = *word == Word::AnyNumber;
+        let is_repeated = is_any_number && follows_any_number;
+        follows_any_number = is_any_number;
+        !is_repeated
+    })
+}
+
+/// Nodes that can still match, each once.
+#[derive(Default)]
+struct Active {
+    /// Reached from their parents only, each of which stands here once.
+    by_word: SmallVec<[NodeIndex; 16]>,
+    /// Those of `#`, which are reached from their parents and from themselves.
+    any_number: SmallVec<[NodeIndex; 8]>,
+}
+
+impl Active {
+    /// Removes what was reached in both ways.
+    fn remove_duplicates(&mut self) {
+        if self.any_number.len() > 1 {
+            self.any_number.sort_unstable();
+            self.any_number.dedup();
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.by_word.is_empty() && self.any_number.is_empty()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = NodeIndex> + '_ {
+        self.by_word.iter().chain(&self.any_number).copied()
+    }
+}
 
 impl Topic {
     pub(super) fn bind(&mut self, pattern: &str, destination: Destination) {
         let mut index = ROOT;
-        for word in words(pattern) {
-            index = match self.child(index, &Word::from(word)) {
+        for word in wanted_words(pattern) {
+            index = match self.child(index, &word) {
                 Some(child) => child,
-                None => self.add_child(index, Word::from(word)),
+                None => self.add_child(index, word),
             };
         }
         if let Some(node) = self.node_mut(index) {
@@ -99,8 +140,8 @@ impl Topic {
 
     pub(super) fn unbind(&mut self, pattern: &str, destination: Destination) -> bool {
         let mut index = ROOT;
-        for word in words(pattern) {
-            match self.child(index, &Word::from(word)) {
+        for word in wanted_words(pattern) {
+            match self.child(index, &word) {
                 Some(child) => index = child,
                 None => return false,
             }
@@ -112,19 +153,18 @@ impl Topic {
 
     /// Destinations of all patterns that match; one may come several times.
     pub(super) fn route(&self, routing_key: &str, out: &mut Vec<Destination>) {
-        let mut active = Active::new();
+        let mut active = Active::default();
         self.enter(ROOT, &mut active);
         for word in words(routing_key) {
-            let mut next = Active::new();
-            for index in active {
-                self.advance(index, word, &mut next);
-            }
+            let mut next = Active { any_number: active.any_number.clone(), ..Active::default() };
+            active.iter().for_each(|index| self.advance(index, word, &mut next));
+            next.remove_duplicates();
             if next.is_empty() {
                 return;
             }
             active = next;
         }
-        for index in active {
+        for index in active.iter() {
             out.extend(self.node(index).into_iter().flat_map(|node| node.here.iter()));
         }
     }
@@ -132,9 +172,6 @@ impl Topic {
     /// Where one more word leads from a node.
     fn advance(&self, index: NodeIndex, word: &str, next: &mut Active) {
         let Some(node) = self.node(index) else { return };
-        if node.word == Some(Word::AnyNumber) {
-            self.enter(index, next);
-        }
         if let Some(any) = node.any {
             self.enter(any, next);
         }
@@ -145,14 +182,8 @@ impl Topic {
 
     /// A node is reached, and with it what follows after no word at all.
     fn enter(&self, index: NodeIndex, active: &mut Active) {
-        let mut reached = Some(index);
-        while let Some(index) = reached {
-            if active.contains(&index) {
-                return;
-            }
-            active.push(index);
-            reached = self.node(index).and_then(|node| node.any_number);
-        }
+        active.by_word.push(index);
+        active.any_number.extend(self.node(index).and_then(|node| node.any_number));
     }
 
     fn node(&self, index: NodeIndex) -> Option<&Node> {
@@ -311,6 +342,26 @@ mod tests {
         }
         assert!(topic.edges.is_empty());
         assert_eq!(topic.free.len(), topic.nodes.len() - 1);
+    }
+
+    #[test]
+    fn patterns_that_all_match_bring_each_destination_once_per_pattern() {
+        let mut topic = Topic::default();
+        for first in ["a", "*", "#", "#.#"] {
+            for second in ["a", "*", "#", "#.#.#"] {
+                topic.bind(&format!("{first}.{second}"), queue(1));
+            }
+        }
+        let mut out = Vec::new();
+        topic.route("a.a", &mut out);
+        // The seven that repeat a `#` are other words for patterns that are there.
+        assert_eq!(out.len(), 9);
+        for first in ["a", "*", "#", "#.#"] {
+            for second in ["a", "*", "#", "#.#.#"] {
+                assert!(topic.unbind(&format!("{first}.{second}"), queue(1)));
+            }
+        }
+        assert!(topic.edges.is_empty());
     }
 
     #[test]

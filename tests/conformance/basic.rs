@@ -105,8 +105,7 @@ fn an_expiration_is_a_number_of_milliseconds() {
             ("1.5", "{leftover_string,\".5\"}"),
             ("315360000001", "{value_too_large,315360000001}"),
         ] {
-            let text =
-                format!("PRECONDITION_FAILED - invalid expiration '{expiration}': {reason}");
+            let text = format!("PRECONDITION_FAILED - invalid expiration '{expiration}': {reason}");
             client.refuse_publish(&publish, &of(expiration), 406, &text);
         }
         for expiration in ["600000", "315360000000"] {

@@ -210,16 +210,6 @@ impl Client {
         assert_eq!(self.input.len(), self.used, "the socket ended inside a frame");
     }
 
-    /// Takes all that came until the broker closes the socket.
-    pub(crate) fn read_to_end(&mut self) -> Vec<Received> {
-        let mut frames = Vec::new();
-        while let Some(frame) = self.next_of_any_kind(true) {
-            frames.push(frame);
-        }
-        assert!(!self.is_open, "the socket is still open");
-        frames
-    }
-
     // How it begins and ends.
 
     /// Sends the protocol header and gives connection.start.

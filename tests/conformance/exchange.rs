@@ -9,8 +9,7 @@ use crate::plain;
 use crate::script::check;
 use crate::steps::{arguments, no_exchange};
 
-const DEFAULT_REFUSED: &str =
-    "ACCESS_REFUSED - operation not permitted on the default exchange";
+const DEFAULT_REFUSED: &str = "ACCESS_REFUSED - operation not permitted on the default exchange";
 
 /// The 406 of a repeated declare.
 fn inequivalent(argument: &str, name: &str, received: &str, current: &str) -> String {
@@ -217,8 +216,7 @@ fn an_alternate_exchange_is_named_by_a_string() {
         let mut client = world.client();
         let name = world.name("x");
         let arguments = arguments([("alternate-exchange", FieldValue::I64(5))]);
-        let declare =
-            exchange::Declare { arguments, ..plain::exchange_declare(&name, "direct") };
+        let declare = exchange::Declare { arguments, ..plain::exchange_declare(&name, "direct") };
         let text = format!(
             "PRECONDITION_FAILED - invalid type 'long' for arg 'alternate-exchange' in exchange \
              '{name}' in vhost '/'"
@@ -380,9 +378,8 @@ fn an_internal_exchange_is_reached_through_other_exchanges_only() {
         let declare = plain::exchange_declare(&name, "fanout");
         client.perform(&exchange::Declare { internal: true, ..declare });
         let queue = client.new_bound(world, "q", &name, "");
-        let text = format!(
-            "ACCESS_REFUSED - cannot publish to internal exchange '{name}' in vhost '/'"
-        );
+        let text =
+            format!("ACCESS_REFUSED - cannot publish to internal exchange '{name}' in vhost '/'");
         let properties = Properties::default();
         client.refuse_publish(&plain::publish(&name, "k"), &properties, 403, &text);
 

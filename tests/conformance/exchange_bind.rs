@@ -7,8 +7,7 @@ use crate::plain;
 use crate::script::check;
 use crate::steps::no_exchange;
 
-const DEFAULT_REFUSED: &str =
-    "ACCESS_REFUSED - operation not permitted on the default exchange";
+const DEFAULT_REFUSED: &str = "ACCESS_REFUSED - operation not permitted on the default exchange";
 
 // Rule: rabbitmq.exchange.bind
 #[test]

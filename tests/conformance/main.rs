@@ -2,18 +2,19 @@
 //! scripts run against a broker in this process, with time under their hand, and against any broker
 //! behind a socket (`LEVERET_AGAINST=HOST:PORT`). How a script is written is told in `script`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a panic is a failed test"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
 
+mod basic;
 mod channel;
 mod client;
+mod confirm;
 mod connection;
+mod consume;
 mod content;
 mod differences;
+mod exchange;
+mod exchange_bind;
+mod exchange_types;
 mod expect;
 mod frames;
 mod handshake;
@@ -21,8 +22,15 @@ mod header;
 mod in_process;
 mod login;
 mod methods;
+mod nowait;
 mod plain;
+mod prefetch;
+mod properties;
+mod queue;
+mod queue_arguments;
 mod received;
+mod reply_to;
 mod script;
 mod socket;
-
+mod steps;
+mod tx;

@@ -5,6 +5,7 @@ use leveret::protocol::methods::{basic, confirm, exchange, queue};
 
 use crate::plain;
 use crate::script::check;
+use crate::steps::no_queue;
 
 // Rule: rabbitmq.nowait
 #[test]
@@ -117,9 +118,9 @@ fn what_is_refused_is_refused_without_waiting_too() {
     check(|world| {
         let mut client = world.client();
         let missing = world.name("missing");
-        let text = crate::steps::no_queue(&missing);
-        let delete = plain::queue_purge(&missing);
-        client.refuse(&queue::Purge { nowait: true, ..delete }, 404, &text);
+        let text = no_queue(&missing);
+        let purge = plain::queue_purge(&missing);
+        client.refuse(&queue::Purge { nowait: true, ..purge }, 404, &text);
         let passive = queue::Declare { passive: true, ..plain::queue_declare(&missing) };
         client.refuse(&queue::Declare { nowait: true, ..passive }, 404, &text);
         let consume = plain::consume(&missing, "t");

@@ -2,7 +2,7 @@
 //! octet, whatever its types.
 
 use leveret::protocol::frame::ContentHeader;
-use leveret::protocol::methods::Method;
+use leveret::protocol::methods::{Method, basic};
 use leveret::protocol::properties::Properties;
 
 use crate::client::{BASIC, Client};
@@ -135,7 +135,8 @@ fn each_property_arrives_alone_as_well() {
         for bit in 2..16_u16 {
             let value = match bit {
                 13 => long(&[]),
-                11 | 12 => vec![0],
+                12 => vec![1],
+                11 => vec![0],
                 8 => short("100000"),
                 6 => vec![0; 8],
                 4 => short("guest"),
@@ -158,14 +159,12 @@ fn what_comes_back_and_what_comes_again_is_unchanged_too() {
         let sent = [HEADERS_ONLY.to_be_bytes().to_vec(), long(&every_type())].concat();
         publish(&mut client, &name, &sent);
         assert!(client.get(1, &name, false).is_some());
-        client.send(1, &leveret::protocol::methods::basic::Recover { requeue: true });
-        assert!(matches!(client.expect_method(1), Method::BasicRecoverOk(_)));
+        client.perform(&basic::Recover { requeue: true });
         let got = client.get(1, &name, true).expect("a message");
         assert_eq!(got.content.property_bytes, sent);
 
-        let mut mandatory = plain::publish("", &missing);
-        mandatory.mandatory = true;
-        client.send(1, &mandatory);
+        let publish = plain::publish("", &missing);
+        client.send(1, &basic::Publish { mandatory: true, ..publish });
         let header = [&BASIC.to_be_bytes()[..], &[0; 10], &sent].concat();
         client.send_frame(2, 1, &header);
         assert_eq!(client.expect_return(1).content.property_bytes, sent);

@@ -106,9 +106,8 @@ fn a_generated_name_can_be_declared_again_while_its_queue_is_there() {
         let generated = client.declare(1, &exclusive("")).queue;
         client.perform(&exclusive(generated));
         client.perform(&plain::queue_delete(generated));
-        let text = format!(
-            "ACCESS_REFUSED - queue name '{generated}' contains reserved prefix 'amq.*'"
-        );
+        let text =
+            format!("ACCESS_REFUSED - queue name '{generated}' contains reserved prefix 'amq.*'");
         client.refuse(&exclusive(generated), 403, &text);
     });
 }
@@ -199,8 +198,7 @@ fn a_repeated_declare_must_agree_in_the_arguments_that_are_known() {
         let ttl = |value: i32| arguments([("x-message-ttl", value.into())]);
         let limited = client.new_queue_with(world, "limited", ttl(100_000));
         let bare = client.new_queue(world, "bare");
-        let declare =
-            |name, arguments| queue::Declare { arguments, ..plain::queue_declare(name) };
+        let declare = |name, arguments| queue::Declare { arguments, ..plain::queue_declare(name) };
         let text = inequivalent("x-message-ttl", &limited, "'200000'", "'100000'");
         client.refuse(&declare(&limited, ttl(200_000)), 406, &text);
         let given = "the value '100000' of type 'signedint'";

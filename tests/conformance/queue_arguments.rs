@@ -399,9 +399,8 @@ fn a_generated_name_begins_with_the_prefix_asked_for() {
         let prefix = "p".repeat(64);
         assert!(client.declare(1, &named(&prefix)).queue.starts_with(&prefix));
         let prefix = "p".repeat(65);
-        let text = format!(
-            "PRECONDITION_FAILED - Queue name prefix '{prefix}' exceeds the 64-byte limit"
-        );
+        let text =
+            format!("PRECONDITION_FAILED - Queue name prefix '{prefix}' exceeds the 64-byte limit");
         client.refuse(&named(&prefix), 406, &text);
     });
 }
