@@ -2,6 +2,7 @@
 //! known here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Login, Permissions};
 use crate::message::Name;
@@ -16,7 +17,7 @@ pub struct User {
     /// What the management interface lets it do, and `impersonator`.
     pub tags: Vec<String>,
     /// What it may do, by virtual host; none means it may not enter.
-    pub permissions: BTreeMap<Name, Permissions>,
+    pub permissions: BTreeMap<Name, Arc<Permissions>>,
     /// It may log in from this machine only.
     pub is_loopback_only: bool,
 }
@@ -40,17 +41,17 @@ pub enum LoginRefused {
 
 /// All users.
 #[derive(Clone, Debug, Default)]
-pub struct Users(BTreeMap<Name, User>);
+pub struct Users(BTreeMap<Name, Arc<User>>);
 
 impl Users {
     /// Adds a user, or puts it in another's place.
     pub fn insert(&mut self, user: User) {
-        self.0.insert(user.name.clone(), user);
+        self.0.insert(user.name.clone(), Arc::new(user));
     }
 
     /// The user of this name.
     #[must_use]
-    pub fn user(&self, name: &str) -> Option<&User> {
+    pub fn user(&self, name: &str) -> Option<&Arc<User>> {
         self.0.get(name)
     }
 
@@ -58,7 +59,7 @@ impl Users {
     ///
     /// # Errors
     /// The credentials are wrong, or the user may not come from there.
-    pub fn check(&self, login: &Login, is_loopback: bool) -> Result<&User, LoginRefused> {
+    pub fn check(&self, login: &Login, is_loopback: bool) -> Result<&Arc<User>, LoginRefused> {
         let user = self.0.get(login.user.as_str()).ok_or(LoginRefused::WrongCredentials)?;
         let expected = user.password.as_bytes();
         if expected.is_empty() || !equal_in_constant_time(expected, &login.password) {

@@ -77,7 +77,7 @@ impl Session {
         handle.with(&mut self.work, |live| {
             live.queue.subscribe(consumer)?;
             let subscriber = Subscriber { mailbox: mailbox.clone(), key: consume.consumer };
-            live.subscribers.insert(id, subscriber);
+            live.subscribe(id, subscriber);
             if !nowait {
                 let reply = Reply::Consuming { consumer_tag: consume.consumer_tag.clone() };
                 let channel = consume.consumer.channel;

@@ -188,17 +188,24 @@ impl Session {
         let keys: Vec<&str> = std::iter::once(original.routing_key())
             .chain(selected.routing_keys.iter().map(|key| &**key))
             .collect();
-        let route = self.look_up(place, publish, &keys);
         if selected.has_bcc
             && let Some(properties) = sender_selected::without_bcc(message.properties())
         {
             message = message.with_properties(&properties);
         }
+        let route = self.look_up(place, publish, &message, &keys);
         Ok(Routed { message, route, is_reply: false })
     }
 
     /// Asks the router, and remembers the answer where it depends on nothing but the key.
-    fn look_up(&mut self, place: &Place, publish: &Publish, keys: &[&str]) -> Arc<CachedRoute> {
+    /// `delivered` is the message as queues get it, which exchanges with a history keep.
+    fn look_up(
+        &mut self,
+        place: &Place,
+        publish: &Publish,
+        delivered: &Message,
+        keys: &[&str],
+    ) -> Arc<CachedRoute> {
         let message = &publish.message;
         if keys.len() == 1
             && let Some(route) = self.cached(publish)
@@ -211,7 +218,7 @@ impl Session {
         let mut route = Route::default();
         place.host.route(message, &input, &mut route);
         if !route.histories.is_empty() && !refuses_storing(message) {
-            route.histories.iter().for_each(|exchange| exchange.remember(message));
+            route.histories.iter().for_each(|exchange| exchange.remember(delivered));
         }
         let queues = place.host.queues_by_id(&route.queues);
         let cached = Arc::new(CachedRoute { queues });

@@ -35,6 +35,8 @@ pub(super) struct Live {
     pub(super) queue: Queue,
     pub(super) subscribers: HashMap<ConsumerId, Subscriber, foldhash::fast::FixedState>,
     effects: Vec<Effect>,
+    /// Two consumers are, or were, on one channel.
+    has_neighbors: bool,
 }
 
 impl QueueHandle {
@@ -76,6 +78,9 @@ impl QueueHandle {
     fn dispatch(self: &Arc<Self>, live: &mut Live, work: &mut Work) {
         let mut effects = std::mem::take(&mut live.effects);
         live.queue.dispatch(&mut effects);
+        if live.has_neighbors {
+            effects = in_order_of_sequences(effects);
+        }
         for effect in effects.drain(..) {
             match effect {
                 Effect::Deliver(consumer, run) => self.deliver(live, consumer, run, work),
@@ -98,7 +103,35 @@ impl QueueHandle {
     }
 }
 
+/// Takes runs apart, so that consumers on one channel together get the queue's order.
+fn in_order_of_sequences(effects: Vec<Effect>) -> Vec<Effect> {
+    let mut deliveries = Vec::new();
+    let mut others = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Deliver(consumer, run) => {
+                deliveries.extend(run.into_iter().map(|delivery| (consumer, delivery)));
+            }
+            Effect::Expire => others.push(effect),
+        }
+    }
+    deliveries.sort_by_key(|(_, delivery)| delivery.sequence);
+    let singles = deliveries
+        .into_iter()
+        .map(|(consumer, delivery)| Effect::Deliver(consumer, Run::from_iter([delivery])));
+    singles.chain(others).collect()
+}
+
 impl Live {
+    /// Knows where a new consumer's deliveries go.
+    pub(super) fn subscribe(&mut self, id: ConsumerId, subscriber: Subscriber) {
+        self.has_neighbors |= self.subscribers.values().any(|other| {
+            other.key.channel == subscriber.key.channel
+                && Arc::ptr_eq(&other.mailbox, &subscriber.mailbox)
+        });
+        self.subscribers.insert(id, subscriber);
+    }
+
     /// Takes a consumer out.
     pub(super) fn unsubscribe(&mut self, id: ConsumerId) {
         self.subscribers.remove(&id);

@@ -47,7 +47,7 @@ pub struct Session {
     pub(super) name: Box<str>,
     pub(super) connection: Connection,
     pub(super) mailbox: Arc<Mailbox>,
-    pub(super) user: Option<User>,
+    pub(super) user: Option<Arc<User>>,
     pub(super) place: Option<Place>,
     pub(super) channels: BTreeMap<u16, ChannelState>,
     pub(super) consumers: BTreeMap<ConsumerKey, LiveConsumer>,
@@ -61,7 +61,7 @@ pub struct Session {
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) host: Arc<VirtualHost>,
-    pub(super) permissions: Permissions,
+    pub(super) permissions: Arc<Permissions>,
 }
 
 /// What the broker keeps for one channel.

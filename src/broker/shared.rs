@@ -119,7 +119,7 @@ fn first_users(options: &BrokerOptions) -> Result<Users, regex::Error> {
         name: options.default_user.as_str().into(),
         password: options.default_password.clone(),
         tags: options.default_user_tags.clone(),
-        permissions: BTreeMap::from([(host, permissions)]),
+        permissions: BTreeMap::from([(host, Arc::new(permissions))]),
         is_loopback_only: options.loopback_users.contains(&options.default_user),
     });
     Ok(users)

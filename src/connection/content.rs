@@ -130,7 +130,7 @@ fn checked_header<'a>(frame: &Frame<'a>) -> Result<ContentHeader<'a>, Connection
         return Err(no_header());
     }
     let content = ContentHeader::decode(frame.payload)
-        .map_err(|_| at_publish(ConnectionError::frame_error("cannot decode content header")))?;
+        .map_err(|_| ConnectionError::frame_error("cannot decode content header"))?;
     if content.class_id != class_id {
         let text = format!(
             "expected content header for class {class_id}, got one for class {} instead",

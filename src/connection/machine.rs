@@ -485,7 +485,10 @@ pub(super) fn decode_failure(error: &DecodeError, payload: &[u8]) -> ConnectionE
         DecodeErrorKind::Unknown { class_id, method_id } => ConnectionError::not_implemented(
             format!("method {method_id} of class {class_id} does not exist"),
         ),
-        DecodeErrorKind::InvalidUtf8 => ConnectionError::frame_error("Malformed UTF-8 in shortstr"),
+        // RabbitMQ names no method here.
+        DecodeErrorKind::InvalidUtf8 => {
+            return ConnectionError::frame_error("Malformed UTF-8 in shortstr");
+        }
         DecodeErrorKind::Malformed => {
             let shown = payload.get(..payload.len().min(64)).unwrap_or(&[]);
             ConnectionError::frame_error(format!("cannot decode {shown:?}"))

@@ -134,7 +134,7 @@ impl Listener {
         let Ok(local) = stream.local_addr() else { return };
         let name = format!("{peer} -> {local}");
         info!(target: "connection", "accepting AMQP connection {name}");
-        let session = Session::new(broker.clone(), Peer { address: Some(peer.ip()) }, clock.now());
+        let session = Session::new(broker.clone(), peer, clock.now()).named(&name);
         doors.spawn(Box::new(SessionTask::new(session, stream, clock, name)).run());
     }
 

@@ -59,6 +59,38 @@ pub(crate) fn expected(test: &str, peer: &Peer) -> Option<&'static Difference> {
     })
 }
 
+/// How a script ended, and how it was to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// As on every broker.
+    Passed,
+    /// The list says so.
+    DiffersAsListed,
+    /// The list does not say so.
+    Failed,
+    /// The list says so, but it is not so any more.
+    Stale,
+}
+
+/// A script that is listed must fail, every other must pass.
+pub(crate) fn verdict(difference: Option<&Difference>, has_passed: bool) -> Verdict {
+    match (difference, has_passed) {
+        (None, true) => Verdict::Passed,
+        (None, false) => Verdict::Failed,
+        (Some(_), true) => Verdict::Stale,
+        (Some(_), false) => Verdict::DiffersAsListed,
+    }
+}
+
+#[test]
+fn only_a_listed_difference_excuses_a_failure() {
+    let listed = list().first();
+    assert_eq!(verdict(None, true), Verdict::Passed);
+    assert_eq!(verdict(None, false), Verdict::Failed);
+    assert_eq!(verdict(listed, true), Verdict::Stale);
+    assert_eq!(verdict(listed, false), Verdict::DiffersAsListed);
+}
+
 #[test]
 fn a_listed_difference_is_expected_of_its_version_only() {
     let listed = list().first().expect("a difference");

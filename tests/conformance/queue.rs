@@ -100,14 +100,15 @@ fn names_that_begin_with_amq_are_not_for_new_queues() {
 
 // Rule: queue.declare.queue.reserved
 #[test]
-fn a_generated_name_can_be_declared_again_while_its_queue_is_there() {
+fn a_generated_name_is_not_for_clients_to_declare_even_while_its_queue_is_there() {
     check(|world| {
         let mut client = world.client();
         let generated = client.declare(1, &exclusive("")).queue;
-        client.perform(&exclusive(generated));
-        client.perform(&plain::queue_delete(generated));
         let text =
             format!("ACCESS_REFUSED - queue name '{generated}' contains reserved prefix 'amq.*'");
+        client.refuse(&exclusive(generated), 403, &text);
+        client.perform(&passive(generated));
+        client.perform(&plain::queue_delete(generated));
         client.refuse(&exclusive(generated), 403, &text);
     });
 }

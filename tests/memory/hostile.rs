@@ -1,4 +1,5 @@
-//! Clients of ill will: each may make the process grow by 32 MiB at the most, and harms only itself.
+//! Clients of ill will: each may make the process grow by 32 MiB at the most, and harms only
+//! itself.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! What the real binary takes of memory: for what is idle or waiting, as differences of its resident
-//! size, and with clients of ill will, as the highest it ever was. Each test prints its figures. One
-//! runs at a time, so that none disturbs another.
+//! What the real binary takes of memory: for what is idle or waiting, as differences of its
+//! resident size, and with clients of ill will, as the highest it ever was. Each test prints its
+//! figures. One runs at a time, so that none disturbs another.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]

@@ -1,5 +1,5 @@
-//! A client of good will beside one of ill will: it publishes and gets, over and over, and notes how
-//! long each round took.
+//! A client of good will beside one of ill will: it publishes and gets, over and over, and notes
+//! how long each round took.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

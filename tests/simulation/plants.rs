@@ -99,6 +99,8 @@ impl Tamper {
         for incoming in heard {
             self.pass(client, incoming, &mut told);
         }
+        // Nothing came to change places with.
+        told.extend(self.held.remove(&client));
         told
     }
 

@@ -147,8 +147,8 @@ impl Wire {
         self.stream.write_all(bytes).expect("the broker reads");
     }
 
-    /// Writes until the broker takes no more, for so long as it may think about it. Gives how much it
-    /// took, which is all where it never stopped.
+    /// Writes until the broker takes no more, for so long as it may think about it. Gives how much
+    /// it took, which is all where it never stopped.
     pub(crate) fn write_while_taken(
         &mut self,
         bytes: &[u8],

@@ -79,7 +79,7 @@ fn any_key(chance: &mut Chance, oracle: &Oracle, exchange: &str) -> String {
     }
     let known = chance.pick_from(oracle.names.keys().cloned());
     match known {
-        Some(name) if !chance.one_in(12) => name,
+        Some(name) if !chance.one_in(15) => name,
         _ => (*chance.pick(&SHARED_QUEUES).unwrap()).to_owned(),
     }
 }
@@ -87,8 +87,8 @@ fn any_key(chance: &mut Chance, oracle: &Oracle, exchange: &str) -> String {
 /// Mostly small, now and then several frames.
 fn any_size(chance: &mut Chance) -> usize {
     match chance.below(120) {
-        0 => 150_000,
-        1..6 => 4000 + chance.below(6000),
+        0..2 => 150_000,
+        2..6 => 4000 + chance.below(6000),
         _ => 8 + chance.below(100),
     }
 }

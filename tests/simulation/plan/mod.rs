@@ -54,15 +54,15 @@ pub(crate) fn next(chance: &mut Chance, oracle: &mut Oracle, candidate: Candidat
     }
     let is_deaf = oracle.deaf.contains(&client);
     match chance.below(300) {
-        0..3 => return Step::Abort { client },
+        0..2 => return Step::Abort { client },
         // What was begun is done before anything else.
         _ if has_held_back => return send(client, Vec::new()),
         3..6 if is_deaf => return Step::Abort { client },
-        6..40 if is_deaf => return Step::Resume { client },
-        40..46 => return Step::Wait { milliseconds: 1000 + chance.below(3000) as u64 },
+        6..26 if is_deaf => return Step::Resume { client },
+        40..44 => return Step::Wait { milliseconds: 1000 + chance.below(3000) as u64 },
         46 if has_heartbeats && !is_deaf => return Step::Silence { client },
         50..58 if !is_deaf => return Step::Pause { client },
-        58..60 if !is_deaf => return send(client, vec![(0, Operation::CloseConnection)]),
+        58 if !is_deaf => return send(client, vec![(0, Operation::CloseConnection)]),
         60..62 if !is_deaf => return send(client, vec![(0, Operation::UpdateSecret)]),
         _ => {}
     }
@@ -96,8 +96,8 @@ fn one(chance: &mut Chance, oracle: &mut Oracle, client: usize) -> Vec<(u16, Ope
         let operation = match chance.below(100) {
             0..2 => flaws::any(chance, oracle, at),
             2..3 => Some(Operation::CloseChannel),
-            3..50 => requests::any(chance, oracle, at),
-            50..78 => messages::publish(chance, oracle, at),
+            3..45 => requests::any(chance, oracle, at),
+            45..75 => messages::publish(chance, oracle, at),
             _ => messages::settle(chance, oracle, at, true),
         };
         if let Some(operation) = operation {

@@ -90,7 +90,8 @@ async fn anothers_exclusive_queue_is_405() {
         let channel = other.create_channel().await.unwrap();
         let (code, text) = refusal(declare(&channel, &queue, passive()).await);
         let expected = format!(
-            "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{queue}' in vhost '/'"
+            "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{queue}' in \
+             vhost '/'"
         );
         assert!(code == 405 && text.starts_with(&expected), "{code} {text}");
     })

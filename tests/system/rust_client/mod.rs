@@ -1,6 +1,6 @@
-//! lapin, the Rust client, against the real binary: the same list as the clients in `tests/interop`.
-//! With LEVERET_TEST_ADDRESS=HOST:PORT it is done with the broker that listens there, and what
-//! needs a restart is left out.
+//! lapin, the Rust client, against the real binary: the same list as the clients in
+//! `tests/interop`. With LEVERET_TEST_ADDRESS=HOST:PORT it is done with the broker that listens
+//! there, and what needs a restart is left out.
 
 mod delivery;
 mod errors;
