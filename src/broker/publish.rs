@@ -12,6 +12,7 @@ use crate::auth::Access;
 use crate::connection::{Event, Publish, Settle};
 use crate::limits::PUBLISH_GROUPS_MAX;
 use crate::message::{Message, Resource, expiration, sender_selected};
+use crate::protocol::field::FieldValue;
 use crate::protocol::methods::{WireMethod, basic};
 use crate::protocol::properties::PropertyView;
 use crate::protocol::reply::{AmqpError, ChannelError};
@@ -273,7 +274,11 @@ fn has_inspected_properties(properties: &[u8]) -> bool {
 /// A message may ask not to be kept by exchanges that keep the latest.
 fn refuses_storing(message: &Message) -> bool {
     PropertyView::parse(message.properties()).and_then(|view| view.headers_table()).is_ok_and(
-        |headers| headers.is_some_and(|table| table.contains("x-recent-history-no-store")),
+        |headers| {
+            headers.is_some_and(|table| {
+                table.get("x-recent-history-no-store") == Some(&FieldValue::Boolean(true))
+            })
+        },
     )
 }
 

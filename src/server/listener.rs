@@ -134,6 +134,7 @@ impl Listener {
         let Ok(local) = stream.local_addr() else { return };
         let name = format!("{peer} -> {local}");
         info!(target: "connection", "accepting AMQP connection {name}");
+        let peer = Peer { address: Some(peer.ip()) };
         let session = Session::new(broker.clone(), peer, clock.now()).named(&name);
         doors.spawn(Box::new(SessionTask::new(session, stream, clock, name)).run());
     }

@@ -25,7 +25,7 @@ const AUDITOR: usize = 0;
 const CLIENTS: std::ops::Range<usize> = 1..5;
 
 /// Steps that are told when a run fails.
-const STEPS_TOLD: usize = 3000;
+const STEPS_TOLD: usize = 30;
 
 /// Milliseconds between heartbeats of a client.
 const HEARTBEAT_STEP_MS: u64 = 4000;
@@ -87,7 +87,6 @@ impl Run {
         match world.live(self.operations) {
             Ok(()) => Ok(world.coverage),
             Err(violation) => {
-                for (n, q) in &world.oracle.names { let q = &world.oracle.queues[*q]; eprintln!("DUMP {n}: {:?} consumers {:?}", q.ready.iter().map(|p| { let e=&q.entries[*p]; (e.message, e.is_sure, e.seen, e.was_returned, e.choice)}).collect::<Vec<_>>(), q.consumers.iter().map(|c| &world.oracle.consumers[*c]).collect::<Vec<_>>()); }
                 let steps = world.steps.iter().map(|step| format!("{step:?}"));
                 let heard = world.heard.iter().map(|(client, heard)| format!("{client}: {heard:?}"));
                 let steps = steps.chain(heard).collect();
