@@ -64,7 +64,7 @@ struct Batch {
 struct Routed {
     message: Message,
     route: Arc<CachedRoute>,
-    /// It went to a waiting requester instead.
+    /// It goes to a waiting requester instead.
     is_reply: bool,
 }
 
@@ -95,11 +95,12 @@ impl Session {
         let state = self.channels.get_mut(&publish.channel);
         if let Some(transaction) = state.and_then(|state| state.transaction.as_mut()) {
             let queues = routed.route.queues.clone();
-            transaction.push(Pending { message: routed.message, queues, publish });
+            let Routed { message, is_reply, .. } = routed;
+            transaction.push(Pending { publish, message, queues, is_reply });
             return Ok(());
         }
-        let is_routed = routed.is_reply || !routed.route.queues.is_empty();
-        self.enqueue(&publish, &routed.message, &routed.route.queues, is_routed, batch);
+        let Routed { message, route, is_reply } = routed;
+        self.enqueue(&publish, &message, &route.queues, is_reply, batch);
         Ok(())
     }
 
@@ -109,9 +110,10 @@ impl Session {
         publish: &Publish,
         message: &Message,
         queues: &[Arc<QueueHandle>],
-        is_routed: bool,
+        is_reply: bool,
         batch: &mut Batch,
     ) {
+        let is_routed = if is_reply { self.reply(message) } else { !queues.is_empty() };
         for queue in queues {
             batch.groups.add(queue, message.clone());
         }
@@ -183,8 +185,7 @@ impl Session {
             message = self.with_reply_key(publish.channel, &message)?;
         }
         if original.exchange().is_empty() && Self::is_reply_key(original.routing_key()) {
-            let is_reply = self.reply(&message);
-            return Ok(Routed { message, route: no_queues(), is_reply });
+            return Ok(Routed { message, route: no_queues(), is_reply: true });
         }
         let keys: Vec<&str> = std::iter::once(original.routing_key())
             .chain(selected.routing_keys.iter().map(|key| &**key))
@@ -253,9 +254,8 @@ impl Session {
         let state = self.channels.get_mut(&channel);
         let pending = state.and_then(|state| state.transaction.replace(Vec::new()));
         let mut batch = Batch::default();
-        for Pending { publish, message, queues } in pending.unwrap_or_default() {
-            let is_routed = !queues.is_empty();
-            self.enqueue(&publish, &message, &queues, is_routed, &mut batch);
+        for Pending { publish, message, queues, is_reply } in pending.unwrap_or_default() {
+            self.enqueue(&publish, &message, &queues, is_reply, &mut batch);
         }
         self.flush(&mut batch);
         settles.iter().for_each(|settle| self.settle(settle));

@@ -11,6 +11,7 @@ use super::mailbox::Mailbox;
 use super::work::Work;
 use crate::connection::{Delivered, Event};
 use crate::definitions::QueueDefinition;
+use crate::message::queue_options::DeliveryLimit;
 use crate::message::{ConsumerId, ConsumerKey, QueueId, Run};
 use crate::queue::{Effect, Queue, QueueTraits};
 
@@ -44,6 +45,10 @@ impl QueueHandle {
         let traits = QueueTraits {
             is_auto_delete: definition.auto_delete,
             is_single_active: definition.options.single_active_consumer,
+            delivery_limit: match definition.options.delivery_limit_or_default() {
+                DeliveryLimit::Returns(count) => Some(count),
+                DeliveryLimit::Unlimited => None,
+            },
         };
         let live = Live { queue: Queue::new(traits), ..Live::default() };
         Self { definition, is_gone: AtomicBool::new(false), live: Mutex::new(live) }

@@ -22,15 +22,16 @@ impl Session {
             return self.look_at_queue(&place, &declare.queue);
         }
         let resource = Resource::queue(&declare.queue, &place.host.name);
+        // Also where the queue is there: only exchanges are looked up first.
+        if !declare.is_server_named {
+            check_not_reserved("queue", &declare.queue)?;
+        }
         self.check(&place, Access::Configure, resource)?;
         let mut definitions = place.host.definitions();
         if let Some(handle) = place.host.queue(&declare.queue) {
             self.check_owner(&handle)?;
             self.check_equivalent(&place, &handle.definition, declare)?;
             return Ok(self.declare_ok(&handle));
-        }
-        if !declare.is_server_named {
-            check_not_reserved("queue", &declare.queue)?;
         }
         let options = self.parse_options(&place, declare)?;
         self.check_dead_letter(&place, resource, &options)?;

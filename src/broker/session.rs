@@ -88,6 +88,7 @@ pub(super) struct Pending {
     pub(super) publish: Publish,
     pub(super) message: Message,
     pub(super) queues: Vec<Arc<QueueHandle>>,
+    pub(super) is_reply: bool,
 }
 
 /// A consumer of this session.

@@ -100,7 +100,7 @@ impl Channel {
         self.incoming = None;
         self.consumers = Vec::new();
         self.restore_transaction();
-        grouped(self.number, Outcome::Requeued, self.unsettled.take_all())
+        grouped(self.number, Outcome::Failed, self.unsettled.take_all())
     }
 
     /// Takes the settlements of the transaction, in their order.

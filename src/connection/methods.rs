@@ -321,10 +321,12 @@ fn basic_step(
             Step::Settle { tag, multiple, outcome: Outcome::Accepted }
         }
         Method::BasicNack(basic::Nack { delivery_tag: tag, multiple, requeue }) => {
-            Step::Settle { tag, multiple, outcome: refused(requeue) }
+            let outcome = if requeue { Outcome::Requeued } else { Outcome::Rejected };
+            Step::Settle { tag, multiple, outcome }
         }
         Method::BasicReject(basic::Reject { delivery_tag: tag, requeue }) => {
-            Step::Settle { tag, multiple: false, outcome: refused(requeue) }
+            let outcome = if requeue { Outcome::Failed } else { Outcome::Rejected };
+            Step::Settle { tag, multiple: false, outcome }
         }
         Method::BasicQos(qos) => set_qos(&qos)?,
         Method::BasicConsume(consume) => begin_consuming(channel, consume, random)?,
@@ -344,10 +346,6 @@ fn basic_step(
         }
         _ => return Err(unimplemented_method()),
     })
-}
-
-fn refused(requeue: bool) -> Outcome {
-    if requeue { Outcome::Requeued } else { Outcome::Rejected }
 }
 
 fn set_qos(qos: &basic::Qos) -> Result<Step, ConnectionError> {

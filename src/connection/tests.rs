@@ -196,7 +196,7 @@ fn what_a_closed_channel_had_out_goes_back() {
     else {
         panic!("the broker is told")
     };
-    assert_eq!(settles[0].outcome, Outcome::Requeued);
+    assert_eq!(settles[0].outcome, Outcome::Failed);
     peer.effects.clear();
     peer.tell(delivered(&[11]));
     assert!(

@@ -26,6 +26,8 @@ pub enum Outcome {
     Accepted,
     /// Goes back to its place and is delivered again.
     Requeued,
+    /// The same, and counts towards the delivery limit: rejected with requeue, or its channel went.
+    Failed,
     /// Refused for good: dropped, or dead-lettered where that is asked for.
     Rejected,
 }

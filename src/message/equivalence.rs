@@ -130,7 +130,7 @@ fn check_argument(
     if is_same {
         return Ok(());
     }
-    Err(inequivalent(resource, name, &typed(received), &typed(existing)))
+    Err(argument_inequivalent(resource, name, existing, received))
 }
 
 /// A type that is not named is the default one, so naming it or not is the same declaration. In
@@ -150,15 +150,15 @@ fn check_queue_type(
     ) {
         return Ok(());
     }
-    let shown = |named: Argument<'_>, default, kind| {
+    fn shown<'a>(named: Argument<'a>, default: &'a FieldValue, kind: QueueKind) -> Argument<'a> {
         let is_silent = kind == QueueKind::Classic;
-        typed(named.or((!is_silent).then_some(default)))
-    };
-    Err(inequivalent(
+        named.or((!is_silent).then_some(default))
+    }
+    Err(argument_inequivalent(
         queue,
         QUEUE_TYPE,
-        &shown(received_named, received_default, received.kind),
-        &shown(existing_named, existing_default, existing.kind),
+        shown(existing_named, existing_default, existing.kind),
+        shown(received_named, received_default, received.kind),
     ))
 }
 
@@ -187,6 +187,20 @@ fn whole_number(value: &FieldValue) -> Option<i128> {
 
 fn quoted(value: impl std::fmt::Display) -> String {
     format!("'{value}'")
+}
+
+/// Two values are shown bare, one alone with its type, as RabbitMQ 3.10 does on the wire.
+fn argument_inequivalent(
+    resource: Resource<'_>,
+    name: &str,
+    existing: Argument<'_>,
+    received: Argument<'_>,
+) -> ChannelError {
+    let shown = |value: Argument<'_>| match (value, existing.is_some() && received.is_some()) {
+        (Some(value), true) => quoted(term::bare(value)),
+        (value, _) => typed(value),
+    };
+    inequivalent(resource, name, &shown(received), &shown(existing))
 }
 
 fn typed(value: Argument<'_>) -> String {
@@ -309,17 +323,15 @@ mod tests {
         }
         assert_eq!(
             classic("x-message-ttl", Some(200.into()), Some(FieldValue::F64(200.0))),
-            "'x-message-ttl' for queue 'q' in vhost '/': received the value '200.0' of type \
-             'double' but current is the value '200' of type 'signedint'"
+            "'x-message-ttl' for queue 'q' in vhost '/': received '200.0' but current is '200'"
         );
     }
 
     #[test]
-    fn both_sides_of_an_argument_are_shown_with_their_types() {
+    fn two_values_are_shown_bare_and_one_alone_with_its_type() {
         assert_eq!(
             classic("x-message-ttl", Some(200.into()), Some(100.into())),
-            "'x-message-ttl' for queue 'q' in vhost '/': received the value '100' of type \
-             'signedint' but current is the value '200' of type 'signedint'"
+            "'x-message-ttl' for queue 'q' in vhost '/': received '100' but current is '200'"
         );
         assert_eq!(
             classic("x-message-ttl", Some(200.into()), None),
@@ -388,8 +400,8 @@ mod tests {
         );
         assert_eq!(
             refusal(check_queue(&quorum(&none), &queue(&classic))),
-            "'x-queue-type' for queue 'q' in vhost '/': received the value 'classic' of type \
-             'longstr' but current is the value 'quorum' of type 'longstr'"
+            "'x-queue-type' for queue 'q' in vhost '/': received 'classic' but current is \
+             'quorum'"
         );
     }
 

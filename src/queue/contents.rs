@@ -13,6 +13,8 @@ pub struct Entry {
     pub message: Message,
     /// It was delivered before.
     pub is_redelivered: bool,
+    /// How often its delivery failed.
+    pub failure_count: u32,
 }
 
 /// Ready messages.
@@ -38,7 +40,7 @@ impl Contents {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.body_bytes += message.body_size();
-        self.fresh.push_back(Entry { sequence, message, is_redelivered: false });
+        self.fresh.push_back(Entry { sequence, message, is_redelivered: false, failure_count: 0 });
         sequence
     }
 

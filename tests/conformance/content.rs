@@ -127,7 +127,7 @@ fn a_header_too_short_for_its_fields_is_refused() {
 #[test]
 fn properties_that_cannot_be_read_are_refused() {
     check(|world| {
-        // A property that is not there, something left over, headers with a type that does not exist.
+        // A property that is not there, something left over, a header of a type there is not.
         for list in [&b"\x80\x00"[..], b"\x00\x00xx", b"\x20\x00\0\0\0\x03\x01aZ"] {
             let mut client = world.client();
             client.send(1, &plain::publish("", "nobody"));

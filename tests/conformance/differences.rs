@@ -1,5 +1,5 @@
-//! The list of what a real RabbitMQ does otherwise, and what keeps it honest: a test on it must fail
-//! against that version, must exist, and must be told to users in docs/differences.md.
+//! The list of what a real RabbitMQ does otherwise, and what keeps it honest: a test on it must
+//! fail against that version, must exist, and must be told to users in docs/differences.md.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

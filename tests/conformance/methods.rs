@@ -1,8 +1,8 @@
 //! Methods as such: ids that do not exist or are not for servers, arguments that cannot be read,
-//! and what holds for methods of many classes: names, nowait, tables, reply texts.
+//! and what holds for methods of many classes: names, tables, reply texts.
 
 use leveret::protocol::field::{FieldTable, FieldValue};
-use leveret::protocol::methods::{Method, access, confirm, exchange, queue};
+use leveret::protocol::methods::{Method, access, exchange, queue};
 use leveret::protocol::properties::Properties;
 
 use crate::client::{BASIC, Step, frame_bytes};
@@ -154,75 +154,6 @@ fn names_are_any_text_without_line_breaks() {
         client.expect(1, &exchange::DeclareOk {});
         client.send(1, &plain::exchange_delete(kept));
         client.expect(1, &exchange::DeleteOk {});
-    });
-}
-
-// Rule: rabbitmq.nowait
-#[test]
-fn declarations_without_wait_are_not_answered() {
-    check(|world| {
-        let (one, other, queue) = (world.name("one"), world.name("other"), world.name("queue"));
-        let mut client = world.client();
-        for name in [&one, &other] {
-            let declare = plain::exchange_declare(name, "fanout");
-            client.send(1, &exchange::Declare { nowait: true, ..declare });
-        }
-        client.send(1, &queue::Declare { nowait: true, ..plain::queue_declare(&queue) });
-        client.send(1, &queue::Bind { nowait: true, ..plain::queue_bind(&queue, &other, "") });
-        client.send(1, &exchange::Bind { nowait: true, ..plain::exchange_bind(&other, &one, "") });
-        client.expect_nothing(1);
-        client.publish(1, &one, "", b"body");
-        client.expect_message_count(1, &queue, 1);
-
-        client.send(
-            1,
-            &exchange::Unbind { nowait: true, ..plain::exchange_unbind(&other, &one, "") },
-        );
-        client.send(1, &queue::Purge { nowait: true, ..plain::queue_purge(&queue) });
-        client.expect_nothing(1);
-        client.publish(1, &one, "", b"body");
-        client.expect_message_count(1, &queue, 0);
-
-        client.send(1, &queue::Delete { nowait: true, ..plain::queue_delete(&queue) });
-        client.send(1, &exchange::Delete { nowait: true, ..plain::exchange_delete(&one) });
-        client.expect_nothing(1);
-        client.expect_no_queue(1, &queue);
-        client.send(1, &exchange::Declare { passive: true, ..plain::exchange_declare(&one, "") });
-        let text = format!("NOT_FOUND - no exchange '{one}' in vhost '/'");
-        client.expect_channel_close(1, 404, &text, (40, 10));
-    });
-}
-
-// Rule: rabbitmq.nowait
-#[test]
-fn consuming_and_confirming_without_wait_are_not_answered() {
-    check(|world| {
-        let queue = world.name("queue");
-        let mut client = world.client();
-        client.declare_queue(1, &queue);
-        let mut consume = plain::consume(&queue, "t");
-        consume.nowait = true;
-        consume.no_ack = true;
-        client.send(1, &consume);
-        client.send(1, &confirm::Select { nowait: true });
-        client.expect_nothing(1);
-        client.publish(1, "", &queue, b"one");
-        let mut has_ack = false;
-        for _ in 0..2 {
-            match client.expect_method(1) {
-                Method::BasicDeliver(_) => assert_eq!(client.expect_content(1).text(), "one"),
-                Method::BasicAck(ack) => has_ack = ack.delivery_tag == 1,
-                other => panic!("{other:?}"),
-            }
-        }
-        assert!(has_ack);
-        let mut cancel = plain::cancel("t");
-        cancel.nowait = true;
-        client.send(1, &cancel);
-        client.expect_nothing(1);
-        client.publish(1, "", &queue, b"two");
-        assert!(matches!(client.expect_method(1), Method::BasicAck(_)));
-        client.expect_message_count(1, &queue, 1);
     });
 }
 

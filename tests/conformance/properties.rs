@@ -36,7 +36,7 @@ fn every_type() -> Vec<u8> {
         vec![b't', 0],
         [b"S".as_slice(), &long(b"text")].concat(),
         [b"F".as_slice(), &long(&nested)].concat(),
-        [b"A".as_slice(), &long(&[b'V'])].concat(),
+        [b"A".as_slice(), &long(b"V")].concat(),
     ];
     [
         entry("boolean", b't', &[1]),

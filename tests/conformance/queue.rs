@@ -16,9 +16,9 @@ const NONE_DECLARED: &str = "NOT_FOUND - no previously declared queue";
 /// The 405 of a queue that belongs to another connection.
 fn locked(name: &str) -> String {
     format!(
-        "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{name}' in vhost '/'. It \
-         could be originally declared on another connection or the exclusive property value does \
-         not match that of the original declaration."
+        "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{name}' in vhost '/'. \
+         It could be originally declared on another connection or the exclusive property value \
+         does not match that of the original declaration."
     )
 }
 

@@ -19,8 +19,8 @@
 //! - [`check_in_process`] is for scripts that move the clock ([`World::advance`]), stop the broker
 //!   or set options; over a socket they are skipped.
 //! - [`World::plug`] is a client that said nothing yet, [`World::log_in`] one with a
-//!   [`Login`](crate::login::Login) of its own, [`World::client`] the usual one. Several may live at
-//!   a time; each is dropped as a socket is.
+//!   [`Login`](crate::login::Login) of its own, [`World::client`] the usual one. Several may live
+//!   at a time; each is dropped as a socket is.
 //! - `plain::queue_declare(..)` and its sisters give methods with every flag off and no arguments.
 //! - [`Client::call`](crate::client::Client::call) sends a method and gives the answer,
 //!   [`expect`](crate::client::Client::expect) wants exactly this method next,
@@ -59,7 +59,10 @@ pub(crate) fn check<F: FnOnce(&World)>(script: F) {
     let outcome = catch_unwind(AssertUnwindSafe(|| run(&world, script)));
     match (differences::verdict(difference, outcome.is_ok()), outcome) {
         (Verdict::Failed, Err(failure)) => resume_unwind(failure),
-        (Verdict::DiffersAsListed, _) => eprintln!("{name}: differs as listed"),
+        (Verdict::DiffersAsListed, _) => {
+            let peer = difference.map_or("", |difference| &difference.peer);
+            eprintln!("{name}: differs as listed: {peer}");
+        }
         (Verdict::Stale, _) => {
             panic!("{name} passes: take it off tests/conformance/differences.json")
         }

@@ -15,6 +15,8 @@ pub struct QueueTraits {
     pub is_auto_delete: bool,
     /// Serves one consumer at a time.
     pub is_single_active: bool,
+    /// A message whose delivery fails more often is dropped.
+    pub delivery_limit: Option<u64>,
 }
 
 /// What a step of the queue wants done.
@@ -149,13 +151,26 @@ impl Queue {
             if let Some(id) = consumer {
                 self.consumers.settled(id);
             }
-            if outcome == Outcome::Requeued {
-                entry.is_redelivered = true;
+            entry.is_redelivered = true;
+            if self.comes_back(&mut entry, outcome) {
                 self.contents.put_back(entry);
             }
         }
         if self.unsettled.is_empty() && self.unsettled.capacity() > 64 {
             self.unsettled = HashMap::default();
+        }
+    }
+
+    /// Whether a settled message is delivered again.
+    fn comes_back(&self, entry: &mut Entry, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Accepted | Outcome::Rejected => false,
+            Outcome::Requeued => true,
+            Outcome::Failed => {
+                entry.failure_count = entry.failure_count.saturating_add(1);
+                let limit = self.traits.delivery_limit;
+                limit.is_none_or(|limit| u64::from(entry.failure_count) <= limit)
+            }
         }
     }
 
@@ -255,6 +270,7 @@ fn entry(delivery: &Delivery) -> Entry {
         sequence: delivery.sequence,
         message: delivery.message.clone(),
         is_redelivered: delivery.is_redelivered,
+        failure_count: 0,
     }
 }
 

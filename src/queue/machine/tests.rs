@@ -106,6 +106,17 @@ fn counts_tell_ready_and_unsettled_apart() {
 }
 
 #[test]
+fn failures_count_towards_the_delivery_limit_and_returns_do_not() {
+    let mut queue = Queue::new(QueueTraits { delivery_limit: Some(2), ..QueueTraits::default() });
+    queue.enqueue(message("poison"));
+    for outcome in [Outcome::Failed, Outcome::Requeued, Outcome::Failed, Outcome::Failed] {
+        assert!(queue.get(false).is_some());
+        queue.settle(&[0], outcome);
+    }
+    assert_eq!(queue.counts(), Counts::default());
+}
+
+#[test]
 fn without_acknowledgement_nothing_is_out() {
     let mut queue = queue_of(&["a"]);
     assert!(queue.get(true).is_some() && queue.get(true).is_none());

@@ -65,7 +65,6 @@ impl Oracle {
 
     /// Consumers end, what is out comes back, what waits for commit is dropped.
     pub(super) fn end_channel(&mut self, at: At) {
-        self.step.is_scrambled = true;
         self.end_consumers(at);
         self.release_channel(at);
     }
@@ -123,27 +122,32 @@ impl Oracle {
 
     /// Somebody left and may have had any of the ready messages, on the way or in his hands.
     fn take_along(&mut self, queue: usize, no_ack: bool) {
-        let queue_number = queue;
-        let queue = &mut self.queues[queue];
-        for place in queue.ready.clone() {
-            let entry = &mut queue.entries[place];
+        let known = &mut self.queues[queue];
+        for place in known.ready.clone() {
+            let entry = &mut known.entries[place];
             if no_ack {
                 entry.is_sure = false;
-            } else if entry.seen == Seen::No {
+                if let Some(choice) = entry.choice {
+                    self.choices[choice].may_be_none = true;
+                }
+            }
+            if entry.seen == Seen::No {
                 entry.seen = Seen::Maybe;
             }
         }
         if no_ack {
-            self.doubtful.insert(queue_number);
+            self.doubtful.insert(queue);
         }
     }
 
     /// The connection ends, with a word or without.
     pub(super) fn end_connection(&mut self, client: usize) {
-        self.step.is_scrambled = true;
         let Some(connection) = self.connections.get_mut(&client) else { return };
         connection.is_ending = true;
         let id = connection.id;
+        // Channels let go one after the other, and what the first gives back may be gone by the
+        // time the last gives back what is older.
+        self.step.is_scrambled |= connection.channels.len() > 1;
         let channels: Vec<At> =
             connection.channels.keys().map(|channel| At { client, channel: *channel }).collect();
         channels.iter().for_each(|at| self.end_consumers(*at));
