@@ -40,7 +40,8 @@ pub const BODY_COPIED_SIZE_MAX: u64 = 4096;
 /// Slices from this size on go out by vectored write; copying a smaller one is cheaper.
 pub const BODY_SHARED_SIZE_MIN: usize = 4096;
 
-/// Messages up to this size are put together on the stack before they are copied to where they stay.
+/// Messages up to this size are put together on the stack before they are copied to where they
+/// stay.
 pub const MESSAGE_STACK_SIZE: usize = 512;
 
 /// The name a client gives itself is cut here: it is for logs and listings.
@@ -91,3 +92,7 @@ pub const RECENT_HISTORY_COUNT: usize = 20;
 /// How long a stopping node waits for its clients to answer connection.close: service managers send
 /// SIGKILL not much later than 10 s.
 pub const SHUTDOWN_PATIENCE_MS: u64 = 5000;
+
+/// Events that may wait for a session whose client does not read, before nothing more is read from
+/// it: a batch of publishes that all come back is not much more.
+pub const SESSION_EVENTS_MAX: usize = 1024;

@@ -3,6 +3,7 @@
 
 use tracing::{info, warn};
 
+use super::lock::read;
 use super::session::{Place, Session};
 use crate::auth::{Login, LoginRefused, MechanismError, read_response};
 use crate::connection::{Credentials, Event, Reply};
@@ -24,10 +25,11 @@ impl Session {
     }
 
     fn check_login(&mut self, login: &Login, mechanism: &str) -> Event {
-        match self.broker.users.check(login, self.peer.is_loopback()) {
+        let checked = read(&self.broker.users).check(login, self.peer.is_loopback()).cloned();
+        match checked {
             Ok(user) => {
                 let name = user.name.clone();
-                self.user = Some(user.clone());
+                self.user = Some(user);
                 Event::Authenticated { user: name }
             }
             Err(reason) => {
@@ -52,9 +54,10 @@ impl Session {
     pub(super) fn update_secret(&mut self, secret: &[u8]) -> Result<Reply, AmqpError> {
         let user = self.user_name().to_owned();
         let login = Login { user: user.clone(), password: secret.to_vec() };
-        match self.broker.users.check(&login, self.peer.is_loopback()) {
+        let checked = read(&self.broker.users).check(&login, self.peer.is_loopback()).cloned();
+        match checked {
             Ok(checked) => {
-                self.user = Some(checked.clone());
+                self.user = Some(checked);
                 Ok(Reply::SecretUpdated)
             }
             Err(_) => {

@@ -57,6 +57,11 @@ impl Mailbox {
         lock(&self.inner).events.pop_front()
     }
 
+    /// How many events wait.
+    pub(super) fn len(&self) -> usize {
+        lock(&self.inner).events.len()
+    }
+
     /// Takes all events there are.
     pub(super) fn take(&self) -> VecDeque<Event> {
         std::mem::take(&mut lock(&self.inner).events)

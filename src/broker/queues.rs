@@ -142,8 +142,8 @@ impl Session {
         Ok(Reply::QueuePurged { message_count })
     }
 
-    /// queue.delete. The answer goes before the word to consumers, as in RabbitMQ: some clients lose
-    /// what comes between a request and its answer.
+    /// queue.delete. The answer goes before the word to consumers, as in RabbitMQ: some clients
+    /// lose what comes between a request and its answer.
     pub(super) fn delete_queue(
         &mut self,
         channel: u16,

@@ -18,7 +18,7 @@ use crate::auth::{Permissions, User};
 use crate::connection::{
     Command, Connection, Delivered, Effect, Event, Output, Publish, Reply, Request,
 };
-use crate::limits::{DELIVERY_OVERHEAD_SIZE, SESSION_OUTPUT_SIZE_MAX};
+use crate::limits::{DELIVERY_OVERHEAD_SIZE, SESSION_EVENTS_MAX, SESSION_OUTPUT_SIZE_MAX};
 use crate::message::{ConsumerId, ConsumerKey, Message, Moment, Name, Outcome, Random, SessionId};
 use crate::protocol::reply::AmqpError;
 use crate::queue::Credit;
@@ -154,10 +154,19 @@ impl Session {
         self.connection.sent(now);
     }
 
-    /// More is waiting for the socket than should: read nothing before it is written.
+    /// More is waiting for the socket than should: no event is turned into frames before it is
+    /// written.
     #[must_use]
     pub fn is_congested(&mut self) -> bool {
         self.connection.output().len() >= SESSION_OUTPUT_SIZE_MAX
+    }
+
+    /// Bytes may be read: also while the output is full, since what comes may be settlements that
+    /// set something free; but not while a request waits for its answer, or too many answers wait.
+    #[must_use]
+    pub fn may_read(&mut self) -> bool {
+        let has_room = self.mailbox.len() < SESSION_EVENTS_MAX;
+        !self.is_congested() || (has_room && !self.connection.is_waiting())
     }
 
     /// Whom to wake when an event comes. True where one is there already.
@@ -175,7 +184,7 @@ impl Session {
             used += step;
             let is_idle = self.effects.is_empty();
             self.pump();
-            if (step == 0 && is_idle) || used == input.len() || self.is_congested() {
+            if (step == 0 && is_idle) || used == input.len() {
                 break;
             }
         }

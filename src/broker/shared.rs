@@ -20,7 +20,7 @@ use crate::protocol::reply::ConnectionError;
 pub struct Broker {
     pub(super) options: BrokerOptions,
     pub(super) connection_options: Arc<Options>,
-    pub(super) users: Users,
+    pub(super) users: RwLock<Users>,
     pub(super) replies: Replies,
     virtual_hosts: RwLock<BTreeMap<Name, Arc<VirtualHost>>>,
     sessions: Mutex<BTreeMap<SessionId, Arc<Mailbox>>>,
@@ -38,7 +38,7 @@ impl Broker {
         connection_options.server_properties =
             server_properties(&options.product, &options.cluster_name);
         let broker = Self {
-            users: first_users(&options)?,
+            users: RwLock::new(first_users(&options)?),
             connection_options: Arc::new(connection_options),
             options,
             replies: Replies::default(),
@@ -47,10 +47,20 @@ impl Broker {
             random: Mutex::new(Random::new(seed)),
             last_id: AtomicU64::new(0),
         };
-        let name: Name = broker.options.default_virtual_host.as_str().into();
-        let host = VirtualHost::new(name.clone(), || ExchangeId(broker.next_id()));
-        write(&broker.virtual_hosts).insert(name, Arc::new(host));
+        broker.add_virtual_host(&broker.options.default_virtual_host);
         Ok(broker)
+    }
+
+    /// Adds a virtual host with its system exchanges; one that is there stays as it is.
+    pub fn add_virtual_host(&self, name: &str) {
+        let name: Name = name.into();
+        let new = || Arc::new(VirtualHost::new(name.clone(), || ExchangeId(self.next_id())));
+        write(&self.virtual_hosts).entry(name.clone()).or_insert_with(new);
+    }
+
+    /// Adds a user, or puts it in another's place. Who is logged in keeps what it had.
+    pub fn add_user(&self, user: User) {
+        write(&self.users).insert(user);
     }
 
     /// The virtual host of this name.

@@ -78,7 +78,8 @@ pub struct Settle {
 pub enum Command {
     /// channel.open
     OpenChannel,
-    /// channel.close by either side: what is unsettled goes back. The text says why where it was us.
+    /// channel.close by either side: what is unsettled goes back. The text says why where it was
+    /// us.
     CloseChannel { settles: Vec<Settle>, error: Option<String> },
     /// exchange.declare
     DeclareExchange(DeclareExchange),

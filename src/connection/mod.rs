@@ -7,6 +7,7 @@
 //! [`event`] (the words spoken with the broker).
 
 mod channel;
+mod closing;
 pub mod command;
 mod confirms;
 mod content;

@@ -95,9 +95,9 @@ impl SessionTask {
         let mut ready = Ready::default();
         if !self.session.is_congested() {
             ready.has_events = self.session.register(context.waker());
-            if self.may_read() {
-                ready.readable = is_ready(self.stream.poll_read_ready(context))?;
-            }
+        }
+        if self.session.may_read() {
+            ready.readable = is_ready(self.stream.poll_read_ready(context))?;
         }
         if self.is_write_blocked {
             ready.writable = is_ready(self.stream.poll_write_ready(context))?;
@@ -112,12 +112,6 @@ impl SessionTask {
             return Poll::Ready(Ok(ready));
         }
         Poll::Pending
-    }
-
-    /// While the client takes nothing in, nothing more is taken from it; so what is left over is
-    /// never more than a part of one frame.
-    fn may_read(&self) -> bool {
-        !self.is_write_blocked
     }
 
     /// One timer per session, moved only when its deadline comes nearer.
@@ -145,7 +139,7 @@ impl SessionTask {
                 };
                 let bytes = buffer.get(..count).unwrap_or(&[]);
                 self.take(bytes);
-                if count < buffer.len() || self.session.is_congested() || !self.may_read() {
+                if count < buffer.len() || !self.session.may_read() {
                     break;
                 }
             }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
+use leveret::auth::{Permissions, User};
 use leveret::broker::{Broker, BrokerOptions, Peer, Session};
 use leveret::message::Moment;
 
@@ -70,6 +71,19 @@ impl InProcess {
     pub(crate) fn shut_down(&mut self) {
         self.broker.shut_down();
         self.settle();
+    }
+
+    /// One more virtual host, which guest may enter as well as the first.
+    pub(crate) fn add_virtual_host(&mut self, name: &str) {
+        self.broker.add_virtual_host(name);
+        let all = Permissions::new(".*", ".*", ".*").map(Arc::new).expect("good patterns");
+        self.broker.add_user(User {
+            name: "guest".into(),
+            password: "guest".into(),
+            tags: vec!["administrator".into()],
+            permissions: [("/".into(), Arc::clone(&all)), (name.into(), all)].into(),
+            is_loopback_only: true,
+        });
     }
 
     /// Time passes, deadline by deadline.

@@ -34,3 +34,4 @@ mod script;
 mod socket;
 mod steps;
 mod tx;
+mod virtual_host;

@@ -230,6 +230,14 @@ impl World {
         }
     }
 
+    /// One more virtual host, in this process only.
+    pub(crate) fn add_virtual_host(&self, name: &str) {
+        match &self.place {
+            Place::InProcess(broker) => broker.borrow_mut().add_virtual_host(name),
+            Place::Peer(_) => panic!("the peer is not ours to stop"),
+        }
+    }
+
     /// What the script declared on a peer goes away with it.
     fn delete_named(&self) {
         let names = self.names.take();

@@ -1,5 +1,6 @@
 //! The rows of the coverage are the commands of the connection: what a client sends is put through
-//! a connection of its own, and what that asks of the broker is compared with the row it counts for.
+//! a connection of its own, and what that asks of the broker is compared with the row it counts
+//! for.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,9 +9,7 @@ use leveret::connection::{Command, Connection, Effect, Event, Options};
 use leveret::message::{Moment, Random};
 
 use crate::coverage;
-use crate::operation::{
-    Bind, Consume, DeclareExchange, DeclareQueue, Operation, Publish,
-};
+use crate::operation::{Bind, Consume, DeclareExchange, DeclareQueue, Operation, Publish};
 
 /// The row of a command. A new command does not compile before it has one.
 fn row(command: &Command) -> &'static str {

@@ -17,8 +17,8 @@ mod invariants;
 mod operation;
 mod oracle;
 mod plan;
-mod plants;
 mod planted;
+mod plants;
 mod world;
 
 use std::hash::{BuildHasher, Hasher, RandomState};

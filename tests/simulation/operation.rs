@@ -4,7 +4,9 @@
 use leveret::protocol::PROTOCOL_HEADER;
 use leveret::protocol::field::{FieldTable, FieldValue};
 use leveret::protocol::frame::{write_body, write_header, write_heartbeat, write_method};
-use leveret::protocol::methods::{access, basic, channel, confirm, connection, exchange, queue, tx};
+use leveret::protocol::methods::{
+    access, basic, channel, confirm, connection, exchange, queue, tx,
+};
 use leveret::protocol::properties::Properties;
 
 /// The queue that is none, for direct replies.
@@ -190,11 +192,19 @@ impl Operation {
             }
             Self::TuneOk { frame_max, heartbeat } => {
                 let (frame_max, heartbeat) = (*frame_max, *heartbeat);
-                write_method(out, 0, &connection::TuneOk { channel_max: 100, frame_max, heartbeat });
+                write_method(
+                    out,
+                    0,
+                    &connection::TuneOk { channel_max: 100, frame_max, heartbeat },
+                );
             }
             Self::OpenConnection => write_method(out, 0, &connection::Open { virtual_host: "/" }),
             Self::UpdateSecret => {
-                write_method(out, 0, &connection::UpdateSecret { new_secret: b"guest", reason: "age" });
+                write_method(
+                    out,
+                    0,
+                    &connection::UpdateSecret { new_secret: b"guest", reason: "age" },
+                );
             }
             Self::CloseConnection => {
                 let close = connection::Close {
@@ -259,7 +269,11 @@ impl Operation {
         match self {
             Self::Qos { prefetch_count, global } => {
                 let (prefetch_count, global) = (*prefetch_count, *global);
-                write_method(out, channel, &basic::Qos { prefetch_size: 0, prefetch_count, global });
+                write_method(
+                    out,
+                    channel,
+                    &basic::Qos { prefetch_size: 0, prefetch_count, global },
+                );
             }
             Self::Cancel { consumer_tag, nowait } => {
                 write_method(out, channel, &basic::Cancel { consumer_tag, nowait: *nowait });

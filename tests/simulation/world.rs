@@ -88,7 +88,8 @@ impl Run {
             Ok(()) => Ok(world.coverage),
             Err(violation) => {
                 let steps = world.steps.iter().map(|step| format!("{step:?}"));
-                let heard = world.heard.iter().map(|(client, heard)| format!("{client}: {heard:?}"));
+                let heard =
+                    world.heard.iter().map(|(client, heard)| format!("{client}: {heard:?}"));
                 let steps = steps.chain(heard).collect();
                 Err(Box::new(Failure { seed: self.seed, violation, steps }))
             }

@@ -1,5 +1,5 @@
-//! Nothing is invented: whatever a client gets was published, was routed to the queue it comes from,
-//! and looks as it is to look. Whether it should come once more is `delivered_twice`.
+//! Nothing is invented: whatever a client gets was published, was routed to the queue it comes
+//! from, and looks as it is to look. Whether it should come once more is `delivered_twice`.
 //!
 //! Source: rules `rabbitmq.basic.properties.unchanged`, `rabbitmq.basic.publish.copies` and
 //! `queue.bind.unique`.

@@ -46,13 +46,9 @@ impl Order {
             return Err(format!("tag {} follows {last_tag} on {channel:?}", delivered.tag));
         }
         let is_first = !delivered.redelivered && delivered.seen == Seen::No;
-        let (Some(queue), Some(place), true, false, Match::Ready) = (
-            delivered.queue,
-            delivered.place,
-            is_first,
-            delivered.was_returned,
-            delivered.matched,
-        ) else {
+        let (Some(queue), Some(place), true, false, Match::Ready) =
+            (delivered.queue, delivered.place, is_first, delivered.was_returned, delivered.matched)
+        else {
             return Ok(());
         };
         match self.last_places.insert((channel, queue, delivered.consumer), place) /*TEMP*/ {

@@ -1,5 +1,5 @@
-//! Credit: no consumer, and no channel, has more unsettled deliveries than its prefetch allows. What
-//! is fetched with get, and what needs no acknowledgement, does not count.
+//! Credit: no consumer, and no channel, has more unsettled deliveries than its prefetch allows.
+//! What is fetched with get, and what needs no acknowledgement, does not count.
 //!
 //! Source: rules `basic.qos.prefetch-count.limit` and `rabbitmq.basic.qos.scope`.
 

@@ -32,11 +32,16 @@ impl Invariant for Replies {
             }
             Fact::CancelTold { channel, consumer_tag } => {
                 if !self.cancels.remove(&(*channel, consumer_tag.clone())) {
-                    return Err(format!("'{consumer_tag}' on {channel:?} was canceled for nothing"));
+                    return Err(format!(
+                        "'{consumer_tag}' on {channel:?} was canceled for nothing"
+                    ));
                 }
             }
             Fact::Delivered(delivered) if !delivered.is_told => {
-                return Err(format!("a delivery came before consume-ok on {:?}", delivered.channel));
+                return Err(format!(
+                    "a delivery came before consume-ok on {:?}",
+                    delivered.channel
+                ));
             }
             Fact::ChannelEnded(channel) => self.cancels.retain(|(known, _)| known != channel),
             Fact::ConnectionLost(connection) => {

@@ -18,7 +18,8 @@ impl Invariant for Waiting {
     fn check(&mut self, fact: &Fact) -> Result<(), String> {
         match fact {
             Fact::Waiting { queue_name, message, consumer_tag } => Err(format!(
-                "message {message} of '{queue_name}' waits though consumer '{consumer_tag}' has room"
+                "message {message} of '{queue_name}' waits though consumer '{consumer_tag}' has \
+                 room"
             )),
             _ => Ok(()),
         }

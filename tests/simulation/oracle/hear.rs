@@ -160,9 +160,7 @@ impl Oracle {
         let id = channel.id;
         let known = delivery.consumer_tag.as_ref().map(|tag| channel.consumers.get(tag).copied());
         let (consumer, queue, no_ack) = match known {
-            Some(Some(id)) => {
-                (Some(id), self.consumers[id].queue, self.consumers[id].no_ack)
-            }
+            Some(Some(id)) => (Some(id), self.consumers[id].queue, self.consumers[id].no_ack),
             Some(None) => (None, None, false),
             None => match self.take_expected(at, Kind::Named("basic.get-ok")) {
                 Detail::Get { queue, no_ack, is_exact } => {

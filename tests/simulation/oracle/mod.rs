@@ -162,16 +162,33 @@ struct Expected {
 enum Detail {
     None,
     /// queue.declare-ok: the queue, and whether its counts are known exactly.
-    Counts { queue: usize, consumers: usize, messages: Option<(usize, usize)> },
+    Counts {
+        queue: usize,
+        consumers: usize,
+        messages: Option<(usize, usize)>,
+    },
     /// queue.declare-ok brings the name.
     ServerNamed(Box<crate::operation::DeclareQueue>),
     /// purge-ok or delete-ok.
-    Removed { queue_name: String, messages: (usize, usize) },
+    Removed {
+        queue_name: String,
+        messages: (usize, usize),
+    },
     /// Nothing there is to be found.
-    Look { queue_name: String },
-    Get { queue: usize, no_ack: bool, is_exact: bool },
-    Consume { consumer: usize },
-    Limit { prefetch_count: u16 },
+    Look {
+        queue_name: String,
+    },
+    Get {
+        queue: usize,
+        no_ack: bool,
+        is_exact: bool,
+    },
+    Consume {
+        consumer: usize,
+    },
+    Limit {
+        prefetch_count: u16,
+    },
 }
 
 /// What happens between two moments of quiet.

@@ -22,9 +22,10 @@ pub(super) fn any(chance: &mut Chance, oracle: &mut Oracle, at: At) -> Option<Op
         7 => {
             let declare = declare_queue(chance.pick(&SHARED_QUEUES)?);
             let auto_delete = !declare.auto_delete;
-            oracle.names.contains_key(&declare.queue).then_some(Operation::DeclareQueue(
-                DeclareQueue { auto_delete, ..declare },
-            ))
+            oracle
+                .names
+                .contains_key(&declare.queue)
+                .then_some(Operation::DeclareQueue(DeclareQueue { auto_delete, ..declare }))
         }
         8 => Some(Operation::Bind(Bind {
             source: "amq.topic".into(),
@@ -63,12 +64,9 @@ fn others_queue(chance: &mut Chance, oracle: &Oracle, at: At) -> Option<Operatio
     Some(match chance.below(3) {
         0 => Operation::DeclareQueue(declare_queue(&name)),
         1 => Operation::Get { queue: name, no_ack: false },
-        _ => Operation::DeleteQueue {
-            queue: name,
-            if_unused: false,
-            if_empty: false,
-            nowait: false,
-        },
+        _ => {
+            Operation::DeleteQueue { queue: name, if_unused: false, if_empty: false, nowait: false }
+        }
     })
 }
 

@@ -39,7 +39,8 @@ pub(super) fn publish(chance: &mut Chance, oracle: &mut Oracle, at: At) -> Optio
     if !chooses && chance.one_in(8) {
         publish.copies.push(any_key(chance, oracle, &exchange));
     }
-    if !chooses && exchange != "e-history" && chance.one_in(10) { // TEMP
+    if !chooses && exchange != "e-history" && chance.one_in(10) {
+        // TEMP
         publish.blind_copies.push(any_key(chance, oracle, &exchange));
     }
     publish.exchange = exchange;

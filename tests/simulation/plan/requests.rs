@@ -19,8 +19,10 @@ pub(super) fn any(chance: &mut Chance, oracle: &mut Oracle, at: At) -> Option<Op
         14..22 => Some(declare_an_exchange(chance, nowait)),
         22..36 => bind(chance, oracle, at, nowait),
         36..40 => unbind(chance, oracle, at, nowait),
-        40..44 => own_queue(chance, oracle, at)
-            .map(|queue| Operation::PurgeQueue { queue: oracle.queues[queue].name.clone(), nowait }),
+        40..44 => own_queue(chance, oracle, at).map(|queue| Operation::PurgeQueue {
+            queue: oracle.queues[queue].name.clone(),
+            nowait,
+        }),
         44..47 => delete_queue(chance, oracle, at, nowait),
         47..49 => delete_exchange(chance, oracle, nowait),
         49..63 => consume(chance, oracle, at, nowait),
