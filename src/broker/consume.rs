@@ -1,5 +1,6 @@
 //! Consumers: basic.consume, cancel, qos and get.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::queue_handle::{QueueHandle, Subscriber};
@@ -7,7 +8,7 @@ use super::replies::REPLY_TO;
 use super::session::{LiveConsumer, Place, Session};
 use crate::auth::Access;
 use crate::connection::{Event, Reply, command::Consume};
-use crate::message::{ConsumerKey, ConsumerOptions, Name, Resource};
+use crate::message::{ConsumerId, ConsumerKey, ConsumerOptions, Name, QueueId, Resource};
 use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
 use crate::queue::{Consumer, SubscribeRefused};
 
@@ -104,14 +105,18 @@ impl Session {
         self.answer(channel, Reply::Cancelled { consumer, consumer_tag, nowait });
     }
 
-    /// Ends the consumers of a channel, or all.
+    /// Ends the consumers of a channel, or all. Those of one queue go in one step: what the first sets
+    /// free must not be given to the next, which is going as well.
     pub(super) fn cancel_all(&mut self, channel: Option<u16>) {
         let is_meant = |key: &ConsumerKey| channel.is_none_or(|number| key.channel == number);
         let keys: Vec<ConsumerKey> = self.consumers.keys().copied().filter(is_meant).collect();
-        for key in keys {
-            if let Some(live) = self.consumers.remove(&key) {
-                live.queue.with(&mut self.work, |queue| queue.unsubscribe(live.id));
-            }
+        let mut queues: BTreeMap<QueueId, (Arc<QueueHandle>, Vec<ConsumerId>)> = BTreeMap::new();
+        for live in keys.iter().filter_map(|key| self.consumers.remove(key)) {
+            let id = live.queue.id();
+            queues.entry(id).or_insert_with(|| (live.queue, Vec::new())).1.push(live.id);
+        }
+        for (queue, ids) in queues.into_values() {
+            queue.with(&mut self.work, |live| ids.into_iter().for_each(|id| live.unsubscribe(id)));
         }
     }
 

@@ -61,7 +61,7 @@ impl Slot {
         }
         if !consumer.window.take(cost) {
             if let Some(credit) = consumer.channel_credit.as_ref().filter(|_| counts) {
-                credit.give(1);
+                credit.put_back(1);
             }
             return false;
         }

@@ -52,6 +52,12 @@ impl Credit {
         self.has_room() && self.came_short.swap(false, Ordering::SeqCst)
     }
 
+    /// Puts back what was taken a moment ago and not used. Whoever came short before still waits
+    /// for [`Credit::give`].
+    pub fn put_back(&self, units: u64) {
+        self.used.fetch_sub(units, Ordering::SeqCst);
+    }
+
     fn has_room(&self) -> bool {
         let limit = self.limit.load(Ordering::SeqCst);
         limit == 0 || self.used.load(Ordering::SeqCst) < limit
@@ -77,6 +83,15 @@ mod tests {
         assert!(!credit.take(1));
         assert!(credit.give(1));
         assert!(!credit.give(1));
+    }
+
+    #[test]
+    fn what_is_put_back_unused_does_not_silence_who_came_short() {
+        let credit = Credit::new(1);
+        assert!(credit.take(1) && !credit.take(1));
+        credit.put_back(1);
+        assert!(credit.take(1));
+        assert!(credit.give(1));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) enum What {
     /// basic.cancel
     ConsumerGone { consumer_tag: String },
     /// channel.close, or connection.close on channel 0
-    Refused { code: u16, text: String },
+    Refused { code: u16 },
     /// A sign of life.
     Heartbeat,
 }
@@ -196,12 +196,8 @@ fn read_method(method: &Method<'_>) -> Result<What, String> {
         Method::BasicCancel(cancel) => {
             What::ConsumerGone { consumer_tag: cancel.consumer_tag.to_owned() }
         }
-        Method::ChannelClose(close) => {
-            What::Refused { code: close.reply_code, text: close.reply_text.to_owned() }
-        }
-        Method::ConnectionClose(close) => {
-            What::Refused { code: close.reply_code, text: close.reply_text.to_owned() }
-        }
+        Method::ChannelClose(close) => What::Refused { code: close.reply_code },
+        Method::ConnectionClose(close) => What::Refused { code: close.reply_code },
         method => What::Answer(answer_name(method)?),
     })
 }

@@ -6,7 +6,12 @@
 //! is said and heard), `oracle` (what must be where), `fact`, `invariants`, `plants` (faults that
 //! show that invariants notice), `coverage`.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a panic is a failed test, and the run tells what it did"
+)]
 
 mod chance;
 mod client;

@@ -81,11 +81,43 @@ def can_start_rabbitmq():
     return bool(installed) and os.access(RABBITMQ, os.X_OK)
 
 
-def start_rabbitmq():
-    port = free_port()
-    started = subprocess.run([RABBITMQ, str(port)], stdout=subprocess.PIPE, text=True, check=True)
-    started_pids.append(int(started.stdout.split()[-1]))
-    return f"127.0.0.1:{port}"
+class RabbitMQ:
+    """One RabbitMQ, started when it is first asked for, with a virtual host for each place.
+
+    Starting it takes seconds of both cores, so there is one, and what Leveret gets by several
+    instances it gets by virtual hosts.
+    """
+
+    VIRTUAL_HOSTS = 16
+    ADD = """[begin
+        rabbit_vhost:add(V, <<"suites">>),
+        rabbit_auth_backend_internal:set_permissions(
+            <<"guest">>, V, <<".*">>, <<".*">>, <<".*">>, <<"suites">>)
+      end || N <- lists:seq(1, %d), V <- [integer_to_binary(N)]]."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.started = None
+
+    def address(self):
+        with self.lock:
+            if not self.started:
+                self.started = self.start()
+            return self.started
+
+    def virtual_host(self, index):
+        return str(index) if index else "/"
+
+    def start(self):
+        port, folder = free_port(), temporary_folder("rabbitmq")
+        command = [RABBITMQ, str(port), folder]
+        started = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        started_pids.append(int(started.stdout.split()[-1]))
+        control = shutil.which("rabbitmqctl") or "/usr/sbin/rabbitmqctl"
+        node = ["-q", "-n", f"leveret-peer-{port}@localhost"]
+        subprocess.run([control, *node, "eval", self.ADD % self.VIRTUAL_HOSTS], check=True,
+                       stdout=subprocess.DEVNULL, env={**os.environ, "HOME": folder})
+        return f"127.0.0.1:{port}"
 
 
 def start_redis(name):

@@ -38,6 +38,7 @@ class Place:
 
     name: str
     address: str
+    virtual_host: str = "/"
     redis_port: int = 0
 
     @property
@@ -64,8 +65,9 @@ class PytestSuite:
     arguments: list = field(default_factory=list)
     not_broker: list = field(default_factory=list)
     needs_redis: bool = False
-    # Tests may be shared out over several brokers, since they use the same names.
-    is_shared: bool = False
+    # Over how many places its tests are shared out. They use the same names, so each place is a
+    # broker of its own, or a virtual host; the tests mostly wait, so there may be many.
+    shares: int = 1
     # Tests that take long, by a part of their id, and about how many seconds.
     slow: dict = field(default_factory=dict)
 
@@ -181,7 +183,7 @@ class BinarySuite:
     has_passed: object
     environment: object
     built: object
-    is_shared: bool = False
+    shares: int = 1
     needs_redis: bool = False
 
     def version(self):
@@ -282,7 +284,7 @@ KOMBU = PytestSuite(
 def celery_environment(place):
     backend = f"redis://127.0.0.1:{place.redis_port}/0"
     redis = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(place.redis_port)}
-    broker = f"pyamqp://guest:guest@{place.address}//"
+    broker = f"pyamqp://guest:guest@{place.address}/{place.virtual_host}"
     # Some tests look for lines that the worker logs at this level.
     return {"TEST_BROKER": broker, "TEST_BACKEND": backend, "WORKER_LOGLEVEL": "INFO", **redis}
 
@@ -339,7 +341,7 @@ CELERY = PytestSuite(
     not_broker=CELERY_NOT_BROKER,
     slow=CELERY_SLOW,
     needs_redis=True,
-    is_shared=True,
+    shares=8,
 )
 
 
@@ -358,7 +360,7 @@ CELERY_RPC = PytestSuite(
     not_broker=CELERY_NOT_BROKER,
     slow=CELERY_RPC_SLOW,
     needs_redis=True,
-    is_shared=True,
+    shares=5,
 )
 
 ALL = [LAPIN, PY_AMQP, KOMBU, AMQP091_GO, CELERY, CELERY_RPC]

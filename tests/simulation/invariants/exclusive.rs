@@ -23,11 +23,9 @@ impl Invariant for Exclusive {
             Fact::OwnerGone { queue_name } => {
                 self.dead.insert(queue_name.clone());
             }
-            Fact::Looked { queue_name, is_there } => {
-                // It may be declared again later, so one look is all it gets.
-                if self.dead.remove(queue_name) && *is_there {
-                    return Err(format!("'{queue_name}' outlived its connection"));
-                }
+            // It may be declared again later, so one look is all it gets.
+            Fact::Looked { queue_name, is_there } if self.dead.remove(queue_name) && *is_there => {
+                return Err(format!("'{queue_name}' outlived its connection"));
             }
             _ => {}
         }

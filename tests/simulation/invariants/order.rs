@@ -13,7 +13,7 @@ use crate::fact::{ChannelId, Delivered, Fact, Match, Seen};
 /// Order.
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    last_places: BTreeMap<(ChannelId, usize, Option<usize>), usize>,
+    last_places: BTreeMap<(ChannelId, usize), usize>,
     last_tags: BTreeMap<ChannelId, u64>,
 }
 
@@ -30,7 +30,7 @@ impl Invariant for Order {
             }
             Fact::ChannelEnded(channel) => {
                 self.last_tags.remove(channel);
-                self.last_places.retain(|(known, _, _), _| known != channel);
+                self.last_places.retain(|(known, _), _| known != channel);
                 Ok(())
             }
             _ => Ok(()),
@@ -51,7 +51,7 @@ impl Order {
         else {
             return Ok(());
         };
-        match self.last_places.insert((channel, queue, delivered.consumer), place) /*TEMP*/ {
+        match self.last_places.insert((channel, queue), place) {
             Some(last) if last >= place => Err(format!(
                 "message {} of '{}' came after a later one on {channel:?}",
                 delivered.message, delivered.queue_name

@@ -30,12 +30,10 @@ impl Invariant for Replies {
             Fact::CancelDue { channel, consumer_tag } => {
                 self.cancels.insert((*channel, consumer_tag.clone()));
             }
-            Fact::CancelTold { channel, consumer_tag } => {
-                if !self.cancels.remove(&(*channel, consumer_tag.clone())) {
-                    return Err(format!(
-                        "'{consumer_tag}' on {channel:?} was canceled for nothing"
-                    ));
-                }
+            Fact::CancelTold { channel, consumer_tag }
+                if !self.cancels.remove(&(*channel, consumer_tag.clone())) =>
+            {
+                return Err(format!("'{consumer_tag}' on {channel:?} was canceled for nothing"));
             }
             Fact::Delivered(delivered) if !delivered.is_told => {
                 return Err(format!(

@@ -12,7 +12,7 @@ impl Oracle {
         match &incoming.what {
             What::Heartbeat => {}
             What::Answer(name) => self.answered(at, Kind::Named(name)),
-            What::Refused { code, .. } => self.answered(at, Kind::Refused(*code)),
+            What::Refused { code } => self.answered(at, Kind::Refused(*code)),
             What::Declared { queue, messages, consumers } => {
                 self.declared(at, queue, *messages, *consumers);
             }
@@ -174,7 +174,7 @@ impl Oracle {
             Some(queue) => self.queues[queue].find(delivery.message),
             None => (self.match_reply(at, delivery.message), None),
         };
-        let entry = queue.zip(place).map(|(queue, place)| &self.queues[queue].entries[place]);
+        let known = queue.zip(place).map(|(queue, place)| (&self.queues[queue], place));
         let teller = consumer.map(|id| &self.consumers[id]);
         let fact = Delivered {
             channel: id,
@@ -185,8 +185,8 @@ impl Oracle {
             tag: delivery.tag,
             redelivered: delivery.redelivered,
             matched,
-            seen: entry.map_or(Seen::No, |entry| entry.seen),
-            was_returned: entry.is_some_and(|entry| entry.was_returned),
+            seen: known.map_or(Seen::No, |(queue, place)| queue.seen(place)),
+            was_returned: known.is_some_and(|(queue, place)| queue.entries[place].was_returned),
             consumer,
             no_ack,
             prefetch_count: teller.map_or(0, |consumer| consumer.prefetch_count),

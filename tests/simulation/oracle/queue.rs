@@ -29,6 +29,9 @@ pub(crate) struct Entry {
     pub(crate) choice: Option<usize>,
     pub(crate) seen: Seen,
     pub(crate) was_returned: bool,
+    /// The same message is here more than once, brought by a history, and nobody can tell one from
+    /// the other.
+    pub(crate) is_twin: bool,
 }
 
 /// A queue from its declaration to its deletion.
@@ -63,6 +66,11 @@ impl Queue {
     /// A message comes in; tells its place.
     pub(crate) fn push(&mut self, message: u64, choice: Option<usize>) -> usize {
         let place = self.entries.len();
+        let mut is_twin = false;
+        for known in self.entries.iter_mut().filter(|known| known.message == message) {
+            known.is_twin = true;
+            is_twin = true;
+        }
         self.entries.push(Entry {
             message,
             state: State::Ready,
@@ -70,6 +78,7 @@ impl Queue {
             choice,
             seen: Seen::No,
             was_returned: false,
+            is_twin,
         });
         self.ready.insert(place);
         place
@@ -109,6 +118,12 @@ impl Queue {
         } else {
             entry.state = State::Gone;
         }
+    }
+
+    /// Whether an entry was delivered before, as far as that can be told.
+    pub(crate) fn seen(&self, place: usize) -> Seen {
+        let entry = &self.entries[place];
+        if entry.is_twin { Seen::Maybe } else { entry.seen }
     }
 
     /// How many are ready: for sure, and at the most.

@@ -37,6 +37,9 @@ impl Oracle {
         }
         for place in self.queues[queue].ready.range(..last).copied().collect::<Vec<_>>() {
             let entry = &self.queues[queue].entries[place];
+            if entry.is_twin {
+                continue;
+            }
             if entry.is_sure {
                 let (message, was_returned) = (entry.message, entry.was_returned);
                 let queue_name = self.queues[queue].name.clone();

@@ -31,7 +31,7 @@ pub(super) fn publish(chance: &mut Chance, oracle: &mut Oracle, at: At) -> Optio
         message: oracle.next_message(),
         routing_key: any_key(chance, oracle, &exchange),
         header: chance.pick(&HEADERS).map(|value| (*value).to_owned()),
-        wants_reply: waits_for_replies && exchange != "e-history" && chance.one_in(3), // TEMP
+        wants_reply: waits_for_replies && chance.one_in(3),
         mandatory: chance.one_in(3),
         size: any_size(chance),
         ..Publish::default()
@@ -39,8 +39,7 @@ pub(super) fn publish(chance: &mut Chance, oracle: &mut Oracle, at: At) -> Optio
     if !chooses && chance.one_in(8) {
         publish.copies.push(any_key(chance, oracle, &exchange));
     }
-    if !chooses && exchange != "e-history" && chance.one_in(10) {
-        // TEMP
+    if !chooses && chance.one_in(10) {
         publish.blind_copies.push(any_key(chance, oracle, &exchange));
     }
     publish.exchange = exchange;

@@ -54,7 +54,7 @@ pub(crate) fn next(chance: &mut Chance, oracle: &mut Oracle, candidate: Candidat
     }
     let is_deaf = oracle.deaf.contains(&client);
     match chance.below(300) {
-        0..2 => return Step::Abort { client },
+        0..=2 => return Step::Abort { client },
         // What was begun is done before anything else.
         _ if has_held_back => return send(client, Vec::new()),
         3..6 if is_deaf => return Step::Abort { client },
@@ -73,9 +73,14 @@ pub(crate) fn next(chance: &mut Chance, oracle: &mut Oracle, candidate: Candidat
     } else {
         one(chance, oracle, client)
     };
-    // Several might fail in part if others change things meanwhile.
-    let holds_back = !is_deaf && operations.len() == 1 && chance.one_in(30);
+    let holds_back = !is_deaf && may_be_late(&operations) && chance.one_in(30);
     Step::Send { client, operations, holds_back }
+}
+
+/// Several might fail in part if others change things meanwhile, and whether a queue is empty is
+/// known only now.
+fn may_be_late(operations: &[(u16, Operation)]) -> bool {
+    matches!(operations, [(_, operation)] if !matches!(operation, Operation::DeleteQueue { .. }))
 }
 
 fn send(client: usize, operations: Vec<(u16, Operation)>) -> Step {
