@@ -2,7 +2,7 @@
 //! and bytes come out; it knows no socket, no clock and no broker. Even whether a user may log in
 //! is a question it asks by an effect.
 //!
-//! Reading order: [`machine`] (the connection), `handshake`, `channel`, `content` (a message on its
+//! Reading order: `machine` (the connection), `handshake`, `channel`, `content` (a message on its
 //! way in), `methods` (methods to requests), `deliver` (events to frames), [`command`] and
 //! [`event`] (the words spoken with the broker).
 
