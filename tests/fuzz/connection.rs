@@ -77,6 +77,7 @@ impl Hostile {
         if shakes_hands {
             write_handshake(&mut input);
             (1..=3).for_each(|number| write_method(&mut input, number, &channel::Open {}));
+            write_method(&mut input, 1, &declare("q", false));
         }
         let (now, is_polite) = (Moment(0), shakes_hands);
         let mut hostile = Self { session, input, taken_size: 0, now, reads: true, is_polite };
@@ -112,6 +113,9 @@ impl Hostile {
         match method {
             Method::ChannelClose(_) if self.is_polite => {
                 write_method(&mut self.input, number, &channel::CloseOk {});
+                write_method(&mut self.input, number, &channel::Open {});
+            }
+            Method::ChannelCloseOk(_) if self.is_polite => {
                 write_method(&mut self.input, number, &channel::Open {});
             }
             Method::ConnectionClose(_) if self.is_polite => {
@@ -164,6 +168,18 @@ fn frame_of_chance(script: &mut Script<'_>, out: &mut Vec<u8>) {
     out.push(if script.octet() == 1 { 0 } else { 0xCE });
 }
 
+fn declare(queue: &str, exclusive: bool) -> queue::Declare<'_> {
+    queue::Declare {
+        queue,
+        passive: false,
+        durable: false,
+        exclusive,
+        auto_delete: false,
+        nowait: false,
+        arguments: FieldTable::new(),
+    }
+}
+
 fn new_session(broker: &Arc<Broker>) -> Session {
     Session::new(broker.clone(), Peer { address: None }, Moment(0))
 }
@@ -204,16 +220,7 @@ fn prepare(session: &mut Session) {
     let mut bytes = Vec::new();
     write_handshake(&mut bytes);
     write_method(&mut bytes, 1, &channel::Open {});
-    let declare = queue::Declare {
-        queue: "healthy",
-        passive: false,
-        durable: false,
-        exclusive: true,
-        auto_delete: false,
-        nowait: false,
-        arguments: FieldTable::new(),
-    };
-    write_method(&mut bytes, 1, &declare);
+    write_method(&mut bytes, 1, &declare("healthy", true));
     let answers = ask(session, &bytes);
     assert!(answers.last().is_some_and(|last| last.contains("healthy")), "{answers:?}");
 }

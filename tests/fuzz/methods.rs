@@ -45,14 +45,14 @@ const KINDS: [&str; 10] = [
 pub(crate) fn write(script: &mut Script<'_>, out: &mut Vec<u8>) {
     let channel = channel(script);
     match script.octet() % 36 {
-        0 => write_method(out, channel, &channel::Open {}),
+        35 => write_method(out, channel, &channel::Open {}),
         1 => {
             let close =
                 channel::Close { reply_code: 200, reply_text: "", class_id: 0, method_id: 0 };
             write_method(out, channel, &close);
         }
         2 => write_method(out, channel, &channel::CloseOk {}),
-        3 => write_method(out, channel, &channel::Flow { active: script.flag() }),
+        3 => write_method(out, channel, &channel::Flow { active: script.octet() != 255 }),
         4 => write_method(out, channel, &confirm::Select { nowait: script.flag() }),
         5 => write_method(out, channel, &tx::Select {}),
         6 => write_method(out, channel, &tx::Commit {}),
@@ -259,10 +259,10 @@ fn write_basic(script: &mut Script<'_>, channel: u16, out: &mut Vec<u8>) {
     let bit = |place: u8| bits >> place & 1 == 1;
     let name = script.name();
     let delivery_tag = u64::from(script.octet() % 8);
-    match script.octet() % 12 {
-        0..3 => {
+    match script.octet() % 16 {
+        0..3 | 12.. => {
             let publish = basic::Publish {
-                exchange: if bit(0) { "" } else { name },
+                exchange: if bits % 8 == 0 { name } else { "" },
                 routing_key: script.name(),
                 mandatory: bit(1),
                 immediate: bits > 250,
@@ -303,6 +303,6 @@ fn write_basic(script: &mut Script<'_>, channel: u16, out: &mut Vec<u8>) {
             );
         }
         10 => write_method(out, channel, &basic::Recover { requeue: bits < 250 }),
-        _ => write_method(out, channel, &basic::RecoverAsync { requeue: bits < 250 }),
+        11 => write_method(out, channel, &basic::RecoverAsync { requeue: bits < 250 }),
     }
 }

@@ -6,8 +6,8 @@
 pub(crate) struct Script<'a>(&'a [u8]);
 
 /// Names that come up again, so that what is declared is also used.
-const NAMES: [&str; 8] =
-    ["", "q", "r", "amq.topic", "amq.fanout", "x", "amq.rabbitmq.reply-to", "healthy"];
+const NAMES: [&str; 10] =
+    ["q", "q", "q", "r", "", "amq.topic", "amq.fanout", "x", "amq.rabbitmq.reply-to", "healthy"];
 
 impl<'a> Script<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {

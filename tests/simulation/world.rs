@@ -80,6 +80,13 @@ pub(crate) struct World {
     heard: VecDeque<(usize, Incoming)>,
 }
 
+impl Wire {
+    /// A close-ok is among what the broker has not read.
+    fn has_answer_on_its_way(&self) -> bool {
+        self.sent.iter().any(|(.., operation)| matches!(operation, Operation::ChannelCloseOk))
+    }
+}
+
 impl Run {
     /// Runs it to its end.
     pub(crate) fn run(self) -> Result<Coverage, Box<Failure>> {
@@ -128,6 +135,7 @@ impl World {
                 client,
                 has_heartbeats: wire.is_some_and(|wire| wire.has_heartbeats),
                 has_held_back: wire.is_some_and(|wire| wire.held_back > 0),
+                has_answer_on_its_way: wire.is_some_and(Wire::has_answer_on_its_way),
             };
             let step = plan::next(&mut self.chance, &mut self.oracle, candidate);
             remember(&mut self.steps, step.clone());

@@ -54,7 +54,7 @@ class Place:
         return f"amqp://guest:guest@{self.address}/%2f"
 
 
-@dataclass
+@dataclass(eq=False)
 class PytestSuite:
     """Tests of a Python client, in its source package, run by pytest with our plugin."""
 
@@ -173,7 +173,7 @@ def read_report(path):
     return collected, ended, running
 
 
-@dataclass
+@dataclass(eq=False)
 class BinarySuite:
     """Tests built into executables; each test is run in a process of its own, with its own time."""
 

@@ -42,11 +42,13 @@ pub(crate) struct Candidate {
     pub(crate) has_heartbeats: bool,
     /// Bytes of it are still on the way.
     pub(crate) has_held_back: bool,
+    /// It said close-ok to a channel's end, and the broker has not read that yet.
+    pub(crate) has_answer_on_its_way: bool,
 }
 
 /// Chooses the next step of a client.
 pub(crate) fn next(chance: &mut Chance, oracle: &mut Oracle, candidate: Candidate) -> Step {
-    let Candidate { client, has_heartbeats, has_held_back } = candidate;
+    let Candidate { client, has_heartbeats, has_held_back, has_answer_on_its_way } = candidate;
     if !oracle.connections.contains_key(&client) {
         let frame_max = if chance.one_in(2) { 4096 } else { 131_072 };
         let heartbeat = if chance.one_in(2) { 0 } else { 10 };
@@ -57,6 +59,9 @@ pub(crate) fn next(chance: &mut Chance, oracle: &mut Oracle, candidate: Candidat
         0..=2 => return Step::Abort { client },
         // What was begun is done before anything else.
         _ if has_held_back => return send(client, Vec::new()),
+        // Behind its close-ok a client sends nothing on a channel that is no more.
+        _ if has_answer_on_its_way && is_deaf => return Step::Resume { client },
+        _ if has_answer_on_its_way => return send(client, Vec::new()),
         3..6 if is_deaf => return Step::Abort { client },
         6..26 if is_deaf => return Step::Resume { client },
         40..44 => return Step::Wait { milliseconds: 1000 + chance.below(3000) as u64 },
