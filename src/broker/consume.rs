@@ -105,8 +105,8 @@ impl Session {
         self.answer(channel, Reply::Cancelled { consumer, consumer_tag, nowait });
     }
 
-    /// Ends the consumers of a channel, or all. Those of one queue go in one step: what the first sets
-    /// free must not be given to the next, which is going as well.
+    /// Ends the consumers of a channel, or all. Those of one queue go in one step: what the first
+    /// sets free must not be given to the next, which is going as well.
     pub(super) fn cancel_all(&mut self, channel: Option<u16>) {
         let is_meant = |key: &ConsumerKey| channel.is_none_or(|number| key.channel == number);
         let keys: Vec<ConsumerKey> = self.consumers.keys().copied().filter(is_meant).collect();
