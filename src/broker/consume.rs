@@ -7,7 +7,7 @@ use super::queue_handle::{QueueHandle, Subscriber};
 use super::replies::REPLY_TO;
 use super::session::{LiveConsumer, Place, Session};
 use crate::auth::Access;
-use crate::connection::{Event, Reply, command::Consume};
+use crate::connection::{Event, Reply, Settle, command::Consume};
 use crate::message::{ConsumerId, ConsumerKey, ConsumerOptions, Name, QueueId, Resource};
 use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
 use crate::queue::{Consumer, SubscribeRefused};
@@ -105,9 +105,10 @@ impl Session {
         self.answer(channel, Reply::Cancelled { consumer, consumer_tag, nowait });
     }
 
-    /// Ends the consumers of a channel, or all. Those of one queue go in one step: what the first
-    /// sets free must not be given to the next, which is going as well.
-    pub(super) fn cancel_all(&mut self, channel: Option<u16>) {
+    /// Ends the consumers of a channel, or all, and gives back what was out with them: in one step
+    /// for each queue, so that nobody else is served before everything is back in its place, and
+    /// nothing goes to a consumer that is going as well.
+    pub(super) fn let_go(&mut self, channel: Option<u16>, settles: &[Settle]) {
         let is_meant = |key: &ConsumerKey| channel.is_none_or(|number| key.channel == number);
         let keys: Vec<ConsumerKey> = self.consumers.keys().copied().filter(is_meant).collect();
         let mut queues: BTreeMap<QueueId, (Arc<QueueHandle>, Vec<ConsumerId>)> = BTreeMap::new();
@@ -115,8 +116,16 @@ impl Session {
             let id = live.queue.id();
             queues.entry(id).or_insert_with(|| (live.queue, Vec::new())).1.push(live.id);
         }
-        for (queue, ids) in queues.into_values() {
-            queue.with(&mut self.work, |live| ids.into_iter().for_each(|id| live.unsubscribe(id)));
+        for handle in settles.iter().filter_map(|settle| self.queue_by_id(settle.queue)) {
+            queues.entry(handle.id()).or_insert_with(|| (handle, Vec::new()));
+        }
+        for (queue, (handle, ids)) in queues {
+            handle.with(&mut self.work, |live| {
+                ids.into_iter().for_each(|id| live.unsubscribe(id));
+                for settle in settles.iter().filter(|settle| settle.queue == queue) {
+                    live.queue.settle(&settle.sequences, settle.outcome);
+                }
+            });
         }
     }
 

@@ -394,22 +394,20 @@ impl Session {
     }
 
     fn close_channel(&mut self, channel: u16, settles: &[crate::connection::Settle]) {
-        self.cancel_all(Some(channel));
+        self.let_go(Some(channel), settles);
         if let Some(token) = self.channels.remove(&channel).and_then(|state| state.reply_token) {
             self.broker.replies.remove(&token);
         }
-        settles.iter().for_each(|settle| self.settle(settle));
     }
 
     /// The connection ends: consumers, unsettled deliveries, unread ones, exclusive queues.
     fn release(&mut self, settles: &[crate::connection::Settle]) {
-        self.cancel_all(None);
+        self.let_go(None, settles);
         for state in std::mem::take(&mut self.channels).into_values() {
             if let Some(token) = state.reply_token {
                 self.broker.replies.remove(&token);
             }
         }
-        settles.iter().for_each(|settle| self.settle(settle));
         let unread = self.mailbox.take();
         self.give_back_unread(unread);
         for queue in std::mem::take(&mut self.exclusive_queues) {
