@@ -57,6 +57,11 @@ impl Mailbox {
         lock(&self.inner).events.pop_front()
     }
 
+    /// The oldest event, where it is of this kind.
+    pub(super) fn pop_if(&self, is_meant: impl Fn(&Event) -> bool) -> Option<Event> {
+        lock(&self.inner).events.pop_front_if(|event| is_meant(event))
+    }
+
     /// How many events wait.
     pub(super) fn len(&self) -> usize {
         lock(&self.inner).events.len()

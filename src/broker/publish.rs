@@ -119,6 +119,7 @@ impl Session {
         }
         if !is_routed && publish.mandatory {
             let message = publish.message.clone();
+            self.returned_size += message.body_size();
             self.post(Event::Returned { channel: publish.channel, message });
         }
         batch.confirmed.add(publish.channel, publish.confirm);

@@ -52,6 +52,10 @@ pub struct Session {
     pub(super) channels: BTreeMap<u16, ChannelState>,
     pub(super) consumers: BTreeMap<ConsumerKey, LiveConsumer>,
     pub(super) exclusive_queues: Vec<Arc<QueueHandle>>,
+    /// Events told since the output is full.
+    told_while_congested: usize,
+    /// Bytes of the bodies that wait to be given back.
+    pub(super) returned_size: u64,
     pub(super) work: Work,
     pub(super) random: Random,
     effects: Vec<Effect>,
@@ -119,6 +123,8 @@ impl Session {
             channels: BTreeMap::new(),
             consumers: BTreeMap::new(),
             exclusive_queues: Vec::new(),
+            told_while_congested: 0,
+            returned_size: 0,
             work: Work::default(),
             random: broker_random,
             effects: Vec::new(),
@@ -165,7 +171,8 @@ impl Session {
     /// set something free; but not while a request waits for its answer, or too many answers wait.
     #[must_use]
     pub fn may_read(&mut self) -> bool {
-        let has_room = self.mailbox.len() < SESSION_EVENTS_MAX;
+        let has_room = self.mailbox.len() < SESSION_EVENTS_MAX
+            && self.returned_size < SESSION_OUTPUT_SIZE_MAX as u64;
         !self.is_congested() || (has_room && !self.connection.is_waiting())
     }
 
@@ -195,15 +202,29 @@ impl Session {
     /// Turns events into frames while the output has room.
     pub fn pump(&mut self) {
         self.perform();
-        while !self.is_congested() {
-            let Some(event) = self.mailbox.pop() else {
-                self.connection.applied();
-                break;
-            };
+        while let Some(event) = self.next_event() {
             self.tell(event);
             self.perform();
         }
+        if self.mailbox.len() == 0 {
+            self.connection.applied();
+        }
         self.work.wake();
+    }
+
+    /// The event to tell next. While the output is full, only what brings no body, and not much of
+    /// it: an answer must not wait behind a message that the client does not read.
+    fn next_event(&mut self) -> Option<Event> {
+        if !self.is_congested() {
+            self.told_while_congested = 0;
+            return self.mailbox.pop();
+        }
+        if self.told_while_congested >= SESSION_EVENTS_MAX {
+            return None;
+        }
+        let event = self.mailbox.pop_if(brings_no_body)?;
+        self.told_while_congested += 1;
+        Some(event)
     }
 
     /// When [`Session::elapse`] has something to do.
@@ -233,6 +254,7 @@ impl Session {
             Event::ConsumerCancelled(key) => {
                 self.consumers.remove(key);
             }
+            Event::Returned { message, .. } => self.returned_size -= message.body_size(),
             _ => {}
         }
         let is_direct = matches!(&event, Event::Delivered(delivered) if delivered.queue.0 == 0);
@@ -472,6 +494,16 @@ impl Drop for Session {
         self.work.wake();
         self.broker.unregister(self.id);
     }
+}
+
+/// An event that becomes a method and nothing more, or no frame at all.
+fn brings_no_body(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::Delivered(_)
+            | Event::Returned { .. }
+            | Event::Answered { reply: Reply::Got { .. }, .. }
+    )
 }
 
 /// What a run takes of the session's window: as the queue counts it.
