@@ -16,6 +16,7 @@ mod publish;
 mod queue_handle;
 mod queues;
 mod replies;
+mod requests;
 mod route_cache;
 mod session;
 mod settle;

@@ -12,12 +12,9 @@ use super::route_cache::RouteCache;
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
-use tracing::error;
 
 use crate::auth::{Permissions, User};
-use crate::connection::{
-    Command, Connection, Delivered, Effect, Event, Output, Publish, Reply, Request,
-};
+use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, SESSION_EVENTS_MAX, SESSION_OUTPUT_SIZE_MAX};
 use crate::message::{ConsumerId, ConsumerKey, Message, Moment, Name, Outcome, Random, SessionId};
 use crate::protocol::reply::AmqpError;
@@ -304,106 +301,7 @@ impl Session {
         }
     }
 
-    fn handle(&mut self, request: Request) {
-        let Request { channel, method, nowait, command } = request;
-        let is_refused = self.channels.get(&channel).is_some_and(|state| state.is_refused);
-        if is_refused && !matches!(command, Command::CloseChannel { .. }) {
-            return;
-        }
-        match self.apply(channel, nowait, command) {
-            Ok(Some(reply)) if !nowait => self.answer(channel, reply),
-            Ok(_) => {}
-            Err(error) => self.refuse(channel, error.at(method.0, method.1)),
-        }
-    }
-
-    /// Carries out one command; `None` where the answer is already in the mailbox.
-    fn apply(
-        &mut self,
-        channel: u16,
-        nowait: bool,
-        command: Command,
-    ) -> Result<Option<Reply>, AmqpError> {
-        match command {
-            Command::OpenChannel => {
-                self.channels.insert(channel, self.new_channel());
-                Ok(Some(Reply::ChannelOpened))
-            }
-            Command::CloseChannel { settles, error } => {
-                if let Some(text) = error {
-                    self.log_channel_error(channel, &text);
-                }
-                self.close_channel(channel, &settles);
-                Ok(Some(Reply::ChannelClosed))
-            }
-            Command::DeclareExchange(declare) => self.declare_exchange(&declare).map(Some),
-            Command::DeleteExchange { exchange, if_unused } => {
-                self.delete_exchange(&exchange, if_unused).map(Some)
-            }
-            Command::Bind(bind) => self.bind(bind).map(Some),
-            Command::DeclareQueue(declare) => self.declare_queue(&declare).map(Some),
-            Command::PurgeQueue { queue } => self.purge_queue(&queue).map(Some),
-            Command::DeleteQueue(delete) => {
-                self.delete_queue(channel, nowait, &delete).map(|()| None)
-            }
-            Command::Consume(consume) => self.consume(&consume, nowait).map(|()| None),
-            Command::Cancel { consumer, consumer_tag } => {
-                self.cancel(channel, consumer, consumer_tag, nowait);
-                Ok(None)
-            }
-            Command::Get { queue, no_ack } => self.get(channel, &queue, no_ack).map(|()| None),
-            Command::Recover(settles) => {
-                // The answer goes before what is delivered again.
-                if !nowait {
-                    self.answer(channel, Reply::Recovered);
-                }
-                settles.iter().for_each(|settle| self.settle(settle));
-                Ok(None)
-            }
-            Command::Commit(settles) => {
-                self.commit(channel, &settles).map(|()| Some(Reply::Committed))
-            }
-            Command::UpdateSecret(secret) => self.update_secret(&secret).map(Some),
-            command => Ok(Some(self.set(channel, &command))),
-        }
-    }
-
-    /// The commands that only set something on a channel, and never fail.
-    fn set(&mut self, channel: u16, command: &Command) -> Reply {
-        match command {
-            Command::Qos { prefetch_count, global } => {
-                self.set_prefetch(channel, *prefetch_count, *global);
-                Reply::QosSet
-            }
-            Command::SelectTransaction => {
-                if let Some(state) = self.channels.get_mut(&channel) {
-                    state.transaction.get_or_insert_default();
-                }
-                Reply::TransactionSelected
-            }
-            Command::Rollback => {
-                if let Some(state) = self.channels.get_mut(&channel) {
-                    state.transaction = Some(Vec::new());
-                }
-                Reply::RolledBack
-            }
-            Command::SelectConfirm => Reply::ConfirmSelected,
-            Command::RequestAccess => Reply::AccessGranted,
-            _ => Reply::FlowActive,
-        }
-    }
-
-    fn log_channel_error(&self, channel: u16, text: &str) {
-        let host = self.place.as_ref().map_or("", |place| &*place.host.name);
-        let (name, user) = (&self.name, self.user_name());
-        error!(
-            target: "channel",
-            "Channel error on connection ({name}, vhost: '{host}', user: '{user}'), \
-             channel {channel}: {text}"
-        );
-    }
-
-    fn new_channel(&self) -> ChannelState {
+    pub(super) fn new_channel(&self) -> ChannelState {
         ChannelState {
             is_refused: false,
             prefetch_count: 0,
@@ -412,13 +310,6 @@ impl Session {
             transaction: None,
             reply_token: None,
             reply_consumer: None,
-        }
-    }
-
-    fn close_channel(&mut self, channel: u16, settles: &[crate::connection::Settle]) {
-        self.let_go(Some(channel), settles);
-        if let Some(token) = self.channels.remove(&channel).and_then(|state| state.reply_token) {
-            self.broker.replies.remove(&token);
         }
     }
 

@@ -262,7 +262,7 @@ fn write_basic(script: &mut Script<'_>, channel: u16, out: &mut Vec<u8>) {
     match script.octet() % 16 {
         0..3 | 12.. => {
             let publish = basic::Publish {
-                exchange: if bits % 8 == 0 { name } else { "" },
+                exchange: if bits.is_multiple_of(8) { name } else { "" },
                 routing_key: script.name(),
                 mandatory: bit(1),
                 immediate: bits > 250,

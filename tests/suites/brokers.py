@@ -21,6 +21,7 @@ import places
 
 RABBITMQ = places.CHECKOUT / "tests" / "peers" / "rabbitmq"
 START_SECONDS = 60
+STOP_SECONDS = 10
 
 started_pids = []
 temporary_folders = []
@@ -144,12 +145,32 @@ def server_version(address):
     return answer[version.end() : version.end() + version[1][0]].decode()
 
 
+def send(pid, number):
+    try:
+        os.kill(pid, number)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def is_running(pid):
+    try:
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        # RabbitMQ's process is not a child of ours.
+        return send(pid, 0)
+
+
 @atexit.register
 def stop_all():
-    while started_pids:
-        try:
-            os.kill(started_pids.pop(), signal.SIGTERM)
-        except ProcessLookupError:
-            pass
+    stopping = [pid for pid in started_pids if send(pid, signal.SIGTERM)]
+    started_pids.clear()
+    for _ in range(STOP_SECONDS * 10):
+        stopping = [pid for pid in stopping if is_running(pid)]
+        if not stopping:
+            break
+        time.sleep(0.1)
+    for pid in stopping:
+        send(pid, signal.SIGKILL)
     while temporary_folders:
         shutil.rmtree(temporary_folders.pop(), ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A pytest plugin for Celery's integration tests: the worker that they share is there from the start.
+"""A pytest plugin for Celery's tests: the worker that they share is there from the start.
 
 Some tests rely on an earlier one having started it, which does not hold when a test runs alone or
 when the tests are shared out.

@@ -43,7 +43,8 @@ class Reporter:
             self.outcome, self.reason = "failed", last_line(report.longreprtext)
         elif report.skipped and self.outcome == "passed":
             expected = getattr(report, "wasxfail", None)
-            reason = f"expected to fail: {expected}" if expected is not None else skip_reason(report)
+            is_expected = expected is not None
+            reason = f"expected to fail: {expected}" if is_expected else skip_reason(report)
             # A skipped subtest leaves the test as it is.
             if not is_subtest(report):
                 self.outcome, self.reason = "skipped", reason

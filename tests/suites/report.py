@@ -10,16 +10,16 @@ import tomllib
 import places
 
 LATER = places.HERE / "later.toml"
+RACES = places.HERE / "races.toml"
 
 
 class Entry:
-    """One entry of later.toml: tests of a suite, `*` standing for anything, and what they need."""
+    """One entry of a list: tests of a suite, `*` standing for anything, and what is said of them."""
 
     def __init__(self, fields):
         self.suite = fields["suite"]
         self.test = fields["test"]
-        self.issue = fields["issue"]
-        self.needs = fields["needs"]
+        self.fields = fields
         parts = map(re.escape, self.test.split("*"))
         self.pattern = re.compile(".*".join(parts))
 
@@ -27,13 +27,16 @@ class Entry:
         return suite == self.suite and self.pattern.fullmatch(test) is not None
 
 
+def read_entries(path, table):
+    return [Entry(fields) for fields in tomllib.loads(path.read_text()).get(table, [])]
+
+
 class Report:
-    def __init__(self, broker, peer, chosen, is_partial):
+    def __init__(self, broker, peer, chosen):
         self.broker = broker
         self.peer = peer
         self.chosen = chosen
-        self.is_partial = is_partial
-        self.entries = [Entry(fields) for fields in tomllib.loads(LATER.read_text()).get("later", [])]
+        self.entries = read_entries(LATER, "later")
         self.passed = self.failed = self.left_out = 0
 
     def print(self, could_not_run):
@@ -82,7 +85,7 @@ class Report:
         elif theirs is None or theirs.outcome == "passed":
             entry = next((e for e in self.entries if e.covers(suite.name, test)), None)
             if entry:
-                self.leave_out(test, f"needs issue {entry.issue}, {entry.needs}")
+                self.leave_out(test, f"needs issue {entry.fields['issue']}, {entry.fields['needs']}")
             else:
                 self.fail(f"{test}: {ours.outcome}, {ours.reason}")
         elif theirs.outcome == "skipped" and ours.outcome == "skipped":
