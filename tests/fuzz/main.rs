@@ -41,7 +41,7 @@ fn corpus(folder: &Path) -> Vec<Vec<u8>> {
     paths.iter().map(read).collect()
 }
 
-/// Drives a target for half of the time, since there are two.
+/// Drives a target for as long as was asked for; the two have a thread each.
 fn fuzz(name: &str, target: fn(&[u8])) {
     let corpus = corpus(&root().join("tests/fuzz/corpus").join(name));
     assert!(!corpus.is_empty(), "{name} has no corpus");
@@ -76,7 +76,7 @@ fn a_hostile_client_harms_only_itself() {
     fuzz("connection", connection::fuzz_connection);
 }
 
-/// A target that panics on three bytes in a row: the canary.
+/// A target that panics on two bytes in a row: the canary.
 fn canary(bytes: &[u8]) {
     assert!(!bytes.windows(2).any(|pair| pair == [0xCE, 0x7F]), "the canary");
 }

@@ -14,7 +14,7 @@ RACES = places.HERE / "races.toml"
 
 
 class Entry:
-    """One entry of a list: tests of a suite, `*` standing for anything, and what is said of them."""
+    """One entry of a list: tests of a suite (`*` is anything) and what is said of them."""
 
     def __init__(self, fields):
         self.suite = fields["suite"]
@@ -85,7 +85,8 @@ class Report:
         elif theirs is None or theirs.outcome == "passed":
             entry = next((e for e in self.entries if e.covers(suite.name, test)), None)
             if entry:
-                self.leave_out(test, f"needs issue {entry.fields['issue']}, {entry.fields['needs']}")
+                later = entry.fields
+                self.leave_out(test, f"needs issue {later['issue']}, {later['needs']}")
             else:
                 self.fail(f"{test}: {ours.outcome}, {ours.reason}")
         elif theirs.outcome == "skipped" and ours.outcome == "skipped":

@@ -3,7 +3,7 @@
 //!
 //! Source: rules `basic.qos.prefetch-count.limit` and `rabbitmq.basic.qos.scope`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::Invariant;
 use crate::fact::{ChannelId, Delivered, Fact};
@@ -15,12 +15,12 @@ pub(super) struct Prefetch {
     by_channel: BTreeMap<ChannelId, Channel>,
 }
 
-/// The limit of a channel; while a new one is on its way, either may hold.
+/// The limit of a channel; while new ones are on their way, any of them may hold.
 #[derive(Debug, Default)]
 struct Channel {
     unsettled: u16,
     limit: u16,
-    coming: Option<u16>,
+    coming: VecDeque<u16>,
 }
 
 impl Invariant for Prefetch {
@@ -41,9 +41,9 @@ impl Invariant for Prefetch {
                 let channel = self.by_channel.entry(*channel).or_default();
                 if *is_answered {
                     channel.limit = *prefetch_count;
-                    channel.coming = None;
+                    channel.coming.pop_front();
                 } else {
-                    channel.coming = Some(*prefetch_count);
+                    channel.coming.push_back(*prefetch_count);
                 }
             }
             Fact::ChannelEnded(channel) => {
@@ -69,7 +69,7 @@ impl Prefetch {
         let channel = self.by_channel.entry(delivered.channel).or_default();
         channel.unsettled += 1;
         let allows = |limit: u16| limit == 0 || channel.unsettled <= limit;
-        if allows(channel.limit) || channel.coming.is_some_and(allows) {
+        if allows(channel.limit) || channel.coming.iter().copied().any(allows) {
             return Ok(());
         }
         let Channel { unsettled, limit, .. } = channel;
