@@ -96,3 +96,6 @@ pub const SHUTDOWN_PATIENCE_MS: u64 = 5000;
 /// Events that may wait for a session whose client does not read, before nothing more is read from
 /// it: a batch of publishes that all come back is not much more.
 pub const SESSION_EVENTS_MAX: usize = 1024;
+
+/// How long a client may take to hang up after close-ok.
+pub const HANG_UP_PATIENCE_MS: u64 = 2000;

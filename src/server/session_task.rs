@@ -6,6 +6,7 @@ use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
@@ -14,7 +15,7 @@ use tracing::{info, warn};
 use super::clock::Clock;
 use crate::broker::Session;
 use crate::connection::CloseReason;
-use crate::limits::{READ_BUFFER_SIZE, READS_PER_TURN_MAX, WRITE_SLICES_MAX};
+use crate::limits::{HANG_UP_PATIENCE_MS, READ_BUFFER_SIZE, READS_PER_TURN_MAX, WRITE_SLICES_MAX};
 use crate::message::Moment;
 
 thread_local! {
@@ -64,6 +65,28 @@ impl SessionTask {
         let result = self.serve().await;
         self.session.abort();
         self.log_end(&result);
+        if self.session.connection().close_reason() == Some(&CloseReason::ByClient) {
+            self.await_hang_up().await;
+        }
+    }
+
+    /// After close-ok the socket is the client's to close, as in RabbitMQ: some clients take an end
+    /// that comes too early for a failure.
+    async fn await_hang_up(&self) {
+        let patience = Duration::from_millis(HANG_UP_PATIENCE_MS);
+        let hang_up = async {
+            let mut rest = [0; 64];
+            while self.stream.readable().await.is_ok() {
+                match self.stream.try_read(&mut rest) {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => break,
+                }
+            }
+        };
+        // A client that does not hang up is hung up on.
+        let _ = tokio::time::timeout(patience, hang_up).await;
     }
 
     async fn serve(&mut self) -> io::Result<()> {
