@@ -5,7 +5,8 @@
 //! 0. [`protocol`]: bytes to values and back.
 //! 1. [`message`]: the words all floors share.
 //! 2. [`definitions`]: all that is declared, as values.
-//! 3. [`connection`], [`routing`], [`queue`], [`auth`]: pure machines and tables.
+//! 3. [`connection`], [`routing`], [`queue`], [`auth`]: pure machines and tables. [`store`]: what
+//!    remembers, and the one door to the disk.
 //! 4. [`broker`]: the synchronous heart; a program may embed it without a runtime.
 //! 5. [`server`]: the AMQP door, where tokio begins.
 //! 6. [`node`]: assembly: configuration, boot, shutdown, logs. [`perf`]: a load generator.
@@ -24,6 +25,7 @@ pub mod auth;
 pub mod connection;
 pub mod queue;
 pub mod routing;
+pub mod store;
 
 pub mod broker;
 

@@ -99,3 +99,10 @@ pub const SESSION_EVENTS_MAX: usize = 1024;
 
 /// How long a client may take to hang up after close-ok.
 pub const HANG_UP_PATIENCE_MS: u64 = 2000;
+
+/// How often a node tries to lock its data folder: an inspection holds the lock for an instant, a
+/// process that is just ending a little longer.
+pub const FOLDER_LOCK_ATTEMPTS: u32 = 5;
+
+/// The pause between these attempts.
+pub const FOLDER_LOCK_PAUSE_MS: u64 = 10;
