@@ -106,3 +106,48 @@ pub const FOLDER_LOCK_ATTEMPTS: u32 = 5;
 
 /// The pause between these attempts.
 pub const FOLDER_LOCK_PAUSE_MS: u64 = 10;
+/// A batch of the log that nobody waits for is cut at this size: a sync then pays.
+pub const LOG_BATCH_SIZE_MIN: u64 = 64 * 1024;
+
+/// How long a fact that nobody waits for rides in the open batch.
+pub const LOG_RIDE_MS: u64 = 50;
+
+/// How long a written batch that nobody waits for may stay unsynced.
+pub const LOG_UNSYNCED_MS: u64 = 200;
+
+/// Messages that wait to be written, in bytes, before their publishers pause: some tenths of a
+/// second of a fast disk.
+pub const LOG_PENDING_SIZE_MAX: u64 = 64 * 1024 * 1024;
+
+/// A log file is sealed at this size: small enough that one leftover holds little, large enough
+/// that sealing is seldom.
+pub const LOG_FILE_SIZE: u64 = 32 * 1024 * 1024;
+
+/// Sealed files without anything alive that are kept to be written again: a file that was written
+/// before syncs faster than one that grows.
+pub const SPARE_FILES_MAX: usize = 2;
+
+/// A checkpoint is written when the log grew by this many times the last one's size, so that
+/// checkpoints stay a small part of what is written.
+pub const CHECKPOINT_GROWTH: u64 = 8;
+
+/// Log files a store keeps open at once; others are opened when they are read.
+pub const OPEN_LOG_FILES_MAX: usize = 256;
+
+/// Bytes set aside for settlements when the disk is full.
+pub const RESERVE_SIZE: u64 = 4 * 1024 * 1024;
+
+/// How long a full disk is left alone before it is tried again.
+pub const FULL_DISK_PAUSE_MS: u64 = 200;
+
+/// Records with no more than this between them are read in one piece.
+pub const READ_GAP_SIZE_MAX: u64 = 16 * 1024;
+
+/// Bytes of one read of records that stand close together.
+pub const READ_SIZE_MAX: u64 = 1024 * 1024;
+
+/// A sealed file of which at most one part in this many is alive is copied on.
+pub const COMPACTION_LIVE_PART: u64 = 4;
+
+/// Bytes copied on from old files per batch: little enough to delay no sync much.
+pub const COMPACTION_SIZE_MAX: u64 = 256 * 1024;

@@ -35,6 +35,3 @@ pub struct ConsumerKey {
     /// Counts up per channel and is never used twice, so a late delivery finds no stranger.
     pub number: u32,
 }
-
-/// The place of a message in its queue: strictly rising in order of arrival, never used twice.
-pub type Sequence = u64;

@@ -1,6 +1,8 @@
 //! A published message as every floor shares it: a cheap handle to bytes that never change. It does
 //! not know queues, sequences or consumers; what a queue knows of a message is in `queue`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 use triomphe::ThinArc;
@@ -21,6 +23,7 @@ struct Header {
     exchange_size: u8,
     routing_key_size: u8,
     is_persistent: bool,
+    is_shared: AtomicBool,
     properties_size: u32,
     body_size: u64,
     #[expect(clippy::box_collection, reason = "a thin pointer: small messages have no parts")]
@@ -70,6 +73,7 @@ impl Message {
             exchange_size,
             routing_key_size,
             is_persistent: envelope.is_persistent,
+            is_shared: AtomicBool::new(false),
             properties_size: u32::try_from(envelope.properties.len()).unwrap_or(u32::MAX),
             body_size,
             parts,
@@ -117,6 +121,23 @@ impl Message {
     #[must_use]
     pub fn is_persistent(&self) -> bool {
         self.header().is_persistent
+    }
+
+    /// It goes to more than one queue: whoever stores it does so once.
+    pub fn share(&self) {
+        self.header().is_shared.store(true, Ordering::Relaxed);
+    }
+
+    /// It went to more than one queue.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.header().is_shared.load(Ordering::Relaxed)
+    }
+
+    /// What tells this message from all others that live at the same time.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.0.heap_ptr().addr()
     }
 
     /// Bytes of the body.

@@ -2,11 +2,37 @@
 //! files: [`FileStorage`] has real ones, [`MemoryStorage`] is a disk whose power can fail, and
 //! [`FaultyStorage`] breaks as it is told. It knows no messages, no queues and no AMQP.
 
+mod batch;
+mod checkpoint;
+mod checksum;
+mod encode;
+pub mod error;
+mod fact;
 pub mod faulty;
+mod header;
+mod index;
+mod ledger;
+mod log;
 pub mod memory;
+mod ranges;
+mod reader;
+mod record;
+mod recovery;
+mod scan;
+mod shelf;
 pub mod storage;
 mod write_cache;
+mod writer;
 
+pub use batch::{Change, Tail};
+pub use error::StoreError;
 pub use faulty::{Failure, Faults, FaultyStorage, Operation};
+pub use log::{Appender, Health, Log, Position};
 pub use memory::MemoryStorage;
+pub use reader::{Found, Reader};
+pub use recovery::{Damage, Definition, Opened, RecoveredQueue, RecoveredRun, StoreOptions, open};
 pub use storage::{FileStorage, Storage, StorageFile};
+pub use writer::{Writer, WriterCounts};
+
+#[cfg(test)]
+mod tests;

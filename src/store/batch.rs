@@ -1,0 +1,341 @@
+//! What gathers for the log until it is cut: references to messages, not bytes. What is settled
+//! before the cut leaves no trace. It encodes nothing.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hashbrown::HashMap;
+
+use crate::message::{Message, QueueId, Sequence, SequenceRange};
+
+/// A queue as the log knows it: its number, and how far it is on disk.
+#[derive(Debug)]
+pub struct Tail {
+    queue: QueueId,
+    /// All that was given to the log below this place is in a file (synced or not).
+    stored_below: AtomicU64,
+}
+
+impl Tail {
+    /// The tail of a queue; what is below `stored_below` is on disk already.
+    #[must_use]
+    pub fn new(queue: QueueId, stored_below: Sequence) -> Self {
+        Self { queue, stored_below: AtomicU64::new(stored_below) }
+    }
+
+    /// The queue.
+    #[must_use]
+    pub fn queue(&self) -> QueueId {
+        self.queue
+    }
+
+    /// All that was given to the log below this place can be read back.
+    #[must_use]
+    pub fn stored_below(&self) -> Sequence {
+        self.stored_below.load(Ordering::Acquire)
+    }
+
+    pub(super) fn stored(&self, below: Sequence) {
+        self.stored_below.store(below, Ordering::Release);
+    }
+}
+
+/// A message on its way to disk for one queue.
+#[derive(Clone, Debug)]
+pub(super) struct Added {
+    pub(super) sequence: Sequence,
+    pub(super) message: Message,
+    pub(super) is_transient: bool,
+}
+
+/// The facts of one queue.
+#[derive(Debug)]
+pub(super) struct QueueFacts {
+    pub(super) tail: Arc<Tail>,
+    /// Rising, but for what is written late.
+    pub(super) added: VecDeque<Added>,
+    pub(super) removed: Vec<SequenceRange>,
+    pub(super) returned: Vec<(SequenceRange, u32)>,
+    pub(super) delivered: Vec<SequenceRange>,
+    /// Above every place that was ever given.
+    pub(super) next_sequence: Sequence,
+}
+
+/// A definition under its key, or that it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What it is of.
+    pub key: Vec<u8>,
+    /// None where it is gone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Everything that gathers.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) changes: Vec<Change>,
+    pub(super) forgotten: Vec<QueueId>,
+    /// In the order in which they came first.
+    pub(super) queues: Vec<QueueFacts>,
+    by_id: HashMap<QueueId, usize, foldhash::fast::FixedState>,
+    /// About as many bytes as it will be on disk.
+    pub(super) size: u64,
+    /// About as many of those as hold bodies.
+    pub(super) body_size: u64,
+}
+
+/// What a message takes besides its body, about.
+const MESSAGE_OVERHEAD: u64 = 64;
+
+/// What another fact takes, about.
+const FACT_OVERHEAD: u64 = 40;
+
+impl Batch {
+    /// Nothing is to be written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+            && self.forgotten.is_empty()
+            && self.queues.iter().all(QueueFacts::is_empty)
+    }
+
+    pub(super) fn changed(&mut self, change: Change) {
+        self.size += FACT_OVERHEAD + change.value.as_ref().map_or(0, Vec::len) as u64;
+        self.changes.push(change);
+    }
+
+    /// A queue is gone with all it held, also what is still here.
+    pub(super) fn forget(&mut self, queue: QueueId) {
+        self.size += FACT_OVERHEAD;
+        self.forgotten.push(queue);
+        if let Some(facts) = self.by_id.get(&queue).and_then(|at| self.queues.get_mut(*at)) {
+            let bodies: u64 = facts.added.iter().map(|added| added.message.body_size()).sum();
+            let count = facts.added.len() as u64;
+            facts.added.clear();
+            facts.removed.clear();
+            facts.returned.clear();
+            self.size = self.size.saturating_sub(bodies + count * MESSAGE_OVERHEAD);
+            self.body_size = self.body_size.saturating_sub(bodies + count * MESSAGE_OVERHEAD);
+        }
+    }
+
+    pub(super) fn added(
+        &mut self,
+        tail: &Arc<Tail>,
+        first: Sequence,
+        messages: Vec<Message>,
+        is_durable: bool,
+    ) {
+        let facts = self.facts(tail);
+        let mut bytes = 0;
+        for (sequence, message) in (first..).zip(messages) {
+            bytes += message.body_size() + MESSAGE_OVERHEAD;
+            let is_transient = !is_durable || !message.is_persistent();
+            facts.push(Added { sequence, message, is_transient });
+        }
+        self.size += bytes;
+        self.body_size += bytes;
+    }
+
+    /// Places are free: what of it is here is taken back, the rest is a fact.
+    pub(super) fn removed(&mut self, tail: &Arc<Tail>, range: SequenceRange) {
+        let facts = self.facts(tail);
+        let bytes = facts.cancel(range);
+        self.body_size = self.body_size.saturating_sub(bytes);
+        self.size = (self.size + FACT_OVERHEAD).saturating_sub(bytes);
+    }
+
+    pub(super) fn returned(&mut self, tail: &Arc<Tail>, range: SequenceRange, failure_count: u32) {
+        self.facts(tail).returned.push((range, failure_count));
+        self.size += FACT_OVERHEAD;
+    }
+
+    pub(super) fn delivered(&mut self, tail: &Arc<Tail>, range: SequenceRange) {
+        self.facts(tail).delivered.push(range);
+        self.size += FACT_OVERHEAD;
+    }
+
+    /// Puts what came later behind this, which could not be written.
+    pub(super) fn append(&mut self, later: Self) {
+        for facts in later.queues {
+            for range in &facts.removed {
+                self.removed(&facts.tail, *range);
+            }
+            let bytes: u64 = facts.added.iter().map(Added::size).sum();
+            self.size += bytes;
+            self.body_size += bytes;
+            let own = self.facts(&facts.tail);
+            facts.added.into_iter().for_each(|added| own.push(added));
+            own.returned.extend(facts.returned);
+            own.delivered.extend(facts.delivered);
+        }
+        later.changes.into_iter().for_each(|change| self.changed(change));
+        later.forgotten.into_iter().for_each(|queue| self.forget(queue));
+    }
+
+    fn facts(&mut self, tail: &Arc<Tail>) -> &mut QueueFacts {
+        let next = self.queues.len();
+        let at = *self.by_id.entry(tail.queue()).or_insert(next);
+        if at == next {
+            self.queues.push(QueueFacts::new(tail.clone()));
+        }
+        // It was pushed just now, where it was not there.
+        #[expect(clippy::indexing_slicing, reason = "the map holds places in the list")]
+        &mut self.queues[at]
+    }
+}
+
+impl Added {
+    fn size(&self) -> u64 {
+        self.message.body_size() + MESSAGE_OVERHEAD
+    }
+}
+
+impl QueueFacts {
+    fn new(tail: Arc<Tail>) -> Self {
+        Self {
+            tail,
+            added: VecDeque::new(),
+            removed: Vec::new(),
+            returned: Vec::new(),
+            delivered: Vec::new(),
+            next_sequence: 0,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.added.is_empty()
+            && self.removed.is_empty()
+            && self.returned.is_empty()
+            && self.delivered.is_empty()
+    }
+
+    fn push(&mut self, added: Added) {
+        self.next_sequence = self.next_sequence.max(added.sequence + 1);
+        if self.added.back().is_none_or(|last| last.sequence < added.sequence) {
+            return self.added.push_back(added);
+        }
+        let at = self.added.partition_point(|known| known.sequence < added.sequence);
+        self.added.insert(at, added);
+    }
+
+    /// Takes back what was added in a range, and notes the parts that were not. Gives its size.
+    fn cancel(&mut self, range: SequenceRange) -> u64 {
+        self.returned.retain(|(part, _)| part.first < range.first || part.last > range.last);
+        let start = self.added.partition_point(|known| known.sequence < range.first);
+        let end = self.added.partition_point(|known| known.sequence <= range.last);
+        let mut bytes = 0;
+        let mut next = range.first;
+        let mut gaps: Vec<SequenceRange> = Vec::new();
+        for added in self.added.drain(start..end) {
+            bytes += added.size();
+            if added.sequence > next {
+                gaps.push(SequenceRange { first: next, last: added.sequence - 1 });
+            }
+            next = added.sequence + 1;
+        }
+        if next <= range.last {
+            gaps.push(SequenceRange { first: next, last: range.last });
+        }
+        gaps.into_iter().for_each(|gap| self.note_removed(gap));
+        bytes
+    }
+
+    fn note_removed(&mut self, range: SequenceRange) {
+        if let Some(last) = self.removed.last_mut()
+            && last.last + 1 == range.first
+        {
+            last.last = range.last;
+            return;
+        }
+        self.removed.push(range);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Body, Envelope};
+
+    fn message() -> Message {
+        let envelope =
+            Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: true };
+        Message::new(envelope, Body::Copied(b"body"))
+    }
+
+    fn tail() -> Arc<Tail> {
+        Arc::new(Tail::new(QueueId(1), 0))
+    }
+
+    fn range(first: Sequence, last: Sequence) -> SequenceRange {
+        SequenceRange { first, last }
+    }
+
+    fn batch_of(tail: &Arc<Tail>, first: Sequence, count: usize) -> Batch {
+        let mut batch = Batch::default();
+        batch.added(tail, first, vec![message(); count], true);
+        batch
+    }
+
+    fn sequences(batch: &Batch) -> Vec<Sequence> {
+        batch.queues[0].added.iter().map(|added| added.sequence).collect()
+    }
+
+    #[test]
+    fn what_is_settled_before_the_cut_leaves_no_trace() {
+        let tail = tail();
+        let mut batch = batch_of(&tail, 0, 3);
+        batch.removed(&tail, range(0, 2));
+        assert!(batch.is_empty());
+        assert_eq!(batch.body_size, 0);
+    }
+
+    #[test]
+    fn what_was_written_before_is_noted_as_removed() {
+        let tail = tail();
+        let mut batch = batch_of(&tail, 5, 3);
+        batch.removed(&tail, range(2, 5));
+        batch.removed(&tail, range(7, 7));
+        assert_eq!(batch.queues[0].removed, [range(2, 4)]);
+        assert_eq!(sequences(&batch), [6]);
+    }
+
+    #[test]
+    fn neighbors_that_are_removed_are_one_range() {
+        let tail = tail();
+        let mut batch = Batch::default();
+        for sequence in 0..5 {
+            batch.removed(&tail, range(sequence, sequence));
+        }
+        assert_eq!(batch.queues[0].removed, [range(0, 4)]);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_settled_by_what_came_later() {
+        let tail = tail();
+        let mut first = batch_of(&tail, 0, 3);
+        let mut later = batch_of(&tail, 3, 2);
+        later.removed(&tail, range(1, 3));
+        first.append(later);
+        assert_eq!(sequences(&first), [0, 4]);
+        assert!(first.queues[0].removed.is_empty());
+    }
+
+    #[test]
+    fn a_forgotten_queue_is_forgotten_here_too() {
+        let tail = tail();
+        let mut batch = batch_of(&tail, 0, 3);
+        batch.forget(QueueId(1));
+        assert!(batch.queues[0].added.is_empty());
+        assert_eq!((batch.forgotten.as_slice(), batch.body_size), (&[QueueId(1)][..], 0));
+    }
+
+    #[test]
+    fn what_is_written_late_stands_in_order() {
+        let tail = tail();
+        let mut batch = batch_of(&tail, 5, 2);
+        batch.added(&tail, 3, vec![message()], false);
+        assert_eq!(sequences(&batch), [3, 5, 6]);
+        assert!(batch.queues[0].added[0].is_transient);
+    }
+}

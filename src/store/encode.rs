@@ -1,0 +1,159 @@
+//! A cut batch as bytes, and what of it the ledger must know. A message that went to several queues
+//! is written once. It writes to no file.
+
+use hashbrown::HashMap;
+
+use super::batch::{Added, Batch, QueueFacts};
+use super::header::BATCH_HEADER_SIZE;
+use super::index::IndexEntry;
+use super::record::{
+    FLAG_PERSISTENT, FLAG_SHARED, FLAG_TRANSIENT, Kind, OWNERS_MAX, Place, RecordWriter,
+};
+use crate::message::{Message, Moment, QueueId};
+
+/// Places of one queue that a batch fills.
+#[derive(Debug)]
+pub(super) struct Filled {
+    pub(super) queue: QueueId,
+    pub(super) is_transient: bool,
+    pub(super) entries: Vec<IndexEntry>,
+}
+
+/// A message that went to several queues: its address, and whether it ends with this boot.
+type SharedKey = (usize, bool);
+
+/// Where such messages stand. Each is kept, so that no other takes its address meanwhile.
+pub(super) type Shared = HashMap<SharedKey, (Message, u64), foldhash::fast::FixedState>;
+
+/// A batch as it goes to disk, without its head.
+#[derive(Debug, Default)]
+pub(super) struct Encoded {
+    pub(super) filled: Vec<Filled>,
+    pub(super) shared: Shared,
+    pub(super) record_count: u32,
+}
+
+/// Encodes one batch.
+struct Encoder<'a> {
+    writer: RecordWriter<'a>,
+    /// Where the last batch's shared messages stand in this file.
+    before: &'a Shared,
+    arrived: u64,
+    /// All places of messages that this batch has for several queues.
+    owners: HashMap<SharedKey, Vec<Place>, foldhash::fast::FixedState>,
+    encoded: Encoded,
+}
+
+/// Appends the records of `batch` to `out`, which will stand at `offset` of the file, head first.
+pub(super) fn encode(
+    batch: &Batch,
+    before: &Shared,
+    (file, offset): (u64, u64),
+    now: Moment,
+    out: &mut Vec<u8>,
+) -> Encoded {
+    out.clear();
+    out.resize(BATCH_HEADER_SIZE, 0);
+    let mut encoder = Encoder {
+        writer: RecordWriter::new(out, file, offset),
+        before,
+        arrived: now.0,
+        owners: owners_of_shared(batch),
+        encoded: Encoded::default(),
+    };
+    for change in &batch.changes {
+        encoder.writer.changed(&change.key, change.value.as_deref());
+    }
+    batch.queues.iter().for_each(|facts| encoder.queue(facts));
+    batch.forgotten.iter().for_each(|queue| encoder.writer.forgotten(*queue));
+    encoder.encoded.record_count = encoder.writer.count;
+    encoder.encoded
+}
+
+/// Messages for several queues, and whether they survive the boot: their places.
+fn owners_of_shared(batch: &Batch) -> HashMap<SharedKey, Vec<Place>, foldhash::fast::FixedState> {
+    let mut owners: HashMap<_, Vec<Place>, _> = HashMap::default();
+    for facts in &batch.queues {
+        for added in facts.added.iter().filter(|added| added.message.is_shared()) {
+            let place = Place { queue: facts.tail.queue(), sequence: added.sequence };
+            owners.entry((added.message.address(), added.is_transient)).or_default().push(place);
+        }
+    }
+    owners
+}
+
+impl Encoder<'_> {
+    fn queue(&mut self, facts: &QueueFacts) {
+        let queue = facts.tail.queue();
+        let mut filled: Option<Filled> = None;
+        for added in &facts.added {
+            let Ok(offset) = u32::try_from(self.message(queue, added)) else { continue };
+            let body_size = u32::try_from(added.message.body_size()).unwrap_or(u32::MAX);
+            let entry = IndexEntry { sequence: added.sequence, offset, body_size };
+            match &mut filled {
+                Some(filled) if filled.is_transient == added.is_transient => {
+                    filled.entries.push(entry);
+                }
+                _ => {
+                    let is_transient = added.is_transient;
+                    let next = Filled { queue, is_transient, entries: vec![entry] };
+                    self.encoded.filled.extend(filled.replace(next));
+                }
+            }
+        }
+        self.encoded.filled.extend(filled);
+        if !facts.removed.is_empty() {
+            self.writer.ranges(Kind::Removed, queue, &facts.removed);
+        }
+        for (range, failure_count) in &facts.returned {
+            self.writer.returned(queue, *range, *failure_count);
+        }
+        if !facts.delivered.is_empty() {
+            self.writer.ranges(Kind::Delivered, queue, &facts.delivered);
+        }
+    }
+
+    /// Writes a message where it does not stand yet, and gives the place of its record.
+    fn message(&mut self, queue: QueueId, added: &Added) -> u64 {
+        let flags = flags(added);
+        let place = Place { queue, sequence: added.sequence };
+        if !added.message.is_shared() {
+            let offset = self.writer.offset();
+            self.writer.message(&[place], flags, self.arrived, &added.message);
+            return offset;
+        }
+        self.shared_message(place, flags, added)
+    }
+
+    /// One record names all places that the batch has for a message; where the last batch wrote
+    /// it, a reference does.
+    fn shared_message(&mut self, place: Place, flags: u8, added: &Added) -> u64 {
+        let key = (added.message.address(), added.is_transient);
+        let Some(owners) = self.owners.remove(&key) else {
+            // A record names this place already.
+            return self.encoded.shared.get(&key).map_or(u64::MAX, |(_, offset)| *offset);
+        };
+        let owners = if owners.is_empty() { vec![place] } else { owners };
+        let body_size = added.message.body_size();
+        let mut standing = self.before.get(&key).map(|(_, offset)| *offset);
+        for owners in owners.chunks(OWNERS_MAX) {
+            match standing {
+                Some(offset) => self.writer.reference(owners, flags, offset, body_size),
+                None => {
+                    standing = Some(self.writer.offset());
+                    let flags = flags | FLAG_SHARED;
+                    self.writer.message(owners, flags, self.arrived, &added.message);
+                }
+            }
+        }
+        let offset = standing.unwrap_or(u64::MAX);
+        self.encoded.shared.insert(key, (added.message.clone(), offset));
+        offset
+    }
+}
+
+fn flags(added: &Added) -> u8 {
+    let transient = if added.is_transient { FLAG_TRANSIENT } else { 0 };
+    let persistent = if added.message.is_persistent() { FLAG_PERSISTENT } else { 0 };
+    transient | persistent
+}

@@ -1,0 +1,308 @@
+//! What the facts say of one queue: which places are alive, in which files they stand, how often
+//! their deliveries failed. Not the messages.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::super::index::{IndexEntry, List};
+use super::super::ranges::RangeSet;
+use crate::message::{Sequence, SequenceRange};
+
+/// Consecutive places of a queue that stand in one file. Its key is its first sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Extent {
+    pub(in crate::store) last: Sequence,
+    pub(in crate::store) file: u64,
+    /// Places in it that are alive.
+    pub(in crate::store) live: u32,
+    /// Places that were written, alive or not.
+    pub(in crate::store) total: u32,
+    /// Bodies of all that were written.
+    pub(in crate::store) bytes: u64,
+    /// Where they are listed; none while the file is open.
+    pub(in crate::store) list: Option<List>,
+}
+
+/// Places that left a file: how many.
+pub(super) type Left = (u64, u32);
+
+/// One queue.
+#[derive(Debug, Default)]
+pub(in crate::store) struct QueueLedger {
+    /// Above every sequence that any record names.
+    pub(in crate::store) next_sequence: Sequence,
+    pub(in crate::store) alive: RangeSet,
+    /// Those of the living that end with this boot.
+    pub(in crate::store) transient: RangeSet,
+    /// Failed deliveries: first to last and count.
+    pub(in crate::store) failures: BTreeMap<Sequence, (Sequence, u32)>,
+    /// Delivered before, as a clean stop tells it.
+    pub(in crate::store) delivered: RangeSet,
+    pub(in crate::store) extents: BTreeMap<Sequence, Extent>,
+}
+
+impl QueueLedger {
+    /// Places that were written to the open file, rising.
+    pub(super) fn added(&mut self, file: u64, entries: &[IndexEntry], is_transient: bool) {
+        for entry in entries {
+            let sequence = entry.sequence;
+            let place = SequenceRange { first: sequence, last: sequence };
+            self.next_sequence = self.next_sequence.max(sequence.saturating_add(1));
+            self.alive.insert(place);
+            if is_transient {
+                self.transient.insert(place);
+            }
+            self.extend(file, entry);
+        }
+    }
+
+    /// A living place stands in the open file from now on. Gives the file it left.
+    pub(super) fn moved(&mut self, file: u64, entry: &IndexEntry) -> Option<Left> {
+        let sequence = entry.sequence;
+        if !self.alive.contains(sequence) {
+            return None;
+        }
+        let (&first, old) = self.extents.range(..=sequence).next_back()?;
+        let mut old = *old;
+        if sequence > old.last {
+            return None;
+        }
+        // Places move in order, so all that is alive below is gone from the old extent too.
+        self.extents.remove(&first);
+        old.live = old.live.saturating_sub(1);
+        if old.live > 0 && sequence < old.last {
+            self.extents.insert(sequence + 1, old);
+        }
+        self.extend(file, entry);
+        Some((old.file, 1))
+    }
+
+    /// Lengthens the extent before this place, where it is in the open file, or begins one.
+    fn extend(&mut self, file: u64, entry: &IndexEntry) {
+        let sequence = entry.sequence;
+        if let Some((&first, extent)) = self.extents.range_mut(..=sequence).next_back()
+            && extent.file == file
+            && extent.list.is_none()
+            && sequence - first < u64::from(u32::MAX)
+        {
+            extent.last = extent.last.max(sequence);
+            extent.live += 1;
+            extent.total += 1;
+            extent.bytes += u64::from(entry.body_size);
+            return;
+        }
+        self.split_around(sequence);
+        let extent = Extent {
+            last: sequence,
+            file,
+            live: 1,
+            total: 1,
+            bytes: u64::from(entry.body_size),
+            list: None,
+        };
+        self.extents.insert(sequence, extent);
+    }
+
+    /// A place is written later than places behind it: the extent that reaches over it becomes two.
+    fn split_around(&mut self, sequence: Sequence) {
+        let Some((&first, extent)) = self.extents.range_mut(..sequence).next_back() else { return };
+        if extent.last < sequence {
+            return;
+        }
+        let mut right = *extent;
+        let behind = SequenceRange { first: sequence, last: right.last };
+        let others = self.alive.within(behind).iter().map(SequenceRange::count).sum::<u64>();
+        // The place itself is alive, and no extent's yet.
+        right.live = u32::try_from(others.saturating_sub(1)).unwrap_or(u32::MAX);
+        // What both hold together is written in neither.
+        right.total = u32::MAX;
+        extent.live = extent.live.saturating_sub(right.live);
+        extent.total = u32::MAX;
+        extent.last = sequence - 1;
+        let is_left_empty = extent.live == 0;
+        if is_left_empty {
+            self.extents.remove(&first);
+        }
+        if right.live > 0 {
+            self.extents.insert(sequence + 1, right);
+        }
+    }
+
+    /// Places are free again. Gives how many left which file.
+    pub(super) fn removed(&mut self, range: SequenceRange) -> Vec<Left> {
+        if range.last != Sequence::MAX {
+            self.next_sequence = self.next_sequence.max(range.last + 1);
+        }
+        let mut left = Vec::new();
+        for part in self.alive.remove(range) {
+            self.take_from_extents(part, &mut left);
+        }
+        if !self.transient.is_empty() {
+            self.transient.remove(range);
+        }
+        if !self.failures.is_empty() {
+            self.forget_failures(range);
+        }
+        if !self.delivered.is_empty() {
+            self.delivered.remove(range);
+        }
+        left
+    }
+
+    /// All of `part` was alive.
+    fn take_from_extents(&mut self, part: SequenceRange, left: &mut Vec<Left>) {
+        let mut emptied = Vec::new();
+        let start = self.extents.range(..=part.first).next_back().map_or(part.first, |(at, _)| *at);
+        let bounds = (Bound::Included(start), Bound::Included(part.last));
+        for (&first, extent) in self.extents.range_mut(bounds) {
+            let (from, to) = (first.max(part.first), extent.last.min(part.last));
+            if from > to {
+                continue;
+            }
+            // Between the ends of an extent there may be places of others, or none: only as many
+            // as were alive here are taken.
+            let count = u32::try_from(to - from + 1).unwrap_or(u32::MAX).min(extent.live);
+            extent.live -= count;
+            left.push((extent.file, count));
+            if extent.live == 0 {
+                emptied.push(first);
+            }
+        }
+        for first in emptied {
+            self.extents.remove(&first);
+        }
+    }
+
+    /// Deliveries of these places failed so often.
+    pub(super) fn returned(&mut self, range: SequenceRange, failure_count: u32) {
+        for part in self.alive.within(range) {
+            self.forget_failures(part);
+            self.failures.insert(part.first, (part.last, failure_count));
+        }
+    }
+
+    /// The counts of places in a range, where there are some: parts of it, rising.
+    pub(in crate::store) fn failures_within(
+        &self,
+        range: SequenceRange,
+    ) -> Vec<(SequenceRange, u32)> {
+        let start =
+            self.failures.range(..=range.first).next_back().map_or(range.first, |(at, _)| *at);
+        self.failures
+            .range(start..=range.last)
+            .filter(|(_, (last, _))| *last >= range.first)
+            .map(|(&first, &(last, count))| {
+                let part =
+                    SequenceRange { first: first.max(range.first), last: last.min(range.last) };
+                (part, count)
+            })
+            .collect()
+    }
+
+    fn forget_failures(&mut self, range: SequenceRange) {
+        while let Some((&first, &(last, count))) = self.failures.range(..=range.last).next_back()
+            && last >= range.first
+        {
+            self.failures.remove(&first);
+            if first < range.first {
+                self.failures.insert(first, (range.first - 1, count));
+            }
+            if last > range.last {
+                self.failures.insert(range.last + 1, (last, count));
+            }
+        }
+    }
+
+    /// The extent that a place stands in.
+    pub(in crate::store) fn extent_of(&self, sequence: Sequence) -> Option<(Sequence, &Extent)> {
+        let (&first, extent) = self.extents.range(..=sequence).next_back()?;
+        (sequence <= extent.last).then_some((first, extent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(sequences: &[Sequence]) -> Vec<IndexEntry> {
+        let entry = |&sequence| IndexEntry { sequence, offset: 64, body_size: 10 };
+        sequences.iter().map(entry).collect()
+    }
+
+    fn range(first: Sequence, last: Sequence) -> SequenceRange {
+        SequenceRange { first, last }
+    }
+
+    /// First, last, file, live.
+    fn extents(queue: &QueueLedger) -> Vec<(Sequence, Sequence, u64, u32)> {
+        let all = queue.extents.iter();
+        all.map(|(&first, extent)| (first, extent.last, extent.file, extent.live)).collect()
+    }
+
+    #[test]
+    fn places_of_one_file_are_one_extent_and_another_file_begins_another() {
+        let mut queue = QueueLedger::default();
+        queue.added(1, &entries(&[0, 1, 2, 5]), false);
+        queue.added(2, &entries(&[6, 7]), false);
+        assert_eq!(extents(&queue), [(0, 5, 1, 4), (6, 7, 2, 2)]);
+        assert_eq!(queue.next_sequence, 8);
+    }
+
+    #[test]
+    fn a_removal_counts_only_what_was_alive() {
+        let mut queue = QueueLedger::default();
+        queue.added(1, &entries(&[0, 1, 2, 5]), false);
+        queue.added(2, &entries(&[6, 7]), false);
+        assert_eq!(queue.removed(range(2, 6)), [(1, 1), (1, 1), (2, 1)]);
+        assert_eq!(queue.removed(range(2, 6)), []);
+        assert_eq!(extents(&queue), [(0, 5, 1, 2), (6, 7, 2, 1)]);
+        assert_eq!(queue.removed(range(0, 9)), [(1, 2), (2, 1)]);
+        assert!(queue.alive.is_empty() && queue.extents.is_empty());
+        assert_eq!(queue.next_sequence, 10, "sequences are never used twice");
+    }
+
+    #[test]
+    fn moved_places_leave_their_extent_one_by_one() {
+        let mut queue = QueueLedger::default();
+        queue.added(1, &entries(&[0, 1, 2, 3]), false);
+        queue.added(2, &entries(&[4]), false);
+        queue.removed(range(1, 1));
+        let moved: Vec<_> = entries(&[0, 2]).iter().map(|entry| queue.moved(3, entry)).collect();
+        assert_eq!(moved, [Some((1, 1)), Some((1, 1))]);
+        assert_eq!(extents(&queue), [(0, 2, 3, 2), (3, 3, 1, 1), (4, 4, 2, 1)]);
+        assert_eq!(queue.moved(3, &entries(&[3])[0]), Some((1, 1)));
+        assert_eq!(extents(&queue), [(0, 3, 3, 3), (4, 4, 2, 1)]);
+    }
+
+    #[test]
+    fn what_is_not_alive_does_not_move() {
+        let mut queue = QueueLedger::default();
+        queue.added(1, &entries(&[0, 1]), false);
+        queue.removed(range(0, 0));
+        assert_eq!(queue.moved(2, &entries(&[0])[0]), None);
+        assert_eq!(extents(&queue), [(0, 1, 1, 1)]);
+    }
+
+    #[test]
+    fn a_place_written_late_splits_the_extent_around_it() {
+        let mut queue = QueueLedger::default();
+        queue.added(1, &entries(&[0, 1, 3, 4]), false);
+        queue.added(2, &entries(&[2]), true);
+        assert_eq!(extents(&queue), [(0, 1, 1, 2), (2, 2, 2, 1), (3, 4, 1, 2)]);
+        assert_eq!(queue.extent_of(3).map(|(first, extent)| (first, extent.file)), Some((3, 1)));
+        assert_eq!(queue.removed(range(0, 4)).iter().map(|(_, count)| count).sum::<u32>(), 5);
+    }
+
+    #[test]
+    fn counts_of_failures_go_with_their_places() {
+        let mut queue = QueueLedger::default();
+        queue.added(1, &entries(&[0, 1, 2, 3, 4]), false);
+        queue.returned(range(0, 4), 1);
+        queue.returned(range(2, 2), 2);
+        queue.removed(range(1, 1));
+        let expected = [(range(0, 0), 1), (range(2, 2), 2), (range(3, 4), 1)];
+        assert_eq!(queue.failures_within(range(0, 9)), expected);
+        queue.returned(range(1, 1), 9);
+        assert_eq!(queue.failures_within(range(1, 1)), []);
+    }
+}

@@ -1,0 +1,327 @@
+//! Messages read back: by queue and place, several at once where they stand close together. Any
+//! number of threads may read while the log is written. It changes nothing.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use super::fact::{self, StoredMessage};
+use super::index::{ENTRY_SIZE, IndexEntry, List};
+use super::ledger::{Extent, Ledger};
+use super::record::{self, FLAG_SHARED, Place, RECORD_HEADER_SIZE};
+use super::shelf::Shelf;
+use super::storage::StorageFile;
+use super::writer::lock;
+use crate::limits::{READ_GAP_SIZE_MAX, READ_SIZE_MAX};
+use crate::message::{Message, QueueId, Sequence, SequenceRange};
+
+/// Reads messages of a store.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) ledger: Arc<Mutex<Ledger>>,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found {
+    /// What was looked at: it may end before what was asked for, never begin later.
+    pub covered: SequenceRange,
+    /// The messages, rising. What is alive in `covered` and not here is damaged.
+    pub messages: Vec<(Sequence, Message)>,
+}
+
+/// A message that is to be copied on.
+#[derive(Debug)]
+pub(super) struct Copied {
+    pub(super) sequence: Sequence,
+    pub(super) flags: u8,
+    pub(super) arrived: u64,
+    pub(super) message: Message,
+}
+
+/// Messages that are to be copied on.
+#[derive(Debug)]
+pub(super) struct Copies {
+    pub(super) copies: Vec<Copied>,
+    /// Bytes of them.
+    pub(super) size: u64,
+    /// What the budget did not reach.
+    pub(super) rest: Option<SequenceRange>,
+}
+
+/// Places of one queue in one file.
+#[derive(Debug)]
+struct Part {
+    file: u64,
+    range: SequenceRange,
+    /// None where the file is open: then the entries are here.
+    list: Option<List>,
+    entries: Vec<IndexEntry>,
+}
+
+impl Reader {
+    /// Reads the living messages of a range, as many as fit `size_max` bytes, at least one.
+    #[must_use]
+    pub fn read(&self, queue: QueueId, range: SequenceRange, size_max: u64) -> Found {
+        let mut messages = Vec::new();
+        let mut last = range.last;
+        let mut size = 0;
+        let parts = self.parts(queue, range);
+        for part in parts {
+            if size >= size_max {
+                last = part.range.first.saturating_sub(1).max(range.first);
+                break;
+            }
+            let (found, reached) = self.read_part(queue, &part, size_max - size);
+            for stored in found {
+                size += stored.message.body_size();
+                messages.push((stored.sequence, stored.message));
+            }
+            if reached < part.range.last {
+                last = reached;
+                break;
+            }
+        }
+        Found { covered: SequenceRange { first: range.first, last }, messages }
+    }
+
+    /// Reads what of a range stands in one file, for copying it on.
+    pub(super) fn copy(
+        &self,
+        queue: QueueId,
+        range: SequenceRange,
+        file: u64,
+        size_max: u64,
+    ) -> Copies {
+        let mut copies = Copies { copies: Vec::new(), size: 0, rest: None };
+        for part in self.parts(queue, range).into_iter().filter(|part| part.file == file) {
+            if copies.size >= size_max {
+                copies.rest = Some(SequenceRange { first: part.range.first, last: range.last });
+                break;
+            }
+            let (found, reached) = self.read_part(queue, &part, size_max - copies.size);
+            copies.size += found.iter().map(|copied| copied.message.body_size()).sum::<u64>();
+            copies.copies.extend(found);
+            if reached < part.range.last {
+                copies.rest = Some(SequenceRange { first: reached + 1, last: range.last });
+                break;
+            }
+        }
+        copies
+    }
+
+    /// Bytes of the bodies of living places in a range: from what is known of whole extents, and
+    /// from the lists of the others.
+    pub(super) fn body_bytes(&self, queue: QueueId, range: SequenceRange) -> u64 {
+        let mut bytes = 0;
+        for part in self.parts(queue, range) {
+            let entries = self.entries(&part).unwrap_or_default();
+            bytes += entries.iter().map(|entry| u64::from(entry.body_size)).sum::<u64>();
+        }
+        bytes
+    }
+
+    /// The living parts of a range, file by file.
+    fn parts(&self, queue: QueueId, range: SequenceRange) -> Vec<Part> {
+        let ledger = lock(&self.ledger);
+        let Some(found) = ledger.queues.get(&queue) else { return Vec::new() };
+        let mut parts = Vec::new();
+        for alive in found.alive.within(range) {
+            let start = found.extent_of(alive.first).map_or(alive.first, |(first, _)| first);
+            for (&first, extent) in found.extents.range(start..=alive.last) {
+                let within = SequenceRange {
+                    first: first.max(alive.first),
+                    last: extent.last.min(alive.last),
+                };
+                if within.first > within.last {
+                    continue;
+                }
+                parts.push(Part {
+                    file: extent.file,
+                    range: within,
+                    list: extent.list,
+                    entries: open_entries(&ledger, queue, extent, within),
+                });
+            }
+        }
+        parts
+    }
+
+    /// Reads one part up to `size_max` bytes, at least one message, and tells how far it came.
+    fn read_part(&self, queue: QueueId, part: &Part, size_max: u64) -> (Vec<Copied>, Sequence) {
+        let Ok(mut entries) = self.entries(part) else { return (Vec::new(), part.range.last) };
+        let reached = cut_to_size(&mut entries, size_max).unwrap_or(part.range.last);
+        let found = self.read_entries(queue, part.file, &entries);
+        if found.len() == entries.len() {
+            return (found, reached);
+        }
+        // The file may have been given back since, with everything in it copied on.
+        let range = SequenceRange { first: part.range.first, last: reached };
+        let moved = self.parts(queue, range).into_iter().filter(|other| other.file != part.file);
+        let mut found: BTreeMap<Sequence, Copied> =
+            found.into_iter().map(|copied| (copied.sequence, copied)).collect();
+        for other in moved {
+            let entries = self.entries(&other).unwrap_or_default();
+            for copied in self.read_entries(queue, other.file, &entries) {
+                found.insert(copied.sequence, copied);
+            }
+        }
+        (found.into_values().collect(), reached)
+    }
+
+    /// The index entries of a part.
+    fn entries(&self, part: &Part) -> io::Result<Vec<IndexEntry>> {
+        let Some(list) = part.list else { return Ok(part.entries.clone()) };
+        let file = self.shelf.log_file(part.file)?;
+        let start = lower_bound(&*file, &list, part.range.first)?;
+        let wanted = part.range.count().min(u64::from(list.count - start));
+        let size = usize::try_from(wanted).unwrap_or(0) * ENTRY_SIZE;
+        let mut bytes = vec![0; size];
+        let read = file.read_at(list.offset_of(start), &mut bytes)?;
+        bytes.truncate(read);
+        let mut entries = list.decode(&bytes);
+        entries.retain(|entry| entry.sequence <= part.range.last);
+        Ok(entries)
+    }
+
+    /// Reads records, close ones in one piece. What is damaged is left out.
+    fn read_entries(&self, queue: QueueId, file: u64, entries: &[IndexEntry]) -> Vec<Copied> {
+        let Ok(handle) = self.shelf.log_file(file) else { return Vec::new() };
+        let mut found = Vec::with_capacity(entries.len());
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let (group, others) = rest.split_at(group_size(rest));
+            read_group(&*handle, file, queue, group, &mut found);
+            rest = others;
+        }
+        found
+    }
+}
+
+/// Only an extent of the open file has entries in memory.
+fn open_entries(
+    ledger: &Ledger,
+    queue: QueueId,
+    extent: &Extent,
+    range: SequenceRange,
+) -> Vec<IndexEntry> {
+    if extent.list.is_some() { Vec::new() } else { ledger.open_entries(queue, range) }
+}
+
+/// Cuts entries to a budget of bodies, but for the first. Gives the last one that stays, where some
+/// were cut.
+fn cut_to_size(entries: &mut Vec<IndexEntry>, size_max: u64) -> Option<Sequence> {
+    let mut size = 0;
+    let count = entries
+        .iter()
+        .take_while(|entry| {
+            let fits = size < size_max;
+            size += u64::from(entry.body_size);
+            fits
+        })
+        .count()
+        .max(1);
+    if count >= entries.len() {
+        return None;
+    }
+    entries.truncate(count);
+    entries.last().map(|entry| entry.sequence)
+}
+
+/// The first entry of a list that is not below `sequence`.
+fn lower_bound(file: &dyn StorageFile, list: &List, sequence: Sequence) -> io::Result<u32> {
+    let (mut low, mut high) = (0, list.count);
+    // Mostly nothing is missing between the first and this one.
+    let guess = u32::try_from(sequence.saturating_sub(list.first)).unwrap_or(u32::MAX);
+    if guess < high && entry_at(file, list, guess)?.is_some_and(|e| e.sequence == sequence) {
+        return Ok(guess);
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let Some(entry) = entry_at(file, list, middle)? else { return Ok(list.count) };
+        if entry.sequence < sequence {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
+fn entry_at(file: &dyn StorageFile, list: &List, number: u32) -> io::Result<Option<IndexEntry>> {
+    let mut bytes = [0; ENTRY_SIZE];
+    if file.read_at(list.offset_of(number), &mut bytes)? < ENTRY_SIZE {
+        return Ok(None);
+    }
+    Ok(list.decode(&bytes).pop())
+}
+
+/// About where a record ends: what stands before the body is small.
+fn likely_end(entry: &IndexEntry) -> u64 {
+    const USUAL_HEAD: u64 = 256;
+    u64::from(entry.offset) + u64::from(entry.body_size) + USUAL_HEAD
+}
+
+/// How many of these can be read in one piece.
+fn group_size(entries: &[IndexEntry]) -> usize {
+    let Some(first) = entries.first() else { return 0 };
+    let mut end = likely_end(first);
+    let mut count = 1;
+    for entry in entries.iter().skip(1) {
+        let offset = u64::from(entry.offset);
+        let is_close = offset >= u64::from(first.offset) && offset <= end + READ_GAP_SIZE_MAX;
+        if !is_close || likely_end(entry) - u64::from(first.offset) > READ_SIZE_MAX {
+            break;
+        }
+        end = end.max(likely_end(entry));
+        count += 1;
+    }
+    count
+}
+
+fn read_group(
+    handle: &dyn StorageFile,
+    file: u64,
+    queue: QueueId,
+    group: &[IndexEntry],
+    found: &mut Vec<Copied>,
+) {
+    let Some(start) = group.first().map(|entry| u64::from(entry.offset)) else { return };
+    let end = group.iter().map(likely_end).max().unwrap_or(start);
+    let mut bytes = vec![0; usize::try_from(end.saturating_sub(start)).unwrap_or(0)];
+    let Ok(read) = handle.read_at(start, &mut bytes) else { return };
+    bytes.truncate(read);
+    for entry in group {
+        let offset = u64::from(entry.offset);
+        let at = usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX);
+        let part = bytes.get(at..).unwrap_or(&[]);
+        let stored = match whole_message(file, offset, part) {
+            Some(stored) => Some(stored),
+            None => read_alone(handle, file, offset),
+        };
+        let place = Place { queue, sequence: entry.sequence };
+        let is_it = |stored: &StoredMessage| {
+            stored.flags & FLAG_SHARED != 0 || stored.owners.contains(&place)
+        };
+        if let Some(stored) = stored.filter(is_it) {
+            let StoredMessage { flags, arrived, message, .. } = stored;
+            found.push(Copied { sequence: entry.sequence, flags, arrived, message });
+        }
+    }
+}
+
+fn whole_message(file: u64, offset: u64, bytes: &[u8]) -> Option<StoredMessage> {
+    let (header, payload) = record::read(file, offset, bytes).ok()?;
+    fact::parse_message(&header, payload)
+}
+
+/// A record whose head is longer than usual: many places, long names.
+fn read_alone(handle: &dyn StorageFile, file: u64, offset: u64) -> Option<StoredMessage> {
+    let mut head = [0; RECORD_HEADER_SIZE];
+    handle.read_at(offset, &mut head).ok()?;
+    let header = record::read_header(file, offset, &head).ok()?;
+    let mut bytes = vec![0; RECORD_HEADER_SIZE + header.size as usize];
+    let read = handle.read_at(offset, &mut bytes).ok()?;
+    whole_message(file, offset, bytes.get(..read)?)
+}

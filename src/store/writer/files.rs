@@ -1,0 +1,128 @@
+//! The files the writer makes: the next log file, its index at the end, spares, the reserve.
+
+use std::sync::Arc;
+
+use super::super::error::StoreError;
+use super::super::header::{BATCH_HEADER_SIZE, BatchFlags, FILE_HEADER_SIZE, FileHeader, FileKind};
+use super::super::record::{Kind, RECORD_HEADER_SIZE, RecordWriter};
+use super::super::shelf::{RESERVE, log_name, spare_name};
+use super::super::storage::{Storage, StorageFile};
+use super::{Current, Writer, lock};
+use crate::message::Moment;
+
+impl Writer {
+    /// Seals the file and goes on in the next one.
+    pub(in crate::store) fn rotate(
+        &mut self,
+        now: Moment,
+        flags: BatchFlags,
+    ) -> Result<(), StoreError> {
+        // Before the seal: where there is no room for the next file, this one stays open.
+        let number = self.current.number + 1;
+        let next = match self.prepared.take() {
+            Some(next) => next,
+            None => self.make_file(number, self.next_batch + 1)?,
+        };
+        if let Err(error) = self.seal(now, flags) {
+            self.prepared = Some(next);
+            return Err(error);
+        }
+        self.shelf.put(number, next.clone());
+        self.current = Current { number, file: next, offset: FILE_HEADER_SIZE as u64 };
+        self.checkpoint_if_due()
+    }
+
+    /// Writes the index behind the last batch and syncs all of it.
+    pub(in crate::store) fn seal(
+        &mut self,
+        now: Moment,
+        flags: BatchFlags,
+    ) -> Result<(), StoreError> {
+        let (number, offset) = (self.current.number, self.current.offset);
+        let payload_offset = offset + (BATCH_HEADER_SIZE + RECORD_HEADER_SIZE) as u64;
+        let (payload, lists) = lock(&self.ledger).index_of_open(number).finish(payload_offset);
+        let mut buffer = vec![0; BATCH_HEADER_SIZE];
+        let mut writer = RecordWriter::new(&mut buffer, number, offset);
+        writer.write(Kind::Index, 0, 0, |out| out.extend_from_slice(&payload));
+        let flags = BatchFlags { is_seal: true, ..flags };
+        self.write_batch(&mut buffer, 1, now, flags)?;
+        self.sync_current()?;
+        lock(&self.ledger).sealed(number, self.current.offset, &lists);
+        self.shared.clear();
+        self.log.synced(self.written);
+        Ok(())
+    }
+
+    /// A log file with its head, safe on disk: a spare, or a new one.
+    fn make_file(
+        &mut self,
+        number: u64,
+        next_batch: u64,
+    ) -> Result<Arc<dyn StorageFile>, StoreError> {
+        let header =
+            FileHeader { kind: FileKind::Log, number, next_batch, next_file: 0, boot: self.boot };
+        let spare = self.spares.pop();
+        let file = make_log_file(&*self.shelf.storage, spare, &header)?;
+        self.count_bytes(FILE_HEADER_SIZE as u64);
+        Ok(file)
+    }
+
+    /// The disk is full: what was set aside for that is given up.
+    pub(in crate::store) fn release_reserve(&mut self) {
+        if std::mem::take(&mut self.has_reserve) {
+            // Where it cannot be removed, there is no room, as before.
+            let _ = self.shelf.storage.remove(RESERVE);
+        }
+    }
+
+    /// Sets room aside for settlements on a full disk, with bytes that take it for certain.
+    pub(in crate::store) fn make_reserve(&mut self) -> std::io::Result<()> {
+        let size = usize::try_from(self.options.reserve_size).unwrap_or(0);
+        if self.has_reserve || size == 0 {
+            return Ok(());
+        }
+        let storage = &self.shelf.storage;
+        if storage.list()?.iter().any(|name| name == RESERVE) {
+            storage.remove(RESERVE)?;
+        }
+        let result = storage.create(RESERVE).and_then(|file| file.write_at(0, &vec![0; size]));
+        match result {
+            Ok(()) => {
+                self.has_reserve = true;
+                self.count_bytes(self.options.reserve_size);
+                Ok(())
+            }
+            Err(error) => {
+                let _ = storage.remove(RESERVE);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Makes a log file of a spare or anew; when this returns, it is there after a power loss too.
+pub(in crate::store) fn make_log_file(
+    storage: &dyn Storage,
+    spare: Option<u64>,
+    header: &FileHeader,
+) -> Result<Arc<dyn StorageFile>, StoreError> {
+    let name = log_name(header.number);
+    let fail = |error| StoreError::disk(format!("make {name}"), error);
+    let file = match spare {
+        Some(spare) => {
+            storage.rename(&spare_name(spare), &name).map_err(fail)?;
+            storage.open(&name).map_err(fail)?
+        }
+        None => storage.create(&name).map_err(fail)?,
+    };
+    let made = file
+        .write_at(0, &header.encode())
+        .and_then(|()| file.sync())
+        .and_then(|()| storage.sync_directory());
+    if let Err(error) = made {
+        // A file without a head would be in the way of the next attempt.
+        let _ = storage.remove(&name);
+        return Err(fail(error));
+    }
+    Ok(file)
+}

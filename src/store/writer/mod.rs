@@ -1,0 +1,360 @@
+//! Who turns the log: cuts a batch, writes it, syncs it, tells who waits. One thread of the node
+//! does nothing else; a simulation does it step by step. Between batches there is `tend`.
+
+pub(super) mod files;
+mod moves;
+mod tend;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::batch::{Batch, QueueFacts};
+use super::encode::{self, Shared};
+use super::error::{StoreError, is_full};
+use super::header::{BATCH_ALIGNMENT, BATCH_HEADER_SIZE, BatchFlags, BatchHeader};
+use super::ledger::Ledger;
+use super::log::{Cut, Health, Log, Position};
+use super::reader::Reader;
+use super::shelf::Shelf;
+use super::storage::StorageFile;
+use crate::limits::{FULL_DISK_PAUSE_MS, LOG_UNSYNCED_MS};
+use crate::message::{Moment, SequenceRange};
+
+pub(super) use moves::Moves;
+
+/// The file that is being written.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) number: u64,
+    pub(super) file: Arc<dyn StorageFile>,
+    /// Where the next batch goes.
+    pub(super) offset: u64,
+}
+
+/// A checkpoint that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) number: u64,
+    pub(super) next_file: u64,
+}
+
+/// How a store is to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WriterOptions {
+    /// A log file is sealed at this size.
+    pub(super) file_size: u64,
+    /// A confirm waits for the disk; else for the operating system only.
+    pub(super) is_synced: bool,
+    /// Bytes set aside for settlements when the disk is full; 0 for none.
+    pub(super) reserve_size: u64,
+}
+
+/// What was done, for figures and tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriterCounts {
+    /// Batches that went to a file.
+    pub batches: u64,
+    /// Syncs of log files.
+    pub syncs: u64,
+    /// Bytes written, heads, indexes, checkpoints and zeros included.
+    pub bytes: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+    /// Messages copied on from old files.
+    pub moved: u64,
+}
+
+/// Turns the log.
+#[derive(Debug)]
+pub struct Writer {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) log: Arc<Log>,
+    pub(super) ledger: Arc<Mutex<Ledger>>,
+    pub(super) reader: Reader,
+    pub(super) options: WriterOptions,
+    pub(super) boot: u64,
+    pub(super) current: Current,
+    /// The number the next batch gets on disk.
+    pub(super) next_batch: u64,
+    /// The last batch known to be synced.
+    pub(super) synced_batch: u64,
+    /// The last position that is in a file.
+    pub(super) written: Position,
+    /// Since when something is in a file and not synced.
+    pub(super) unsynced_since: Option<Moment>,
+    /// Somebody waits for a position that is in a file and not synced.
+    pub(super) is_wanted: bool,
+    /// Messages for several queues in the last batch of this file.
+    pub(super) shared: Shared,
+    pub(super) buffer: Vec<u8>,
+    /// Numbers of files to be written again.
+    pub(super) spares: Vec<u64>,
+    /// The next file, where it was made and the seal of this one failed.
+    pub(super) prepared: Option<Arc<dyn StorageFile>>,
+    /// Room is set aside for a full disk.
+    pub(super) has_reserve: bool,
+    pub(super) checkpoints: Vec<Kept>,
+    pub(super) last_checkpoint_size: u64,
+    pub(super) written_since_checkpoint: u64,
+    /// When a full disk is tried again.
+    pub(super) retry_at: Option<Moment>,
+    pub(super) moves: Moves,
+    /// The disk failed for good: nothing more is written or synced.
+    pub(super) is_broken: bool,
+    pub(super) counts: WriterCounts,
+}
+
+impl Writer {
+    /// The log it turns.
+    #[must_use]
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn counts(&self) -> WriterCounts {
+        self.counts
+    }
+
+    /// Bytes that may still be written to the disk.
+    ///
+    /// # Errors
+    /// The disk does not say.
+    pub fn free_bytes(&self) -> std::io::Result<u64> {
+        self.shelf.storage.free_bytes()
+    }
+
+    /// Cuts a batch where it is time, writes it, and syncs where somebody waits or it is old. True
+    /// where something was done.
+    pub fn turn(&mut self, now: Moment) -> bool {
+        let has_written = self.write(now, false);
+        if self.is_sync_due(now) {
+            return self.sync() || has_written;
+        }
+        has_written
+    }
+
+    /// When [`Writer::turn`] has something to do though nobody wakes it.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        if self.is_broken {
+            return None;
+        }
+        let sync = self.unsynced_since.map(|since| since.plus(LOG_UNSYNCED_MS));
+        let cut = self.retry_at.or_else(|| self.log.deadline());
+        [sync, cut].into_iter().flatten().min()
+    }
+
+    /// Cuts and writes one batch; with `is_forced` also one that could wait. True where it did.
+    pub fn write(&mut self, now: Moment, is_forced: bool) -> bool {
+        let is_retry = self.retry_at.is_some_and(|at| now >= at);
+        if self.is_broken || (self.retry_at.is_some() && !is_retry) {
+            return false;
+        }
+        let Some(cut) = self.log.cut(now, is_forced || is_retry) else { return false };
+        self.retry_at = None;
+        if cut.batch.is_empty() && self.moves.is_empty() {
+            self.reached(&cut, now);
+            return true;
+        }
+        match self.write_cut(&cut, now) {
+            Ok(()) => {
+                self.reached(&cut, now);
+                true
+            }
+            Err(error) => {
+                self.failed(cut, &error, now);
+                false
+            }
+        }
+    }
+
+    /// The disk said no.
+    fn failed(&mut self, cut: Cut, error: &StoreError, now: Moment) {
+        if error.is_full() {
+            self.release_reserve();
+            self.retry_at = Some(now.plus(FULL_DISK_PAUSE_MS));
+            self.log.put_back(cut, Health::Full);
+        } else {
+            self.give_up(error);
+        }
+    }
+
+    /// Nothing becomes durable any more. A sync that failed is never tried again: what it left
+    /// behind, nobody knows.
+    pub(super) fn give_up(&mut self, error: &StoreError) {
+        self.is_broken = true;
+        self.log.poison(&error.to_string());
+    }
+
+    /// A cut batch needs nothing more but a sync.
+    fn reached(&mut self, cut: &Cut, now: Moment) {
+        self.written = cut.number;
+        self.is_wanted |= cut.is_wanted;
+        self.log.written();
+        if self.unsynced_since.is_none() {
+            if self.synced_batch + 1 == self.next_batch {
+                // Nothing is in a file that is not synced.
+                self.is_wanted = false;
+                self.log.synced(self.written);
+                return;
+            }
+            self.unsynced_since = Some(now);
+        }
+        if !self.options.is_synced {
+            self.is_wanted = false;
+            self.log.synced(self.written);
+        }
+    }
+
+    fn write_cut(&mut self, cut: &Cut, now: Moment) -> Result<(), StoreError> {
+        if self.current.offset >= self.options.file_size {
+            self.rotate(now, BatchFlags::default())?;
+        }
+        if !cut.batch.is_empty() {
+            self.write_facts(&cut.batch, now)?;
+        }
+        // The batch is written whatever becomes of the copies.
+        if let Err(error) = self.write_moves(now) {
+            self.moves = Moves::default();
+            if !error.is_full() {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_facts(&mut self, batch: &Batch, now: Moment) -> Result<(), StoreError> {
+        let (number, offset) = (self.current.number, self.current.offset);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let encoded = encode::encode(batch, &self.shared, (number, offset), now, &mut buffer);
+        let result =
+            self.write_batch(&mut buffer, encoded.record_count, now, BatchFlags::default());
+        self.buffer = buffer;
+        self.keep_buffer_small();
+        result?;
+        self.shared = encoded.shared;
+        let mut ledger = lock(&self.ledger);
+        for filled in &encoded.filled {
+            ledger.added(number, filled.queue, &filled.entries, filled.is_transient);
+        }
+        apply(&mut ledger, batch);
+        Ok(())
+    }
+
+    /// Writes a batch whose records stand in `buffer` behind the room for its head.
+    pub(super) fn write_batch(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        record_count: u32,
+        now: Moment,
+        flags: BatchFlags,
+    ) -> Result<(), StoreError> {
+        let size = buffer.len().saturating_sub(BATCH_HEADER_SIZE);
+        let header = BatchHeader {
+            number: self.next_batch,
+            synced: self.synced_batch,
+            size: u32::try_from(size).unwrap_or(u32::MAX),
+            record_count,
+            written_at: now.0,
+            boot: self.boot,
+            flags,
+        };
+        let head = header.encode(self.current.number, self.current.offset);
+        if let Some(place) = buffer.first_chunk_mut() {
+            *place = head;
+        }
+        buffer.resize(buffer.len().next_multiple_of(BATCH_ALIGNMENT), 0);
+        self.current.file.write_at(self.current.offset, buffer).map_err(|error| {
+            StoreError::disk(format!("write to log file {}", self.current.number), error)
+        })?;
+        self.current.offset += buffer.len() as u64;
+        self.next_batch += 1;
+        self.unsynced_since.get_or_insert(now);
+        self.counts.batches += 1;
+        self.count_bytes(buffer.len() as u64);
+        Ok(())
+    }
+
+    fn is_sync_due(&self, now: Moment) -> bool {
+        let Some(since) = self.unsynced_since.filter(|_| !self.is_broken) else { return false };
+        self.is_wanted || now.since(since) >= LOG_UNSYNCED_MS
+    }
+
+    /// Syncs what is in the file. True where it could.
+    pub fn sync(&mut self) -> bool {
+        if self.unsynced_since.is_none() || self.is_broken {
+            return !self.is_broken;
+        }
+        match self.sync_current() {
+            Ok(()) => {
+                self.log.synced(self.written);
+                true
+            }
+            Err(error) => {
+                self.give_up(&error);
+                false
+            }
+        }
+    }
+
+    /// After this, everything written so far survives a power loss.
+    pub(super) fn sync_current(&mut self) -> Result<(), StoreError> {
+        self.current.file.sync().map_err(|error| {
+            StoreError::disk(format!("sync log file {}", self.current.number), error)
+        })?;
+        self.counts.syncs += 1;
+        self.synced_batch = self.next_batch - 1;
+        self.unsynced_since = None;
+        self.is_wanted = false;
+        Ok(())
+    }
+
+    pub(super) fn count_bytes(&mut self, size: u64) {
+        self.counts.bytes += size;
+        self.written_since_checkpoint += size;
+    }
+
+    /// One very large batch must not hold its memory for good.
+    fn keep_buffer_small(&mut self) {
+        const KEPT: usize = 4 * 1024 * 1024;
+        if self.buffer.capacity() > KEPT {
+            self.buffer = Vec::new();
+        }
+    }
+
+    /// Something that can wait failed: a full disk is told by the next batch.
+    pub(super) fn failed_aside(&mut self, what: &str, error: std::io::Error) {
+        if !is_full(&error) {
+            self.give_up(&StoreError::disk(what, error));
+        }
+    }
+}
+
+/// What a batch changes besides the places it fills.
+fn apply(ledger: &mut Ledger, batch: &Batch) {
+    for change in &batch.changes {
+        ledger.changed(&change.key, change.value.as_deref());
+    }
+    for facts in &batch.queues {
+        apply_queue(ledger, facts);
+    }
+    batch.forgotten.iter().for_each(|queue| ledger.forgotten(*queue));
+}
+
+fn apply_queue(ledger: &mut Ledger, facts: &QueueFacts) {
+    let queue = facts.tail.queue();
+    facts.removed.iter().for_each(|range| ledger.removed(queue, *range));
+    for (range, failure_count) in &facts.returned {
+        ledger.returned(queue, *range, *failure_count);
+    }
+    facts.delivered.iter().for_each(|range: &SequenceRange| ledger.delivered(queue, *range));
+    if facts.next_sequence > 0 {
+        facts.tail.stored(facts.next_sequence);
+    }
+}
+
+/// The ledger changes in steps that leave it whole.
+pub(super) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}

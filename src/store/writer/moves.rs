@@ -1,0 +1,102 @@
+//! Messages that are copied on from old files of which little is alive, so that one unsettled
+//! message does not hold a whole file. A copy counts from when it stands in the log behind it.
+
+use std::collections::VecDeque;
+
+use super::super::error::StoreError;
+use super::super::header::{BATCH_HEADER_SIZE, BatchFlags};
+use super::super::index::IndexEntry;
+use super::super::reader::Copied;
+use super::super::record::{FLAG_MOVED, FLAG_PERSISTENT, FLAG_TRANSIENT, Place, RecordWriter};
+use super::{Writer, lock};
+use crate::limits::{COMPACTION_LIVE_PART, COMPACTION_SIZE_MAX};
+use crate::message::{Moment, QueueId, SequenceRange};
+
+/// What is being copied on.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Moves {
+    /// The file it comes from.
+    victim: Option<u64>,
+    /// Places of the victim that are still to be copied: by queue, rising.
+    left: VecDeque<(QueueId, SequenceRange)>,
+}
+
+impl Moves {
+    pub(super) fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+}
+
+impl Writer {
+    /// Looks for an old file of which little is alive. The oldest that can go anyway comes first.
+    pub(in crate::store) fn choose_victim(&mut self) {
+        if !self.moves.is_empty() {
+            return;
+        }
+        let ledger = lock(&self.ledger);
+        let is_sparse = |file: &super::super::ledger::FileLedger| {
+            file.is_sealed && file.live > 0 && file.live * COMPACTION_LIVE_PART <= file.written
+        };
+        let Some((&victim, _)) = ledger.files.iter().find(|(_, file)| is_sparse(file)) else {
+            return;
+        };
+        let mut left = VecDeque::new();
+        for (queue, found) in ledger.queues_sorted() {
+            for (&first, extent) in found.extents.iter().filter(|(_, e)| e.file == victim) {
+                let range = SequenceRange { first, last: extent.last };
+                left.extend(found.alive.within(range).into_iter().map(|part| (queue, part)));
+            }
+        }
+        drop(ledger);
+        self.moves = Moves { victim: Some(victim), left };
+    }
+
+    /// Copies some of what is left, as a batch of its own behind all that is in the ledger.
+    pub(super) fn write_moves(&mut self, now: Moment) -> Result<(), StoreError> {
+        let Some(victim) = self.moves.victim.filter(|_| !self.moves.is_empty()) else {
+            return Ok(());
+        };
+        let copies = self.gather(victim);
+        if copies.is_empty() {
+            return Ok(());
+        }
+        let (number, offset) = (self.current.number, self.current.offset);
+        let mut buffer = vec![0; BATCH_HEADER_SIZE];
+        let mut writer = RecordWriter::new(&mut buffer, number, offset);
+        let mut entries = Vec::with_capacity(copies.len());
+        for (queue, copied) in &copies {
+            let at = u32::try_from(writer.offset()).unwrap_or(u32::MAX);
+            let place = Place { queue: *queue, sequence: copied.sequence };
+            let kept = copied.flags & (FLAG_TRANSIENT | FLAG_PERSISTENT);
+            writer.message(&[place], kept | FLAG_MOVED, copied.arrived, &copied.message);
+            let body_size = u32::try_from(copied.message.body_size()).unwrap_or(u32::MAX);
+            entries.push((*queue, IndexEntry { sequence: copied.sequence, offset: at, body_size }));
+        }
+        let count = writer.count;
+        self.write_batch(&mut buffer, count, now, BatchFlags::default())?;
+        let mut ledger = lock(&self.ledger);
+        for (queue, entry) in &entries {
+            ledger.moved(number, *queue, entry);
+        }
+        self.counts.moved += entries.len() as u64;
+        Ok(())
+    }
+
+    /// Reads living messages of the victim, up to the budget of one batch.
+    fn gather(&mut self, victim: u64) -> Vec<(QueueId, Copied)> {
+        let mut copies = Vec::new();
+        let mut size = 0;
+        while size < COMPACTION_SIZE_MAX
+            && let Some((queue, range)) = self.moves.left.pop_front()
+        {
+            let budget = COMPACTION_SIZE_MAX - size;
+            let read = self.reader.copy(queue, range, victim, budget);
+            if let Some(rest) = read.rest {
+                self.moves.left.push_front((queue, rest));
+            }
+            size += read.size.max(1);
+            copies.extend(read.copies.into_iter().map(|copied| (queue, copied)));
+        }
+        copies
+    }
+}
