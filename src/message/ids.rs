@@ -26,6 +26,10 @@ identifier! {
     /// One consumer of one queue, unique in the node.
     ConsumerId
 }
+identifier! {
+    /// One basic.get that may have to wait for its message.
+    GetId
+}
 
 /// Where a consumer lives inside its connection: the channel, and a number the channel gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +39,3 @@ pub struct ConsumerKey {
     /// Counts up per channel and is never used twice, so a late delivery finds no stranger.
     pub number: u32,
 }
-
-/// The place of a message in its queue: strictly rising in order of arrival, never used twice.
-pub type Sequence = u64;

@@ -17,15 +17,17 @@ mod random;
 mod raw_table;
 mod resource;
 pub mod sender_selected;
+mod sequence;
 mod term;
 
 pub use consumer_options::ConsumerOptions;
 pub use delivery::{Delivery, Outcome, Run};
 pub use exchange_options::ExchangeOptions;
-pub use ids::{ConsumerId, ConsumerKey, ExchangeId, QueueId, Sequence, SessionId};
+pub use ids::{ConsumerId, ConsumerKey, ExchangeId, GetId, QueueId, SessionId};
 pub use message::{Body, BodyPart, Envelope, Message};
 pub use moment::Moment;
 pub use name::{DEFAULT_VIRTUAL_HOST, Name, cleaned};
 pub use queue_options::{QueueDeclaration, QueueKind, QueueOptions};
 pub use random::Random;
 pub use resource::{Resource, ResourceKind};
+pub use sequence::{Sequence, SequenceRange};
