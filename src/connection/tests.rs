@@ -211,6 +211,52 @@ fn what_a_closed_channel_had_out_goes_back() {
     );
 }
 
+fn kept_delivery(sequence: u64) -> Delivery {
+    Delivery { sequence, message: message(b"x"), is_redelivered: false, needs_settle: true }
+}
+
+fn settles(peer: &mut Peer) -> Vec<(Outcome, Vec<SequenceRange>, u32)> {
+    let each = |effect| match effect {
+        Effect::Settle(settle) => (settle.outcome, settle.sequences.to_vec(), settle.to_consumers),
+        other => panic!("only settlements: {other:?}"),
+    };
+    std::mem::take(&mut peer.effects).into_iter().map(each).collect()
+}
+
+#[test]
+fn what_needs_no_acknowledgement_and_is_kept_is_settled_when_it_went_out() {
+    let mut peer = Peer::open();
+    consume(&mut peer, true);
+    peer.tell(delivered(&[9]));
+    assert_eq!(settles(&mut peer), []);
+    let run = [10, 11, 13].map(kept_delivery).into_iter().collect();
+    let consumer = ConsumerKey { channel: 1, number: 1 };
+    peer.tell(Event::Delivered(Delivered { consumer, queue: QueueId(5), run }));
+    let ranges = vec![SequenceRange { first: 10, last: 11 }, SequenceRange::one(13)];
+    assert_eq!(settles(&mut peer), [(Outcome::Accepted, ranges, 0)]);
+}
+
+#[test]
+fn a_message_that_was_got_for_a_closed_channel_goes_back() {
+    let mut peer = Peer::open();
+    let got = |no_ack| Event::Answered {
+        channel: 1,
+        reply: Reply::Got {
+            queue: QueueId(5),
+            no_ack,
+            delivery: kept_delivery(3),
+            message_count: 0,
+        },
+    };
+    let ranges = vec![SequenceRange::one(3)];
+    peer.tell(got(true));
+    assert_eq!(settles(&mut peer), [(Outcome::Accepted, ranges.clone(), 0)]);
+    peer.tell(Event::Refused { channel: 1, error: ChannelError::not_found("x").into() });
+    peer.effects.clear();
+    peer.tell(got(false));
+    assert_eq!(settles(&mut peer), [(Outcome::Requeued, ranges, 0)]);
+}
+
 #[test]
 fn a_closing_channel_drops_everything_until_close_ok() {
     let mut peer = Peer::open();
