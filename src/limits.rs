@@ -151,3 +151,18 @@ pub const COMPACTION_LIVE_PART: u64 = 4;
 
 /// Bytes copied on from old files per batch: little enough to delay no sync much.
 pub const COMPACTION_SIZE_MAX: u64 = 256 * 1024;
+
+/// Messages one consumer gets in its turn while many are ready: runs stay long where many consume,
+/// and nobody waits long for his turn.
+pub const TURN_COUNT_MAX: usize = 32;
+
+/// What a message in RAM costs besides its body: its head, names, properties and the pointer to it.
+pub const MESSAGE_OVERHEAD_SIZE: u64 = 128;
+
+/// Places of a queue that one fetch of bodies from the disk asks for: few enough to come soon,
+/// enough that a drain streams.
+pub const FETCH_COUNT_MAX: usize = 256;
+
+/// Bytes of bodies that one fetch asks for, by what the bodies there have on average: what one
+/// session may have on the way.
+pub const FETCH_SIZE_MAX: u64 = 1024 * 1024;

@@ -10,7 +10,7 @@ use crate::auth::Access;
 use crate::connection::{Event, Reply, Settle, command::Consume};
 use crate::message::{ConsumerId, ConsumerKey, ConsumerOptions, Name, QueueId, Resource};
 use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
-use crate::queue::{Consumer, SubscribeRefused};
+use crate::queue::{Consumer, Fetched, SubscribeRefused};
 
 impl Session {
     pub(super) fn consume(&mut self, consume: &Consume, nowait: bool) -> Result<(), AmqpError> {
@@ -146,14 +146,17 @@ impl Session {
         let resource = Resource::queue(queue, &place.host.name);
         self.check(&place, Access::Read, resource)?;
         let handle = self.open_queue(&place, queue)?;
+        let get = self.broker.next_get_id();
         let got = handle.with(&mut self.work, |live| match live.queue.is_single_active() {
             true => None,
-            false => Some(live.queue.get(no_ack)),
+            false => Some(live.queue.get(no_ack, get)),
         });
         let Some(got) = got else { return Err(single_active(resource).into()) };
         let reply = match got {
-            None => Reply::GotEmpty,
-            Some((delivery, left)) => Reply::Got {
+            Fetched::Empty => Reply::GotEmpty,
+            // It is answered when the body was read.
+            Fetched::Later => return Ok(()),
+            Fetched::Got(delivery, left) => Reply::Got {
                 queue: handle.id(),
                 no_ack,
                 delivery,

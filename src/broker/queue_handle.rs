@@ -49,6 +49,7 @@ impl QueueHandle {
                 DeliveryLimit::Returns(count) => Some(count),
                 DeliveryLimit::Unlimited => None,
             },
+            is_durable: false,
         };
         let live = Live { queue: Queue::new(traits), ..Live::default() };
         Self { definition, is_gone: AtomicBool::new(false), live: Mutex::new(live) }
@@ -90,6 +91,8 @@ impl QueueHandle {
             match effect {
                 Effect::Deliver(consumer, run) => self.deliver(live, consumer, run, work),
                 Effect::Expire => work.expired.push(Arc::clone(self)),
+                // Nothing is logged, so nothing is on disk only.
+                Effect::Append(_) | Effect::Fetch(_) | Effect::Got { .. } => {}
             }
         }
         live.effects = effects;
@@ -108,7 +111,8 @@ impl QueueHandle {
     }
 }
 
-/// Takes runs apart, so that consumers on one channel together get the queue's order.
+/// Takes runs apart, so that consumers on one channel together get the queue's order. Everything
+/// else goes before them, in its order.
 fn in_order_of_sequences(effects: Vec<Effect>) -> Vec<Effect> {
     let mut deliveries = Vec::new();
     let mut others = Vec::new();
@@ -117,14 +121,14 @@ fn in_order_of_sequences(effects: Vec<Effect>) -> Vec<Effect> {
             Effect::Deliver(consumer, run) => {
                 deliveries.extend(run.into_iter().map(|delivery| (consumer, delivery)));
             }
-            Effect::Expire => others.push(effect),
+            effect => others.push(effect),
         }
     }
     deliveries.sort_by_key(|(_, delivery)| delivery.sequence);
     let singles = deliveries
         .into_iter()
         .map(|(consumer, delivery)| Effect::Deliver(consumer, Run::from_iter([delivery])));
-    singles.chain(others).collect()
+    others.into_iter().chain(singles).collect()
 }
 
 impl Live {

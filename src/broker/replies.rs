@@ -105,7 +105,12 @@ impl Session {
         if !target.mailbox.reply_window.take(message.body_size() + DELIVERY_OVERHEAD_SIZE) {
             return true;
         }
-        let delivery = Delivery { sequence: 0, message: message.clone(), is_redelivered: false };
+        let delivery = Delivery {
+            sequence: 0,
+            message: message.clone(),
+            is_redelivered: false,
+            needs_settle: false,
+        };
         let delivered =
             Delivered { consumer: target.consumer, queue: QueueId(0), run: smallvec![delivery] };
         target.mailbox.push(Event::Delivered(delivered), &mut self.work.wakers).is_ok()

@@ -16,7 +16,9 @@ use super::work::Work;
 use crate::auth::{Permissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, SESSION_EVENTS_MAX, SESSION_OUTPUT_SIZE_MAX};
-use crate::message::{ConsumerId, ConsumerKey, Message, Moment, Name, Outcome, Random, SessionId};
+use crate::message::{
+    ConsumerId, ConsumerKey, Message, Moment, Name, Outcome, Random, SequenceRange, SessionId,
+};
 use crate::protocol::reply::AmqpError;
 use crate::queue::Credit;
 
@@ -334,13 +336,11 @@ impl Session {
         for event in unread {
             match event {
                 Event::Delivered(delivered) => self.give_back(delivered),
-                Event::Answered {
-                    reply: Reply::Got { queue, no_ack: false, delivery, .. },
-                    ..
-                } => {
+                Event::Answered { reply: Reply::Got { queue, delivery, .. }, .. } => {
                     if let Some(handle) = self.queue_by_id(queue) {
                         handle.with(&mut self.work, |live| {
-                            live.queue.settle(&[delivery.sequence], Outcome::Requeued);
+                            let range = SequenceRange::one(delivery.sequence);
+                            live.queue.settle(&[range], Outcome::Requeued);
                         });
                     }
                 }

@@ -12,7 +12,7 @@ use super::replies::Replies;
 use super::virtual_host::VirtualHost;
 use crate::auth::{Permissions, User, Users};
 use crate::connection::{Event, Options};
-use crate::message::{ConsumerId, ExchangeId, Name, QueueId, Random, SessionId};
+use crate::message::{ConsumerId, ExchangeId, GetId, Name, QueueId, Random, SessionId};
 use crate::protocol::reply::ConnectionError;
 
 /// A broker: everything but its doors.
@@ -82,6 +82,10 @@ impl Broker {
 
     pub(super) fn next_consumer_id(&self) -> ConsumerId {
         ConsumerId(self.next_id())
+    }
+
+    pub(super) fn next_get_id(&self) -> GetId {
+        GetId(self.next_id())
     }
 
     /// A source of random numbers for one session.

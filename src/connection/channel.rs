@@ -13,7 +13,7 @@ use crate::message::{ConsumerKey, Name, Outcome};
 use super::command::Settle;
 use super::confirms::Confirms;
 use super::content::Incoming;
-use super::unsettled::{Origin, Unsettled, grouped};
+use super::unsettled::{TagRun, Unsettled, grouped};
 
 /// Where a channel stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) enum Mode {
     /// They are confirmed.
     Confirm(Confirms),
     /// They wait for tx.commit, as the settlements here do.
-    Transaction(Vec<(Outcome, u64, Origin)>),
+    Transaction(Vec<(Outcome, TagRun)>),
 }
 
 /// A consumer of this channel.
@@ -109,7 +109,7 @@ impl Channel {
         let mut groups = Vec::new();
         for run in std::mem::take(settled).chunk_by(|left, right| left.0 == right.0) {
             let Some((outcome, ..)) = run.first() else { continue };
-            let taken = run.iter().map(|(_, tag, origin)| (*tag, *origin));
+            let taken = run.iter().map(|(_, taken)| *taken);
             groups.extend(grouped(self.number, *outcome, taken));
         }
         groups
@@ -120,7 +120,7 @@ impl Channel {
         if let Mode::Transaction(settled) = &mut self.mode {
             let taken = std::mem::take(settled);
             if !taken.is_empty() {
-                self.unsettled.restore(taken.into_iter().map(|(_, tag, origin)| (tag, origin)));
+                self.unsettled.restore(taken.into_iter().map(|(_, taken)| taken));
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use crate::message::{ConsumerKey, Message, Name, Outcome, QueueId, Sequence};
+use crate::message::{ConsumerKey, Message, Name, Outcome, QueueId, SequenceRange};
 use crate::protocol::field::FieldTable;
 
 /// What a step of the connection wants done, in this order.
@@ -70,7 +70,26 @@ pub struct Settle {
     /// How many of them went to consumers and count for the channel's prefetch.
     pub to_consumers: u32,
     /// Their places in the queue.
-    pub sequences: SmallVec<[Sequence; 4]>,
+    pub sequences: SmallVec<[SequenceRange; 2]>,
+}
+
+impl Settle {
+    /// No delivery yet.
+    #[must_use]
+    pub fn new(channel: u16, queue: QueueId, outcome: Outcome) -> Self {
+        Self { channel, queue, outcome, to_consumers: 0, sequences: SmallVec::new() }
+    }
+
+    /// Adds deliveries; neighbors are one range.
+    pub fn add(&mut self, range: SequenceRange, to_consumer: bool) {
+        if !self.sequences.last_mut().is_some_and(|last| last.join(range)) {
+            self.sequences.push(range);
+        }
+        if to_consumer {
+            let count = u32::try_from(range.count()).unwrap_or(u32::MAX);
+            self.to_consumers = self.to_consumers.saturating_add(count);
+        }
+    }
 }
 
 /// The methods that need the broker.

@@ -8,7 +8,9 @@ use super::machine::Connection;
 use super::output::Output;
 use super::phase::Phase;
 use super::unsettled::Origin;
-use crate::message::{BodyPart, ConsumerKey, Delivery, Message, Name, Outcome, QueueId};
+use crate::message::{
+    BodyPart, ConsumerKey, Delivery, Message, Name, Outcome, QueueId, SequenceRange,
+};
 use crate::protocol::frame;
 use crate::protocol::methods::{
     WireMethod, access, basic, channel as channel_class, confirm, connection, exchange, queue, tx,
@@ -28,7 +30,7 @@ impl Connection {
             Event::Authenticated { user } => self.authenticated(user),
             Event::LoginRefused(error) => self.login_refused(error),
             Event::VirtualHostOpened => self.entered(),
-            Event::Answered { channel, reply } => self.answer(channel, reply),
+            Event::Answered { channel, reply } => self.answer(channel, reply, effects),
             Event::Refused { channel: 0, error } => self.fail(error.into_hard(), effects),
             Event::Refused { channel, error } => self.refuse(channel, error, effects),
             Event::Delivered(delivered) => self.deliver(&delivered, effects),
@@ -49,11 +51,8 @@ impl Connection {
                 self.phase = Phase::Closed;
             }
             Event::Delivered(delivered) => give_up(&delivered, effects),
-            Event::Answered {
-                channel,
-                reply: Reply::Got { queue, no_ack: false, delivery, .. },
-            } => {
-                effects.push(requeue(channel, queue, [&delivery], 0));
+            Event::Answered { channel, reply: Reply::Got { queue, delivery, .. } } => {
+                effects.push(settle_got(channel, queue, &delivery, Outcome::Requeued));
             }
             _ => {}
         }
@@ -72,6 +71,7 @@ impl Connection {
         };
         let Some(consumer) = channel.consumer(key) else { return give_up(delivered, effects) };
         let (no_ack, consumer_tag) = (consumer.no_ack, consumer.consumer_tag.clone());
+        let mut settle = Settle::new(key.channel, delivered.queue, Outcome::Accepted);
         for delivery in &delivered.run {
             let origin =
                 Origin { queue: delivered.queue, sequence: delivery.sequence, to_consumer: true };
@@ -85,6 +85,12 @@ impl Connection {
                 routing_key: delivery.message.routing_key(),
             };
             write_message(output, key.channel, &method, &delivery.message, frame_size_max);
+            if delivery.needs_settle {
+                settle.add(SequenceRange::one(delivery.sequence), false);
+            }
+        }
+        if !settle.sequences.is_empty() {
+            effects.push(Effect::Settle(settle));
         }
     }
 
@@ -128,7 +134,7 @@ impl Connection {
         }
     }
 
-    fn answer(&mut self, number: u16, reply: Reply) {
+    fn answer(&mut self, number: u16, reply: Reply, effects: &mut Vec<Effect>) {
         if matches!(reply, Reply::SecretUpdated) {
             return self.send(0, &connection::UpdateSecretOk {});
         }
@@ -136,11 +142,19 @@ impl Connection {
             return self.end_channel(number);
         }
         let frame_size_max = self.frame_size_max;
-        let Some((channel, output)) = self.open_channel_mut(number) else { return };
+        let Some((channel, output)) = self.open_channel_mut(number) else {
+            if let Reply::Got { queue, delivery, .. } = reply {
+                effects.push(settle_got(number, queue, &delivery, Outcome::Requeued));
+            }
+            return;
+        };
         match reply {
             Reply::Got { queue, no_ack, delivery, message_count } => {
                 let get = (queue, no_ack, message_count);
                 write_get_ok(channel, output, get, &delivery, frame_size_max);
+                if delivery.needs_settle {
+                    effects.push(settle_got(number, queue, &delivery, Outcome::Accepted));
+                }
             }
             Reply::Cancelled { consumer, consumer_tag, nowait } => {
                 if let Some(key) = consumer {
@@ -269,16 +283,16 @@ fn write_message(
 
 /// Deliveries for a channel or consumer that is no more go back to their queue.
 fn give_up(delivered: &Delivered, effects: &mut Vec<Effect>) {
-    let count = u32::try_from(delivered.run.len()).unwrap_or(u32::MAX);
-    effects.push(requeue(delivered.consumer.channel, delivered.queue, &delivered.run, count));
+    let mut settle = Settle::new(delivered.consumer.channel, delivered.queue, Outcome::Requeued);
+    for delivery in &delivered.run {
+        settle.add(SequenceRange::one(delivery.sequence), true);
+    }
+    effects.push(Effect::Settle(settle));
 }
 
-fn requeue<'a>(
-    channel: u16,
-    queue: QueueId,
-    deliveries: impl IntoIterator<Item = &'a Delivery>,
-    to_consumers: u32,
-) -> Effect {
-    let sequences = deliveries.into_iter().map(|delivery| delivery.sequence).collect();
-    Effect::Settle(Settle { channel, queue, outcome: Outcome::Requeued, to_consumers, sequences })
+/// Ends a delivery that was fetched with get.
+fn settle_got(channel: u16, queue: QueueId, delivery: &Delivery, outcome: Outcome) -> Effect {
+    let mut settle = Settle::new(channel, queue, outcome);
+    settle.add(SequenceRange::one(delivery.sequence), false);
+    Effect::Settle(settle)
 }

@@ -77,7 +77,7 @@ fn settle(
         .take(tag, multiple)
         .ok_or_else(|| ChannelError::precondition_failed(format!("unknown delivery tag {tag}")))?;
     if let Mode::Transaction(settled) = &mut channel.mode {
-        settled.extend(taken.into_iter().map(|(tag, origin)| (outcome, tag, origin)));
+        settled.extend(taken.into_iter().map(|taken| (outcome, taken)));
     } else {
         effects.extend(grouped(channel.number, outcome, taken).into_iter().map(Effect::Settle));
     }

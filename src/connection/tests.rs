@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::limits::SILENT_CLOSE_DELAY_MS;
 use crate::message::{Body, Envelope, Message, Moment, Outcome, QueueId, Random};
-use crate::message::{ConsumerKey, Delivery};
+use crate::message::{ConsumerKey, Delivery, SequenceRange};
 use crate::protocol::field::FieldTable;
 use crate::protocol::methods::{
     Method, WireMethod, basic, channel as channel_class, connection, queue,
@@ -100,7 +100,12 @@ fn message(body: &[u8]) -> Message {
 }
 
 fn delivered(numbers: &[u64]) -> Event {
-    let delivery = |sequence| Delivery { sequence, message: message(b"x"), is_redelivered: false };
+    let delivery = |sequence| Delivery {
+        sequence,
+        message: message(b"x"),
+        is_redelivered: false,
+        needs_settle: false,
+    };
     Event::Delivered(Delivered {
         consumer: ConsumerKey { channel: 1, number: 1 },
         queue: QueueId(5),
@@ -179,7 +184,8 @@ fn deliveries_get_tags_and_an_unknown_tag_closes_the_channel() {
     assert_eq!(peer.seen(), ["deliver 1", "Header", "Body", "deliver 2", "Header", "Body"]);
     peer.send(1, &basic::Ack { delivery_tag: 2, multiple: true });
     let [Effect::Settle(settle)] = peer.effects.as_slice() else { panic!("one settlement") };
-    assert_eq!((settle.sequences.as_slice(), settle.outcome), (&[10, 11][..], Outcome::Accepted));
+    let range = SequenceRange { first: 10, last: 11 };
+    assert_eq!((settle.sequences.as_slice(), settle.outcome), (&[range][..], Outcome::Accepted));
     peer.send(1, &basic::Ack { delivery_tag: 2, multiple: false });
     assert_eq!(peer.seen(), ["close-channel 406"]);
 }
@@ -200,9 +206,55 @@ fn what_a_closed_channel_had_out_goes_back() {
     peer.effects.clear();
     peer.tell(delivered(&[11]));
     assert!(
-        matches!(peer.effects.as_slice(), [Effect::Settle(late)] if late.sequences[0] == 11),
+        matches!(peer.effects.as_slice(), [Effect::Settle(late)] if late.sequences[0].first == 11),
         "a late delivery goes back too"
     );
+}
+
+fn kept_delivery(sequence: u64) -> Delivery {
+    Delivery { sequence, message: message(b"x"), is_redelivered: false, needs_settle: true }
+}
+
+fn settles(peer: &mut Peer) -> Vec<(Outcome, Vec<SequenceRange>, u32)> {
+    let each = |effect| match effect {
+        Effect::Settle(settle) => (settle.outcome, settle.sequences.to_vec(), settle.to_consumers),
+        other => panic!("only settlements: {other:?}"),
+    };
+    std::mem::take(&mut peer.effects).into_iter().map(each).collect()
+}
+
+#[test]
+fn what_needs_no_acknowledgement_and_is_kept_is_settled_when_it_went_out() {
+    let mut peer = Peer::open();
+    consume(&mut peer, true);
+    peer.tell(delivered(&[9]));
+    assert_eq!(settles(&mut peer), []);
+    let run = [10, 11, 13].map(kept_delivery).into_iter().collect();
+    let consumer = ConsumerKey { channel: 1, number: 1 };
+    peer.tell(Event::Delivered(Delivered { consumer, queue: QueueId(5), run }));
+    let ranges = vec![SequenceRange { first: 10, last: 11 }, SequenceRange::one(13)];
+    assert_eq!(settles(&mut peer), [(Outcome::Accepted, ranges, 0)]);
+}
+
+#[test]
+fn a_message_that_was_got_for_a_closed_channel_goes_back() {
+    let mut peer = Peer::open();
+    let got = |no_ack| Event::Answered {
+        channel: 1,
+        reply: Reply::Got {
+            queue: QueueId(5),
+            no_ack,
+            delivery: kept_delivery(3),
+            message_count: 0,
+        },
+    };
+    let ranges = vec![SequenceRange::one(3)];
+    peer.tell(got(true));
+    assert_eq!(settles(&mut peer), [(Outcome::Accepted, ranges.clone(), 0)]);
+    peer.tell(Event::Refused { channel: 1, error: ChannelError::not_found("x").into() });
+    peer.effects.clear();
+    peer.tell(got(false));
+    assert_eq!(settles(&mut peer), [(Outcome::Requeued, ranges, 0)]);
 }
 
 #[test]
@@ -323,7 +375,7 @@ fn a_rolled_back_acknowledgement_can_be_given_again() {
     else {
         panic!("one commit")
     };
-    assert_eq!(settles[0].sequences.as_slice(), [10]);
+    assert_eq!(settles[0].sequences.as_slice(), [SequenceRange::one(10)]);
 }
 
 #[test]

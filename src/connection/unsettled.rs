@@ -1,12 +1,12 @@
 //! The deliveries of one channel that the client has not settled yet, by delivery tag. It knows
 //! where each came from, not what it was.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::command::Settle;
-use crate::message::{Outcome, QueueId, Sequence};
+use crate::message::{Outcome, QueueId, Sequence, SequenceRange};
 
 /// Groups up to this many queues are merged by looking through them.
 const GROUPS_SEARCHED_MAX: usize = 16;
@@ -22,14 +22,61 @@ pub(super) struct Origin {
     pub(super) to_consumer: bool,
 }
 
-/// Unsettled deliveries in the order of their tags.
-///
-/// Settled ones in the middle leave a gap; when gaps outnumber what is left, they are closed.
+/// Deliveries whose tags and whose places in their queue follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TagRun {
+    first_tag: u64,
+    count: u64,
+    /// Of the first.
+    origin: Origin,
+}
+
+/// Runs in the order of their tags.
+pub(super) type TagRuns = SmallVec<[TagRun; 2]>;
+
+impl TagRun {
+    fn last_tag(&self) -> u64 {
+        self.first_tag + self.count - 1
+    }
+
+    fn contains(&self, tag: u64) -> bool {
+        self.first_tag <= tag && tag <= self.last_tag()
+    }
+
+    /// Takes in what continues it. False where it does not.
+    fn join(&mut self, next: &Self) -> bool {
+        let end = Origin { sequence: self.origin.sequence + self.count, ..self.origin };
+        let is_next = self.first_tag + self.count == next.first_tag && end == next.origin;
+        if is_next {
+            self.count += next.count;
+        }
+        is_next
+    }
+
+    /// Its parts before `tag`, of `tag`, and behind.
+    fn split(self, tag: u64) -> (Option<Self>, Self, Option<Self>) {
+        let before = self.part(self.first_tag, tag - self.first_tag);
+        let behind = self.part(tag + 1, self.last_tag() - tag);
+        let at = Self { count: 1, ..self.skipping(tag) };
+        (before, at, behind)
+    }
+
+    fn part(self, first_tag: u64, count: u64) -> Option<Self> {
+        (count > 0).then(|| Self { count, ..self.skipping(first_tag) })
+    }
+
+    fn skipping(self, first_tag: u64) -> Self {
+        let sequence = self.origin.sequence + (first_tag - self.first_tag);
+        Self { first_tag, origin: Origin { sequence, ..self.origin }, ..self }
+    }
+}
+
+/// Unsettled deliveries in the order of their tags: runs by a key that is at most their first tag
+/// and above all tags of those before, so that taking from the front moves nothing.
 #[derive(Debug, Default)]
 pub(super) struct Unsettled {
     last_tag: u64,
-    entries: VecDeque<(u64, Option<Origin>)>,
-    live_count: usize,
+    runs: BTreeMap<u64, TagRun>,
 }
 
 impl Unsettled {
@@ -42,64 +89,69 @@ impl Unsettled {
     /// Remembers a delivery and gives it its tag.
     pub(super) fn push(&mut self, origin: Origin) -> u64 {
         let tag = self.skip();
-        self.entries.push_back((tag, Some(origin)));
-        self.live_count += 1;
+        self.append(TagRun { first_tag: tag, count: 1, origin });
         tag
     }
 
     /// Takes the delivery with this tag, or with `multiple` all up to it; tag 0 with `multiple`
     /// means all there are. `None` where the tag is not unsettled.
-    pub(super) fn take(
-        &mut self,
-        tag: u64,
-        multiple: bool,
-    ) -> Option<SmallVec<[(u64, Origin); 4]>> {
+    pub(super) fn take(&mut self, tag: u64, multiple: bool) -> Option<TagRuns> {
         if multiple && tag == 0 {
             return Some(self.take_all());
         }
-        let index = self.entries.binary_search_by_key(&tag, |(tag, _)| *tag).ok()?;
-        self.entries.get(index)?.1?;
-        let taken: SmallVec<_> = if multiple {
-            self.entries.drain(..=index).filter_map(with_origin).collect()
-        } else {
-            let slot = self.entries.get_mut(index)?;
-            slot.1.take().map(|origin| (tag, origin)).into_iter().collect()
-        };
-        self.live_count -= taken.len();
-        self.close_gaps();
+        let (&key, run) = self.runs.range_mut(..=tag).next_back()?;
+        if !run.contains(tag) {
+            return None;
+        }
+        let (before, at, behind) = run.split(tag);
+        match (if multiple { None } else { before }, behind) {
+            (None, None) => drop(self.runs.remove(&key)),
+            (Some(left), None) | (None, Some(left)) => *run = left,
+            (Some(before), Some(behind)) => {
+                *run = before;
+                self.runs.insert(behind.first_tag, behind);
+            }
+        }
+        if !multiple {
+            return Some(smallvec![at]);
+        }
+        let mut taken = self.take_below(key);
+        let mut last = before.unwrap_or(at);
+        if before.is_some() {
+            last.join(&at);
+        }
+        taken.push(last);
         Some(taken)
     }
 
     /// Takes all of them.
-    pub(super) fn take_all(&mut self) -> SmallVec<[(u64, Origin); 4]> {
-        self.live_count = 0;
-        std::mem::take(&mut self.entries).into_iter().filter_map(with_origin).collect()
+    pub(super) fn take_all(&mut self) -> TagRuns {
+        std::mem::take(&mut self.runs).into_values().collect()
     }
 
     /// Puts deliveries back under the tags they had: a rolled back transaction.
-    pub(super) fn restore(&mut self, taken: impl IntoIterator<Item = (u64, Origin)>) {
-        let left = self.take_all();
-        let mut all: Vec<_> = left.into_iter().chain(taken).collect();
-        all.sort_unstable_by_key(|(tag, _)| *tag);
-        self.live_count = all.len();
-        self.entries = all.into_iter().map(|(tag, origin)| (tag, Some(origin))).collect();
+    pub(super) fn restore(&mut self, taken: impl IntoIterator<Item = TagRun>) {
+        let mut all: Vec<TagRun> = self.take_all().into_iter().chain(taken).collect();
+        all.sort_unstable_by_key(|run| run.first_tag);
+        all.into_iter().for_each(|run| self.append(run));
     }
 
-    fn close_gaps(&mut self) {
-        while self.entries.front().is_some_and(|(_, origin)| origin.is_none()) {
-            self.entries.pop_front();
-        }
-        if self.entries.len() > 2 * self.live_count + 32 {
-            self.entries.retain(|(_, origin)| origin.is_some());
-        }
-        if self.entries.is_empty() && self.entries.capacity() > 64 {
-            self.entries = VecDeque::new();
+    /// Adds a run whose tags are above all others.
+    fn append(&mut self, run: TagRun) {
+        let joined = self.runs.last_entry().is_some_and(|mut last| last.get_mut().join(&run));
+        if !joined {
+            self.runs.insert(run.first_tag, run);
         }
     }
-}
 
-fn with_origin((tag, origin): (u64, Option<Origin>)) -> Option<(u64, Origin)> {
-    origin.map(|origin| (tag, origin))
+    /// Takes the runs with lower keys.
+    fn take_below(&mut self, key: u64) -> TagRuns {
+        let mut taken = TagRuns::new();
+        while let Some(first) = self.runs.first_entry().filter(|first| *first.key() < key) {
+            taken.push(first.remove());
+        }
+        taken
+    }
 }
 
 /// Groups deliveries by queue, so that each queue is locked once.
@@ -107,30 +159,21 @@ fn with_origin((tag, origin): (u64, Option<Origin>)) -> Option<(u64, Origin)> {
 pub(super) fn grouped(
     channel: u16,
     outcome: Outcome,
-    taken: impl IntoIterator<Item = (u64, Origin)>,
+    taken: impl IntoIterator<Item = TagRun>,
 ) -> Vec<Settle> {
     let mut groups: Vec<Settle> = Vec::new();
-    for (_, origin) in taken {
+    for TagRun { count, origin, .. } in taken {
+        let Some(range) = SequenceRange::starting(origin.sequence, count) else { continue };
         let searched = groups.len().saturating_sub(GROUPS_SEARCHED_MAX);
         let same = |group: &&mut Settle| group.queue == origin.queue;
-        let group = match groups.iter_mut().skip(searched).rev().find(same) {
-            Some(group) => group,
+        match groups.iter_mut().skip(searched).rev().find(same) {
+            Some(group) => group.add(range, origin.to_consumer),
             None => {
-                groups.push(Settle {
-                    channel,
-                    queue: origin.queue,
-                    outcome,
-                    to_consumers: 0,
-                    sequences: SmallVec::new(),
-                });
-                match groups.last_mut() {
-                    Some(group) => group,
-                    None => continue,
-                }
+                let mut group = Settle::new(channel, origin.queue, outcome);
+                group.add(range, origin.to_consumer);
+                groups.push(group);
             }
-        };
-        group.sequences.push(origin.sequence);
-        group.to_consumers += u32::from(origin.to_consumer);
+        }
     }
     groups
 }
@@ -151,8 +194,16 @@ mod tests {
         unsettled
     }
 
-    fn tags(taken: Option<SmallVec<[(u64, Origin); 4]>>) -> Option<Vec<u64>> {
-        taken.map(|taken| taken.into_iter().map(|(tag, _)| tag).collect())
+    /// Each tag with the place it stands for.
+    fn places(taken: Option<TagRuns>) -> Option<Vec<(u64, Sequence)>> {
+        let each = |run: TagRun| {
+            (0..run.count).map(move |at| (run.first_tag + at, run.origin.sequence + at))
+        };
+        taken.map(|taken| taken.into_iter().flat_map(each).collect())
+    }
+
+    fn tags(taken: Option<TagRuns>) -> Option<Vec<u64>> {
+        places(taken).map(|places| places.into_iter().map(|(tag, _)| tag).collect())
     }
 
     #[test]
@@ -161,7 +212,7 @@ mod tests {
         assert_eq!(tags(unsettled.take(2, false)), Some(vec![2]));
         assert_eq!(tags(unsettled.take(2, false)), None);
         assert_eq!(tags(unsettled.take(2, true)), None);
-        assert_eq!(unsettled.live_count, 2);
+        assert_eq!(tags(unsettled.take(0, true)), Some(vec![1, 3]));
     }
 
     #[test]
@@ -172,6 +223,18 @@ mod tests {
         assert_eq!(tags(unsettled.take(0, true)), Some(vec![4, 5]));
         assert_eq!(tags(unsettled.take(0, true)), Some(vec![]));
         assert_eq!(tags(unsettled.take(0, false)), None);
+    }
+
+    #[test]
+    fn a_tag_stands_for_its_place_however_its_run_was_cut() {
+        let mut unsettled = filled(9);
+        for tag in [5, 1, 9, 3] {
+            assert_eq!(places(unsettled.take(tag, false)), Some(vec![(tag, tag - 1)]));
+        }
+        assert_eq!(places(unsettled.take(4, true)), Some(vec![(2, 1), (4, 3)]));
+        assert_eq!(tags(unsettled.take(5, false)), None);
+        assert_eq!(places(unsettled.take(7, true)), Some(vec![(6, 5), (7, 6)]));
+        assert_eq!(places(unsettled.take(0, true)), Some(vec![(8, 7)]));
     }
 
     #[test]
@@ -190,25 +253,42 @@ mod tests {
             let tag = unsettled.push(origin(sequence));
             assert!(unsettled.take(tag, false).is_some());
         }
-        assert!(unsettled.entries.len() < 100);
+        assert_eq!(unsettled.runs.len(), 1);
+    }
+
+    #[test]
+    fn many_deliveries_in_order_are_one_run() {
+        let mut unsettled = filled(100_000);
+        assert_eq!(unsettled.runs.len(), 1);
+        let other = Origin { to_consumer: false, ..origin(100_000) };
+        unsettled.push(other);
+        unsettled.push(origin(100_002));
+        assert_eq!(unsettled.runs.len(), 3);
+        let taken = unsettled.take(100_002, true).unwrap();
+        assert_eq!(taken.iter().map(|run| run.count).collect::<Vec<_>>(), [100_000, 1, 1]);
     }
 
     #[test]
     fn a_rollback_restores_the_order_of_tags() {
         let mut unsettled = filled(4);
         let taken = unsettled.take(2, false).unwrap();
+        assert_eq!(unsettled.runs.len(), 2);
         unsettled.restore(taken);
+        assert_eq!(unsettled.runs.len(), 1, "what follows each other is one run again");
         assert_eq!(tags(unsettled.take(0, true)), Some(vec![1, 2, 3, 4]));
     }
 
     #[test]
     fn settlements_are_grouped_by_queue() {
-        let origins = [(1, 1), (2, 5), (1, 2)].map(|(queue, sequence)| {
-            (0, Origin { queue: QueueId(queue), sequence, to_consumer: queue == 1 })
+        let origins = [(1, 1), (2, 5), (1, 2), (1, 4)].map(|(queue, sequence)| TagRun {
+            first_tag: 1,
+            count: 1,
+            origin: Origin { queue: QueueId(queue), sequence, to_consumer: queue == 1 },
         });
         let groups = grouped(7, Outcome::Accepted, origins);
         assert_eq!(groups.len(), 2);
-        assert_eq!(groups[0].sequences.as_slice(), [1, 2]);
-        assert_eq!((groups[0].to_consumers, groups[1].to_consumers), (2, 0));
+        let ranges = [SequenceRange { first: 1, last: 2 }, SequenceRange::one(4)];
+        assert_eq!(groups[0].sequences.as_slice(), ranges);
+        assert_eq!((groups[0].to_consumers, groups[1].to_consumers), (3, 0));
     }
 }

@@ -14,6 +14,9 @@ pub struct Delivery {
     pub message: Message,
     /// It was delivered before.
     pub is_redelivered: bool,
+    /// No client acknowledges it and the queue keeps it all the same: whoever hands it to the
+    /// socket settles it.
+    pub needs_settle: bool,
 }
 
 /// Neighbours for one consumer; a single one needs no allocation.

@@ -26,6 +26,10 @@ identifier! {
     /// One consumer of one queue, unique in the node.
     ConsumerId
 }
+identifier! {
+    /// One basic.get that may have to wait for its message.
+    GetId
+}
 
 /// Where a consumer lives inside its connection: the channel, and a number the channel gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -148,10 +148,30 @@ impl ConsumerOrder {
         self.slots.get(&id).map(|slot| &slot.consumer)
     }
 
-    /// One delivery of this consumer was settled.
-    pub fn settled(&mut self, id: ConsumerId) {
+    /// Takes credit for one more delivery of `cost` bytes to a consumer that has its turn. False
+    /// where it has none; it stays in the ring until its next turn.
+    pub fn take_more(&mut self, id: ConsumerId, cost: u64) -> bool {
+        self.slots.get_mut(&id).is_some_and(|slot| slot.take_credit(cost))
+    }
+
+    /// Some consumer may be able to take something.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        self.rings.values().any(|ring| !ring.is_empty())
+    }
+
+    /// How many consumers share what is ready.
+    #[must_use]
+    pub fn served_count(&self) -> usize {
+        if self.is_single_active { self.slots.len().min(1) } else { self.slots.len() }
+    }
+
+    /// `count` deliveries of this consumer were settled. Those that need no acknowledgement were
+    /// never counted.
+    pub fn settled(&mut self, id: ConsumerId, count: usize) {
         if let Some(slot) = self.slots.get_mut(&id) {
-            slot.unsettled_count = slot.unsettled_count.saturating_sub(1);
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            slot.unsettled_count = slot.unsettled_count.saturating_sub(count);
             self.unblock(id);
         }
     }
@@ -238,7 +258,7 @@ mod tests {
         order.add(consumer(1));
         order.add(Consumer { priority: 5, prefetch_count: 2, ..consumer(2) });
         assert_eq!(turns(&mut order, 4), [2, 2, 1, 1]);
-        order.settled(ConsumerId(2));
+        order.settled(ConsumerId(2), 1);
         assert_eq!(turns(&mut order, 2), [2, 1]);
     }
 
@@ -247,7 +267,7 @@ mod tests {
         let mut order = ConsumerOrder::new(false);
         order.add(Consumer { prefetch_count: 1, ..consumer(1) });
         assert_eq!(turns(&mut order, 3), [1]);
-        order.settled(ConsumerId(1));
+        order.settled(ConsumerId(1), 1);
         assert_eq!(turns(&mut order, 3), [1]);
     }
 

@@ -1,75 +1,80 @@
 //! What a queue holds ready, in order. Not what is out with consumers, and not who gets it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
+use super::stretch::{Marks, Stretch};
+use super::stretch_map::StretchMap;
+use super::totals::Totals;
 use crate::message::{Message, Sequence};
 
-/// A message at its place in a queue.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// The place: rising in order of arrival.
-    pub sequence: Sequence,
-    /// The message itself.
-    pub message: Message,
-    /// It was delivered before.
-    pub is_redelivered: bool,
-    /// How often its delivery failed.
-    pub failure_count: u32,
-}
+/// Stretches up to which an empty queue keeps room.
+const CAPACITY_KEPT: usize = 32;
 
 /// Ready messages.
 ///
 /// ```text
-/// returned: 3, 7        came back, each to the place it had
-/// fresh:          9, 10, 11, 12   never delivered
+/// returned: 3, 7..8       came back, each to the place it had
+/// fresh:          9..5000, 5001..9000     never delivered, or recovered
 /// ```
 ///
 /// Fresh ones leave in order, so what was delivered and comes back is always older than the first
 /// fresh one: the returned ones, in their order, are in front.
 #[derive(Debug, Default)]
 pub struct Contents {
-    returned: BTreeMap<Sequence, Entry>,
-    fresh: VecDeque<Entry>,
+    pub(super) returned: StretchMap<()>,
+    pub(super) fresh: VecDeque<Stretch>,
+    /// Of the fresh ones.
+    pub(super) totals: Totals,
     next_sequence: Sequence,
-    body_bytes: u64,
 }
 
 impl Contents {
+    /// What was found on disk, in its order.
+    #[must_use]
+    pub fn recovered(next_sequence: Sequence, stretches: impl Iterator<Item = Stretch>) -> Self {
+        let mut contents = Self { next_sequence, ..Self::default() };
+        for stretch in stretches {
+            contents.next_sequence = contents.next_sequence.max(stretch.last() + 1);
+            contents.append(stretch);
+        }
+        contents
+    }
+
     /// Appends a message that just arrived and tells its place.
-    pub fn push(&mut self, message: Message) -> Sequence {
+    pub fn push(&mut self, message: Message, is_logged: bool) -> Sequence {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        self.body_bytes += message.body_size();
-        self.fresh.push_back(Entry { sequence, message, is_redelivered: false, failure_count: 0 });
+        let marks = Marks { is_logged, ..Marks::default() };
+        match self.fresh.back_mut() {
+            Some(back) if back.takes(sequence, marks) => {
+                self.totals += Totals::of_one(&message, is_logged);
+                back.push(message);
+            }
+            _ => self.append(Stretch::one(sequence, message, marks)),
+        }
         sequence
     }
 
-    /// Puts a delivered entry back at its original place.
-    pub fn put_back(&mut self, entry: Entry) {
-        self.body_bytes += entry.message.body_size();
-        self.returned.insert(entry.sequence, entry);
+    /// Puts delivered messages back at their original places.
+    pub fn put_back(&mut self, stretch: Stretch) {
+        self.returned.insert(stretch, ());
     }
 
-    /// The entry that would be delivered next.
+    /// The stretch whose first message would be delivered next.
     #[must_use]
-    pub fn first(&self) -> Option<&Entry> {
-        self.returned.first_key_value().map(|(_, entry)| entry).or_else(|| self.fresh.front())
+    pub fn first(&self) -> Option<&Stretch> {
+        self.returned.first().or_else(|| self.fresh.front())
     }
 
-    /// Takes the entry that is to be delivered next.
-    pub fn pop(&mut self) -> Option<Entry> {
-        let entry = match self.returned.pop_first() {
-            Some((_, entry)) => Some(entry),
-            None => self.pop_fresh(),
-        }?;
-        self.body_bytes -= entry.message.body_size();
-        Some(entry)
+    /// Takes at most `count` of the messages that are to be delivered next, and are alike.
+    pub fn pop(&mut self, count: usize) -> Option<Stretch> {
+        self.returned.pop(count).or_else(|| self.pop_fresh(count))
     }
 
     /// How many are ready.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.returned.len() + self.fresh.len()
+        self.totals.count + self.returned.totals().count
     }
 
     /// Nothing is ready.
@@ -78,10 +83,23 @@ impl Contents {
         self.returned.is_empty() && self.fresh.is_empty()
     }
 
-    /// Bytes of the ready bodies.
+    /// What the ready messages add up to.
     #[must_use]
-    pub fn body_bytes(&self) -> u64 {
-        self.body_bytes
+    pub fn totals(&self) -> Totals {
+        let mut totals = self.totals;
+        totals += *self.returned.totals();
+        totals
+    }
+
+    /// The place that the next message will have.
+    #[must_use]
+    pub fn next_sequence(&self) -> Sequence {
+        self.next_sequence
+    }
+
+    /// All stretches, in the order in which they are to be delivered.
+    pub fn stretches(&self) -> impl DoubleEndedIterator<Item = &Stretch> {
+        self.returned.iter().chain(&self.fresh)
     }
 
     /// Takes everything out; sequences go on where they were. Dropping what comes back may take a
@@ -92,16 +110,26 @@ impl Contents {
         std::mem::replace(self, Self { next_sequence, ..Self::default() })
     }
 
-    /// A queue that was long once gives its memory back when it is short again.
-    fn pop_fresh(&mut self) -> Option<Entry> {
-        let entry = self.fresh.pop_front();
-        let capacity = self.fresh.capacity();
-        if capacity > 1024 && self.fresh.len() < capacity / 8 {
-            self.fresh.shrink_to(capacity / 4);
-        } else if self.fresh.is_empty() && capacity > 32 {
+    /// Adds a stretch at the end of the fresh ones.
+    pub(super) fn append(&mut self, stretch: Stretch) {
+        self.totals += stretch.totals();
+        let left = match self.fresh.back_mut() {
+            Some(back) => back.join(stretch),
+            None => Err(stretch),
+        };
+        self.fresh.extend(left.err());
+    }
+
+    fn pop_fresh(&mut self, count: usize) -> Option<Stretch> {
+        let taken = match self.fresh.front_mut()?.split_front(count) {
+            Some(taken) => taken,
+            None => self.fresh.pop_front()?,
+        };
+        self.totals -= taken.totals();
+        if self.fresh.is_empty() && self.fresh.capacity() > CAPACITY_KEPT {
             self.fresh = VecDeque::new();
         }
-        entry
+        Some(taken)
     }
 }
 
@@ -119,53 +147,70 @@ mod tests {
     fn filled(count: u64) -> Contents {
         let mut contents = Contents::default();
         for number in 0..count {
-            assert_eq!(contents.push(message("x")), number);
+            assert_eq!(contents.push(message("x"), false), number);
         }
         contents
     }
 
     fn order(contents: &mut Contents) -> Vec<Sequence> {
-        std::iter::from_fn(|| contents.pop()).map(|entry| entry.sequence).collect()
+        std::iter::from_fn(|| contents.pop(2)).flat_map(|stretch| stretch.range().iter()).collect()
     }
 
     #[test]
     fn messages_leave_in_the_order_they_came() {
-        assert_eq!(order(&mut filled(4)), [0, 1, 2, 3]);
+        assert_eq!(order(&mut filled(5)), [0, 1, 2, 3, 4]);
     }
 
     #[test]
     fn a_returned_message_goes_back_to_its_place() {
         let mut contents = filled(5);
-        let taken: Vec<Entry> = (0..3).filter_map(|_| contents.pop()).collect();
-        for entry in taken.into_iter().rev().step_by(2) {
-            contents.put_back(entry);
+        let taken: Vec<Stretch> = (0..3).filter_map(|_| contents.pop(1)).collect();
+        for stretch in taken.into_iter().rev().step_by(2) {
+            contents.put_back(stretch);
         }
         assert_eq!(order(&mut contents), [0, 2, 3, 4]);
     }
 
     #[test]
+    fn many_alike_are_one_stretch_and_another_kind_begins_the_next() {
+        let mut contents = filled(1000);
+        assert_eq!(contents.stretches().count(), 1);
+        contents.push(message("y"), true);
+        contents.push(message("y"), true);
+        let ranges: Vec<_> = contents.stretches().map(Stretch::range).collect();
+        assert_eq!(ranges.iter().map(|range| range.count()).collect::<Vec<_>>(), [1000, 2]);
+        assert_eq!(contents.pop(5000).map(|stretch| stretch.len()), Some(1000));
+        assert_eq!(contents.len(), 2);
+    }
+
+    #[test]
     fn bytes_count_ready_bodies_only() {
         let mut contents = filled(3);
-        assert_eq!(contents.body_bytes(), 3);
-        let entry = contents.pop().unwrap();
-        assert_eq!(contents.body_bytes(), 2);
-        contents.put_back(entry);
-        assert_eq!(contents.body_bytes(), 3);
+        assert_eq!(contents.totals().body_bytes, 3);
+        let stretch = contents.pop(1).unwrap();
+        assert_eq!(contents.totals().body_bytes, 2);
+        contents.put_back(stretch);
+        assert_eq!(contents.totals().body_bytes, 3);
         drop(contents.take_all());
-        assert_eq!((contents.body_bytes(), contents.len()), (0, 0));
+        assert_eq!((contents.totals().body_bytes, contents.len()), (0, 0));
     }
 
     #[test]
     fn sequences_are_not_used_again_after_everything_was_taken() {
         let mut contents = filled(3);
         drop(contents.take_all());
-        assert_eq!(contents.push(message("y")), 3);
+        assert_eq!(contents.push(message("y"), false), 3);
     }
 
     #[test]
     fn a_drained_queue_keeps_little_memory() {
-        let mut contents = filled(100_000);
-        while contents.pop().is_some() {}
-        assert!(contents.fresh.capacity() <= 1024);
+        let mut contents = Contents::default();
+        for number in 0..1000 {
+            contents.push(message("x"), number % 2 == 0);
+        }
+        assert_eq!(contents.fresh.len(), 1000);
+        while contents.pop(7).is_some() {}
+        assert!(contents.fresh.capacity() <= CAPACITY_KEPT);
+        assert_eq!(contents.totals(), Totals::default());
     }
 }

@@ -14,8 +14,8 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// Adds a delivery to the consumer's run.
-    pub fn push(&mut self, consumer: ConsumerId, delivery: Delivery) {
+    /// Adds deliveries to the consumer's run.
+    pub fn extend(&mut self, consumer: ConsumerId, deliveries: impl Iterator<Item = Delivery>) {
         let next = self.last + 1;
         let found = [self.last, if next < self.runs.len() { next } else { 0 }]
             .into_iter()
@@ -23,12 +23,12 @@ impl Gathered {
             .or_else(|| self.runs.iter().position(|(id, _)| *id == consumer));
         match found.and_then(|index| self.runs.get_mut(index).map(|(_, run)| (index, run))) {
             Some((index, run)) => {
-                run.push(delivery);
+                run.extend(deliveries);
                 self.last = index;
             }
             None => {
                 self.last = self.runs.len();
-                self.runs.push((consumer, SmallVec::from_iter([delivery])));
+                self.runs.push((consumer, deliveries.collect()));
             }
         }
     }

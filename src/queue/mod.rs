@@ -3,15 +3,30 @@
 //! ids.
 //!
 //! A queue has two halves: [`contents`] (what is there, in which order) and [`dispatch`] (who gets
-//! what next).
+//! what next). What is there, and what is out, are [`stretch`]es: consecutive messages that are
+//! alike. Bodies on disk are fetched back as [`paging`] says, and what the log must know leaves as
+//! a [`fact`].
 
 pub mod consumer;
 pub mod contents;
 pub mod credit;
 pub mod dispatch;
+pub mod fact;
 mod machine;
+mod messages;
+pub mod paging;
+pub mod stretch;
+pub mod stretch_map;
+pub mod totals;
 
 pub use consumer::{Consumer, ConsumerOrder};
-pub use contents::{Contents, Entry};
+pub use contents::Contents;
 pub use credit::Credit;
-pub use machine::{Counts, DeleteRefused, Effect, Queue, QueueTraits, Remains, SubscribeRefused};
+pub use fact::Fact;
+pub use machine::{
+    Counts, DeleteRefused, Effect, Fetched, Queue, QueueTraits, RecoveredRun, Remains,
+    SubscribeRefused,
+};
+pub use stretch::{Marks, Stretch};
+pub use stretch_map::StretchMap;
+pub use totals::{Resident, Totals};

@@ -258,7 +258,7 @@ mod tests {
         let ranges = get_ranges(&out).unwrap();
         assert!(ranges.len() > 1);
         assert_eq!((ranges[0].first, ranges[ranges.len() - 1].last), (long.first, long.last));
-        assert_eq!(ranges.iter().map(SequenceRange::count).sum::<u64>(), long.count());
+        assert_eq!(ranges.iter().map(|range| range.count()).sum::<u64>(), long.count());
     }
 
     #[test]

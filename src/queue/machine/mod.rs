@@ -1,12 +1,19 @@
-//! The machine of one queue: contents, consumers, and what is out with them.
+//! The machine of one queue: contents, consumers, and what is out with them. Where bodies leave RAM
+//! and come back is in `paging`, who is served in `serve`.
 
-use hashbrown::HashMap;
+use std::collections::VecDeque;
 
-use crate::limits::DELIVERY_OVERHEAD_SIZE;
-use crate::message::{ConsumerId, Delivery, Message, Outcome, Run, Sequence};
-use crate::queue::consumer::{Consumer, ConsumerOrder};
-use crate::queue::contents::{Contents, Entry};
-use crate::queue::dispatch::Gathered;
+use super::consumer::{Consumer, ConsumerOrder};
+use super::contents::Contents;
+use super::fact::{Fact, Facts};
+use super::stretch::{Marks, Stretch};
+use super::stretch_map::StretchMap;
+use crate::message::{ConsumerId, Delivery, GetId, Message, Outcome, Run, Sequence, SequenceRange};
+
+mod paging;
+mod serve;
+
+pub use paging::RecoveredRun;
 
 /// What does not change while a queue lives.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +24,8 @@ pub struct QueueTraits {
     pub is_single_active: bool,
     /// A message whose delivery fails more often is dropped.
     pub delivery_limit: Option<u64>,
+    /// Persistent messages are given to the log.
+    pub is_durable: bool,
 }
 
 /// What a step of the queue wants done.
@@ -26,6 +35,28 @@ pub enum Effect {
     Deliver(ConsumerId, Run),
     /// An auto-delete queue lost its last consumer: delete it.
     Expire,
+    /// Tell the log.
+    Append(Fact),
+    /// Read these bodies from the disk; answered by [`Queue::fetched`].
+    Fetch(SequenceRange),
+    /// A get that had to wait has its answer: as [`Fetched::Got`], or the queue is empty.
+    Got {
+        /// The get.
+        get: GetId,
+        /// The message, and how many are left.
+        got: Option<(Delivery, usize)>,
+    },
+}
+
+/// The answer to a get.
+#[derive(Debug)]
+pub enum Fetched {
+    /// A message, and how many are left.
+    Got(Delivery, usize),
+    /// There is none.
+    Empty,
+    /// Its body must be read first; [`Effect::Got`] follows.
+    Later,
 }
 
 /// Why a consumer is not let in.
@@ -72,12 +103,8 @@ pub struct Remains {
     pub contents: Contents,
 }
 
-#[derive(Debug)]
-struct Unsettled {
-    entry: Entry,
-    /// None for what was fetched with get.
-    consumer: Option<ConsumerId>,
-}
+/// Messages that are out, by who has them; `None` for what was fetched with get.
+type Unsettled = StretchMap<Option<ConsumerId>>;
 
 /// One queue.
 #[derive(Debug, Default)]
@@ -85,7 +112,14 @@ pub struct Queue {
     traits: QueueTraits,
     contents: Contents,
     consumers: ConsumerOrder,
-    unsettled: HashMap<Sequence, Unsettled, foldhash::fast::FixedState>,
+    unsettled: Unsettled,
+    /// Gets that wait for a body, and whether each needs no acknowledgement.
+    gets: VecDeque<(GetId, bool)>,
+    facts: Facts,
+    /// What was asked for and not answered.
+    fetching: Option<SequenceRange>,
+    /// Messages left since the last look at what to fetch.
+    has_progress: bool,
     is_gone: bool,
 }
 
@@ -106,11 +140,12 @@ impl Queue {
     /// The numbers of the moment.
     #[must_use]
     pub fn counts(&self) -> Counts {
+        let ready = self.contents.totals();
         Counts {
-            ready: self.contents.len(),
-            unsettled: self.unsettled.len(),
+            ready: ready.count,
+            unsettled: self.unsettled.totals().count,
             consumers: self.consumers.len(),
-            ready_bytes: self.contents.body_bytes(),
+            ready_bytes: ready.body_bytes,
         }
     }
 
@@ -120,56 +155,67 @@ impl Queue {
         self.traits.is_single_active
     }
 
-    /// Adds a message at the end; nothing is delivered before [`Queue::dispatch`].
-    pub fn enqueue(&mut self, message: Message) -> Sequence {
-        self.contents.push(message)
+    /// The place that the next message will have.
+    #[must_use]
+    pub fn next_sequence(&self) -> Sequence {
+        self.contents.next_sequence()
     }
 
-    /// Hands ready messages to consumers while both are there.
-    pub fn dispatch(&mut self, effects: &mut Vec<Effect>) {
-        let mut gathered = Gathered::default();
-        while let Some(first) = self.contents.first() {
-            let cost = first.message.body_size() + DELIVERY_OVERHEAD_SIZE;
-            let Some(consumer) = self.consumers.take_turn(cost) else { break };
-            let (id, no_ack) = (consumer.id, consumer.no_ack);
-            let Some(entry) = self.contents.pop() else { break };
-            gathered.push(id, delivery(&entry));
-            if !no_ack {
-                self.unsettled.insert(entry.sequence, Unsettled { entry, consumer: Some(id) });
-            }
+    /// Adds a message at the end; nothing is delivered before [`Queue::dispatch`].
+    pub fn enqueue(&mut self, message: Message) -> Sequence {
+        if !self.traits.is_durable || !message.is_persistent() {
+            return self.contents.push(message, false);
         }
-        effects.extend(gathered.into_runs().map(|(id, run)| Effect::Deliver(id, run)));
+        let sequence = self.contents.push(message.clone(), true);
+        self.facts.add(sequence, message);
+        sequence
     }
 
     /// Ends deliveries. Sequences that are not out (settled before, or the queue lost them) are
     /// passed over: the channel has already checked the tags.
-    pub fn settle(&mut self, sequences: &[Sequence], outcome: Outcome) {
-        for sequence in sequences {
-            let Some(Unsettled { mut entry, consumer }) = self.unsettled.remove(sequence) else {
-                continue;
-            };
-            if let Some(id) = consumer {
-                self.consumers.settled(id);
+    pub fn settle(&mut self, ranges: &[SequenceRange], outcome: Outcome) {
+        for range in ranges {
+            let mut places = *range;
+            while places.first <= places.last
+                && let Some((stretch, consumer)) = self.unsettled.take(places)
+            {
+                places.first = stretch.last() + 1;
+                if let Some(id) = consumer {
+                    self.consumers.settled(id, stretch.len());
+                }
+                self.end(stretch, outcome);
             }
-            entry.is_redelivered = true;
-            if self.comes_back(&mut entry, outcome) {
-                self.contents.put_back(entry);
-            }
-        }
-        if self.unsettled.is_empty() && self.unsettled.capacity() > 64 {
-            self.unsettled = HashMap::default();
         }
     }
 
+    /// What becomes of messages whose delivery ended.
+    fn end(&mut self, mut stretch: Stretch, outcome: Outcome) {
+        let is_logged = stretch.marks().is_logged;
+        let mut marks = Marks { is_redelivered: true, ..stretch.marks() };
+        if outcome == Outcome::Failed {
+            marks.failure_count = marks.failure_count.saturating_add(1);
+        }
+        if !self.comes_back(marks, outcome) {
+            if is_logged {
+                self.facts.remove(stretch.range());
+            }
+            return;
+        }
+        if is_logged && outcome == Outcome::Failed {
+            self.facts.fail(stretch.range(), marks.failure_count);
+        }
+        stretch.mark(marks);
+        self.contents.put_back(stretch);
+    }
+
     /// Whether a settled message is delivered again.
-    fn comes_back(&self, entry: &mut Entry, outcome: Outcome) -> bool {
+    fn comes_back(&self, marks: Marks, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Accepted | Outcome::Rejected => false,
             Outcome::Requeued => true,
             Outcome::Failed => {
-                entry.failure_count = entry.failure_count.saturating_add(1);
                 let limit = self.traits.delivery_limit;
-                limit.is_none_or(|limit| u64::from(entry.failure_count) <= limit)
+                limit.is_none_or(|limit| u64::from(marks.failure_count) <= limit)
             }
         }
     }
@@ -181,21 +227,11 @@ impl Queue {
             return;
         }
         for delivery in run {
-            let out = self.unsettled.remove(&delivery.sequence);
-            self.consumers.settled(consumer);
-            let entry = out.map_or_else(|| entry(&delivery), |unsettled| unsettled.entry);
-            self.contents.put_back(entry);
+            let out = self.unsettled.take(SequenceRange::one(delivery.sequence));
+            self.consumers.settled(consumer, 1);
+            let stretch = out.map_or_else(|| stretch(delivery), |(stretch, _)| stretch);
+            self.contents.put_back(stretch);
         }
-    }
-
-    /// Fetches one message without a consumer.
-    pub fn get(&mut self, no_ack: bool) -> Option<(Delivery, usize)> {
-        let entry = self.contents.pop()?;
-        let delivery = delivery(&entry);
-        if !no_ack {
-            self.unsettled.insert(entry.sequence, Unsettled { entry, consumer: None });
-        }
-        Some((delivery, self.contents.len()))
     }
 
     /// Lets a consumer in.
@@ -231,10 +267,14 @@ impl Queue {
     /// Takes all ready messages out and tells how many; the caller drops them without a lock.
     #[must_use]
     pub fn purge(&mut self) -> Contents {
-        self.contents.take_all()
+        let purged = self.contents.take_all();
+        for stretch in purged.stretches().filter(|stretch| stretch.marks().is_logged) {
+            self.facts.remove(stretch.range());
+        }
+        purged
     }
 
-    /// Deletes the queue.
+    /// Deletes the queue. The log hears that from the definitions, so there are no facts.
     ///
     /// # Errors
     /// It is gone already, or in use or not empty and that was asked for.
@@ -251,27 +291,17 @@ impl Queue {
         self.is_gone = true;
         let consumers = self.consumers.ids().collect();
         self.consumers = ConsumerOrder::default();
-        self.unsettled = HashMap::default();
+        self.unsettled = Unsettled::default();
+        self.facts = Facts::default();
         let contents = self.contents.take_all();
         Ok(Remains { ready_count: contents.len(), consumers, contents })
     }
 }
 
-fn delivery(entry: &Entry) -> Delivery {
-    Delivery {
-        sequence: entry.sequence,
-        message: entry.message.clone(),
-        is_redelivered: entry.is_redelivered,
-    }
-}
-
-fn entry(delivery: &Delivery) -> Entry {
-    Entry {
-        sequence: delivery.sequence,
-        message: delivery.message.clone(),
-        is_redelivered: delivery.is_redelivered,
-        failure_count: 0,
-    }
+/// A delivery that needed no acknowledgement, as it was in the queue.
+fn stretch(delivery: Delivery) -> Stretch {
+    let marks = Marks { is_redelivered: delivery.is_redelivered, ..Marks::default() };
+    Stretch::one(delivery.sequence, delivery.message, marks)
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ impl QueueLedger {
         }
         let mut right = *extent;
         let behind = SequenceRange { first: sequence, last: right.last };
-        let others = self.alive.within(behind).iter().map(SequenceRange::count).sum::<u64>();
+        let others = self.alive.within(behind).iter().map(|range| range.count()).sum::<u64>();
         // The place itself is alive, and no extent's yet.
         right.live = u32::try_from(others.saturating_sub(1)).unwrap_or(u32::MAX);
         // What both hold together is written in neither.

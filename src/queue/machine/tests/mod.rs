@@ -3,13 +3,100 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::limits::DELIVERY_OVERHEAD_SIZE;
 use crate::message::{Body, Envelope};
-use crate::queue::Credit;
+use crate::queue::{Credit, Resident};
+
+mod log;
+mod paging;
+mod serve;
+
+fn message_of(body: &str, is_persistent: bool) -> Message {
+    let envelope = Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent };
+    Message::new(envelope, Body::Copied(body.as_bytes()))
+}
 
 fn message(body: &str) -> Message {
-    let envelope =
-        Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: false };
-    Message::new(envelope, Body::Copied(body.as_bytes()))
+    message_of(body, false)
+}
+
+fn persistent(body: &str) -> Message {
+    message_of(body, true)
+}
+
+/// Effects in few words.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// Consumer, first and last place.
+    Deliver(u64, Sequence, Sequence),
+    Add(Sequence, usize),
+    Remove(Sequence, Sequence),
+    Return(Sequence, Sequence, u32),
+    Fetch(Sequence, Sequence),
+    /// The get, the place of its message, and how many are left.
+    Got(u64, Option<(Sequence, usize)>),
+    Expire,
+}
+
+fn seen(effect: Effect) -> Seen {
+    match effect {
+        Effect::Deliver(id, run) => {
+            let (first, last) = (run[0].sequence, run[run.len() - 1].sequence);
+            assert_eq!(last - first + 1, run.len() as u64, "a run without gaps");
+            Seen::Deliver(id.0, first, last)
+        }
+        Effect::Append(Fact::Added { first, messages }) => Seen::Add(first, messages.len()),
+        Effect::Append(Fact::Removed(range)) => Seen::Remove(range.first, range.last),
+        Effect::Append(Fact::Returned { range, failure_count }) => {
+            Seen::Return(range.first, range.last, failure_count)
+        }
+        Effect::Fetch(range) => Seen::Fetch(range.first, range.last),
+        Effect::Got { get, got } => {
+            Seen::Got(get.0, got.map(|(delivery, left)| (delivery.sequence, left)))
+        }
+        Effect::Expire => Seen::Expire,
+    }
+}
+
+/// What the queue wants done now.
+fn dispatched(queue: &mut Queue) -> Vec<Seen> {
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    effects.into_iter().map(seen).collect()
+}
+
+fn range(first: Sequence, last: Sequence) -> SequenceRange {
+    SequenceRange { first, last }
+}
+
+fn durable() -> QueueTraits {
+    QueueTraits { is_durable: true, ..QueueTraits::default() }
+}
+
+/// A durable queue with so many persistent messages of one byte, which the log has heard of.
+fn logged_queue(count: u64) -> Queue {
+    let mut queue = Queue::new(durable());
+    for _ in 0..count {
+        queue.enqueue(persistent("x"));
+    }
+    queue.dispatch(&mut Vec::new());
+    queue
+}
+
+/// The same after a restart: all bodies are on disk.
+fn recovered_queue(count: u64) -> Queue {
+    let run = RecoveredRun {
+        range: range(0, count - 1),
+        bytes: count,
+        is_redelivered: false,
+        failure_count: 0,
+    };
+    Queue::recovered(durable(), count, [run])
+}
+
+/// What the disk has at these places.
+fn bodies(range: SequenceRange) -> Vec<(Sequence, Message)> {
+    range.iter().map(|sequence| (sequence, persistent("x"))).collect()
 }
 
 fn queue_of(bodies: &[&str]) -> Queue {
@@ -43,9 +130,18 @@ fn delivered(queue: &mut Queue) -> Vec<(u64, Sequence, bool)> {
                 .into_iter()
                 .map(|delivery| (id.0, delivery.sequence, delivery.is_redelivered))
                 .collect::<Vec<_>>(),
-            Effect::Expire => panic!("nothing expires here"),
+            other => panic!("only deliveries here: {other:?}"),
         })
         .collect()
+}
+
+/// What a get that does not have to wait is answered with.
+fn got(queue: &mut Queue, no_ack: bool) -> Option<(Delivery, usize)> {
+    match queue.get(no_ack, GetId(1)) {
+        Fetched::Got(delivery, left) => Some((delivery, left)),
+        Fetched::Empty => None,
+        Fetched::Later => panic!("all bodies are in RAM"),
+    }
 }
 
 #[test]
@@ -59,7 +155,7 @@ fn one_dispatch_gives_each_consumer_one_run() {
         .iter()
         .map(|effect| match effect {
             Effect::Deliver(id, run) => (id.0, run.len()),
-            Effect::Expire => panic!("nothing expires here"),
+            other => panic!("only deliveries here: {other:?}"),
         })
         .collect();
     assert_eq!(runs, [(1, 3), (2, 2)]);
@@ -70,9 +166,9 @@ fn a_requeued_message_goes_back_to_its_place_and_is_flagged() {
     let mut queue = queue_of(&["a", "b", "c"]);
     queue.subscribe(Consumer { prefetch_count: 2, ..consumer(1) }).unwrap();
     assert_eq!(delivered(&mut queue), [(1, 0, false), (1, 1, false)]);
-    queue.settle(&[1], Outcome::Requeued);
+    queue.settle(&[SequenceRange::one(1)], Outcome::Requeued);
     assert_eq!(delivered(&mut queue), [(1, 1, true)]);
-    queue.settle(&[0, 1], Outcome::Accepted);
+    queue.settle(&[SequenceRange { first: 0, last: 1 }], Outcome::Accepted);
     assert_eq!(delivered(&mut queue), [(1, 2, false)]);
 }
 
@@ -90,18 +186,18 @@ fn a_delivery_nobody_saw_keeps_its_flag() {
 #[test]
 fn settling_what_is_not_out_changes_nothing() {
     let mut queue = queue_of(&["a"]);
-    queue.settle(&[0, 7], Outcome::Requeued);
+    queue.settle(&[0, 7].map(SequenceRange::one), Outcome::Requeued);
     assert_eq!(queue.counts(), Counts { ready: 1, ready_bytes: 1, ..Counts::default() });
 }
 
 #[test]
 fn counts_tell_ready_and_unsettled_apart() {
     let mut queue = queue_of(&["aa", "bb"]);
-    let (delivery, left) = queue.get(false).unwrap();
+    let (delivery, left) = got(&mut queue, false).unwrap();
     assert_eq!((delivery.sequence, left), (0, 1));
     let counts = Counts { ready: 1, unsettled: 1, consumers: 0, ready_bytes: 2 };
     assert_eq!(queue.counts(), counts);
-    queue.settle(&[0], Outcome::Rejected);
+    queue.settle(&[SequenceRange::one(0)], Outcome::Rejected);
     assert_eq!(queue.counts(), Counts { unsettled: 0, ..counts });
 }
 
@@ -110,8 +206,8 @@ fn failures_count_towards_the_delivery_limit_and_returns_do_not() {
     let mut queue = Queue::new(QueueTraits { delivery_limit: Some(2), ..QueueTraits::default() });
     queue.enqueue(message("poison"));
     for outcome in [Outcome::Failed, Outcome::Requeued, Outcome::Failed, Outcome::Failed] {
-        assert!(queue.get(false).is_some());
-        queue.settle(&[0], outcome);
+        assert!(got(&mut queue, false).is_some());
+        queue.settle(&[SequenceRange::one(0)], outcome);
     }
     assert_eq!(queue.counts(), Counts::default());
 }
@@ -119,7 +215,7 @@ fn failures_count_towards_the_delivery_limit_and_returns_do_not() {
 #[test]
 fn without_acknowledgement_nothing_is_out() {
     let mut queue = queue_of(&["a"]);
-    assert!(queue.get(true).is_some() && queue.get(true).is_none());
+    assert!(got(&mut queue, true).is_some() && got(&mut queue, true).is_none());
     assert_eq!(queue.counts(), Counts::default());
 }
 
@@ -156,10 +252,10 @@ fn the_last_consumer_takes_an_auto_delete_queue_along() {
 #[test]
 fn a_purge_takes_ready_messages_only() {
     let mut queue = queue_of(&["a", "b", "c"]);
-    assert!(queue.get(false).is_some());
+    assert!(got(&mut queue, false).is_some());
     assert_eq!(queue.purge().len(), 2);
     assert_eq!((queue.counts().ready, queue.counts().unsettled), (0, 1));
-    queue.settle(&[0], Outcome::Requeued);
+    queue.settle(&[SequenceRange::one(0)], Outcome::Requeued);
     assert_eq!(queue.counts().ready, 1);
 }
 

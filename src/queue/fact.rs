@@ -1,0 +1,70 @@
+//! What happened to a queue's messages, for the log: outcomes, in the order in which they hold. A
+//! fact decides nothing; that was done before.
+
+use crate::message::{Message, Sequence, SequenceRange};
+
+/// Something that holds from now on.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// These messages are at consecutive places.
+    Added {
+        /// The place of the first.
+        first: Sequence,
+        /// They are persistent, or are to leave RAM.
+        messages: Vec<Message>,
+    },
+    /// These are gone; all of them were added before.
+    Removed(SequenceRange),
+    /// The delivery of these failed.
+    Returned {
+        /// Their places; all of them were added before.
+        range: SequenceRange,
+        /// How often that is by now.
+        failure_count: u32,
+    },
+}
+
+/// Facts that nobody was told yet; neighbors of one kind are one.
+#[derive(Debug, Default)]
+pub(super) struct Facts(Vec<Fact>);
+
+impl Facts {
+    pub(super) fn add(&mut self, sequence: Sequence, message: Message) {
+        match self.0.last_mut() {
+            Some(Fact::Added { first, messages }) if *first + messages.len() as u64 == sequence => {
+                messages.push(message);
+            }
+            _ => self.0.push(Fact::Added { first: sequence, messages: vec![message] }),
+        }
+    }
+
+    pub(super) fn remove(&mut self, range: SequenceRange) {
+        let joined = match self.0.last_mut() {
+            Some(Fact::Removed(last)) => last.join(range),
+            _ => false,
+        };
+        if !joined {
+            self.0.push(Fact::Removed(range));
+        }
+    }
+
+    pub(super) fn fail(&mut self, range: SequenceRange, failure_count: u32) {
+        let joined = match self.0.last_mut() {
+            Some(Fact::Returned { range: last, failure_count: count }) => {
+                *count == failure_count && last.join(range)
+            }
+            _ => false,
+        };
+        if !joined {
+            self.0.push(Fact::Returned { range, failure_count });
+        }
+    }
+
+    pub(super) fn push(&mut self, fact: Fact) {
+        self.0.push(fact);
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.0)
+    }
+}

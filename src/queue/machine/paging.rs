@@ -1,0 +1,107 @@
+//! Bodies leave RAM and come back, and a queue comes back from the disk. The queue says what it
+//! wants; who reads and writes is not its business.
+
+use super::{Queue, QueueTraits};
+use crate::message::{Message, Sequence, SequenceRange};
+use crate::queue::consumer::ConsumerOrder;
+use crate::queue::contents::Contents;
+use crate::queue::fact::Fact;
+use crate::queue::paging::Forgetting;
+use crate::queue::stretch::{Marks, Stretch};
+use crate::queue::totals::Resident;
+
+/// Consecutive messages that the log has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveredRun {
+    /// Their places.
+    pub range: SequenceRange,
+    /// Bytes of all their bodies.
+    pub bytes: u64,
+    /// They were delivered before, or may have been.
+    pub is_redelivered: bool,
+    /// How often their delivery failed.
+    pub failure_count: u32,
+}
+
+impl Queue {
+    /// A queue as the log has it: all bodies are on disk. `next_sequence` is a place that no
+    /// message ever had.
+    #[must_use]
+    pub fn recovered(
+        traits: QueueTraits,
+        next_sequence: Sequence,
+        runs: impl IntoIterator<Item = RecoveredRun>,
+    ) -> Self {
+        let mut runs: Vec<RecoveredRun> = runs.into_iter().collect();
+        runs.sort_unstable_by_key(|run| run.range);
+        let contents = Contents::recovered(next_sequence, runs.into_iter().map(stretch));
+        let consumers = ConsumerOrder::new(traits.is_single_active);
+        Self { traits, contents, consumers, ..Self::default() }
+    }
+
+    /// The bodies to read next, whether or not they were asked for.
+    #[must_use]
+    pub fn wants(&self) -> Option<SequenceRange> {
+        self.contents.wants()
+    }
+
+    /// Bodies that were asked for were read. What is on disk only and was not found there is lost;
+    /// tells how many.
+    pub fn fetched(&mut self, asked: SequenceRange, found: Vec<(Sequence, Message)>) -> u64 {
+        if self.fetching == Some(asked) {
+            self.fetching = None;
+        }
+        let lost = self.contents.fetched(asked, found);
+        lost.iter().for_each(|range| self.facts.remove(*range));
+        lost.iter().map(|range| range.count()).sum()
+    }
+
+    /// Forgets bodies that the log has stored: of ready messages those behind the first
+    /// `keep_bytes`, and those of all that are out. Tells how many bytes of RAM that were.
+    pub fn shed(&mut self, stored_below: Sequence, keep_bytes: u64) -> u64 {
+        if self.resident().logged == 0 {
+            return 0;
+        }
+        let fetching = self.fetching;
+        let mut ready = Forgetting { stored_below, keep_bytes, fetching, forgotten: 0 };
+        self.contents.forget(&mut ready);
+        let mut out = Forgetting { stored_below, keep_bytes: 0, fetching, forgotten: 0 };
+        self.unsettled.rebuild(|stretch, put| out.apply(stretch, put));
+        ready.forgotten + out.forgotten
+    }
+
+    /// Gives ready messages that are nowhere but in RAM to the log, from the back on, about
+    /// `bytes_max` of them, so that they can be forgotten.
+    pub fn store_transient(&mut self, bytes_max: u64) {
+        if self.contents.totals().resident.unlogged == 0 {
+            return;
+        }
+        for (first, messages) in self.contents.log_unlogged(bytes_max) {
+            self.facts.push(Fact::Added { first, messages });
+        }
+    }
+
+    /// Bytes of RAM that messages take, ready or out.
+    #[must_use]
+    pub fn resident(&self) -> Resident {
+        let mut resident = self.contents.totals().resident;
+        resident += self.unsettled.totals().resident;
+        resident
+    }
+
+    /// Logged messages that a later life of the queue must call redelivered, and how often their
+    /// delivery failed. What is out was delivered, whatever comes of it.
+    #[must_use]
+    pub fn redelivered(&self) -> Vec<(SequenceRange, u32)> {
+        let ready = self.contents.stretches().filter(|stretch| stretch.marks().is_redelivered);
+        let all = ready.chain(self.unsettled.iter());
+        all.filter(|stretch| stretch.marks().is_logged)
+            .map(|stretch| (stretch.range(), stretch.marks().failure_count))
+            .collect()
+    }
+}
+
+fn stretch(run: RecoveredRun) -> Stretch {
+    let RecoveredRun { range, bytes, is_redelivered, failure_count } = run;
+    Stretch::paged(range, bytes, Marks { is_logged: true, is_redelivered, failure_count })
+}

@@ -1,0 +1,153 @@
+//! Who gets what next: gets that waited, then consumers in turns, and what is to be read for those
+//! that come after.
+
+use super::{Effect, Fetched, Queue};
+use crate::limits::{DELIVERY_OVERHEAD_SIZE, TURN_COUNT_MAX};
+use crate::message::{ConsumerId, Delivery, GetId, Message};
+use crate::queue::dispatch::Gathered;
+use crate::queue::stretch::Stretch;
+
+/// Part of an even share that one turn may take: the rest is dealt out again by who is then ready.
+const TURNS_PER_SHARE: usize = 4;
+
+/// A consumer whose turn it is, with credit taken for `count` messages.
+struct Turn {
+    consumer: ConsumerId,
+    no_ack: bool,
+    count: usize,
+}
+
+impl Queue {
+    /// Tells the log what happened, then hands ready messages to gets that wait and to consumers
+    /// while both are there, and asks for bodies that are needed next.
+    pub fn dispatch(&mut self, effects: &mut Vec<Effect>) {
+        effects.extend(self.facts.take().into_iter().map(Effect::Append));
+        self.answer_gets(effects);
+        if self.gets.is_empty() {
+            self.serve(effects);
+        }
+        self.ask(effects);
+    }
+
+    /// Fetches one message without a consumer.
+    pub fn get(&mut self, no_ack: bool, get: GetId) -> Fetched {
+        let is_paged = self.contents.first().is_some_and(Stretch::is_paged);
+        if is_paged || !self.gets.is_empty() {
+            self.gets.push_back((get, no_ack));
+            return Fetched::Later;
+        }
+        match self.get_first(no_ack) {
+            Some((delivery, left)) => Fetched::Got(delivery, left),
+            None => Fetched::Empty,
+        }
+    }
+
+    fn get_first(&mut self, no_ack: bool) -> Option<(Delivery, usize)> {
+        let stretch = self.contents.pop(1)?;
+        self.has_progress = true;
+        let needs_settle = no_ack && stretch.marks().is_logged;
+        let delivery = deliveries(&stretch, needs_settle).next();
+        if !no_ack || needs_settle {
+            self.unsettled.insert(stretch, None);
+        }
+        Some((delivery?, self.contents.len()))
+    }
+
+    fn answer_gets(&mut self, effects: &mut Vec<Effect>) {
+        while !self.contents.first().is_some_and(Stretch::is_paged)
+            && let Some((get, no_ack)) = self.gets.pop_front()
+        {
+            let got = self.get_first(no_ack);
+            effects.push(Effect::Got { get, got });
+        }
+    }
+
+    fn serve(&mut self, effects: &mut Vec<Effect>) {
+        let mut gathered = Gathered::default();
+        while let Some(turn) = self.next_turn()
+            && let Some(stretch) = self.contents.pop(turn.count)
+        {
+            self.has_progress = true;
+            self.hand_out(stretch, &turn, &mut gathered);
+        }
+        effects.extend(gathered.into_runs().map(|(id, run)| Effect::Deliver(id, run)));
+    }
+
+    /// The consumer that is served next, and with how many messages: a short slice, of messages
+    /// that are alike, as far as its credit goes.
+    fn next_turn(&mut self) -> Option<Turn> {
+        let first = self.contents.first()?;
+        let consumer = self.consumers.take_turn(cost(first.message(0)?))?;
+        let (id, no_ack) = (consumer.id, consumer.no_ack);
+        let count_max = slice(self.contents.len(), self.consumers.served_count());
+        let mut count = 1;
+        while count < count_max
+            && let Some(message) = first.message(count)
+            && self.consumers.take_more(id, cost(message))
+        {
+            count += 1;
+        }
+        Some(Turn { consumer: id, no_ack, count })
+    }
+
+    fn hand_out(&mut self, stretch: Stretch, turn: &Turn, gathered: &mut Gathered) {
+        let is_logged = stretch.marks().is_logged;
+        if turn.no_ack && !is_logged {
+            return gathered.extend(turn.consumer, into_deliveries(stretch));
+        }
+        gathered.extend(turn.consumer, deliveries(&stretch, turn.no_ack));
+        self.unsettled.insert(stretch, Some(turn.consumer));
+    }
+
+    /// Asks for bodies where somebody waits for one, or where what was just taken leaves few in
+    /// RAM: a drain is to find the next ones there.
+    fn ask(&mut self, effects: &mut Vec<Effect>) {
+        let has_progress = std::mem::take(&mut self.has_progress);
+        if self.fetching.is_some() || self.contents.totals().paged_count == 0 {
+            return;
+        }
+        let is_paged = self.contents.first().is_some_and(Stretch::is_paged);
+        let is_awaited = is_paged && (!self.gets.is_empty() || self.consumers.has_ready());
+        if (is_awaited || has_progress)
+            && let Some(range) = self.contents.wants()
+        {
+            self.fetching = Some(range);
+            effects.push(Effect::Fetch(range));
+        }
+    }
+}
+
+/// How many messages a turn may take.
+fn slice(ready: usize, consumers: usize) -> usize {
+    match consumers {
+        // Nobody else waits for his turn.
+        0 | 1 => TURN_COUNT_MAX,
+        _ => (ready / (consumers * TURNS_PER_SHARE)).clamp(1, TURN_COUNT_MAX),
+    }
+}
+
+/// What a message takes of a session's window.
+fn cost(message: &Message) -> u64 {
+    message.body_size() + DELIVERY_OVERHEAD_SIZE
+}
+
+fn deliveries(stretch: &Stretch, needs_settle: bool) -> impl Iterator<Item = Delivery> {
+    let is_redelivered = stretch.marks().is_redelivered;
+    stretch.range().iter().zip(stretch.messages()).map(move |(sequence, message)| Delivery {
+        sequence,
+        message: message.clone(),
+        is_redelivered,
+        needs_settle,
+    })
+}
+
+/// The same for messages that the queue does not keep.
+fn into_deliveries(stretch: Stretch) -> impl Iterator<Item = Delivery> {
+    let is_redelivered = stretch.marks().is_redelivered;
+    stretch.range().iter().zip(stretch.into_messages()).map(move |(sequence, message)| Delivery {
+        sequence,
+        message,
+        is_redelivered,
+        needs_settle: false,
+    })
+}

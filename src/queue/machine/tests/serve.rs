@@ -1,0 +1,101 @@
+//! Turns: how much each consumer gets, and from whom credit is taken.
+
+use super::*;
+use crate::limits::TURN_COUNT_MAX;
+
+fn counts_by_consumer(queue: &mut Queue) -> Vec<(u64, usize)> {
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    let count = |effect: &Effect| match effect {
+        Effect::Deliver(id, run) => Some((id.0, run.len())),
+        _ => None,
+    };
+    effects.iter().filter_map(count).collect()
+}
+
+fn queue_with(count: usize, consumers: impl IntoIterator<Item = Consumer>) -> Queue {
+    let mut queue = Queue::new(QueueTraits::default());
+    for consumer in consumers {
+        queue.subscribe(consumer).unwrap();
+    }
+    for _ in 0..count {
+        queue.enqueue(message("x"));
+    }
+    queue
+}
+
+#[test]
+fn few_messages_are_dealt_out_one_by_one() {
+    let mut queue = queue_with(10, [consumer(1), consumer(2)]);
+    let order: Vec<(u64, Sequence)> =
+        delivered(&mut queue).into_iter().map(|(id, sequence, _)| (id, sequence)).collect();
+    let of_first = |sequence| (1, sequence);
+    let of_second = |sequence| (2, sequence);
+    let expected: Vec<_> =
+        [0, 2, 4, 6, 8].map(of_first).into_iter().chain([1, 3, 5, 7, 9].map(of_second)).collect();
+    assert_eq!(order, expected);
+}
+
+#[test]
+fn many_messages_are_dealt_out_in_slices_and_evenly() {
+    let mut queue = queue_with(10_000, (1..=4).map(consumer));
+    let counts = counts_by_consumer(&mut queue);
+    assert!(counts.iter().all(|(_, count)| (2470..=2530).contains(count)), "{counts:?}");
+    assert_eq!(counts.iter().map(|(_, count)| count).sum::<usize>(), 10_000);
+    assert!(queue.unsettled.len() < 500, "{} stretches", queue.unsettled.len());
+}
+
+#[test]
+fn a_slice_has_a_bound() {
+    let mut queue = queue_with(100_000, [consumer(1), consumer(2)]);
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    let first = queue.unsettled.first().unwrap();
+    assert_eq!(first.len(), TURN_COUNT_MAX);
+}
+
+#[test]
+fn prefetch_and_window_hold_within_a_slice() {
+    let credit = Arc::new(Credit::new(9));
+    let limited = Consumer { prefetch_count: 5, ..consumer(1) };
+    let shared = Consumer { channel_credit: Some(credit), ..consumer(2) };
+    // Credit is taken while some is left, so the last message may pass the window.
+    let window = Arc::new(Credit::new(3 * (DELIVERY_OVERHEAD_SIZE + 1) + 1));
+    let narrow = Consumer { window, ..consumer(3) };
+    let mut queue = queue_with(1000, [limited, shared, narrow]);
+    assert_eq!(counts_by_consumer(&mut queue), [(1, 5), (2, 9), (3, 4)]);
+    queue.settle(&[range(0, 4)], Outcome::Accepted);
+    assert_eq!(counts_by_consumer(&mut queue), [(1, 5)]);
+}
+
+#[test]
+fn a_higher_priority_takes_all_it_can_before_others() {
+    let high = Consumer { priority: 1, prefetch_count: 100, ..consumer(2) };
+    let mut queue = queue_with(300, [consumer(1), high]);
+    assert_eq!(dispatched(&mut queue)[..1], [Seen::Deliver(2, 0, 99)]);
+}
+
+#[test]
+fn deliveries_in_a_row_to_one_consumer_are_one_stretch() {
+    let mut queue = queue_with(50_000, [consumer(1)]);
+    assert_eq!(dispatched(&mut queue), [Seen::Deliver(1, 0, 49_999)]);
+    assert_eq!((queue.unsettled.len(), queue.counts().unsettled), (1, 50_000));
+    queue.settle(&[range(10, 19), range(40, 40)], Outcome::Accepted);
+    assert_eq!((queue.unsettled.len(), queue.counts().unsettled), (3, 49_989));
+    queue.settle(&[range(0, 49_999)], Outcome::Requeued);
+    assert_eq!((queue.unsettled.len(), queue.contents.returned.len()), (0, 3));
+    assert_eq!(queue.counts().ready_bytes, 49_989);
+}
+
+#[test]
+fn settling_backwards_one_by_one_returns_one_stretch() {
+    let mut queue = queue_with(5000, [consumer(1)]);
+    queue.dispatch(&mut Vec::new());
+    queue.unsubscribe(ConsumerId(1), &mut Vec::new());
+    for sequence in (0..5000).rev() {
+        queue.settle(&[SequenceRange::one(sequence)], Outcome::Requeued);
+    }
+    assert_eq!((queue.contents.returned.len(), queue.counts().ready), (1, 5000));
+    queue.subscribe(consumer(2)).unwrap();
+    assert_eq!(dispatched(&mut queue), [Seen::Deliver(2, 0, 4999)]);
+}
