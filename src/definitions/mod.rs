@@ -15,6 +15,7 @@ mod parameter;
 mod password_hash;
 mod policy;
 mod queue;
+pub mod record;
 mod user;
 mod virtual_host;
 
@@ -24,9 +25,7 @@ pub use exchange::ExchangeDefinition;
 pub use host::{HostDefinition, HostKey, HostSettings};
 pub use node::NodeDefinitions;
 pub use node_change::NodeChange;
-pub use parameter::{
-    GlobalParameterDefinition, LIMITS, ParameterDefinition, VIRTUAL_HOST_LIMITS,
-};
+pub use parameter::{GlobalParameterDefinition, LIMITS, ParameterDefinition, VIRTUAL_HOST_LIMITS};
 pub use password_hash::{HashingAlgorithm, PasswordHash};
 pub use policy::{PolicyDefinition, PolicyKind, PolicyTarget};
 pub use queue::QueueDefinition;
