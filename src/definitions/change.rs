@@ -6,7 +6,7 @@ use super::{Binding, ExchangeDefinition, QueueDefinition};
 use crate::message::Name;
 
 /// Something that was declared or deleted in a virtual host.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// An exchange is there.
     ExchangeDeclared(Arc<ExchangeDefinition>),

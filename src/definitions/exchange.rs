@@ -4,7 +4,7 @@ use crate::message::{ExchangeId, Name};
 use crate::protocol::field::FieldTable;
 
 /// A declared exchange.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExchangeDefinition {
     /// Its number.
     pub id: ExchangeId,

@@ -1,16 +1,33 @@
-//! Floor 2: all that is declared, as values. A [`Change`] is the only way anything is declared or
-//! deleted; what a wish comes to (a deleted queue takes its bindings along, and those perhaps an
-//! auto-delete exchange) is planned here as a list of changes and applied here. It knows no live
-//! queue, no routing table and no permissions.
+//! Floor 2: all that is declared, as values. A [`Change`] (in a virtual host) or a [`NodeChange`] is
+//! the only way anything is declared or deleted; what a wish comes to (a deleted queue takes its
+//! bindings along, and those perhaps an auto-delete exchange) is planned here as a list of changes
+//! and applied here. It knows no live queue, no routing table, and decides no permission.
+//!
+//! `record` is how changes stand on disk; `import` reads RabbitMQ's definitions files.
 
 mod binding;
 mod change;
 mod exchange;
+mod host;
+mod node;
+mod node_change;
+mod parameter;
+mod password_hash;
+mod policy;
 mod queue;
+pub mod record;
+mod user;
 mod virtual_host;
 
 pub use binding::{Binding, BindingEnd};
 pub use change::Change;
 pub use exchange::ExchangeDefinition;
+pub use host::{HostDefinition, HostKey, HostSettings};
+pub use node::NodeDefinitions;
+pub use node_change::NodeChange;
+pub use parameter::{GlobalParameterDefinition, LIMITS, ParameterDefinition, VIRTUAL_HOST_LIMITS};
+pub use password_hash::{HashingAlgorithm, PasswordHash};
+pub use policy::{PolicyDefinition, PolicyKind, PolicyTarget};
 pub use queue::QueueDefinition;
+pub use user::{PermissionDefinition, TopicPermissionDefinition, UserDefinition};
 pub use virtual_host::VirtualHostDefinitions;

@@ -4,7 +4,7 @@ use crate::message::{Name, QueueId, QueueOptions, SessionId};
 use crate::protocol::field::FieldTable;
 
 /// A declared queue.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueDefinition {
     /// Its number.
     pub id: QueueId,

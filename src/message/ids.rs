@@ -11,6 +11,10 @@ macro_rules! identifier {
 }
 
 identifier! {
+    /// One virtual host; a name declared again has a new number.
+    VirtualHostNumber
+}
+identifier! {
     /// One queue for as long as the node lives; a queue declared again has a new number.
     QueueId
 }

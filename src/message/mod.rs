@@ -23,7 +23,7 @@ mod term;
 pub use consumer_options::ConsumerOptions;
 pub use delivery::{Delivery, Outcome, Run};
 pub use exchange_options::ExchangeOptions;
-pub use ids::{ConsumerId, ConsumerKey, ExchangeId, GetId, QueueId, SessionId};
+pub use ids::{ConsumerId, ConsumerKey, ExchangeId, GetId, QueueId, SessionId, VirtualHostNumber};
 pub use message::{Body, BodyPart, Envelope, Message};
 pub use moment::Moment;
 pub use name::{DEFAULT_VIRTUAL_HOST, Name, cleaned};

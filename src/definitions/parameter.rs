@@ -1,0 +1,35 @@
+//! Runtime parameters: named JSON values that parts of the broker and plugins look up. What a value
+//! means, its component knows.
+
+use serde_json::Value;
+
+use super::HostKey;
+use crate::message::Name;
+
+/// The component of a virtual host's limits.
+pub const VIRTUAL_HOST_LIMITS: &str = "vhost-limits";
+
+/// The one name that limits of a virtual host have.
+pub const LIMITS: &str = "limits";
+
+/// A parameter of a component in a virtual host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterDefinition {
+    /// Where.
+    pub host: HostKey,
+    /// Whose it is: `shovel`, `federation-upstream`, `vhost-limits`.
+    pub component: Name,
+    /// Its name.
+    pub name: Name,
+    /// What it says.
+    pub value: Value,
+}
+
+/// A parameter of the whole node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GlobalParameterDefinition {
+    /// Its name.
+    pub name: Name,
+    /// What it says.
+    pub value: Value,
+}
