@@ -166,3 +166,28 @@ pub const FETCH_COUNT_MAX: usize = 256;
 /// Bytes of bodies that one fetch asks for, by what the bodies there have on average: what one
 /// session may have on the way.
 pub const FETCH_SIZE_MAX: u64 = 1024 * 1024;
+
+/// Bodies in RAM that are on disk too, for the whole node: what is about to be delivered. The page
+/// cache is the cache.
+pub const READ_WINDOW_SIZE: u64 = 32 * 1024 * 1024;
+
+/// Bodies that are in RAM only, where nobody says how much memory there is.
+pub const UNLOGGED_SIZE_MAX: u64 = 512 * 1024 * 1024;
+
+/// Ready bodies that a queue with consumers keeps in RAM though they are on disk: two reads.
+pub const SERVED_QUEUE_SIZE_KEPT: u64 = 2 * FETCH_SIZE_MAX;
+
+/// The same for a queue without consumers: the first get is answered at once.
+pub const IDLE_QUEUE_SIZE_KEPT: u64 = 64 * 1024;
+
+/// A queue looks for bodies to forget when it holds so much more than after the last look.
+pub const SHED_STEP_SIZE: u64 = 1024 * 1024;
+
+/// Bodies in RAM only that a queue writes out at a time.
+pub const PAGE_OUT_SIZE: u64 = 1024 * 1024;
+
+/// How often the log's thread looks after files and memory.
+pub const STORE_TEND_MS: u64 = 50;
+
+/// How often it looks at the free space of the disk.
+pub const DISK_CHECK_MS: u64 = 250;

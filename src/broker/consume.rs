@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::queue_handle::{QueueHandle, Subscriber};
+use super::queue_handle::{Getter, QueueHandle, Subscriber, got_reply};
 use super::replies::REPLY_TO;
 use super::session::{LiveConsumer, Place, Session};
 use crate::auth::Access;
@@ -147,23 +147,23 @@ impl Session {
         self.check(&place, Access::Read, resource)?;
         let handle = self.open_queue(&place, queue)?;
         let get = self.broker.next_get_id();
+        let getter = Getter { mailbox: self.mailbox.clone(), channel, no_ack };
         let got = handle.with(&mut self.work, |live| match live.queue.is_single_active() {
             true => None,
-            false => Some(live.queue.get(no_ack, get)),
+            false => Some(live.get(no_ack, get, getter)),
         });
         let Some(got) = got else { return Err(single_active(resource).into()) };
-        let reply = match got {
-            Fetched::Empty => Reply::GotEmpty,
+        let got = match got {
             // It is answered when the body was read.
-            Fetched::Later => return Ok(()),
-            Fetched::Got(delivery, left) => Reply::Got {
-                queue: handle.id(),
-                no_ack,
-                delivery,
-                message_count: u32::try_from(left).unwrap_or(u32::MAX),
-            },
+            Fetched::Later => {
+                self.await_get();
+                return Ok(());
+            }
+            Fetched::Empty => None,
+            Fetched::Got(delivery, left) => Some((delivery, left)),
         };
-        self.answer(channel, reply);
+        let reply = got_reply(handle.id(), no_ack, got);
+        self.post(Event::Answered { channel, reply });
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::consume::not_found;
 use super::session::{Place, Session};
+use super::work::Work;
 use crate::auth::Access;
 use crate::connection::Reply;
 use crate::connection::command::{Bind, DeclareExchange};
@@ -47,7 +48,7 @@ impl Session {
         }
         Table::new(kind, &declare.arguments).map_err(ChannelError::precondition_failed)?;
         let exchange = self.new_exchange(declare);
-        place.host.apply(&mut definitions, &Change::ExchangeDeclared(exchange));
+        place.host.apply(&mut definitions, &Change::ExchangeDeclared(exchange), &mut self.work);
         Ok(Reply::ExchangeDeclared)
     }
 
@@ -85,7 +86,7 @@ impl Session {
             return Err(ChannelError::precondition_failed(text).into());
         }
         let plan = definitions.plan_delete_exchange(&exchange);
-        apply_all(&place, &mut definitions, &plan);
+        apply_all(&place, &mut definitions, &plan, &mut self.work);
         Ok(Reply::ExchangeDeleted)
     }
 
@@ -142,7 +143,7 @@ impl Session {
         }
         host.validate_binding(&definitions, &binding).map_err(ChannelError::precondition_failed)?;
         let binding = Arc::new(binding);
-        host.apply(&mut definitions, &Change::Bound(binding.clone()));
+        host.apply(&mut definitions, &Change::Bound(binding.clone()), &mut self.work);
         drop(definitions);
         host.replay_history(&binding, &mut self.work);
         Ok(())
@@ -178,7 +179,7 @@ impl Session {
         }
         if let Some(known) = definitions.binding(binding).cloned() {
             let plan = definitions.plan_unbind(&known);
-            apply_all(place, &mut definitions, &plan);
+            apply_all(place, &mut definitions, &plan, &mut self.work);
         }
         Ok(())
     }
@@ -226,6 +227,11 @@ pub(super) fn check_not_reserved(kind: &str, name: &str) -> Result<(), ChannelEr
 }
 
 /// Makes a plan true.
-pub(super) fn apply_all(place: &Place, definitions: &mut VirtualHostDefinitions, plan: &[Change]) {
-    plan.iter().for_each(|change| place.host.apply(definitions, change));
+pub(super) fn apply_all(
+    place: &Place,
+    definitions: &mut VirtualHostDefinitions,
+    plan: &[Change],
+    work: &mut Work,
+) {
+    plan.iter().for_each(|change| place.host.apply(definitions, change, work));
 }

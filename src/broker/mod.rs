@@ -6,10 +6,12 @@
 //! `settle`, `consume`, `exchanges` and `queues` (declarations), `replies` (direct reply-to).
 
 mod consume;
+mod durability;
 mod exchanges;
 mod lock;
 mod login;
 mod mailbox;
+mod opening;
 mod options;
 mod permission;
 mod publish;
@@ -22,8 +24,10 @@ mod session;
 mod settle;
 mod shared;
 mod virtual_host;
+mod waiting;
 mod work;
 
+pub use durability::MemoryOptions;
 pub use options::{BrokerOptions, Product, server_properties};
 pub use session::{Peer, Session};
 pub use shared::Broker;

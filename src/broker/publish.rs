@@ -74,6 +74,9 @@ impl Session {
         if gathered.is_empty() {
             return;
         }
+        self.has_published = true;
+        self.block_where_alarmed();
+        self.work.position = 0;
         let mut batch = Batch::default();
         for publish in gathered.drain(..) {
             let Some(state) = self.channels.get(&publish.channel) else { continue };
@@ -114,6 +117,9 @@ impl Session {
         batch: &mut Batch,
     ) {
         let is_routed = if is_reply { self.reply(message) } else { !queues.is_empty() };
+        if queues.len() > 1 {
+            message.share();
+        }
         for queue in queues {
             batch.groups.add(queue, message.clone());
         }
@@ -140,7 +146,7 @@ impl Session {
             });
         }
         for (channel, first, last) in batch.confirmed.0.drain(..) {
-            self.post(Event::Confirmed { channel, first, last });
+            self.post_durable(Event::Confirmed { channel, first, last });
         }
     }
 

@@ -1,19 +1,26 @@
 //! A live queue: the machine behind its lock, and the sessions its consumers belong to. Effects are
-//! carried out under the lock, so that what a consumer gets is in the queue's order.
+//! carried out under the lock, so that what a consumer gets, and what the log hears, is in the
+//! queue's order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hashbrown::HashMap;
+use tracing::error;
 
+use super::durability::Durability;
 use super::lock::lock;
 use super::mailbox::Mailbox;
 use super::work::Work;
-use crate::connection::{Delivered, Event};
+use crate::connection::{Delivered, Event, Reply};
 use crate::definitions::QueueDefinition;
+use crate::limits::{IDLE_QUEUE_SIZE_KEPT, PAGE_OUT_SIZE, SERVED_QUEUE_SIZE_KEPT, SHED_STEP_SIZE};
 use crate::message::queue_options::DeliveryLimit;
-use crate::message::{ConsumerId, ConsumerKey, QueueId, Run};
-use crate::queue::{Effect, Queue, QueueTraits};
+use crate::message::{
+    ConsumerId, ConsumerKey, Delivery, GetId, Message, QueueId, Run, Sequence, SequenceRange,
+};
+use crate::queue::{Effect, Fact, Fetched, Queue, QueueTraits, RecoveredRun, Resident};
+use crate::store::{RecoveredQueue, Tail};
 
 /// A consumer's session and where in it the consumer is.
 #[derive(Clone, Debug)]
@@ -22,11 +29,27 @@ pub(super) struct Subscriber {
     pub(super) key: ConsumerKey,
 }
 
+/// A get that waits for a body.
+#[derive(Clone, Debug)]
+pub(super) struct Getter {
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) channel: u16,
+    pub(super) no_ack: bool,
+}
+
+/// A queue's way to the store.
+#[derive(Clone, Debug)]
+struct Link {
+    durability: Arc<Durability>,
+    tail: Arc<Tail>,
+}
+
 /// A queue and its lock.
 #[derive(Debug)]
 pub(super) struct QueueHandle {
     pub(super) definition: Arc<QueueDefinition>,
     is_gone: AtomicBool,
+    link: Option<Link>,
     live: Mutex<Live>,
 }
 
@@ -35,13 +58,27 @@ pub(super) struct QueueHandle {
 pub(super) struct Live {
     pub(super) queue: Queue,
     pub(super) subscribers: HashMap<ConsumerId, Subscriber, foldhash::fast::FixedState>,
+    getters: HashMap<GetId, Getter, foldhash::fast::FixedState>,
     effects: Vec<Effect>,
     /// Two consumers are, or were, on one channel.
     has_neighbors: bool,
+    /// What the memory account knows of it.
+    counted: Resident,
+    /// It is on the list of queues that hold bodies.
+    is_listed: bool,
+    /// What it held after it last looked for bodies to forget.
+    kept: u64,
+    /// The log has, or had, messages of it.
+    has_logged: bool,
 }
 
 impl QueueHandle {
-    pub(super) fn new(definition: Arc<QueueDefinition>) -> Self {
+    /// A queue, with what the store has of it where it is not new.
+    pub(super) fn new(
+        definition: Arc<QueueDefinition>,
+        durability: Option<&Arc<Durability>>,
+        recovered: Option<RecoveredQueue>,
+    ) -> Self {
         let traits = QueueTraits {
             is_auto_delete: definition.auto_delete,
             is_single_active: definition.options.single_active_consumer,
@@ -49,10 +86,22 @@ impl QueueHandle {
                 DeliveryLimit::Returns(count) => Some(count),
                 DeliveryLimit::Unlimited => None,
             },
-            is_durable: false,
+            is_durable: definition.durable && durability.is_some(),
         };
-        let live = Live { queue: Queue::new(traits), ..Live::default() };
-        Self { definition, is_gone: AtomicBool::new(false), live: Mutex::new(live) }
+        let next_sequence = recovered.as_ref().map_or(0, |recovered| recovered.next_sequence);
+        let link = durability.map(|durability| Link {
+            durability: durability.clone(),
+            tail: Arc::new(Tail::new(definition.id, next_sequence)),
+        });
+        let has_logged = recovered.is_some();
+        let queue = match recovered {
+            None => Queue::new(traits),
+            Some(found) => {
+                Queue::recovered(traits, next_sequence, found.runs.into_iter().map(recovered_run))
+            }
+        };
+        let live = Live { queue, has_logged, ..Live::default() };
+        Self { definition, is_gone: AtomicBool::new(false), link, live: Mutex::new(live) }
     }
 
     pub(super) fn id(&self) -> QueueId {
@@ -87,15 +136,146 @@ impl QueueHandle {
         if live.has_neighbors {
             effects = in_order_of_sequences(effects);
         }
+        if matches!(effects.first(), Some(Effect::Append(_))) {
+            effects = self.append(live, effects, work);
+        }
         for effect in effects.drain(..) {
             match effect {
                 Effect::Deliver(consumer, run) => self.deliver(live, consumer, run, work),
                 Effect::Expire => work.expired.push(Arc::clone(self)),
-                // Nothing is logged, so nothing is on disk only.
-                Effect::Append(_) | Effect::Fetch(_) | Effect::Got { .. } => {}
+                Effect::Fetch(range) => self.ask(range, work),
+                Effect::Got { get, got } => self.answer_get(live, get, got, work),
+                // They stand before all others.
+                Effect::Append(_) => {}
             }
         }
         live.effects = effects;
+        self.count(live);
+    }
+
+    /// Gives the facts at the front to the log; gives back the other effects.
+    fn append(&self, live: &mut Live, effects: Vec<Effect>, work: &mut Work) -> Vec<Effect> {
+        let Some(Link { durability, tail }) = &self.link else { return effects };
+        let mut appender = durability.log.append();
+        let mut others = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Append(Fact::Added { first, messages }) => {
+                    live.has_logged = true;
+                    appender.added(tail, first, messages, self.definition.durable);
+                }
+                Effect::Append(Fact::Removed(range)) => appender.removed(tail, range),
+                Effect::Append(Fact::Returned { range, failure_count }) => {
+                    appender.returned(tail, range, failure_count);
+                }
+                other => others.push(other),
+            }
+        }
+        work.position = appender.position();
+        others
+    }
+
+    /// Asks for bodies that are on disk only.
+    fn ask(self: &Arc<Self>, range: SequenceRange, work: &mut Work) {
+        if let Some(link) = &self.link {
+            link.durability.ask(Arc::clone(self), range, work);
+        }
+    }
+
+    /// Bodies were read: those of `asked` that are not there are damaged.
+    pub(super) fn fetched(
+        self: &Arc<Self>,
+        asked: SequenceRange,
+        found: Vec<(Sequence, Message)>,
+        work: &mut Work,
+    ) {
+        let lost = self.with(work, |live| live.queue.fetched(asked, found));
+        if lost > 0 {
+            error!(
+                target: "queue",
+                queue = %self.definition.name, lost, "messages are damaged on disk and are left out"
+            );
+        }
+    }
+
+    /// A get that waited for a body has its answer.
+    fn answer_get(
+        &self,
+        live: &mut Live,
+        get: GetId,
+        got: Option<(Delivery, usize)>,
+        work: &mut Work,
+    ) {
+        let Some(getter) = live.getters.remove(&get) else { return };
+        let reply = got_reply(self.id(), getter.no_ack, got);
+        let event = Event::Answered { channel: getter.channel, reply };
+        let result = getter.mailbox.push(event, &mut work.wakers);
+        if let Err(Event::Answered { reply: Reply::Got { delivery, .. }, .. }) = result {
+            live.queue.return_unseen(ConsumerId(0), Run::from_iter([delivery]));
+        }
+    }
+
+    /// Keeps the memory account, and forgets bodies where too many are in RAM.
+    fn count(self: &Arc<Self>, live: &mut Live) {
+        let Some(Link { durability, tail }) = &self.link else { return };
+        let mut resident = live.queue.resident();
+        if resident == live.counted {
+            return;
+        }
+        let memory = &durability.memory;
+        if resident.logged > live.kept + SHED_STEP_SIZE && memory.is_logged_over() {
+            live.queue.shed(tail.stored_below(), live.size_kept());
+            resident = live.queue.resident();
+            live.kept = resident.logged;
+        }
+        live.kept = live.kept.min(resident.logged);
+        memory.update(live.counted, resident);
+        live.counted = resident;
+        if !live.is_listed {
+            live.is_listed = true;
+            memory.list(self);
+        }
+    }
+
+    /// Too much is in RAM, and it is this queue's turn to give something up.
+    pub(super) fn make_room(self: &Arc<Self>, work: &mut Work) {
+        let Some(Link { durability, tail }) = &self.link else { return };
+        self.with(work, |live| {
+            live.is_listed = false;
+            if durability.memory.is_logged_over() {
+                live.queue.shed(tail.stored_below(), live.size_kept());
+            }
+            if durability.memory.is_unlogged_over() {
+                live.queue.store_transient(PAGE_OUT_SIZE);
+            }
+            live.kept = live.queue.resident().logged;
+            // What is left is counted again, and the queue listed again where it holds something.
+            if live.queue.resident() == live.counted && live.counted != Resident::default() {
+                live.is_listed = true;
+                durability.memory.list(self);
+            }
+        });
+    }
+
+    /// The facts of its end: nothing of it is needed any more.
+    pub(super) fn forget(&self, has_logged: bool, work: &mut Work) {
+        if let Some(link) = self.link.as_ref().filter(|_| has_logged) {
+            let mut appender = link.durability.log.append();
+            appender.forgotten(self.id());
+            work.position = appender.position();
+        }
+    }
+
+    /// At a clean stop: what was delivered before is told to the log.
+    pub(super) fn tell_delivered(&self) {
+        let Some(link) = &self.link else { return };
+        let live = lock(&self.live);
+        let delivered = live.queue.redelivered();
+        if delivered.is_empty() || !self.definition.durable {
+            return;
+        }
+        let mut appender = link.durability.log.append();
+        delivered.into_iter().for_each(|(range, _)| appender.delivered(&link.tail, range));
     }
 
     /// A session that is gone gives its run back; the release of the session follows.
@@ -131,7 +311,48 @@ fn in_order_of_sequences(effects: Vec<Effect>) -> Vec<Effect> {
     others.into_iter().chain(singles).collect()
 }
 
+/// The answer to a get.
+pub(super) fn got_reply(queue: QueueId, no_ack: bool, got: Option<(Delivery, usize)>) -> Reply {
+    match got {
+        None => Reply::GotEmpty,
+        Some((delivery, left)) => {
+            let message_count = u32::try_from(left).unwrap_or(u32::MAX);
+            Reply::Got { queue, no_ack, delivery, message_count }
+        }
+    }
+}
+
+fn recovered_run(run: crate::store::RecoveredRun) -> RecoveredRun {
+    let crate::store::RecoveredRun { range, bytes, is_redelivered, failure_count } = run;
+    RecoveredRun { range, bytes, is_redelivered, failure_count }
+}
+
 impl Live {
+    /// What a queue keeps in RAM though it is on disk.
+    fn size_kept(&self) -> u64 {
+        let is_served = self.queue.counts().consumers > 0;
+        if is_served { SERVED_QUEUE_SIZE_KEPT } else { IDLE_QUEUE_SIZE_KEPT }
+    }
+
+    /// Fetches one message; who must wait for its body is remembered.
+    pub(super) fn get(&mut self, no_ack: bool, get: GetId, getter: Getter) -> Fetched {
+        let fetched = self.queue.get(no_ack, get);
+        if matches!(fetched, Fetched::Later) {
+            self.getters.insert(get, getter);
+        }
+        fetched
+    }
+
+    /// It is gone: gets that wait find nothing. Tells whether the log knew of it.
+    pub(super) fn leave(&mut self, work: &mut Work) -> bool {
+        for (_, Getter { mailbox, channel, .. }) in self.getters.drain() {
+            let event = Event::Answered { channel, reply: Reply::GotEmpty };
+            // Who left needs no answer.
+            let _ = mailbox.push(event, &mut work.wakers);
+        }
+        self.has_logged
+    }
+
     /// Knows where a new consumer's deliveries go.
     pub(super) fn subscribe(&mut self, id: ConsumerId, subscriber: Subscriber) {
         self.has_neighbors |= self.subscribers.values().any(|other| {

@@ -6,6 +6,7 @@ use super::consume::not_found;
 use super::exchanges::{apply_all, check_not_reserved};
 use super::queue_handle::{QueueHandle, Subscriber};
 use super::session::{Place, Session};
+use super::work::Work;
 use crate::auth::Access;
 use crate::connection::command::{DeclareQueue, DeleteQueue};
 use crate::connection::{Event, Reply};
@@ -44,7 +45,7 @@ impl Session {
             arguments: declare.arguments.clone(),
             options,
         });
-        place.host.apply(&mut definitions, &Change::QueueDeclared(definition));
+        place.host.apply(&mut definitions, &Change::QueueDeclared(definition), &mut self.work);
         drop(definitions);
         if declare.exclusive {
             self.exclusive_queues.extend(place.host.queue(&declare.queue));
@@ -179,13 +180,16 @@ impl Session {
         if_empty: bool,
     ) -> Result<Removed, DeleteRefused> {
         let mut definitions = place.host.definitions();
-        let (remains, subscribers) = handle.with(&mut self.work, |live| {
+        let mut told = Work::default();
+        let (remains, subscribers, has_logged) = handle.with(&mut self.work, |live| {
             let remains = live.queue.delete(if_unused, if_empty)?;
-            Ok((remains, std::mem::take(&mut live.subscribers)))
+            Ok((remains, std::mem::take(&mut live.subscribers), live.leave(&mut told)))
         })?;
+        self.work.wakers.append(&mut told.wakers);
         handle.mark_gone();
+        handle.forget(has_logged, &mut self.work);
         let plan = definitions.plan_delete_queue(&handle.definition);
-        apply_all(place, &mut definitions, &plan);
+        apply_all(place, &mut definitions, &plan, &mut self.work);
         drop(definitions);
         let consumers = remains.consumers.iter().filter_map(|id| subscribers.get(id));
         Ok(Removed { ready_count: remains.ready_count, consumers: consumers.cloned().collect() })

@@ -14,6 +14,7 @@ impl Session {
         if is_refused && !matches!(command, Command::CloseChannel { .. }) {
             return;
         }
+        self.work.position = 0;
         match self.apply(channel, nowait, command) {
             Ok(Some(reply)) if !nowait => self.answer(channel, reply),
             Ok(_) => {}

@@ -4,6 +4,7 @@
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::mailbox::Mailbox;
@@ -11,10 +12,11 @@ use super::queue_handle::QueueHandle;
 use super::route_cache::RouteCache;
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
+use super::waiting::Waiting;
 use super::work::Work;
 
 use crate::auth::{Permissions, User};
-use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply};
+use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, SESSION_EVENTS_MAX, SESSION_OUTPUT_SIZE_MAX};
 use crate::message::{
     ConsumerId, ConsumerKey, Message, Moment, Name, Outcome, Random, SequenceRange, SessionId,
@@ -57,6 +59,16 @@ pub struct Session {
     pub(super) returned_size: u64,
     pub(super) work: Work,
     pub(super) random: Random,
+    /// What waits for the disk.
+    pub(super) waiting: Waiting,
+    /// A get waits for a body.
+    is_getting: bool,
+    /// Deliveries that end when the output is with the socket.
+    sent_settles: Vec<Settle>,
+    /// It published: who only consumes is never held back.
+    pub(super) has_published: bool,
+    /// It published while an alarm is on: nothing is read before the alarm is over.
+    is_blocked: bool,
     effects: Vec<Effect>,
 }
 
@@ -126,6 +138,11 @@ impl Session {
             returned_size: 0,
             work: Work::default(),
             random: broker_random,
+            waiting: Waiting::default(),
+            is_getting: false,
+            sent_settles: Vec::new(),
+            has_published: false,
+            is_blocked: false,
             effects: Vec::new(),
         }
     }
@@ -154,9 +171,15 @@ impl Session {
         self.connection.output()
     }
 
-    /// Bytes went to the socket.
+    /// Bytes went to the socket. Once all have, deliveries that nobody acknowledges are over.
     pub fn sent(&mut self, now: Moment) {
         self.connection.sent(now);
+        if !self.sent_settles.is_empty() && self.connection.output().is_empty() {
+            for settle in std::mem::take(&mut self.sent_settles) {
+                self.settle(&settle);
+            }
+            self.work.wake();
+        }
     }
 
     /// More is waiting for the socket than should: no event is turned into frames before it is
@@ -172,12 +195,40 @@ impl Session {
     pub fn may_read(&mut self) -> bool {
         let has_room = self.mailbox.len() < SESSION_EVENTS_MAX
             && self.returned_size < SESSION_OUTPUT_SIZE_MAX as u64;
-        !self.is_congested() || (has_room && !self.connection.is_waiting())
+        let may_answer = !self.is_congested() || (has_room && !self.connection.is_waiting());
+        may_answer && !self.is_blocked && !self.is_held_back()
     }
 
-    /// Whom to wake when an event comes. True where one is there already.
+    /// An alarm is on, and this client publishes.
+    pub(super) fn block_where_alarmed(&mut self) {
+        if !self.is_blocked && self.broker.is_disk_low.load(Ordering::Acquire) {
+            self.is_blocked = true;
+            self.post(Event::Blocked { reason: "low on disk" });
+        }
+    }
+
+    fn alarm_changed(&mut self, is_disk_low: bool) {
+        if self.is_blocked && !is_disk_low {
+            self.is_blocked = false;
+            self.post(Event::Unblocked);
+        }
+    }
+
+    /// It publishes faster than the disk takes it.
+    fn is_held_back(&self) -> bool {
+        let durability = self.broker.durability.as_ref().filter(|_| self.has_published);
+        durability.is_some_and(|durability| durability.log.is_congested())
+    }
+
+    /// Whom to wake when an event comes, what is waited for is on disk, or the disk has room again.
+    /// True where one of these is so already.
     pub fn register(&self, waker: &Waker) -> bool {
-        self.mailbox.register(waker)
+        let has_events = self.mailbox.register(waker);
+        let Some(durability) = &self.broker.durability else { return has_events };
+        let is_reached =
+            self.waiting.first().is_some_and(|position| durability.log.wait(position, waker));
+        let has_room = self.is_held_back() && durability.log.wait_for_room(waker);
+        has_events || is_reached || has_room
     }
 
     /// Takes bytes and tells how many it used; the rest is to come again after the next
@@ -200,15 +251,32 @@ impl Session {
 
     /// Turns events into frames while the output has room.
     pub fn pump(&mut self) {
+        self.release_durable();
         self.perform();
         while let Some(event) = self.next_event() {
             self.tell(event);
             self.perform();
         }
-        if self.mailbox.len() == 0 {
+        if self.mailbox.len() == 0 && !self.waiting.has_answers() && !self.is_getting {
             self.connection.applied();
         }
         self.work.wake();
+    }
+
+    /// Tells what waited for the disk and has it now, or never will.
+    fn release_durable(&mut self) {
+        if self.waiting.first().is_none() {
+            return;
+        }
+        let Some(durability) = self.broker.durability.clone() else { return };
+        while let Some(event) = self.waiting.pop(durability.log.durable()) {
+            self.post(event);
+        }
+        if self.waiting.first().is_some()
+            && let Some(why) = durability.poison()
+        {
+            self.waiting.fail(&why).into_iter().for_each(|event| self.post(event));
+        }
     }
 
     /// The event to tell next. While the output is full, only what brings no body, and not much of
@@ -254,6 +322,10 @@ impl Session {
                 self.consumers.remove(key);
             }
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
+            Event::Answered { reply: Reply::Got { .. } | Reply::GotEmpty, .. } => {
+                self.is_getting = false;
+            }
+            Event::AlarmChanged { is_disk_low } => self.alarm_changed(*is_disk_low),
             _ => {}
         }
         let is_direct = matches!(&event, Event::Delivered(delivered) if delivered.queue.0 == 0);
@@ -298,6 +370,7 @@ impl Session {
             Effect::OpenVirtualHost(name) => self.open_virtual_host(&name),
             Effect::Request(request) => self.handle(request),
             Effect::Settle(settle) => self.settle(&settle),
+            Effect::SettleSent(settle) => self.sent_settles.push(settle),
             Effect::Release(settles) => self.release(&settles),
             Effect::Publish(publish) => self.publish(&mut vec![publish]),
         }
@@ -316,8 +389,11 @@ impl Session {
     }
 
     /// The connection ends: consumers, unsettled deliveries, unread ones, exclusive queues.
-    fn release(&mut self, settles: &[crate::connection::Settle]) {
+    fn release(&mut self, settles: &[Settle]) {
+        self.waiting.clear();
+        self.is_getting = false;
         self.let_go(None, settles);
+        self.requeue_unsent();
         for state in std::mem::take(&mut self.channels).into_values() {
             if let Some(token) = state.reply_token {
                 self.broker.replies.remove(&token);
@@ -329,6 +405,13 @@ impl Session {
             self.delete_live_queue(&queue, false);
         }
         self.post(Event::Released);
+    }
+
+    /// Deliveries that nobody acknowledges, and of which nobody knows whether they arrived.
+    fn requeue_unsent(&mut self) {
+        for settle in std::mem::take(&mut self.sent_settles) {
+            self.settle(&Settle { outcome: Outcome::Requeued, ..settle });
+        }
     }
 
     /// What was delivered but never read goes back as if it had not been.
@@ -363,8 +446,25 @@ impl Session {
         let _ = self.mailbox.push(event, &mut self.work.wakers);
     }
 
+    /// Answers a request: at once, or when the last fact of this step is on disk.
     pub(super) fn answer(&mut self, channel: u16, reply: Reply) {
-        self.post(Event::Answered { channel, reply });
+        self.post_durable(Event::Answered { channel, reply });
+    }
+
+    /// Tells this client's own connection when the last fact of this step is on disk.
+    pub(super) fn post_durable(&mut self, event: Event) {
+        let position = self.work.position;
+        match &self.broker.durability {
+            Some(durability) if !durability.is_durable(position) => {
+                self.waiting.push(position, event);
+            }
+            _ => self.post(event),
+        }
+    }
+
+    /// A get waits for its body.
+    pub(super) fn await_get(&mut self) {
+        self.is_getting = true;
     }
 
     /// Refuses something on a channel; what follows on it is dropped.

@@ -2,9 +2,10 @@
 //! client does is in `session`.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
+use super::durability::Durability;
 use super::lock::{lock, read, write};
 use super::mailbox::Mailbox;
 use super::options::{BrokerOptions, server_properties};
@@ -12,7 +13,9 @@ use super::replies::Replies;
 use super::virtual_host::VirtualHost;
 use crate::auth::{Permissions, User, Users};
 use crate::connection::{Event, Options};
-use crate::message::{ConsumerId, ExchangeId, GetId, Name, QueueId, Random, SessionId};
+use crate::message::{
+    ConsumerId, ExchangeId, GetId, Name, QueueId, Random, SessionId, VirtualHostNumber,
+};
 use crate::protocol::reply::ConnectionError;
 
 /// A broker: everything but its doors.
@@ -22,8 +25,12 @@ pub struct Broker {
     pub(super) connection_options: Arc<Options>,
     pub(super) users: RwLock<Users>,
     pub(super) replies: Replies,
-    virtual_hosts: RwLock<BTreeMap<Name, Arc<VirtualHost>>>,
-    sessions: Mutex<BTreeMap<SessionId, Arc<Mailbox>>>,
+    /// None where everything lives in memory.
+    pub(super) durability: Option<Arc<Durability>>,
+    /// Publishers are held back.
+    pub(super) is_disk_low: AtomicBool,
+    pub(super) virtual_hosts: RwLock<BTreeMap<Name, Arc<VirtualHost>>>,
+    pub(super) sessions: Mutex<BTreeMap<SessionId, Arc<Mailbox>>>,
     random: Mutex<Random>,
     last_id: AtomicU64,
 }
@@ -42,6 +49,8 @@ impl Broker {
             connection_options: Arc::new(connection_options),
             options,
             replies: Replies::default(),
+            durability: None,
+            is_disk_low: AtomicBool::new(false),
             virtual_hosts: RwLock::default(),
             sessions: Mutex::default(),
             random: Mutex::new(Random::new(seed)),
@@ -54,7 +63,11 @@ impl Broker {
     /// Adds a virtual host with its system exchanges; one that is there stays as it is.
     pub fn add_virtual_host(&self, name: &str) {
         let name: Name = name.into();
-        let new = || Arc::new(VirtualHost::new(name.clone(), || ExchangeId(self.next_id())));
+        let new = || {
+            let (number, durability) = (VirtualHostNumber(self.next_id()), self.durability.clone());
+            let next_id = || ExchangeId(self.next_id());
+            Arc::new(VirtualHost::new(name.clone(), number, durability, next_id))
+        };
         write(&self.virtual_hosts).entry(name.clone()).or_insert_with(new);
     }
 

@@ -5,15 +5,19 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use hashbrown::HashMap;
 
+use super::durability::Durability;
 use super::lock::{lock, read, write};
 use super::queue_handle::QueueHandle;
 use super::work::Work;
-use crate::definitions::{Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions};
-use crate::message::{ExchangeId, Message, Name, QueueId};
+use crate::definitions::{
+    Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions, record,
+};
+use crate::message::{ExchangeId, Message, Name, QueueId, VirtualHostNumber};
 use crate::protocol::field::FieldTable;
 use crate::routing::{
     BindingKey, Destination, Exchange, ExchangeKind, QueueNames, Route, RouteInput, Router,
 };
+use crate::store::RecoveredQueue;
 
 /// The exchanges that are always there: name, type, internal.
 const SYSTEM_EXCHANGES: [(&str, &str, bool); 7] = [
@@ -30,6 +34,9 @@ const SYSTEM_EXCHANGES: [(&str, &str, bool); 7] = [
 #[derive(Debug)]
 pub(super) struct VirtualHost {
     pub(super) name: Name,
+    /// What records on disk call it.
+    number: VirtualHostNumber,
+    durability: Option<Arc<Durability>>,
     definitions: Mutex<VirtualHostDefinitions>,
     pub(super) router: Router,
     queues: RwLock<Queues>,
@@ -48,10 +55,17 @@ impl QueueNames for VirtualHost {
 }
 
 impl VirtualHost {
-    /// A virtual host with its system exchanges; they take the numbers from `first_id` on.
-    pub(super) fn new(name: Name, mut next_id: impl FnMut() -> ExchangeId) -> Self {
+    /// A virtual host with its system exchanges, which are in no record: every host has them.
+    pub(super) fn new(
+        name: Name,
+        number: VirtualHostNumber,
+        durability: Option<Arc<Durability>>,
+        mut next_id: impl FnMut() -> ExchangeId,
+    ) -> Self {
         let host = Self {
             name,
+            number,
+            durability,
             definitions: Mutex::default(),
             router: Router::default(),
             queues: RwLock::default(),
@@ -67,7 +81,7 @@ impl VirtualHost {
                 arguments: FieldTable::new(),
             };
             let change = Change::ExchangeDeclared(Arc::new(exchange));
-            host.apply(&mut host.definitions(), &change);
+            host.restore(&mut host.definitions(), &change, None);
         }
         host
     }
@@ -87,20 +101,49 @@ impl VirtualHost {
         read(&self.queues).by_id.get(&id).cloned()
     }
 
+    /// All live queues.
+    pub(super) fn all_queues(&self) -> Vec<Arc<QueueHandle>> {
+        read(&self.queues).by_id.values().cloned().collect()
+    }
+
     /// Looks several queues up at once.
     pub(super) fn queues_by_id(&self, ids: &[QueueId]) -> Vec<Arc<QueueHandle>> {
         let queues = read(&self.queues);
         ids.iter().filter_map(|id| queues.by_id.get(id).cloned()).collect()
     }
 
-    /// Makes a change true: in the definitions, in the router, among the live queues.
-    pub(super) fn apply(&self, definitions: &mut VirtualHostDefinitions, change: &Change) {
+    /// Makes a change true: in the log, in the definitions, in the router, among the live queues.
+    /// The definitions are locked, so the log hears of changes in the order in which they hold.
+    pub(super) fn apply(
+        &self,
+        definitions: &mut VirtualHostDefinitions,
+        change: &Change,
+        work: &mut Work,
+    ) {
+        if let Some(durability) = &self.durability
+            && let Some(record) = record::encode_in_host(self.number, change, definitions)
+        {
+            let mut appender = durability.log.append();
+            appender.changed(crate::store::Change { key: record.key, value: record.value });
+            work.position = appender.position();
+        }
+        self.restore(definitions, change, None);
+    }
+
+    /// Makes a change true that the log has already, or never hears of.
+    pub(super) fn restore(
+        &self,
+        definitions: &mut VirtualHostDefinitions,
+        change: &Change,
+        recovered: Option<RecoveredQueue>,
+    ) {
         definitions.apply(change);
         match change {
             Change::ExchangeDeclared(exchange) => self.add_exchange(exchange),
             Change::ExchangeDeleted(exchange) => self.router.remove(&exchange.name),
             Change::QueueDeclared(queue) => {
-                let handle = Arc::new(QueueHandle::new(queue.clone()));
+                let durability = self.durability.as_ref();
+                let handle = Arc::new(QueueHandle::new(queue.clone(), durability, recovered));
                 let mut queues = write(&self.queues);
                 queues.by_id.insert(queue.id, handle.clone());
                 queues.by_name.insert(queue.name.clone(), handle);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::queue_handle::QueueHandle;
+use crate::store::Position;
 
 /// Things left to do.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub(super) struct Work {
     pub(super) wakers: Vec<Waker>,
     /// Auto-delete queues that lost their last consumer.
     pub(super) expired: Vec<Arc<QueueHandle>>,
+    /// Where in the log the last fact of this step stands; 0 where there was none.
+    pub(super) position: Position,
 }
 
 impl Work {

@@ -19,6 +19,8 @@ pub enum Effect {
     Publish(Publish),
     /// End deliveries.
     Settle(Settle),
+    /// End these deliveries, which nobody acknowledges, when the output so far is with the socket.
+    SettleSent(Settle),
     /// The connection ends: release all it holds; answered by `Released`.
     Release(Vec<Settle>),
 }

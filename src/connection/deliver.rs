@@ -39,7 +39,10 @@ impl Connection {
             Event::Rejected { channel, number } => self.reject(channel, number),
             Event::ConsumerCancelled(consumer) => self.cancel_consumer(consumer),
             Event::Closing(error) => self.close_by_order(error, effects),
-            Event::Released => {}
+            Event::Blocked { reason } => self.block(reason),
+            Event::Unblocked => self.unblock(),
+            // What an alarm means, the session decides.
+            Event::AlarmChanged { .. } | Event::Released => {}
         }
     }
 
@@ -90,7 +93,7 @@ impl Connection {
             }
         }
         if !settle.sequences.is_empty() {
-            effects.push(Effect::Settle(settle));
+            effects.push(Effect::SettleSent(settle));
         }
     }
 

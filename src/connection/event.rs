@@ -26,6 +26,12 @@ pub enum Event {
     Rejected { channel: u16, number: u64 },
     /// A consumer lost its queue.
     ConsumerCancelled(ConsumerKey),
+    /// The disk is nearly full, or no longer.
+    AlarmChanged { is_disk_low: bool },
+    /// Nothing more is read from this connection, which published while an alarm is on.
+    Blocked { reason: &'static str },
+    /// The alarm is over.
+    Unblocked,
     /// The broker closes this connection.
     Closing(ConnectionError),
     /// All that the connection held is released.

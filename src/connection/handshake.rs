@@ -104,6 +104,7 @@ impl Connection {
         self.capabilities = Capabilities {
             consumer_cancel_notify: can("consumer_cancel_notify"),
             authentication_failure_close: can("authentication_failure_close"),
+            connection_blocked: can("connection.blocked"),
         };
         self.client_name =
             properties.get("connection_name").and_then(FieldValue::as_str).map(|name| {

@@ -6,6 +6,7 @@ use super::machine::{CloseReason, Connection};
 use super::phase::Phase;
 use crate::message::Moment;
 use crate::protocol::frame;
+use crate::protocol::methods::connection;
 
 impl Connection {
     /// Bytes went to the socket: the next heartbeat can wait.
@@ -21,6 +22,7 @@ impl Connection {
             Phase::Closed | Phase::Releasing => None,
             phase if phase.is_handshake() => Some(self.handshake_deadline),
             _ if self.heartbeat_ms == 0 => None,
+            _ if self.is_blocked => Some(self.send_heartbeat_at()),
             _ => Some(self.send_heartbeat_at().min(self.missed_heartbeats_at())),
         }
     }
@@ -53,8 +55,25 @@ impl Connection {
         }
     }
 
+    /// Nothing is read from it for a while; clients that understand it are told.
+    pub(super) fn block(&mut self, reason: &str) {
+        self.is_blocked = true;
+        if self.capabilities.connection_blocked {
+            self.send(0, &connection::Blocked { reason });
+        }
+    }
+
+    /// It is read again, and its silence so far is no sign of death.
+    pub(super) fn unblock(&mut self) {
+        self.is_blocked = false;
+        self.last_received = self.now.max(self.last_received);
+        if self.capabilities.connection_blocked {
+            self.send(0, &connection::Unblocked {});
+        }
+    }
+
     fn keep_alive(&mut self, effects: &mut Vec<Effect>) {
-        if self.now >= self.missed_heartbeats_at() {
+        if !self.is_blocked && self.now >= self.missed_heartbeats_at() {
             self.close_reason = Some(CloseReason::MissedHeartbeats(self.heartbeat_ms / 1000));
             return self.abort(effects);
         }

@@ -39,6 +39,8 @@ pub struct Connection {
     /// A request is with the broker; no frame is read before it is applied.
     pub(super) awaits_broker: bool,
     pub(super) has_released: bool,
+    /// Its publishes are not read: an alarm is on.
+    pub(super) is_blocked: bool,
     discarded_size: usize,
     /// Bytes of the last input that are to be offered again.
     unused_size: usize,
@@ -52,6 +54,7 @@ pub struct Connection {
 pub(super) struct Capabilities {
     pub(super) consumer_cancel_notify: bool,
     pub(super) authentication_failure_close: bool,
+    pub(super) connection_blocked: bool,
 }
 
 /// Why a connection ended, for the log.
@@ -99,6 +102,7 @@ impl Connection {
             last_sent: now,
             awaits_broker: false,
             has_released: false,
+            is_blocked: false,
             discarded_size: 0,
             unused_size: 0,
             close_reason: None,

@@ -1,0 +1,165 @@
+//! The broker's side of the store: facts go to the log, bodies are asked for by readers, and RAM is
+//! counted. A broker without a store has none of this, and keeps everything in memory. It knows no
+//! file.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::Waker;
+
+use super::lock::lock;
+use super::queue_handle::QueueHandle;
+use super::work::Work;
+use crate::limits::FETCH_SIZE_MAX;
+use crate::message::SequenceRange;
+use crate::queue::Resident;
+use crate::store::{Health, Log, Position, Reader};
+
+/// What a broker with a store shares with its queues.
+#[derive(Debug)]
+pub(super) struct Durability {
+    pub(super) log: Arc<Log>,
+    reader: Reader,
+    fetches: Mutex<Fetches>,
+    pub(super) memory: Memory,
+}
+
+/// Bodies that queues wait for.
+#[derive(Debug, Default)]
+struct Fetches {
+    asked: VecDeque<(Arc<QueueHandle>, SequenceRange)>,
+    readers: Vec<Waker>,
+}
+
+/// Bodies in RAM, all queues together.
+#[derive(Debug)]
+pub(super) struct Memory {
+    logged: AtomicU64,
+    unlogged: AtomicU64,
+    /// Bodies that are on disk too may take so much.
+    pub(super) window_size: u64,
+    /// Bodies that are nowhere else may take so much before they are written out.
+    pub(super) unlogged_max: u64,
+    /// Queues that hold bodies.
+    crowded: Mutex<VecDeque<Weak<QueueHandle>>>,
+}
+
+/// How much RAM bodies may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryOptions {
+    /// Bytes of bodies that are on disk too.
+    pub window_size: u64,
+    /// Bytes of bodies that are nowhere else, before they are written out.
+    pub unlogged_max: u64,
+}
+
+impl Default for MemoryOptions {
+    fn default() -> Self {
+        use crate::limits::{READ_WINDOW_SIZE, UNLOGGED_SIZE_MAX};
+        Self { window_size: READ_WINDOW_SIZE, unlogged_max: UNLOGGED_SIZE_MAX }
+    }
+}
+
+impl Durability {
+    pub(super) fn new(log: Arc<Log>, reader: Reader, memory: MemoryOptions) -> Self {
+        let memory = Memory {
+            logged: AtomicU64::new(0),
+            unlogged: AtomicU64::new(0),
+            window_size: memory.window_size,
+            unlogged_max: memory.unlogged_max,
+            crowded: Mutex::default(),
+        };
+        Self { log, reader, fetches: Mutex::default(), memory }
+    }
+
+    /// What was appended at this position is on disk.
+    pub(super) fn is_durable(&self, position: Position) -> bool {
+        position <= self.log.durable()
+    }
+
+    /// Nothing becomes durable any more: why.
+    pub(super) fn poison(&self) -> Option<Arc<str>> {
+        match self.log.health() {
+            Health::Poisoned(why) => Some(why),
+            Health::Good | Health::Full => None,
+        }
+    }
+
+    /// A queue waits for bodies. The reader's waker goes to `work`.
+    pub(super) fn ask(&self, handle: Arc<QueueHandle>, range: SequenceRange, work: &mut Work) {
+        let mut fetches = lock(&self.fetches);
+        fetches.asked.push_back((handle, range));
+        work.wakers.extend(fetches.readers.pop());
+    }
+
+    /// Reads what the first queue in line waits for. False where none waits.
+    pub(super) fn fetch(&self) -> bool {
+        let Some((handle, range)) = lock(&self.fetches).asked.pop_front() else { return false };
+        let found = self.reader.read(handle.id(), range, FETCH_SIZE_MAX);
+        let mut work = Work::default();
+        handle.fetched(found.covered, found.messages, &mut work);
+        work.wake();
+        true
+    }
+
+    /// Wakes this reader when a queue waits. True where one does.
+    pub(super) fn register_reader(&self, waker: &Waker) -> bool {
+        let mut fetches = lock(&self.fetches);
+        if fetches.asked.is_empty() && !fetches.readers.iter().any(|known| known.will_wake(waker)) {
+            fetches.readers.push(waker.clone());
+        }
+        !fetches.asked.is_empty()
+    }
+}
+
+impl Memory {
+    /// A queue holds so much now, and held so much before.
+    pub(super) fn update(&self, before: Resident, now: Resident) {
+        change(&self.logged, before.logged, now.logged);
+        change(&self.unlogged, before.unlogged, now.unlogged);
+    }
+
+    /// More bodies that are on disk are in RAM than should be.
+    pub(super) fn is_logged_over(&self) -> bool {
+        self.logged.load(Ordering::Relaxed) > self.window_size
+    }
+
+    /// More bodies are in RAM only than should be.
+    pub(super) fn is_unlogged_over(&self) -> bool {
+        self.unlogged.load(Ordering::Relaxed) > self.unlogged_max
+    }
+
+    /// Bytes of bodies in RAM: those on disk too, and those nowhere else.
+    pub(super) fn used(&self) -> Resident {
+        Resident {
+            logged: self.logged.load(Ordering::Relaxed),
+            unlogged: self.unlogged.load(Ordering::Relaxed),
+        }
+    }
+
+    /// A queue holds bodies from now on.
+    pub(super) fn list(&self, handle: &Arc<QueueHandle>) {
+        lock(&self.crowded).push_back(Arc::downgrade(handle));
+    }
+
+    /// Makes room where there is too little: queues give up what is on disk, then write out what is
+    /// not. Each listed queue is visited once at most.
+    pub(super) fn tend(&self, work: &mut Work) {
+        let mut count = lock(&self.crowded).len();
+        while count > 0 && (self.is_logged_over() || self.is_unlogged_over()) {
+            count -= 1;
+            let Some(handle) = lock(&self.crowded).pop_front() else { return };
+            if let Some(handle) = handle.upgrade() {
+                handle.make_room(work);
+            }
+        }
+    }
+}
+
+fn change(sum: &AtomicU64, before: u64, now: u64) {
+    if now > before {
+        sum.fetch_add(now - before, Ordering::Relaxed);
+    } else if before > now {
+        sum.fetch_sub(before - now, Ordering::Relaxed);
+    }
+}

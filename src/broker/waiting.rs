@@ -1,0 +1,125 @@
+//! What a session holds back until the log is on disk: confirms, and answers to what changed
+//! something that lasts. It decides nothing about when that is.
+
+use std::collections::VecDeque;
+
+use crate::connection::{Event, Reply};
+use crate::protocol::reply::{AmqpError, ConnectionError};
+use crate::store::Position;
+
+/// Events that wait, in the order of their positions.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    events: VecDeque<(Position, Event)>,
+    /// How many of them are answers to requests.
+    answers: usize,
+}
+
+impl Waiting {
+    /// The position that the first one waits for.
+    pub(super) fn first(&self) -> Option<Position> {
+        self.events.front().map(|(position, _)| *position)
+    }
+
+    /// An answer waits: the connection reads no further request.
+    pub(super) fn has_answers(&self) -> bool {
+        self.answers > 0
+    }
+
+    /// Holds an event back. Confirms of one channel that follow each other are one.
+    pub(super) fn push(&mut self, position: Position, event: Event) {
+        if let Event::Confirmed { channel, first, last } = event
+            && let Some((known, Event::Confirmed { channel: on, last: end, .. })) =
+                self.events.back_mut()
+            && *on == channel
+            && *end + 1 == first
+        {
+            *known = position;
+            *end = last;
+            return;
+        }
+        self.answers += usize::from(matches!(event, Event::Answered { .. }));
+        self.events.push_back((position, event));
+    }
+
+    /// The next event whose position is reached.
+    pub(super) fn pop(&mut self, durable: Position) -> Option<Event> {
+        let (_, event) = self.events.pop_front_if(|(position, _)| *position <= durable)?;
+        self.answers -= usize::from(matches!(event, Event::Answered { .. }));
+        Some(event)
+    }
+
+    /// Nothing becomes durable any more: confirms turn into refusals, answers into an error.
+    pub(super) fn fail(&mut self, why: &str) -> Vec<Event> {
+        self.answers = 0;
+        self.events.drain(..).flat_map(|(_, event)| failed(event, why)).collect()
+    }
+
+    /// The connection is gone: nobody waits.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// What is told instead of an event that will never be true.
+fn failed(event: Event, why: &str) -> Vec<Event> {
+    match event {
+        Event::Confirmed { channel, first, last } => {
+            (first..=last).map(|number| Event::Rejected { channel, number }).collect()
+        }
+        Event::Answered { channel, reply } => vec![refusal(channel, &reply, why)],
+        event => vec![event],
+    }
+}
+
+fn refusal(channel: u16, reply: &Reply, why: &str) -> Event {
+    let what = if matches!(reply, Reply::Committed) { "transaction" } else { "definition" };
+    let text = format!("the {what} could not be stored: {why}");
+    let error: AmqpError = ConnectionError::internal_error(text).into();
+    Event::Refused { channel, error: error.at(0, 0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn confirmed(channel: u16, first: u64, last: u64) -> Event {
+        Event::Confirmed { channel, first, last }
+    }
+
+    #[test]
+    fn confirms_that_follow_each_other_wait_together_for_the_last() {
+        let mut waiting = Waiting::default();
+        waiting.push(3, confirmed(1, 1, 2));
+        waiting.push(4, confirmed(1, 3, 3));
+        waiting.push(4, confirmed(2, 1, 1));
+        assert!(waiting.pop(3).is_none());
+        assert!(matches!(waiting.pop(4), Some(Event::Confirmed { channel: 1, first: 1, last: 3 })));
+        assert_eq!(waiting.first(), Some(4));
+    }
+
+    #[test]
+    fn an_answer_that_waits_is_counted_until_it_is_told() {
+        let mut waiting = Waiting::default();
+        waiting.push(7, Event::Answered { channel: 1, reply: Reply::QueueBound });
+        assert!(waiting.has_answers() && waiting.pop(6).is_none());
+        assert!(waiting.pop(7).is_some() && !waiting.has_answers());
+    }
+
+    #[test]
+    fn what_is_never_stored_is_refused_one_by_one() {
+        let mut waiting = Waiting::default();
+        waiting.push(3, confirmed(1, 5, 6));
+        waiting.push(3, Event::Answered { channel: 2, reply: Reply::Committed });
+        let events = waiting.fail("sync failed");
+        assert!(matches!(
+            events.as_slice(),
+            [
+                Event::Rejected { channel: 1, number: 5 },
+                Event::Rejected { channel: 1, number: 6 },
+                Event::Refused { channel: 2, .. }
+            ]
+        ));
+        assert!(!waiting.has_answers());
+    }
+}

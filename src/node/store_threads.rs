@@ -1,0 +1,191 @@
+//! The threads of the store: one turns the log, one reads bodies back. They are started here and end
+//! when the node stops, the log's with the last words of a clean stop. What they do is in `store`
+//! and `broker`.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use crate::broker::Broker;
+use crate::limits::{DISK_CHECK_MS, STORE_TEND_MS};
+use crate::message::Moment;
+use crate::server::Clock;
+use crate::store::{Health, Writer};
+
+/// Unparks a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// The running threads.
+#[derive(Debug)]
+pub(super) struct StoreThreads {
+    stop: Arc<AtomicBool>,
+    log: JoinHandle<Writer>,
+    reader: JoinHandle<()>,
+    clock: Clock,
+}
+
+impl StoreThreads {
+    /// Starts them.
+    pub(super) fn start(
+        writer: Writer,
+        broker: &Arc<Broker>,
+        clock: Clock,
+        disk_free_limit: u64,
+    ) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let turner = Turner {
+            writer,
+            broker: broker.clone(),
+            clock,
+            stop: stop.clone(),
+            disk_free_limit,
+            tended_at: Moment(0),
+            looked_at: Moment(0),
+            health: Health::Good,
+        };
+        let log = thread::Builder::new().name("leveret-log".into()).spawn(|| turner.run())?;
+        let (broker, is_over) = (broker.clone(), stop.clone());
+        let reader = thread::Builder::new()
+            .name("leveret-reader".into())
+            .spawn(move || read(&broker, &is_over))?;
+        Ok(Self { stop, log, reader, clock })
+    }
+
+    /// Ends them in order: everything that was said is on disk, and the next start needs no log.
+    pub(super) fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        self.reader.thread().unpark();
+        self.log.thread().unpark();
+        if self.reader.join().is_err() {
+            error!(target: "store", "the reader ended by a panic");
+        }
+        match self.log.join() {
+            Ok(mut writer) => match writer.stop(self.clock.now()) {
+                Ok(()) => info!(target: "store", "the log is closed"),
+                Err(error) => error!(target: "store", %error, "the log was not closed in order"),
+            },
+            Err(_) => error!(target: "store", "the log's thread ended by a panic"),
+        }
+    }
+}
+
+/// Reads bodies for queues that wait for them.
+fn read(broker: &Broker, stop: &AtomicBool) {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    while !stop.load(Ordering::Acquire) {
+        if !broker.fetch() && !broker.register_reader(&waker) {
+            thread::park();
+        }
+    }
+}
+
+/// The log's thread.
+struct Turner {
+    writer: Writer,
+    broker: Arc<Broker>,
+    clock: Clock,
+    stop: Arc<AtomicBool>,
+    disk_free_limit: u64,
+    tended_at: Moment,
+    looked_at: Moment,
+    /// As it was told last.
+    health: Health,
+}
+
+impl Turner {
+    fn run(mut self) -> Writer {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            let now = self.clock.now();
+            let has_turned = self.writer.turn(now);
+            self.tend(now);
+            if self.stop.load(Ordering::Acquire) {
+                return self.writer;
+            }
+            if !has_turned && !self.writer.log().register(&waker) {
+                thread::park_timeout(self.patience());
+            }
+        }
+    }
+
+    /// Until the next batch is due, or it is time to look after things.
+    fn patience(&self) -> Duration {
+        let tend = Duration::from_millis(STORE_TEND_MS);
+        let due = self.writer.deadline().map(|deadline| self.clock.until(deadline));
+        due.map_or(tend, |due| due.min(tend).max(Duration::from_millis(1)))
+    }
+
+    fn tend(&mut self, now: Moment) {
+        if now.since(self.tended_at) < STORE_TEND_MS {
+            return;
+        }
+        self.tended_at = now;
+        self.writer.tend(now);
+        self.broker.make_room();
+        self.tell_health();
+        if now.since(self.looked_at) >= DISK_CHECK_MS {
+            self.looked_at = now;
+            self.look_at_disk(now);
+        }
+    }
+
+    fn look_at_disk(&mut self, now: Moment) {
+        let is_full = self.health == Health::Full;
+        match self.writer.free_bytes() {
+            Ok(free) => {
+                let is_low = is_full || free < self.disk_free_limit;
+                if is_low {
+                    self.writer.reclaim(now);
+                }
+                if self.broker.set_disk_low(is_low) {
+                    tell_disk(is_low, free, self.disk_free_limit);
+                }
+            }
+            Err(error) => warn!(target: "store", %error, "the disk does not say how full it is"),
+        }
+    }
+
+    /// A change for the worse, or back, is told once.
+    fn tell_health(&mut self) {
+        let health = self.writer.log().health();
+        if health == self.health {
+            return;
+        }
+        match &health {
+            Health::Good => info!(target: "store", "the log can be written again"),
+            Health::Full => {
+                warn!(target: "store", "the disk is full: confirms wait until it has room");
+            }
+            Health::Poisoned(why) => error!(
+                target: "store",
+                "the log failed: {why}. Nothing is confirmed any more and publishers of persistent \
+                 messages are refused; what was confirmed is safe. Restart the node when the disk \
+                 is mended"
+            ),
+        }
+        self.health = health;
+    }
+}
+
+fn tell_disk(is_low: bool, free: u64, limit: u64) {
+    if is_low {
+        warn!(
+            target: "store",
+            free, limit,
+            "free disk space is insufficient. Disk free limit set: publishers are blocked"
+        );
+    } else {
+        info!(target: "store", free, limit, "free disk space is sufficient: publishers go on");
+    }
+}
