@@ -10,6 +10,7 @@ mod exchanges;
 mod lock;
 mod login;
 mod mailbox;
+mod node_definitions;
 mod options;
 mod permission;
 mod publish;
@@ -24,6 +25,7 @@ mod shared;
 mod virtual_host;
 mod work;
 
+pub use node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 pub use options::{BrokerOptions, Product, server_properties};
 pub use session::{Peer, Session};
 pub use shared::Broker;

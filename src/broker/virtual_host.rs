@@ -9,7 +9,7 @@ use super::lock::{lock, read, write};
 use super::queue_handle::QueueHandle;
 use super::work::Work;
 use crate::definitions::{Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions};
-use crate::message::{ExchangeId, Message, Name, QueueId};
+use crate::message::{ExchangeId, Message, Name, QueueId, QueueKind, VirtualHostNumber};
 use crate::protocol::field::FieldTable;
 use crate::routing::{
     BindingKey, Destination, Exchange, ExchangeKind, QueueNames, Route, RouteInput, Router,
@@ -29,7 +29,9 @@ const SYSTEM_EXCHANGES: [(&str, &str, bool); 7] = [
 /// One virtual host.
 #[derive(Debug)]
 pub(super) struct VirtualHost {
+    pub(super) number: VirtualHostNumber,
     pub(super) name: Name,
+    default_queue_kind: RwLock<Option<QueueKind>>,
     definitions: Mutex<VirtualHostDefinitions>,
     pub(super) router: Router,
     queues: RwLock<Queues>,
@@ -48,15 +50,25 @@ impl QueueNames for VirtualHost {
 }
 
 impl VirtualHost {
-    /// A virtual host with its system exchanges; they take the numbers from `first_id` on.
-    pub(super) fn new(name: Name, mut next_id: impl FnMut() -> ExchangeId) -> Self {
-        let host = Self {
+    /// A virtual host in which nothing is declared.
+    pub(super) fn new(number: VirtualHostNumber, name: Name) -> Self {
+        Self {
+            number,
             name,
+            default_queue_kind: RwLock::default(),
             definitions: Mutex::default(),
             router: Router::default(),
             queues: RwLock::default(),
-        };
+        }
+    }
+
+    /// Declares those system exchanges that are not there.
+    pub(super) fn declare_system_exchanges(&self, mut next_id: impl FnMut() -> ExchangeId) {
+        let mut definitions = self.definitions();
         for (name, kind, internal) in SYSTEM_EXCHANGES {
+            if definitions.exchange(name).is_some() {
+                continue;
+            }
             let exchange = ExchangeDefinition {
                 id: next_id(),
                 name: name.into(),
@@ -66,10 +78,17 @@ impl VirtualHost {
                 internal,
                 arguments: FieldTable::new(),
             };
-            let change = Change::ExchangeDeclared(Arc::new(exchange));
-            host.apply(&mut host.definitions(), &change);
+            self.apply(&mut definitions, &Change::ExchangeDeclared(Arc::new(exchange)));
         }
-        host
+    }
+
+    /// The type of queues that name none, where it is another than the node's.
+    pub(super) fn default_queue_kind(&self) -> Option<QueueKind> {
+        *read(&self.default_queue_kind)
+    }
+
+    pub(super) fn set_default_queue_kind(&self, kind: Option<QueueKind>) {
+        *write(&self.default_queue_kind) = kind;
     }
 
     /// The definitions, locked.
