@@ -7,6 +7,7 @@
 
 mod consume;
 mod exchanges;
+mod import;
 mod lock;
 mod login;
 mod mailbox;
@@ -25,6 +26,7 @@ mod shared;
 mod virtual_host;
 mod work;
 
+pub use import::{ImportFailure, ImportReport};
 pub use node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 pub use options::{BrokerOptions, Product, server_properties};
 pub use session::{Peer, Session};

@@ -57,13 +57,13 @@ pub type DeclarationResult = Result<Declared, DeclarationRefused>;
 
 impl Broker {
     /// The definitions of the node, locked.
-    fn node_definitions(&self) -> MutexGuard<'_, NodeDefinitions> {
+    pub(super) fn node_definitions(&self) -> MutexGuard<'_, NodeDefinitions> {
         lock(&self.node_definitions)
     }
 
     /// Makes a change true: in the definitions, among the live virtual hosts, for logins. Nothing
     /// else makes one true.
-    fn apply_to_node(&self, definitions: &mut NodeDefinitions, change: &NodeChange) {
+    pub(super) fn apply_to_node(&self, definitions: &mut NodeDefinitions, change: &NodeChange) {
         definitions.apply(change);
         match change {
             NodeChange::HostDeclared(host) => self.show_host(host),
@@ -255,4 +255,68 @@ fn check_patterns(
 ) -> Result<Permissions, DeclarationRefused> {
     Permissions::new(configure, write, read)
         .map_err(|error| DeclarationRefused::BadPattern(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lock::read;
+    use super::super::options::BrokerOptions;
+    use super::*;
+
+    fn permitted(broker: &Broker) -> bool {
+        let users = read(&broker.users);
+        users.user("guest").is_some_and(|user| user.permissions.contains_key("/"))
+    }
+
+    fn apply(broker: &Broker, plan: &[NodeChange]) {
+        let mut definitions = broker.node_definitions();
+        plan.iter().for_each(|change| broker.apply_to_node(&mut definitions, change));
+    }
+
+    #[test]
+    fn the_defaults_are_a_virtual_host_and_a_user_who_may_do_everything() {
+        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+        assert!(permitted(&broker));
+        assert!(broker.virtual_host("/").unwrap().definitions().exchange("amq.direct").is_some());
+        let bad = BrokerOptions {
+            default_permissions: ["(".into(), String::new(), String::new()],
+            ..BrokerOptions::default()
+        };
+        let refused = Broker::new(bad, [1, 2]).unwrap_err();
+        assert!(matches!(refused, DeclarationRefused::BadPattern(_)), "{refused}");
+    }
+
+    #[test]
+    fn a_deleted_virtual_host_is_gone_for_sessions_and_its_name_is_another_then() {
+        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+        let before = broker.virtual_host("/").unwrap();
+        let host = broker.node_definitions().host("/").unwrap().clone();
+        let plan = broker.node_definitions().plan_delete_host(&host);
+        apply(&broker, &plan);
+        assert!(broker.virtual_host("/").is_none() && !permitted(&broker));
+        assert_eq!(broker.declare_virtual_host("/", HostSettings::default()), Declared::Changed);
+        let after = broker.virtual_host("/").unwrap();
+        assert_ne!(before.number, after.number);
+        assert!(!permitted(&broker));
+    }
+
+    #[test]
+    fn a_deleted_user_is_gone_for_logins() {
+        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+        let user = broker.node_definitions().user("guest").unwrap().clone();
+        let plan = broker.node_definitions().plan_delete_user(&user);
+        apply(&broker, &plan);
+        assert!(read(&broker.users).user("guest").is_none());
+        assert_eq!(broker.declare_user((*user).clone()), Declared::Changed);
+        assert!(!permitted(&broker));
+    }
+
+    #[test]
+    fn a_password_that_is_set_again_keeps_its_hash() {
+        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+        let known = broker.node_definitions().user("guest").unwrap().password.clone();
+        assert_eq!(broker.hash_password("guest", "guest"), known);
+        assert_ne!(broker.hash_password("guest", "other"), known);
+        assert_ne!(broker.hash_password("new", "guest"), known, "the salt is another");
+    }
 }
