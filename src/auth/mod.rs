@@ -2,6 +2,7 @@
 //! values; it keeps no session and asks no network.
 
 mod mechanism;
+mod password;
 mod permission;
 mod users;
 

@@ -1,10 +1,11 @@
-//! The users of the node, their passwords, tags and permissions. How they are stored on disk is not
-//! known here.
+//! The users of the node as logins and checks see them: passwords, tags and permissions. How they
+//! were declared, and how they are kept, is in `definitions`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Login, Permissions};
+use crate::definitions::{PasswordHash, UserDefinition};
 use crate::message::Name;
 
 /// A user.
@@ -12,10 +13,10 @@ use crate::message::Name;
 pub struct User {
     /// Its name.
     pub name: Name,
-    /// Its password; an empty one never logs in.
-    pub password: String,
+    /// Its password.
+    pub password: PasswordHash,
     /// What the management interface lets it do, and `impersonator`.
-    pub tags: Vec<String>,
+    pub tags: Vec<Name>,
     /// What it may do, by virtual host; none means it may not enter.
     pub permissions: BTreeMap<Name, Arc<Permissions>>,
     /// It may log in from this machine only.
@@ -26,7 +27,7 @@ impl User {
     /// It may publish in the name of others.
     #[must_use]
     pub fn may_impersonate(&self) -> bool {
-        self.tags.iter().any(|tag| tag == "impersonator")
+        self.tags.iter().any(|tag| &**tag == "impersonator")
     }
 }
 
@@ -39,14 +40,38 @@ pub enum LoginRefused {
     NotFromLoopback,
 }
 
-/// All users.
+/// All users. Who is logged in keeps the user it found.
 #[derive(Clone, Debug, Default)]
 pub struct Users(BTreeMap<Name, Arc<User>>);
 
 impl Users {
-    /// Adds a user, or puts it in another's place.
-    pub fn insert(&mut self, user: User) {
-        self.0.insert(user.name.clone(), Arc::new(user));
+    /// Adds a user, or changes it; what it may do stays.
+    pub fn declare(&mut self, definition: &UserDefinition, is_loopback_only: bool) {
+        let UserDefinition { name, password, tags, .. } = definition;
+        let known = self.0.get(name).map(|user| user.permissions.clone());
+        let user = User {
+            name: name.clone(),
+            password: password.clone(),
+            tags: tags.clone(),
+            permissions: known.unwrap_or_default(),
+            is_loopback_only,
+        };
+        self.0.insert(name.clone(), Arc::new(user));
+    }
+
+    /// Takes a user away.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// Lets a user enter a virtual host, or, with none, keeps it out.
+    pub fn permit(&mut self, user: &str, host: &Name, permissions: Option<Permissions>) {
+        let Some(user) = self.0.get_mut(user) else { return };
+        let all = &mut Arc::make_mut(user).permissions;
+        match permissions {
+            Some(permissions) => all.insert(host.clone(), Arc::new(permissions)),
+            None => all.remove(host),
+        };
     }
 
     /// The user of this name.
@@ -61,8 +86,7 @@ impl Users {
     /// The credentials are wrong, or the user may not come from there.
     pub fn check(&self, login: &Login, is_loopback: bool) -> Result<&Arc<User>, LoginRefused> {
         let user = self.0.get(login.user.as_str()).ok_or(LoginRefused::WrongCredentials)?;
-        let expected = user.password.as_bytes();
-        if expected.is_empty() || !equal_in_constant_time(expected, &login.password) {
+        if !user.password.is_of(&login.password) {
             return Err(LoginRefused::WrongCredentials);
         }
         if user.is_loopback_only && !is_loopback {
@@ -72,28 +96,25 @@ impl Users {
     }
 }
 
-/// Takes the same time wherever the first difference is.
-fn equal_in_constant_time(left: &[u8], right: &[u8]) -> bool {
-    let difference = left.iter().zip(right).fold(0, |sum, (left, right)| sum | (left ^ right));
-    left.len() == right.len() && difference == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn definition(name: &str, password: &str, tags: &[&str]) -> UserDefinition {
+        UserDefinition {
+            name: name.into(),
+            password: PasswordHash::new(password.as_bytes(), [1, 2, 3, 4]),
+            tags: tags.iter().map(|tag| Name::from(*tag)).collect(),
+            limits: BTreeMap::new(),
+        }
+    }
 
     fn users() -> Users {
         let mut users = Users::default();
         for (name, password, is_loopback_only) in
             [("guest", "guest", true), ("blank", "", false), ("far", "away", false)]
         {
-            users.insert(User {
-                name: name.into(),
-                password: password.into(),
-                tags: vec![],
-                permissions: BTreeMap::new(),
-                is_loopback_only,
-            });
+            users.declare(&definition(name, password, &[]), is_loopback_only);
         }
         users
     }
@@ -124,5 +145,24 @@ mod tests {
     #[test]
     fn guest_comes_from_this_machine_only() {
         assert_eq!(check("guest", "guest", false), Err(LoginRefused::NotFromLoopback));
+    }
+
+    #[test]
+    fn a_user_that_is_declared_again_keeps_what_it_may_do() {
+        let mut users = users();
+        let all = Permissions::new(".*", ".*", ".*").unwrap();
+        users.permit("guest", &"/".into(), Some(all.clone()));
+        let before = users.user("guest").unwrap().clone();
+        users.declare(&definition("guest", "new", &["impersonator"]), false);
+        let user = users.user("guest").unwrap();
+        assert!(user.may_impersonate() && user.permissions.contains_key("/"));
+        assert!(user.password.is_of(b"new") && !user.is_loopback_only);
+        assert!(before.password.is_of(b"guest"), "who is logged in keeps the user it found");
+        users.permit("guest", &"/".into(), None);
+        assert!(users.user("guest").unwrap().permissions.is_empty());
+        assert!(before.permissions.contains_key("/"));
+        users.permit("nobody", &"/".into(), Some(all));
+        users.remove("guest");
+        assert!(users.user("guest").is_none() && users.user("nobody").is_none());
     }
 }

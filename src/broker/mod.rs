@@ -8,10 +8,12 @@
 mod consume;
 mod durability;
 mod exchanges;
+mod import;
 mod lock;
 mod login;
 mod mailbox;
 mod opening;
+mod node_definitions;
 mod options;
 mod permission;
 mod publish;
@@ -28,6 +30,9 @@ mod waiting;
 mod work;
 
 pub use durability::MemoryOptions;
+pub use import::{ImportFailure, ImportReport};
+pub use node_definitions::{DeclarationRefused, DeclarationResult, Declared};
+pub use opening::{Left, UnreadableDefinition};
 pub use options::{BrokerOptions, Product, server_properties};
 pub use session::{Peer, Session};
 pub use shared::Broker;

@@ -1,17 +1,98 @@
 //! A broker over a store: what the last run left is put back, and the node's threads have their
 //! handles. What a broker without a store does is in `shared`.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::durability::{Durability, MemoryOptions};
 use super::lock::{lock, read};
+use super::options::BrokerOptions;
 use super::shared::Broker;
+use super::virtual_host::VirtualHost;
 use super::work::Work;
 use crate::connection::Event;
+use crate::definitions::Change;
+use crate::definitions::record::{self, Fact, RecordError};
+use crate::message::{QueueId, VirtualHostNumber};
+use crate::store::{Change as Gone, Definition, Log, Reader, RecoveredQueue};
+
+/// What the store gives a broker that is opened.
+#[derive(Debug)]
+pub struct Left {
+    /// Takes facts.
+    pub log: Arc<Log>,
+    /// Reads messages.
+    pub reader: Reader,
+    /// All definitions.
+    pub definitions: Vec<Definition>,
+    /// Queues that hold something, or did.
+    pub queues: Vec<RecoveredQueue>,
+    /// Above every number of a queue that was ever stored.
+    pub next_queue: u64,
+}
+
+/// A definition that the store has and this version cannot read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableDefinition(RecordError);
+
+impl fmt::Display for UnreadableDefinition {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a definition in the store cannot be read: {}", self.0)
+    }
+}
+
+impl std::error::Error for UnreadableDefinition {}
+
+/// What is put back, on its way.
+struct Restoring<'a> {
+    broker: &'a Broker,
+    log: &'a Log,
+    hosts: BTreeMap<VirtualHostNumber, Arc<VirtualHost>>,
+    queues: BTreeMap<QueueId, RecoveredQueue>,
+}
 
 impl Broker {
+    /// A broker as the last run left it. One that is new has nothing declared.
+    ///
+    /// # Errors
+    /// A definition is of another version.
+    pub fn open(
+        options: BrokerOptions,
+        seed: [u64; 2],
+        left: Left,
+        memory: MemoryOptions,
+    ) -> Result<Self, UnreadableDefinition> {
+        let Left { log, reader, definitions, queues, next_queue } = left;
+        let mut broker = Self::empty(options, seed);
+        broker.skip_ids_below(next_queue);
+        broker.durability = Some(Arc::new(Durability::new(log.clone(), reader, memory)));
+        let mut restoring = Restoring {
+            broker: &broker,
+            log: &log,
+            hosts: BTreeMap::new(),
+            queues: queues.into_iter().map(|queue| (queue.queue, queue)).collect(),
+        };
+        let mut facts = Vec::with_capacity(definitions.len());
+        for (key, value) in definitions {
+            let fact = record::decode(&key, &value).map_err(UnreadableDefinition)?;
+            broker.skip_ids_below(highest_id(&fact) + 1);
+            facts.push((key, fact));
+        }
+        // Keys sort by kind: virtual hosts and users, then exchanges, queues, bindings.
+        facts.into_iter().for_each(|(key, fact)| restoring.restore(&key, fact));
+        restoring.forget_rest();
+        Ok(broker)
+    }
+
+    /// Something was declared in an earlier life.
+    #[must_use]
+    pub fn is_defined(&self) -> bool {
+        self.node_definitions().hosts().next().is_some()
+    }
+
     /// Reads bodies for the queue that waits longest. False where none waits.
     pub fn fetch(&self) -> bool {
         self.durability.as_ref().is_some_and(|durability| durability.fetch())
@@ -58,5 +139,50 @@ impl Broker {
         }
         work.wake();
         true
+    }
+}
+
+impl Restoring<'_> {
+    fn restore(&mut self, key: &[u8], fact: Fact) {
+        match fact {
+            Fact::Node(change) => {
+                let mut definitions = self.broker.node_definitions();
+                self.broker.restore_to_node(&mut definitions, &change);
+                drop(definitions);
+                if let crate::definitions::NodeChange::HostDeclared(host) = &change
+                    && let Some(live) = self.broker.virtual_host(&host.key.name)
+                {
+                    live.declare_system_exchanges(|| self.broker.next_exchange_id());
+                    self.hosts.insert(host.key.number, live);
+                }
+            }
+            Fact::Host(number, change) => match self.hosts.get(&number) {
+                Some(host) => {
+                    let recovered = match &change {
+                        Change::QueueDeclared(queue) => self.queues.remove(&queue.id),
+                        _ => None,
+                    };
+                    host.restore(&mut host.definitions(), &change, recovered);
+                }
+                // Its virtual host was deleted, with all that was in it.
+                None => self.log.append().changed(Gone { key: key.to_vec(), value: None }),
+            },
+        }
+    }
+
+    /// Queues that hold something and are declared no longer: they ended with the last run.
+    fn forget_rest(&self) {
+        let mut appender = self.log.append();
+        self.queues.keys().for_each(|queue| appender.forgotten(*queue));
+    }
+}
+
+/// The highest number that a fact names.
+fn highest_id(fact: &Fact) -> u64 {
+    match fact {
+        Fact::Node(crate::definitions::NodeChange::HostDeclared(host)) => host.key.number.0,
+        Fact::Host(_, Change::QueueDeclared(queue)) => queue.id.0,
+        Fact::Host(_, Change::ExchangeDeclared(exchange)) => exchange.id.0,
+        Fact::Node(_) | Fact::Host(..) => 0,
     }
 }

@@ -101,7 +101,7 @@ impl Session {
             durable: declare.durable,
             auto_delete: declare.auto_delete,
             exclusive: declare.exclusive,
-            kind: declaration(place, declare).kind_when_unnamed(self.default_kind()),
+            kind: declaration(place, declare).kind_when_unnamed(self.default_kind(place)),
             arguments: &declare.arguments,
             ..existing
         };
@@ -114,11 +114,11 @@ impl Session {
         declare: &DeclareQueue,
     ) -> Result<QueueOptions, AmqpError> {
         let declaration = declaration(place, declare);
-        QueueOptions::parse(&declaration, &declare.arguments, self.default_kind())
+        QueueOptions::parse(&declaration, &declare.arguments, self.default_kind(place))
     }
 
-    fn default_kind(&self) -> QueueKind {
-        self.broker.options.default_queue_kind
+    fn default_kind(&self, place: &Place) -> QueueKind {
+        place.host.default_queue_kind().unwrap_or(self.broker.options.default_queue_kind)
     }
 
     /// Who dead-letters must be able to read the queue and write to the exchange.

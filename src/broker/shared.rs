@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::durability::Durability;
-use super::lock::{lock, read, write};
+use super::lock::{lock, read};
 use super::mailbox::Mailbox;
+use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
 use super::replies::Replies;
 use super::virtual_host::VirtualHost;
-use crate::auth::{Permissions, User, Users};
+use crate::auth::Users;
 use crate::connection::{Event, Options};
-use crate::message::{
-    ConsumerId, ExchangeId, GetId, Name, QueueId, Random, SessionId, VirtualHostNumber,
-};
+use crate::definitions::NodeDefinitions;
+use crate::message::{ConsumerId, ExchangeId, GetId, Name, QueueId, Random, SessionId};
 use crate::protocol::reply::ConnectionError;
 
 /// A broker: everything but its doors.
@@ -23,15 +23,17 @@ use crate::protocol::reply::ConnectionError;
 pub struct Broker {
     pub(super) options: BrokerOptions,
     pub(super) connection_options: Arc<Options>,
+    /// What is declared for the node; `users` and `virtual_hosts` follow it.
+    pub(super) node_definitions: Mutex<NodeDefinitions>,
     pub(super) users: RwLock<Users>,
+    pub(super) virtual_hosts: RwLock<BTreeMap<Name, Arc<VirtualHost>>>,
     pub(super) replies: Replies,
     /// None where everything lives in memory.
     pub(super) durability: Option<Arc<Durability>>,
     /// Publishers are held back.
     pub(super) is_disk_low: AtomicBool,
-    pub(super) virtual_hosts: RwLock<BTreeMap<Name, Arc<VirtualHost>>>,
     pub(super) sessions: Mutex<BTreeMap<SessionId, Arc<Mailbox>>>,
-    random: Mutex<Random>,
+    pub(super) random: Mutex<Random>,
     last_id: AtomicU64,
 }
 
@@ -40,40 +42,36 @@ impl Broker {
     ///
     /// # Errors
     /// A default permission is no regular expression.
-    pub fn new(options: BrokerOptions, seed: [u64; 2]) -> Result<Self, regex::Error> {
-        let mut connection_options = options.connection.clone();
-        connection_options.server_properties =
-            server_properties(&options.product, &options.cluster_name);
-        let broker = Self {
-            users: RwLock::new(first_users(&options)?),
-            connection_options: Arc::new(connection_options),
-            options,
-            replies: Replies::default(),
-            durability: None,
-            is_disk_low: AtomicBool::new(false),
-            virtual_hosts: RwLock::default(),
-            sessions: Mutex::default(),
-            random: Mutex::new(Random::new(seed)),
-            last_id: AtomicU64::new(0),
-        };
-        broker.add_virtual_host(&broker.options.default_virtual_host);
+    pub fn new(options: BrokerOptions, seed: [u64; 2]) -> Result<Self, DeclarationRefused> {
+        let broker = Self::empty(options, seed);
+        broker.declare_defaults()?;
         Ok(broker)
     }
 
-    /// Adds a virtual host with its system exchanges; one that is there stays as it is.
-    pub fn add_virtual_host(&self, name: &str) {
-        let name: Name = name.into();
-        let new = || {
-            let (number, durability) = (VirtualHostNumber(self.next_id()), self.durability.clone());
-            let next_id = || ExchangeId(self.next_id());
-            Arc::new(VirtualHost::new(name.clone(), number, durability, next_id))
-        };
-        write(&self.virtual_hosts).entry(name.clone()).or_insert_with(new);
+    /// A broker in which nothing is declared: nobody can log in.
+    #[must_use]
+    pub fn empty(options: BrokerOptions, seed: [u64; 2]) -> Self {
+        let mut connection_options = options.connection.clone();
+        connection_options.server_properties =
+            server_properties(&options.product, &options.cluster_name);
+        Self {
+            connection_options: Arc::new(connection_options),
+            options,
+            node_definitions: Mutex::default(),
+            users: RwLock::default(),
+            virtual_hosts: RwLock::default(),
+            replies: Replies::default(),
+            durability: None,
+            is_disk_low: AtomicBool::new(false),
+            sessions: Mutex::default(),
+            random: Mutex::new(Random::new(seed)),
+            last_id: AtomicU64::new(0),
+        }
     }
 
-    /// Adds a user, or puts it in another's place. Who is logged in keeps what it had.
-    pub fn add_user(&self, user: User) {
-        write(&self.users).insert(user);
+    /// Numbers below this one are, or were, in use.
+    pub(super) fn skip_ids_below(&self, next: u64) {
+        self.last_id.fetch_max(next.saturating_sub(1), Ordering::Relaxed);
     }
 
     /// The virtual host of this name.
@@ -81,7 +79,7 @@ impl Broker {
         read(&self.virtual_hosts).get(name).cloned()
     }
 
-    fn next_id(&self) -> u64 {
+    pub(super) fn next_id(&self) -> u64 {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -135,19 +133,4 @@ impl Broker {
         }
         wakers.into_iter().for_each(std::task::Waker::wake);
     }
-}
-
-fn first_users(options: &BrokerOptions) -> Result<Users, regex::Error> {
-    let [configure, write, read] = &options.default_permissions;
-    let permissions = Permissions::new(configure, write, read)?;
-    let host: Name = options.default_virtual_host.as_str().into();
-    let mut users = Users::default();
-    users.insert(User {
-        name: options.default_user.as_str().into(),
-        password: options.default_password.clone(),
-        tags: options.default_user_tags.clone(),
-        permissions: BTreeMap::from([(host, Arc::new(permissions))]),
-        is_loopback_only: options.loopback_users.contains(&options.default_user),
-    });
-    Ok(users)
 }

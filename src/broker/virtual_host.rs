@@ -12,7 +12,7 @@ use super::work::Work;
 use crate::definitions::{
     Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions, record,
 };
-use crate::message::{ExchangeId, Message, Name, QueueId, VirtualHostNumber};
+use crate::message::{ExchangeId, Message, Name, QueueId, QueueKind, VirtualHostNumber};
 use crate::protocol::field::FieldTable;
 use crate::routing::{
     BindingKey, Destination, Exchange, ExchangeKind, QueueNames, Route, RouteInput, Router,
@@ -33,10 +33,10 @@ const SYSTEM_EXCHANGES: [(&str, &str, bool); 7] = [
 /// One virtual host.
 #[derive(Debug)]
 pub(super) struct VirtualHost {
+    pub(super) number: VirtualHostNumber,
     pub(super) name: Name,
-    /// What records on disk call it.
-    number: VirtualHostNumber,
     durability: Option<Arc<Durability>>,
+    default_queue_kind: RwLock<Option<QueueKind>>,
     definitions: Mutex<VirtualHostDefinitions>,
     pub(super) router: Router,
     queues: RwLock<Queues>,
@@ -55,22 +55,30 @@ impl QueueNames for VirtualHost {
 }
 
 impl VirtualHost {
-    /// A virtual host with its system exchanges, which are in no record: every host has them.
+    /// A virtual host in which nothing is declared.
     pub(super) fn new(
-        name: Name,
         number: VirtualHostNumber,
+        name: Name,
         durability: Option<Arc<Durability>>,
-        mut next_id: impl FnMut() -> ExchangeId,
     ) -> Self {
-        let host = Self {
-            name,
+        Self {
             number,
+            name,
             durability,
+            default_queue_kind: RwLock::default(),
             definitions: Mutex::default(),
             router: Router::default(),
             queues: RwLock::default(),
-        };
+        }
+    }
+
+    /// Declares those system exchanges that are not there. The log has them not: every host does.
+    pub(super) fn declare_system_exchanges(&self, mut next_id: impl FnMut() -> ExchangeId) {
+        let mut definitions = self.definitions();
         for (name, kind, internal) in SYSTEM_EXCHANGES {
+            if definitions.exchange(name).is_some() {
+                continue;
+            }
             let exchange = ExchangeDefinition {
                 id: next_id(),
                 name: name.into(),
@@ -81,9 +89,17 @@ impl VirtualHost {
                 arguments: FieldTable::new(),
             };
             let change = Change::ExchangeDeclared(Arc::new(exchange));
-            host.restore(&mut host.definitions(), &change, None);
+            self.restore(&mut definitions, &change, None);
         }
-        host
+    }
+
+    /// The type of queues that name none, where it is another than the node's.
+    pub(super) fn default_queue_kind(&self) -> Option<QueueKind> {
+        *read(&self.default_queue_kind)
+    }
+
+    pub(super) fn set_default_queue_kind(&self, kind: Option<QueueKind>) {
+        *write(&self.default_queue_kind) = kind;
     }
 
     /// The definitions, locked.

@@ -9,6 +9,7 @@ mod binding;
 mod change;
 mod exchange;
 mod host;
+pub mod import;
 mod node;
 mod node_change;
 mod parameter;

@@ -12,11 +12,12 @@ pub const VIRTUAL_HOST_LIMITS: &str = "vhost-limits";
 /// The one name that limits of a virtual host have.
 pub const LIMITS: &str = "limits";
 
-/// A parameter of a component in a virtual host.
+/// A parameter of a component in a virtual host, which is a name as long as the parameter is only
+/// wished for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParameterDefinition {
+pub struct ParameterDefinition<H = HostKey> {
     /// Where.
-    pub host: HostKey,
+    pub host: H,
     /// Whose it is: `shovel`, `federation-upstream`, `vhost-limits`.
     pub component: Name,
     /// Its name.
@@ -32,4 +33,13 @@ pub struct GlobalParameterDefinition {
     pub name: Name,
     /// What it says.
     pub value: Value,
+}
+
+impl ParameterDefinition<Name> {
+    /// The same, in the virtual host that has the name.
+    #[must_use]
+    pub fn at(&self, host: HostKey) -> ParameterDefinition {
+        let Self { component, name, value, .. } = self.clone();
+        ParameterDefinition { host, component, name, value }
+    }
 }

@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 use super::HostKey;
 use crate::message::Name;
 
-/// A policy of a virtual host.
+/// A policy of a virtual host, which is a name as long as the policy is only wished for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyDefinition {
+pub struct PolicyDefinition<H = HostKey> {
     /// Whose it is.
     pub kind: PolicyKind,
     /// Where.
-    pub host: HostKey,
+    pub host: H,
     /// Its name, unique among those of its kind in the virtual host.
     pub name: Name,
     /// Names it applies to.
@@ -23,6 +23,15 @@ pub struct PolicyDefinition {
     pub priority: i64,
     /// The settings.
     pub settings: Map<String, Value>,
+}
+
+impl PolicyDefinition<Name> {
+    /// The same, in the virtual host that has the name.
+    #[must_use]
+    pub fn at(&self, host: HostKey) -> PolicyDefinition {
+        let Self { kind, name, pattern, applies_to, priority, settings, .. } = self.clone();
+        PolicyDefinition { kind, host, name, pattern, applies_to, priority, settings }
+    }
 }
 
 /// Whose a policy is: one of each kind may apply to a queue.

@@ -19,13 +19,14 @@ pub struct UserDefinition {
     pub limits: BTreeMap<Name, i64>,
 }
 
-/// What a user may do in a virtual host: three patterns.
+/// What a user may do in a virtual host: three patterns. As long as it is only wished for, the
+/// virtual host is a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PermissionDefinition {
+pub struct PermissionDefinition<H = HostKey> {
     /// The user's name.
     pub user: Name,
     /// Where.
-    pub host: HostKey,
+    pub host: H,
     /// What it may declare and delete.
     pub configure: String,
     /// What it may publish to and bind.
@@ -36,15 +37,33 @@ pub struct PermissionDefinition {
 
 /// Which routing keys a user may use with one topic exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicPermissionDefinition {
+pub struct TopicPermissionDefinition<H = HostKey> {
     /// The user's name.
     pub user: Name,
     /// Where.
-    pub host: HostKey,
+    pub host: H,
     /// The exchange, which need not be there.
     pub exchange: Name,
     /// Keys it may publish with.
     pub write: String,
     /// Keys it may bind with.
     pub read: String,
+}
+
+impl PermissionDefinition<Name> {
+    /// The same, in the virtual host that has the name.
+    #[must_use]
+    pub fn at(&self, host: HostKey) -> PermissionDefinition {
+        let Self { user, configure, write, read, .. } = self.clone();
+        PermissionDefinition { user, host, configure, write, read }
+    }
+}
+
+impl TopicPermissionDefinition<Name> {
+    /// The same, in the virtual host that has the name.
+    #[must_use]
+    pub fn at(&self, host: HostKey) -> TopicPermissionDefinition {
+        let Self { user, exchange, write, read, .. } = self.clone();
+        TopicPermissionDefinition { user, host, exchange, write, read }
+    }
 }

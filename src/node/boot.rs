@@ -10,7 +10,7 @@ use tracing::{debug, error, info};
 
 use super::command_line::{Command, CommandLine, Serve};
 use super::config::{self, Config, ListenAddress, QueueType, TcpOptions};
-use super::{logging, shutdown};
+use super::{definitions, logging, shutdown};
 use crate::broker::{Broker, BrokerOptions, Product};
 use crate::connection;
 use crate::message::QueueKind;
@@ -62,13 +62,29 @@ fn serve(flags: &Serve) -> Result<(), Failure> {
     logging::report(&warnings);
     raise_open_file_limit();
     let seed = seed().map_err(Failure::unavailable)?;
-    let broker = Broker::new(broker_options(&config), seed).map_err(Failure::config)?;
+    let broker = Broker::empty(broker_options(&config), seed);
+    define(&config, &broker).map_err(|text| {
+        error!(target: "node", "{text}");
+        Failure::config(text)
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("leveret-door")
         .build()
         .map_err(Failure::unavailable)?;
     runtime.block_on(listen(&config, Arc::new(broker), clock))
+}
+
+/// What is declared before anybody can connect: the operator's files, or else the defaults.
+fn define(config: &Config, broker: &Broker) -> Result<(), String> {
+    if config.definitions.is_empty() {
+        return broker.declare_defaults().map_err(|error| error.to_string());
+    }
+    info!(
+        target: "node",
+        "Will not seed default virtual host and user: have definitions to load..."
+    );
+    config.definitions.iter().try_for_each(|path| definitions::import(broker, path))
 }
 
 async fn listen(config: &Config, broker: Arc<Broker>, clock: Clock) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 mod boot;
 pub mod command_line;
 pub mod config;
+mod definitions;
 pub mod logging;
 mod shutdown;
 

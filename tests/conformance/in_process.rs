@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use leveret::auth::{Permissions, User};
 use leveret::broker::{Broker, BrokerOptions, Peer, Session};
+use leveret::definitions::{HostSettings, PermissionDefinition};
 use leveret::message::Moment;
 
 use crate::client::Line;
@@ -75,15 +75,16 @@ impl InProcess {
 
     /// One more virtual host, which guest may enter as well as the first.
     pub(crate) fn add_virtual_host(&mut self, name: &str) {
-        self.broker.add_virtual_host(name);
-        let all = Permissions::new(".*", ".*", ".*").map(Arc::new).expect("good patterns");
-        self.broker.add_user(User {
-            name: "guest".into(),
-            password: "guest".into(),
-            tags: vec!["administrator".into()],
-            permissions: [("/".into(), Arc::clone(&all)), (name.into(), all)].into(),
-            is_loopback_only: true,
-        });
+        self.broker.declare_virtual_host(name, HostSettings::default());
+        let all = || ".*".to_owned();
+        let permission = PermissionDefinition {
+            user: "guest".into(),
+            host: name.into(),
+            configure: all(),
+            write: all(),
+            read: all(),
+        };
+        self.broker.set_permission(&permission).expect("good patterns");
     }
 
     /// Time passes, deadline by deadline.

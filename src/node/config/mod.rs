@@ -56,6 +56,9 @@ pub struct Config {
     pub default_permissions: Permissions,
     /// Users that may connect from this machine only.
     pub loopback_users: Vec<String>,
+    /// Files, or folders of files, to import at the start. With any, no default virtual host and
+    /// user are created.
+    pub definitions: Vec<PathBuf>,
     /// In the order in which they are offered. Empty when none of those wanted can be.
     pub auth_mechanisms: Vec<String>,
     pub default_queue_type: QueueType,

@@ -55,6 +55,9 @@ pub struct Typed {
     pub default_permissions_write: Option<String>,
     pub default_permissions_read: Option<String>,
     pub loopback_users: Named<bool>,
+    pub load_definitions: Option<String>,
+    pub definitions_backend: Option<Setting>,
+    pub definitions_path: Option<String>,
     /// By their number, so that the order is the operator's.
     pub auth_mechanisms: BTreeMap<u64, Setting>,
     pub default_queue_type: Option<QueueType>,
@@ -121,6 +124,7 @@ impl Typed {
             default_permissions: self.default_permissions(),
             default_user_tags: self.default_user_tags(),
             auth_mechanisms: self.mechanisms(&mut warnings),
+            definitions: self.definitions(&mut warnings),
             product: self.product(),
             logging: self.logging(),
             listeners: listeners(self.listeners, self.listen_flags),
@@ -189,6 +193,25 @@ impl Typed {
             }
         }
         offered
+    }
+
+    /// Without a backend, a path is enough.
+    fn definitions(&self, warnings: &mut Vec<Warning>) -> Vec<PathBuf> {
+        let backend = self.definitions_backend.as_ref();
+        let is_local = |name: &str| matches!(name, "local_filesystem" | "local");
+        let other = backend
+            .and_then(|setting| Some((setting, setting.text()?)))
+            .filter(|(_, name)| !is_local(name));
+        if let Some((setting, name)) = &other {
+            warnings.push(Warning {
+                origin: setting.origin.clone(),
+                key: "definitions.import_backend".to_owned(),
+                message: format!("is not used yet: nothing is imported from {name}"),
+            });
+        }
+        let path = self.definitions_path.as_ref().filter(|_| other.is_none());
+        let paths = self.load_definitions.iter().chain(path);
+        paths.filter(|path| !path.is_empty()).map(PathBuf::from).collect()
     }
 
     fn product(&self) -> Product {

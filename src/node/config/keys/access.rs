@@ -81,20 +81,29 @@ pub(super) static SEED: &[Key] = &[
     ),
     Key::later("default_policies.operator.*", "", Kind::Text, "Policies for new virtual hosts."),
     Key::later("default_limits.vhosts.*", "", Kind::Text, "Limits for new virtual hosts."),
-    Key::later(
+    Key::obeyed(
         "load_definitions",
         "",
         Kind::Text,
-        "A file, or a folder of files, with definitions to import at the start.",
+        "A file in JSON, or a folder of *.json files, with definitions to import at each start. \
+         Then no default virtual host and user are created.",
+        |typed, setting| typed.load_definitions = setting.text(),
     )
     .also(&["management.load_definitions"]),
-    Key::later(
+    Key::obeyed(
         "definitions.import_backend",
         "local_filesystem",
         Kind::Text,
-        "Where definitions are imported from: local_filesystem or https.",
+        "Where definitions are imported from. Only local_filesystem is used yet.",
+        |typed, setting| typed.definitions_backend = Some(setting.clone()),
     ),
-    Key::later("definitions.local.path", "", Kind::Text, "The file or folder to import."),
+    Key::obeyed(
+        "definitions.local.path",
+        "",
+        Kind::Text,
+        "A file or folder to import, as load_definitions; where both are set, after it.",
+        |typed, setting| typed.definitions_path = setting.text(),
+    ),
     Key::later("definitions.https.url", "", Kind::Text, "The address to import from."),
     Key::later(
         "definitions.skip_if_unchanged",

@@ -1,0 +1,239 @@
+//! A definitions file carried out on the live broker: a merge. What is there stays, what is set is
+//! set again, nothing is deleted. Declarations obey the rules that those of clients obey; nobody's
+//! permissions are asked, for it is the operator's file.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
+use super::shared::Broker;
+use super::virtual_host::VirtualHost;
+use super::work::Work;
+use crate::definitions::import::{
+    Declaration, DeclaredPassword, Definitions, ExchangeWish, QueueWish, UserWish,
+};
+use crate::definitions::{
+    Binding, BindingEnd, Change, ExchangeDefinition, QueueDefinition, UserDefinition,
+    VirtualHostDefinitions,
+};
+use crate::message::{ExchangeOptions, Name, QueueDeclaration, QueueKind, QueueOptions, Resource};
+use crate::protocol::field::FieldTable;
+use crate::routing::{ExchangeKind, Table};
+
+const QUEUE_TYPE: &str = "x-queue-type";
+
+/// What an import came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    /// Definitions that are new, or other than before.
+    pub changed: usize,
+    /// Those that were there already.
+    pub unchanged: usize,
+}
+
+impl fmt::Display for ImportReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { changed, unchanged } = self;
+        write!(formatter, "{changed} definitions imported, {unchanged} were there already")
+    }
+}
+
+/// Where an import stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportFailure {
+    /// The item that was refused, as texts call it.
+    pub label: String,
+    /// Why.
+    pub reason: DeclarationRefused,
+    /// What was done before, and stays.
+    pub done: ImportReport,
+}
+
+impl fmt::Display for ImportFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { label, reason, done } = self;
+        write!(formatter, "{label}: {reason} (before it: {done})")
+    }
+}
+
+impl std::error::Error for ImportFailure {}
+
+impl Broker {
+    /// Declares everything of a file, up to the first item that is refused.
+    ///
+    /// # Errors
+    /// An item was refused; what came before it stays.
+    pub fn import(&self, definitions: &Definitions) -> Result<ImportReport, ImportFailure> {
+        let mut done = ImportReport::default();
+        for item in &definitions.items {
+            match self.declare(&item.declaration) {
+                Ok(Declared::Changed) => done.changed += 1,
+                Ok(Declared::Unchanged) => done.unchanged += 1,
+                Err(reason) => {
+                    return Err(ImportFailure { label: item.label.clone(), reason, done });
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Declares one thing, for the operator.
+    ///
+    /// # Errors
+    /// It cannot be, or what it needs is not there.
+    pub fn declare(&self, declaration: &Declaration) -> DeclarationResult {
+        match declaration {
+            Declaration::User(user) => Ok(self.declare_user(self.hashed(user))),
+            Declaration::Host { name, settings } => {
+                Ok(self.declare_virtual_host(name, settings.clone()))
+            }
+            Declaration::Permission(permission) => self.set_permission(permission),
+            Declaration::TopicPermission(permission) => self.set_topic_permission(permission),
+            Declaration::GlobalParameter(parameter) => {
+                Ok(self.set_global_parameter(parameter.clone()))
+            }
+            Declaration::Policy(policy) => self.set_policy(policy),
+            Declaration::Parameter(parameter) => self.set_parameter(parameter),
+            Declaration::Exchange(exchange) => self.declare_wished_exchange(exchange),
+            Declaration::Queue(queue) => self.declare_wished_queue(queue),
+            Declaration::Binding { host, binding } => self.declare_wished_binding(host, binding),
+        }
+    }
+
+    fn hashed(&self, user: &UserWish) -> UserDefinition {
+        let UserWish { name, password, tags, limits } = user.clone();
+        let password = match password {
+            DeclaredPassword::Hash(hash) => hash,
+            DeclaredPassword::Clear(password) => self.hash_password(&name, &password),
+        };
+        UserDefinition { name, password, tags, limits }
+    }
+
+    fn host_of(&self, name: &Name) -> Result<Arc<VirtualHost>, DeclarationRefused> {
+        self.virtual_host(name).ok_or_else(|| DeclarationRefused::NoVirtualHost(name.clone()))
+    }
+
+    fn declare_wished_exchange(&self, wish: &ExchangeWish) -> DeclarationResult {
+        let host = self.host_of(&wish.host)?;
+        let mut definitions = host.definitions();
+        if definitions.exchange(&wish.name).is_some() {
+            return Ok(Declared::Unchanged);
+        }
+        let kind = ExchangeKind::parse(&wish.kind)
+            .ok_or_else(|| invalid(&format!("unknown exchange type '{}'", wish.kind)))?;
+        let resource = Resource::exchange(&wish.name, &wish.host);
+        ExchangeOptions::parse(resource, &wish.arguments).map_err(|error| invalid(&error.text))?;
+        Table::new(kind, &wish.arguments).map_err(|reason| invalid(&reason))?;
+        let exchange = ExchangeDefinition {
+            id: self.next_exchange_id(),
+            name: wish.name.clone(),
+            kind: wish.kind.clone(),
+            durable: wish.durable,
+            auto_delete: wish.auto_delete,
+            internal: wish.internal,
+            arguments: wish.arguments.clone(),
+        };
+        let change = Change::ExchangeDeclared(Arc::new(exchange));
+        host.apply(&mut definitions, &change, &mut Work::default());
+        Ok(Declared::Changed)
+    }
+
+    fn declare_wished_queue(&self, wish: &QueueWish) -> DeclarationResult {
+        let host = self.host_of(&wish.host)?;
+        let mut definitions = host.definitions();
+        if definitions.queue(&wish.name).is_some() {
+            return Ok(Declared::Unchanged);
+        }
+        let (arguments, options) = self.parse_wish(&host, wish)?;
+        let queue = QueueDefinition {
+            id: self.next_queue_id(),
+            name: wish.name.clone(),
+            durable: wish.durable,
+            auto_delete: wish.auto_delete,
+            owner: None,
+            arguments,
+            options,
+        };
+        let change = Change::QueueDeclared(Arc::new(queue));
+        host.apply(&mut definitions, &change, &mut Work::default());
+        Ok(Declared::Changed)
+    }
+
+    /// The type beside the arguments counts where they name none, and stands for the default; one
+    /// that the default could not become is named, so that it is judged as one that was asked for.
+    fn parse_wish(
+        &self,
+        host: &VirtualHost,
+        wish: &QueueWish,
+    ) -> Result<(FieldTable, QueueOptions), DeclarationRefused> {
+        let declaration = QueueDeclaration {
+            name: &wish.name,
+            virtual_host: &wish.host,
+            durable: wish.durable,
+            exclusive: false,
+            auto_delete: wish.auto_delete,
+            server_named: false,
+        };
+        let mut arguments = wish.arguments.clone();
+        let mut default = host.default_queue_kind().unwrap_or(self.options.default_queue_kind);
+        if let Some(name) = wish.kind.as_deref().filter(|_| !arguments.contains(QUEUE_TYPE)) {
+            match QueueKind::from_name(name) {
+                Some(kind) if declaration.kind_when_unnamed(kind) == kind => default = kind,
+                _ => arguments.insert(QUEUE_TYPE, name),
+            }
+        }
+        let options = QueueOptions::parse(&declaration, &arguments, default)
+            .map_err(|error| invalid(error.text()))?;
+        Ok((arguments, options))
+    }
+
+    fn declare_wished_binding(&self, host: &Name, binding: &Binding) -> DeclarationResult {
+        let host = self.host_of(host)?;
+        let mut definitions = host.definitions();
+        check_ends(&definitions, binding)?;
+        if definitions.binding(binding).is_some() {
+            return Ok(Declared::Unchanged);
+        }
+        host.validate_binding(&definitions, binding).map_err(|reason| invalid(&reason))?;
+        let binding = Arc::new(binding.clone());
+        let mut work = Work::default();
+        host.apply(&mut definitions, &Change::Bound(binding.clone()), &mut work);
+        drop(definitions);
+        host.replay_history(&binding, &mut work);
+        work.wake();
+        Ok(Declared::Changed)
+    }
+}
+
+fn check_ends(
+    definitions: &VirtualHostDefinitions,
+    binding: &Binding,
+) -> Result<(), DeclarationRefused> {
+    let missing = |kind: &str, name: &str| invalid(&format!("there is no {kind} '{name}'"));
+    let check_exchange = |name: &Name| match definitions.exchange(name) {
+        Some(_) if name.is_empty() => {
+            Err(invalid("operation not permitted on the default exchange"))
+        }
+        Some(_) => Ok(()),
+        None => Err(missing("exchange", name)),
+    };
+    check_exchange(&binding.source)?;
+    match &binding.destination {
+        BindingEnd::Exchange(name) => check_exchange(name),
+        BindingEnd::Queue(name) if definitions.queue(name).is_none() => Err(missing("queue", name)),
+        BindingEnd::Queue(_) => Ok(()),
+    }
+}
+
+/// RabbitMQ's words without the name of the reply code, which is for clients.
+fn invalid(text: &str) -> DeclarationRefused {
+    let is_code = |code: &str| code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let reason = match text.split_once(" - ") {
+        Some((code, reason)) if is_code(code) => reason,
+        _ => text,
+    };
+    DeclarationRefused::Invalid(reason.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! Files carried out on a broker: what is there then, what a second import changes, where it stops.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::auth::{Access, Login};
+use crate::broker::BrokerOptions;
+use crate::broker::lock::read;
+use crate::definitions::import::Definitions;
+use crate::message::VirtualHostNumber;
+
+const NEW: &[u8] = include_bytes!("../../../tests/data/definitions-4.1.json");
+const OLD: &[u8] = include_bytes!("../../../tests/data/definitions-3.10.json");
+
+fn empty() -> Broker {
+    Broker::empty(BrokerOptions::default(), [1, 2])
+}
+
+fn import(broker: &Broker, file: &Value) -> Result<ImportReport, ImportFailure> {
+    broker.import(&Definitions::read(file.to_string().as_bytes()).unwrap())
+}
+
+fn with_file(bytes: &[u8]) -> Broker {
+    let broker = empty();
+    broker.import(&Definitions::read(bytes).unwrap()).unwrap();
+    broker
+}
+
+fn may_log_in(broker: &Broker, user: &str, password: &str) -> bool {
+    let login = Login { user: user.into(), password: password.into() };
+    read(&broker.users).check(&login, true).is_ok()
+}
+
+#[test]
+fn everything_of_an_export_is_there() {
+    let broker = with_file(NEW);
+    let host = broker.virtual_host("orders").unwrap();
+    let definitions = host.definitions();
+    let orders = definitions.queue("orders").unwrap();
+    assert_eq!(orders.options.kind, QueueKind::Quorum);
+    assert_eq!(orders.options.dead_letter_exchange.as_deref(), Some("orders.dead"));
+    assert!(host.queue("orders.dead").is_some());
+    assert_eq!(definitions.bindings_from("orders.events").count(), 1);
+    assert!(definitions.exchange("amq.topic").is_some(), "system exchanges are there as well");
+    let node = broker.node_definitions();
+    assert_eq!((node.policies().count(), node.parameters().count()), (2, 2));
+    assert_eq!((node.global_parameters().count(), node.topic_permissions().count()), (3, 1));
+    assert_eq!(node.host("orders").unwrap().settings.description, "Orders");
+}
+
+#[test]
+fn users_log_in_by_hashes_that_rabbitmq_made() {
+    let broker = with_file(NEW);
+    assert!(may_log_in(&broker, "guest", "guest") && may_log_in(&broker, "orders-app", "test12"));
+    assert!(!may_log_in(&broker, "orders-app", "guest"));
+    assert!(!may_log_in(&broker, "certificate-only", ""));
+    let users = read(&broker.users);
+    let user = users.user("orders-app").unwrap();
+    assert_eq!(user.permissions.len(), 1);
+    let permissions = &user.permissions["orders"];
+    assert!(permissions.allow(Access::Write, "orders.events"));
+    assert!(!permissions.allow(Access::Configure, "orders"));
+    drop(users);
+    let broker = with_file(OLD);
+    assert!(may_log_in(&broker, "veteran", "test12") && may_log_in(&broker, "typed", "in clear"));
+}
+
+#[test]
+fn a_second_import_changes_nothing() {
+    for file in [NEW, OLD] {
+        let definitions = Definitions::read(file).unwrap();
+        let broker = empty();
+        let first = broker.import(&definitions).unwrap();
+        let second = broker.import(&definitions).unwrap();
+        assert_eq!(second.changed, 0);
+        assert_eq!(second.unchanged, first.changed + first.unchanged);
+    }
+}
+
+#[test]
+fn what_is_there_stays_and_what_is_set_is_set_again() {
+    let broker = with_file(OLD);
+    let host = broker.virtual_host("legacy").unwrap();
+    let before = host.queue("work").unwrap();
+    let report = import(
+        &broker,
+        &json!({
+            "users": [{"name": "veteran", "password": "new", "tags": ["monitoring"]}],
+            "vhosts": [{"name": "legacy", "description": "new", "default_queue_type": "quorum"}],
+            "queues": [{"vhost": "legacy", "name": "work", "durable": false, "arguments": {}}],
+            "exchanges": [{"vhost": "legacy", "name": "work", "type": "fanout"}],
+        }),
+    );
+    assert_eq!(report, Ok(ImportReport { changed: 2, unchanged: 2 }));
+    assert!(may_log_in(&broker, "veteran", "new") && !may_log_in(&broker, "veteran", "test12"));
+    let users = read(&broker.users);
+    assert!(users.user("veteran").unwrap().permissions.contains_key("legacy"));
+    let same = broker.virtual_host("legacy").unwrap();
+    assert!(Arc::ptr_eq(&host, &same), "the virtual host lives on");
+    assert_eq!(same.default_queue_kind(), Some(QueueKind::Quorum));
+    assert!(Arc::ptr_eq(&before, &same.queue("work").unwrap()));
+    assert_eq!(&*same.definitions().exchange("work").unwrap().kind, "direct");
+}
+
+#[test]
+fn virtual_hosts_have_numbers_of_their_own() {
+    let broker = with_file(NEW);
+    let number = |name| broker.virtual_host(name).unwrap().number;
+    assert_ne!(number("/"), number("orders"));
+    assert_ne!(number("/"), VirtualHostNumber(0));
+    let node = broker.node_definitions();
+    assert_eq!(node.host("orders").unwrap().key.number, number("orders"));
+}
+
+#[test]
+fn a_queue_has_the_type_of_the_file_or_of_its_virtual_host() {
+    let broker = empty();
+    let queue = |name: &str, more: Value| {
+        let mut queue = json!({"vhost": "v", "name": name, "arguments": {}});
+        queue.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        queue
+    };
+    let file = json!({
+        "vhosts": [{"name": "v", "default_queue_type": "quorum"}],
+        "queues": [
+            queue("by-default", json!({})),
+            queue("by-type", json!({"type": "classic"})),
+            queue("by-argument", json!({"type": "quorum", "arguments": {"x-queue-type": "classic"}})),
+            queue("passing", json!({"durable": false})),
+        ],
+    });
+    import(&broker, &file).unwrap();
+    let host = broker.virtual_host("v").unwrap();
+    let kind = |name: &str| host.definitions().queue(name).unwrap().options.kind;
+    assert_eq!(kind("by-default"), QueueKind::Quorum);
+    for name in ["by-type", "by-argument", "passing"] {
+        assert_eq!(kind(name), QueueKind::Classic, "{name}");
+    }
+    for (more, part) in [
+        (json!({"type": "quorum", "durable": false}), "durable"),
+        (json!({"type": "stream"}), "of type 'stream': the queue type is disabled"),
+        (json!({"type": "odd"}), "unsupported queue type 'odd'"),
+    ] {
+        let failure = import(&broker, &json!({"queues": [queue("other", more)]})).unwrap_err();
+        assert!(failure.to_string().contains(part), "{failure}");
+    }
+}
+
+#[test]
+fn an_import_stops_at_the_first_bad_item_and_tells_what_was_done() {
+    let vhost = json!({"name": "/"});
+    let queue = json!({"vhost": "/", "name": "q", "arguments": {"x-expires": 0}});
+    let good = json!({"vhost": "/", "name": "good"});
+    let broker = empty();
+    let file = json!({"vhosts": [vhost], "queues": [good, queue, {"vhost": "/", "name": "late"}]});
+    let failure = import(&broker, &file).unwrap_err();
+    assert_eq!(failure.done, ImportReport { changed: 2, unchanged: 0 });
+    assert_eq!(
+        failure.to_string(),
+        "queue 'q' in vhost '/': invalid arg 'x-expires' for queue 'q' in vhost '/': \
+         {value_zero,0} (before it: 2 definitions imported, 0 were there already)"
+    );
+    let host = broker.virtual_host("/").unwrap();
+    assert!(host.queue("good").is_some() && host.queue("late").is_none());
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_reason() {
+    let broker = with_file(OLD);
+    let exchange = |kind: &str, arguments: Value| {
+        json!({"exchanges": [
+            {"vhost": "legacy", "name": "x", "type": kind, "arguments": arguments}
+        ]})
+    };
+    let binding = |source: &str, kind: &str, destination: &str| {
+        json!({"bindings": [{
+            "vhost": "legacy", "source": source, "destination_type": kind,
+            "destination": destination, "routing_key": "", "arguments": {"x-match": "some"},
+        }]})
+    };
+    let permission = |user: &str, vhost: &str, read: &str| {
+        json!({"permissions": [
+            {"user": user, "vhost": vhost, "configure": "", "write": "", "read": read}
+        ]})
+    };
+    for (file, reason) in [
+        (json!({"queues": [{"vhost": "none", "name": "q"}]}), "there is no vhost 'none'"),
+        (permission("none", "/", ""), "there is no user 'none'"),
+        (permission("guest", "none", ""), "there is no vhost 'none'"),
+        (permission("guest", "/", "("), "unclosed group"),
+        (exchange("x-odd", json!({})), "unknown exchange type 'x-odd'"),
+        (exchange("direct", json!({"alternate-exchange": 5})), "alternate-exchange"),
+        (binding("none", "queue", "work"), "there is no exchange 'none'"),
+        (binding("work", "queue", "none"), "there is no queue 'none'"),
+        (binding("work", "exchange", "none"), "there is no exchange 'none'"),
+        (binding("amq.headers", "queue", "work"), "x-match"),
+    ] {
+        let failure = import(&broker, &file).unwrap_err();
+        assert!(failure.reason.to_string().contains(reason), "{failure}\nnot {reason}");
+        assert_eq!(failure.done, ImportReport::default());
+    }
+}

@@ -1,0 +1,334 @@
+//! What is declared for the whole node: virtual hosts, users, permissions, policies, parameters.
+//! All of it changes by [`Broker::apply_to_node`], under one lock; the log, and what sessions look at
+//! (the live virtual hosts, the users), follow there.
+
+use std::fmt;
+use std::sync::{Arc, MutexGuard};
+
+use tracing::error;
+
+use super::lock::{lock, write};
+use super::shared::Broker;
+use super::virtual_host::VirtualHost;
+use crate::auth::Permissions;
+use crate::definitions::{
+    GlobalParameterDefinition, HostDefinition, HostKey, HostSettings, NodeChange, NodeDefinitions,
+    ParameterDefinition, PasswordHash, PermissionDefinition, PolicyDefinition,
+    TopicPermissionDefinition, UserDefinition,
+    record::{self, Record},
+};
+use crate::message::{Name, VirtualHostNumber};
+
+/// Why something is not declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeclarationRefused {
+    /// There is no such virtual host.
+    NoVirtualHost(Name),
+    /// There is no such user.
+    NoUser(Name),
+    /// A pattern is no regular expression.
+    BadPattern(String),
+    /// It breaks a rule of its kind: RabbitMQ's words.
+    Invalid(String),
+}
+
+impl fmt::Display for DeclarationRefused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoVirtualHost(name) => write!(formatter, "there is no vhost '{name}'"),
+            Self::NoUser(name) => write!(formatter, "there is no user '{name}'"),
+            Self::BadPattern(reason) | Self::Invalid(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for DeclarationRefused {}
+
+/// Whether a declaration changed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declared {
+    /// It is as declared now.
+    Changed,
+    /// It was so already.
+    Unchanged,
+}
+
+/// What comes of a declaration.
+pub type DeclarationResult = Result<Declared, DeclarationRefused>;
+
+impl Broker {
+    /// The definitions of the node, locked.
+    pub(super) fn node_definitions(&self) -> MutexGuard<'_, NodeDefinitions> {
+        lock(&self.node_definitions)
+    }
+
+    /// Makes a change true: in the definitions, among the live virtual hosts, for logins. Nothing
+    /// else makes one true.
+    pub(super) fn apply_to_node(&self, definitions: &mut NodeDefinitions, change: &NodeChange) {
+        if let Some(durability) = &self.durability {
+            let Record { key, value } = record::encode_node(change);
+            durability.log.append().changed(crate::store::Change { key, value });
+        }
+        self.restore_to_node(definitions, change);
+    }
+
+    /// Makes a change true that the log has already.
+    pub(super) fn restore_to_node(&self, definitions: &mut NodeDefinitions, change: &NodeChange) {
+        definitions.apply(change);
+        match change {
+            NodeChange::HostDeclared(host) => self.show_host(host),
+            NodeChange::HostDeleted(host) => {
+                write(&self.virtual_hosts).remove(&host.key.name);
+            }
+            NodeChange::UserDeclared(user) => {
+                let is_loopback_only =
+                    self.options.loopback_users.iter().any(|name| **name == *user.name);
+                write(&self.users).declare(user, is_loopback_only);
+            }
+            NodeChange::UserDeleted(user) => write(&self.users).remove(&user.name),
+            NodeChange::PermissionSet(permission) => self.show_permission(definitions, permission),
+            NodeChange::PermissionCleared(permission) => {
+                write(&self.users).permit(&permission.user, &permission.host.name, None);
+            }
+            // Kept as definitions: nothing that is alive changes by them.
+            NodeChange::TopicPermissionSet(_)
+            | NodeChange::TopicPermissionCleared(_)
+            | NodeChange::PolicySet(_)
+            | NodeChange::PolicyCleared(_)
+            | NodeChange::ParameterSet(_)
+            | NodeChange::ParameterCleared(_)
+            | NodeChange::GlobalParameterSet(_)
+            | NodeChange::GlobalParameterCleared(_) => {}
+        }
+    }
+
+    fn show_host(&self, definition: &HostDefinition) {
+        let HostKey { number, name } = &definition.key;
+        let mut hosts = write(&self.virtual_hosts);
+        let live = hosts.get(name).filter(|live| live.number == *number).cloned();
+        let live = live.unwrap_or_else(|| {
+            Arc::new(VirtualHost::new(*number, name.clone(), self.durability.clone()))
+        });
+        live.set_default_queue_kind(definition.settings.default_queue_kind);
+        hosts.insert(name.clone(), live);
+    }
+
+    /// The patterns were checked when they were set, and the user is declared before.
+    fn show_permission(&self, definitions: &NodeDefinitions, permission: &PermissionDefinition) {
+        let PermissionDefinition { user, host, .. } = permission;
+        if definitions.user(user).is_none() {
+            return;
+        }
+        match patterns(permission) {
+            Ok(patterns) => write(&self.users).permit(user, &host.name, Some(patterns)),
+            Err(refused) => {
+                error!(target: "node", "user '{user}' may not enter vhost '{}': {refused}", host.name);
+                write(&self.users).permit(user, &host.name, None);
+            }
+        }
+    }
+
+    /// Makes a change true unless it is so already.
+    fn declare_node(&self, definitions: &mut NodeDefinitions, change: &NodeChange) -> Declared {
+        if definitions.holds(change) {
+            return Declared::Unchanged;
+        }
+        self.apply_to_node(definitions, change);
+        Declared::Changed
+    }
+
+    /// Declares a virtual host with its system exchanges; one that is there has the settings then.
+    pub fn declare_virtual_host(&self, name: &str, settings: HostSettings) -> Declared {
+        let mut definitions = self.node_definitions();
+        let known = definitions.host(name).map(|host| host.key.clone());
+        let key = known.unwrap_or_else(|| HostKey {
+            number: VirtualHostNumber(self.next_id()),
+            name: name.into(),
+        });
+        let change = NodeChange::HostDeclared(Arc::new(HostDefinition { key, settings }));
+        let declared = self.declare_node(&mut definitions, &change);
+        if let Some(host) = self.virtual_host(name) {
+            host.declare_system_exchanges(|| self.next_exchange_id());
+        }
+        declared
+    }
+
+    /// Declares a user. Who is logged in keeps what it had.
+    pub fn declare_user(&self, user: UserDefinition) -> Declared {
+        let change = NodeChange::UserDeclared(Arc::new(user));
+        self.declare_node(&mut self.node_definitions(), &change)
+    }
+
+    /// The hash of a new password. The user's own stays where it is of this password already.
+    pub fn hash_password(&self, user: &str, password: &str) -> PasswordHash {
+        let known = self.node_definitions().user(user).map(|user| user.password.clone());
+        known.filter(|known| known.is_of(password.as_bytes())).unwrap_or_else(|| {
+            let [a, b, c, d, ..] = lock(&self.random).draw().to_be_bytes();
+            PasswordHash::new(password.as_bytes(), [a, b, c, d])
+        })
+    }
+
+    /// Lets a user enter a virtual host.
+    ///
+    /// # Errors
+    /// One of them is not there, or a pattern is no regular expression.
+    pub fn set_permission(&self, permission: &PermissionDefinition<Name>) -> DeclarationResult {
+        let mut definitions = self.node_definitions();
+        let permission = permission.at(host_key(&definitions, &permission.host)?);
+        check_user(&definitions, &permission.user)?;
+        patterns(&permission)?;
+        let change = NodeChange::PermissionSet(Arc::new(permission));
+        Ok(self.declare_node(&mut definitions, &change))
+    }
+
+    /// Restricts a user's routing keys.
+    ///
+    /// # Errors
+    /// As for [`set_permission`](Self::set_permission).
+    pub fn set_topic_permission(
+        &self,
+        permission: &TopicPermissionDefinition<Name>,
+    ) -> DeclarationResult {
+        let mut definitions = self.node_definitions();
+        let permission = permission.at(host_key(&definitions, &permission.host)?);
+        check_user(&definitions, &permission.user)?;
+        check_patterns("", &permission.write, &permission.read)?;
+        let change = NodeChange::TopicPermissionSet(Arc::new(permission));
+        Ok(self.declare_node(&mut definitions, &change))
+    }
+
+    /// Sets a policy.
+    ///
+    /// # Errors
+    /// There is no such virtual host.
+    pub fn set_policy(&self, policy: &PolicyDefinition<Name>) -> DeclarationResult {
+        let mut definitions = self.node_definitions();
+        let policy = policy.at(host_key(&definitions, &policy.host)?);
+        let change = NodeChange::PolicySet(Arc::new(policy));
+        Ok(self.declare_node(&mut definitions, &change))
+    }
+
+    /// Sets a parameter of a component.
+    ///
+    /// # Errors
+    /// There is no such virtual host.
+    pub fn set_parameter(&self, parameter: &ParameterDefinition<Name>) -> DeclarationResult {
+        let mut definitions = self.node_definitions();
+        let parameter = parameter.at(host_key(&definitions, &parameter.host)?);
+        let change = NodeChange::ParameterSet(Arc::new(parameter));
+        Ok(self.declare_node(&mut definitions, &change))
+    }
+
+    /// Sets a parameter of the node.
+    pub fn set_global_parameter(&self, parameter: GlobalParameterDefinition) -> Declared {
+        let change = NodeChange::GlobalParameterSet(Arc::new(parameter));
+        self.declare_node(&mut self.node_definitions(), &change)
+    }
+
+    /// What a node without any definitions begins with: the default virtual host and user.
+    ///
+    /// # Errors
+    /// A default permission is no regular expression.
+    pub fn declare_defaults(&self) -> Result<(), DeclarationRefused> {
+        let options = &self.options;
+        self.declare_virtual_host(&options.default_virtual_host, HostSettings::default());
+        let name: Name = options.default_user.as_str().into();
+        self.declare_user(UserDefinition {
+            name: name.clone(),
+            password: self.hash_password(&name, &options.default_password),
+            tags: options.default_user_tags.iter().map(|tag| tag.as_str().into()).collect(),
+            limits: std::collections::BTreeMap::new(),
+        });
+        let [configure, write, read] = options.default_permissions.clone();
+        let host = options.default_virtual_host.as_str().into();
+        self.set_permission(&PermissionDefinition { user: name, host, configure, write, read })?;
+        Ok(())
+    }
+}
+
+fn host_key(definitions: &NodeDefinitions, name: &Name) -> Result<HostKey, DeclarationRefused> {
+    let host = definitions.host(name).map(|host| host.key.clone());
+    host.ok_or_else(|| DeclarationRefused::NoVirtualHost(name.clone()))
+}
+
+fn check_user(definitions: &NodeDefinitions, name: &Name) -> Result<(), DeclarationRefused> {
+    let user = definitions.user(name);
+    user.map(|_| ()).ok_or_else(|| DeclarationRefused::NoUser(name.clone()))
+}
+
+fn patterns(permission: &PermissionDefinition) -> Result<Permissions, DeclarationRefused> {
+    check_patterns(&permission.configure, &permission.write, &permission.read)
+}
+
+fn check_patterns(
+    configure: &str,
+    write: &str,
+    read: &str,
+) -> Result<Permissions, DeclarationRefused> {
+    Permissions::new(configure, write, read)
+        .map_err(|error| DeclarationRefused::BadPattern(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lock::read;
+    use super::super::options::BrokerOptions;
+    use super::*;
+
+    fn permitted(broker: &Broker) -> bool {
+        let users = read(&broker.users);
+        users.user("guest").is_some_and(|user| user.permissions.contains_key("/"))
+    }
+
+    fn apply(broker: &Broker, plan: &[NodeChange]) {
+        let mut definitions = broker.node_definitions();
+        plan.iter().for_each(|change| broker.apply_to_node(&mut definitions, change));
+    }
+
+    #[test]
+    fn the_defaults_are_a_virtual_host_and_a_user_who_may_do_everything() {
+        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+        assert!(permitted(&broker));
+        assert!(broker.virtual_host("/").unwrap().definitions().exchange("amq.direct").is_some());
+        let bad = BrokerOptions {
+            default_permissions: ["(".into(), String::new(), String::new()],
+            ..BrokerOptions::default()
+        };
+        let refused = Broker::new(bad, [1, 2]).unwrap_err();
+        assert!(matches!(refused, DeclarationRefused::BadPattern(_)), "{refused}");
+    }
+
+    #[test]
+    fn a_deleted_virtual_host_is_gone_for_sessions_and_its_name_is_another_then() {
+        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+        let before = broker.virtual_host("/").unwrap();
+        let host = broker.node_definitions().host("/").unwrap().clone();
+        let plan = broker.node_definitions().plan_delete_host(&host);
+        apply(&broker, &plan);
+        assert!(broker.virtual_host("/").is_none() && !permitted(&broker));
+        assert_eq!(broker.declare_virtual_host("/", HostSettings::default()), Declared::Changed);
+        let after = broker.virtual_host("/").unwrap();
+        assert_ne!(before.number, after.number);
+        assert!(!permitted(&broker));
+    }
+
+    #[test]
+    fn a_deleted_user_is_gone_for_logins() {
+        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+        let user = broker.node_definitions().user("guest").unwrap().clone();
+        let plan = broker.node_definitions().plan_delete_user(&user);
+        apply(&broker, &plan);
+        assert!(read(&broker.users).user("guest").is_none());
+        assert_eq!(broker.declare_user((*user).clone()), Declared::Changed);
+        assert!(!permitted(&broker));
+    }
+
+    #[test]
+    fn a_password_that_is_set_again_keeps_its_hash() {
+        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+        let known = broker.node_definitions().user("guest").unwrap().password.clone();
+        assert_eq!(broker.hash_password("guest", "guest"), known);
+        assert_ne!(broker.hash_password("guest", "other"), known);
+        assert_ne!(broker.hash_password("new", "guest"), known, "the salt is another");
+    }
+}

@@ -1,0 +1,119 @@
+//! RabbitMQ's definitions file, read into a list of declarations in the order in which they are to be
+//! made. Nothing is declared here, and numbers are not given: whether a declaration can be made, the
+//! broker says. How the JSON looks is in `json`, how an argument becomes a field in `arguments`.
+
+mod arguments;
+mod declaration;
+mod items;
+mod json;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+pub use declaration::{Declaration, DeclaredPassword, ExchangeWish, QueueWish, UserWish};
+
+/// A file that was understood.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Definitions {
+    /// What it declares, in the order of RabbitMQ's imports.
+    pub items: Vec<Item>,
+    /// What was passed over.
+    pub warnings: Vec<String>,
+}
+
+/// One thing that is declared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// What it is called in texts: `queue 'q' in vhost '/'`.
+    pub label: String,
+    /// What is declared.
+    pub declaration: Declaration,
+}
+
+/// Why a file is not understood. Nothing of it is declared then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DefinitionsError {
+    /// It is no JSON, or no object.
+    NotDefinitions(String),
+    /// It holds one virtual host only, and does not say which: the item that shows it, if one does.
+    SingleVirtualHost(Option<String>),
+    /// An item is not what it should be.
+    Item {
+        /// Which.
+        label: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl fmt::Display for DefinitionsError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotDefinitions(reason) => {
+                write!(formatter, "this is no definitions file: {reason}")
+            }
+            Self::SingleVirtualHost(item) => {
+                formatter.write_str("these are the definitions of a single virtual host")?;
+                if let Some(item) = item {
+                    write!(formatter, " ({item} has no `vhost`)")?;
+                }
+                formatter.write_str(
+                    "; a node needs those of the whole cluster: export them with `rabbitmqctl \
+                     export_definitions FILE`, or give every item a `vhost`, declare that under \
+                     `vhosts`, and take `rabbitmq_definition_format` out",
+                )
+            }
+            Self::Item { label, reason } => write!(formatter, "{label}: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for DefinitionsError {}
+
+impl Definitions {
+    /// Reads a file of a whole cluster. Keys that mean nothing are passed over.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, by its name.
+    pub fn read(bytes: &[u8]) -> Result<Self, DefinitionsError> {
+        let bytes = bytes.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(bytes);
+        let not_definitions =
+            |reason: &dyn fmt::Display| DefinitionsError::NotDefinitions(reason.to_string());
+        let file: Value = serde_json::from_slice(bytes).map_err(|error| not_definitions(&error))?;
+        let Value::Object(sections) = file else {
+            return Err(not_definitions(&"it is not a JSON object"));
+        };
+        refuse_single_host(&sections)?;
+        items::read(sections)
+    }
+}
+
+/// Sections whose items say in which virtual host they are.
+const IN_HOST: [(&str, &str); 5] = [
+    ("exchanges", "exchange"),
+    ("policies", "policy"),
+    ("parameters", "parameter"),
+    ("queues", "queue"),
+    ("bindings", "binding"),
+];
+
+fn refuse_single_host(sections: &Map<String, Value>) -> Result<(), DefinitionsError> {
+    if sections.get("rabbitmq_definition_format").and_then(Value::as_str)
+        == Some("single_virtual_host")
+    {
+        return Err(DefinitionsError::SingleVirtualHost(None));
+    }
+    for (section, kind) in IN_HOST {
+        let items = sections.get(section).and_then(Value::as_array).into_iter().flatten();
+        let mut without = items.filter(|item| item.is_object() && item.get("vhost").is_none());
+        if let Some(item) = without.next() {
+            let name = item.get("name").or_else(|| item.get("source")).and_then(Value::as_str);
+            let label = name.map_or_else(|| kind.to_owned(), |name| format!("{kind} '{name}'"));
+            return Err(DefinitionsError::SingleVirtualHost(Some(label)));
+        }
+    }
+    Ok(())
+}
