@@ -6,15 +6,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use super::command_line::{Command, CommandLine, Serve};
 use super::config::{self, Config, ListenAddress, QueueType, TcpOptions};
-use super::{definitions, logging, shutdown};
-use crate::broker::{Broker, BrokerOptions, Product};
+use super::store_threads::StoreThreads;
+use super::{definitions, logging, memory, shutdown};
+use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Product};
 use crate::connection;
 use crate::message::QueueKind;
 use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
+use crate::store::{self, Damage, FileStorage, StoreOptions};
 
 /// What the shell is told when the configuration is wrong: sysexits' EX_CONFIG.
 const EXIT_CONFIG: u8 = 78;
@@ -62,21 +64,105 @@ fn serve(flags: &Serve) -> Result<(), Failure> {
     logging::report(&warnings);
     raise_open_file_limit();
     let seed = seed().map_err(Failure::unavailable)?;
-    let broker = Broker::empty(broker_options(&config), seed);
+    let opened = open_store(&config)?;
+    let (writer, left) = (opened.writer, Left {
+        log: opened.log,
+        reader: opened.reader,
+        definitions: opened.definitions,
+        queues: opened.queues,
+        next_queue: opened.next_queue,
+    });
+    let broker = Broker::open(broker_options(&config), seed, left, memory_options(&config))
+        .map_err(Failure::unavailable)?;
     define(&config, &broker).map_err(|text| {
         error!(target: "node", "{text}");
         Failure::config(text)
     })?;
+    let broker = Arc::new(broker);
+    let limit = disk_free_limit(&config);
+    let threads =
+        StoreThreads::start(writer, &broker, clock, limit).map_err(Failure::unavailable)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("leveret-door")
         .build()
         .map_err(Failure::unavailable)?;
-    runtime.block_on(listen(&config, Arc::new(broker), clock))
+    let result = runtime.block_on(listen(&config, broker.clone(), clock));
+    // What clients did last is in the log before it is closed.
+    drop(runtime);
+    broker.tell_delivered();
+    threads.stop();
+    info!(target: "node", "stopped");
+    result
+}
+
+/// Opens the store in the data directory, and says what was not as it should be.
+fn open_store(config: &Config) -> Result<store::Opened, Failure> {
+    let folder = &config.data_dir;
+    let storage = FileStorage::open(folder).map_err(|error| {
+        Failure::unavailable(format!("cannot use the data directory {}: {error}", folder.display()))
+    })?;
+    let options = StoreOptions {
+        is_synced: config.store.is_synced,
+        accepts_damaged_definitions: config.store.accepts_damaged_definitions,
+        ..StoreOptions::default()
+    };
+    let opened = store::open(Arc::new(storage), options).map_err(|error| {
+        Failure::unavailable(format!("cannot open the store in {}: {error}", folder.display()))
+    })?;
+    report_damage(&opened.damage, opened.was_clean);
+    Ok(opened)
+}
+
+fn report_damage(damage: &Damage, was_clean: bool) {
+    if !was_clean {
+        info!(
+            target: "store",
+            torn_bytes = damage.torn_size, "the last run did not stop in order; the log was read"
+        );
+    }
+    for name in &damage.checkpoints {
+        warn!(target: "store", "{name} is not whole; the one before it was used");
+    }
+    for (file, offset, size) in &damage.quarantined {
+        error!(
+            target: "store",
+            "{file} is damaged at byte {offset}: {size} bytes were set aside as \
+             quarantine-{file}-{offset}, and what they held is missing"
+        );
+    }
+}
+
+fn memory_options(config: &Config) -> MemoryOptions {
+    let available = memory::available();
+    let unlogged_max = available.map(|bytes| share(bytes, config.store.memory_share));
+    MemoryOptions {
+        window_size: config.store.read_window_size,
+        unlogged_max: unlogged_max.unwrap_or(MemoryOptions::default().unlogged_max),
+    }
+}
+
+fn disk_free_limit(config: &Config) -> u64 {
+    let relative = config.store.disk_free_share.zip(memory::available());
+    relative.map_or(config.store.disk_free_limit, |(part, bytes)| share(bytes, part))
+}
+
+/// A part of a number of bytes.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a share of memory need not be exact, and is never negative"
+)]
+fn share(bytes: u64, part: f64) -> u64 {
+    (bytes as f64 * part) as u64
 }
 
 /// What is declared before anybody can connect: the operator's files, or else the defaults.
 fn define(config: &Config, broker: &Broker) -> Result<(), String> {
+    if config.definitions.is_empty() && broker.is_defined() {
+        return Ok(());
+    }
     if config.definitions.is_empty() {
         return broker.declare_defaults().map_err(|error| error.to_string());
     }
@@ -112,10 +198,10 @@ fn announce(config: &Config, addresses: &[String], clock: Clock) {
         addresses => addresses.join(", "),
     };
     let line = format!(
-        "Leveret {} listens on {listening}; data directory {}; storage: memory, nothing survives a \
-         stop; started in {} ms",
+        "Leveret {} listens on {listening}; data directory {}; storage: {}; started in {} ms",
         env!("CARGO_PKG_VERSION"),
         config.data_dir.display(),
+        if config.store.is_synced { "disk, confirmed after fsync" } else { "disk, not synced" },
         clock.elapsed().as_millis(),
     );
     // A closed standard output is no reason not to serve.

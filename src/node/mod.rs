@@ -6,6 +6,8 @@ pub mod command_line;
 pub mod config;
 mod definitions;
 pub mod logging;
+mod memory;
 mod shutdown;
+mod store_threads;
 
 pub use boot::run;

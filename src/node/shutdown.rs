@@ -45,5 +45,4 @@ pub(super) async fn close(broker: &Broker, doors: Doors) {
         let sessions = broker.session_count();
         warn!(target: "node", sessions, "connections that did not answer are dropped");
     }
-    info!(target: "node", "stopped");
 }

@@ -64,6 +64,7 @@ pub struct Config {
     pub default_queue_type: QueueType,
     pub cluster_name: String,
     pub product: Product,
+    pub store: StoreConfig,
     pub logging: LogConfig,
 }
 
@@ -93,6 +94,23 @@ pub struct Permissions {
 pub enum QueueType {
     Classic,
     Quorum,
+}
+
+/// What is kept on disk, and how much of it in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreConfig {
+    /// A confirm waits for the disk, not only for the operating system.
+    pub is_synced: bool,
+    /// Start though a definition is damaged.
+    pub accepts_damaged_definitions: bool,
+    /// Bytes of bodies in memory that are on disk too.
+    pub read_window_size: u64,
+    /// The part of the memory for bodies that are nowhere else.
+    pub memory_share: f64,
+    /// Free bytes of the disk below which publishers are blocked.
+    pub disk_free_limit: u64,
+    /// The same as a part of the memory.
+    pub disk_free_share: Option<f64>,
 }
 
 /// What the server properties say.

@@ -29,6 +29,12 @@ const MECHANISMS: &[&str] = &["PLAIN", "AMQPLAIN"];
 #[derive(Clone, Debug, Default)]
 pub struct Typed {
     pub data_dir: Option<PathBuf>,
+    pub is_synced: Option<bool>,
+    pub accepts_damaged_definitions: Option<bool>,
+    pub read_window_size: Option<u64>,
+    pub memory_share: Option<f64>,
+    pub disk_free_limit: Option<u64>,
+    pub disk_free_share: Option<f64>,
     pub listeners: Named<ListenAddress>,
     /// From `--listen`, which stands in for all other listeners.
     pub listen_flags: Vec<ListenAddress>,
@@ -126,6 +132,7 @@ impl Typed {
             auth_mechanisms: self.mechanisms(&mut warnings),
             definitions: self.definitions(&mut warnings),
             product: self.product(),
+            store: self.store(),
             logging: self.logging(),
             listeners: listeners(self.listeners, self.listen_flags),
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("./data")),
@@ -146,6 +153,17 @@ impl Typed {
             cluster_name: self.cluster_name.unwrap_or_else(|| "leveret".to_owned()),
         };
         (config, warnings)
+    }
+
+    fn store(&self) -> StoreConfig {
+        StoreConfig {
+            is_synced: self.is_synced.unwrap_or(true),
+            accepts_damaged_definitions: self.accepts_damaged_definitions.unwrap_or(false),
+            read_window_size: self.read_window_size.unwrap_or(READ_WINDOW_SIZE),
+            memory_share: self.memory_share.unwrap_or(0.4),
+            disk_free_limit: self.disk_free_limit.unwrap_or(50_000_000),
+            disk_free_share: self.disk_free_share,
+        }
     }
 
     fn tcp(&self) -> TcpOptions {

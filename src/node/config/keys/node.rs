@@ -7,13 +7,47 @@ use super::Key;
 
 const OWN_MEMORY: &str = "memory is accounted for by Leveret itself";
 
-pub(super) static DATA: &[Key] = &[Key::obeyed(
-    "data_dir",
-    "./data",
-    Kind::Text,
-    "The folder that holds all of the node's data. Leveret's own key.",
-    |typed, setting| typed.data_dir = setting.text().map(PathBuf::from),
-)];
+pub(super) static DATA: &[Key] = &[
+    Key::obeyed(
+        "data_dir",
+        "./data",
+        Kind::Text,
+        "The folder that holds all of the node's data. Leveret's own key.",
+        |typed, setting| typed.data_dir = setting.text().map(PathBuf::from),
+    ),
+    Key::obeyed(
+        "durability",
+        "fsync",
+        Kind::Choice(&["fsync", "os"]),
+        "When a persistent message is confirmed: `fsync`, when the disk has it, so that it survives \
+         a power failure; `os`, when the operating system has it, so that it survives the end of \
+         the process but not of the machine. Leveret's own key.",
+        |typed, setting| typed.is_synced = setting.text().map(|word| word == "fsync"),
+    ),
+    Key::obeyed(
+        "store.accept_damaged_definitions",
+        "false",
+        Kind::Boolean,
+        "Start though a definition on disk is damaged: what it defined is missing then. Leveret's \
+         own key.",
+        |typed, setting| typed.accepts_damaged_definitions = setting.boolean(),
+    ),
+    Key::obeyed(
+        "store.read_window",
+        "32MiB",
+        Kind::SIZE,
+        "Memory for message bodies that are on disk too. Leveret's own key.",
+        |typed, setting| typed.read_window_size = setting.number(),
+    ),
+    Key::obeyed(
+        "store.memory_share",
+        "0.4",
+        Kind::Fraction { min: 0.0, max: 1.0 },
+        "Share of the memory for message bodies that are nowhere but there; above it they are \
+         written to disk. Leveret's own key.",
+        |typed, setting| typed.memory_share = setting.fraction(),
+    ),
+];
 
 pub(super) static MEMORY_AND_DISK: &[Key] = &[
     Key::later(
@@ -40,17 +74,19 @@ pub(super) static MEMORY_AND_DISK: &[Key] = &[
         Kind::POSITIVE,
         "Milliseconds between looks at the memory in use.",
     ),
-    Key::later(
+    Key::obeyed(
         "disk_free_limit.absolute",
         "50MB",
         Kind::SIZE,
         "Free disk space below which publishers are blocked.",
+        |typed, setting| typed.disk_free_limit = setting.number(),
     ),
-    Key::later(
+    Key::obeyed(
         "disk_free_limit.relative",
         "",
         Kind::Fraction { min: 0.0, max: f64::MAX },
         "The same as a multiple of the memory.",
+        |typed, setting| typed.disk_free_share = setting.fraction(),
     ),
     Key::inert(
         "vm_memory_high_watermark_paging_ratio",
