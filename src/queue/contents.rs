@@ -45,12 +45,10 @@ impl Contents {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let marks = Marks { is_logged, ..Marks::default() };
+        self.totals += Totals::of_one(&message, is_logged);
         match self.fresh.back_mut() {
-            Some(back) if back.takes(sequence, marks) => {
-                self.totals += Totals::of_one(&message, is_logged);
-                back.push(message);
-            }
-            _ => self.append(Stretch::one(sequence, message, marks)),
+            Some(back) if back.takes(sequence, marks) => back.push(message),
+            _ => self.fresh.push_back(Stretch::one(sequence, message, marks)),
         }
         sequence
     }
@@ -81,6 +79,12 @@ impl Contents {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.returned.is_empty() && self.fresh.is_empty()
+    }
+
+    /// Some bodies are on disk only.
+    #[must_use]
+    pub fn has_paged(&self) -> bool {
+        self.totals.paged_count + self.returned.totals().paged_count > 0
     }
 
     /// What the ready messages add up to.
@@ -121,10 +125,9 @@ impl Contents {
     }
 
     fn pop_fresh(&mut self, count: usize) -> Option<Stretch> {
-        let taken = match self.fresh.front_mut()?.split_front(count) {
-            Some(taken) => taken,
-            None => self.fresh.pop_front()?,
-        };
+        let front = self.fresh.front_mut()?;
+        let part = if front.len() > count { front.split_front(count) } else { None };
+        let taken = part.or_else(|| self.fresh.pop_front())?;
         self.totals -= taken.totals();
         if self.fresh.is_empty() && self.fresh.capacity() > CAPACITY_KEPT {
             self.fresh = VecDeque::new();

@@ -106,7 +106,7 @@ impl Contents {
     /// them.
     #[must_use]
     pub fn wants(&self) -> Option<SequenceRange> {
-        if self.totals().paged_count == 0 {
+        if !self.has_paged() {
             return None;
         }
         let mut ahead = 0;

@@ -1,6 +1,6 @@
 //! Stretches by place, each with a tag that says more of it, as few as can be: what continues
-//! another and has the same tag is one with it. It serves what came back to a queue and what is
-//! out of it.
+//! another and has the same tag is one with it. It serves what came back to a queue, and what is
+//! out of it and not among the latest.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -100,6 +100,13 @@ impl<T: Copy + PartialEq> StretchMap<T> {
     pub fn take_whole(&mut self, range: SequenceRange) -> Option<(Stretch, T)> {
         let key = self.find(range)?;
         self.take_entry(key)
+    }
+
+    /// Takes the first stretch.
+    pub fn take_first(&mut self) -> Option<(Stretch, T)> {
+        let (_, (stretch, tag)) = self.map.pop_first()?;
+        self.totals -= stretch.totals();
+        Some((stretch, tag))
     }
 
     /// Takes at most `count` messages of the first stretch.

@@ -7,7 +7,7 @@ use super::consumer::{Consumer, ConsumerOrder};
 use super::contents::Contents;
 use super::fact::{Fact, Facts};
 use super::stretch::{Marks, Stretch};
-use super::stretch_map::StretchMap;
+use super::unsettled::Unsettled;
 use crate::message::{ConsumerId, Delivery, GetId, Message, Outcome, Run, Sequence, SequenceRange};
 
 mod paging;
@@ -102,9 +102,6 @@ pub struct Remains {
     /// What it held.
     pub contents: Contents,
 }
-
-/// Messages that are out, by who has them; `None` for what was fetched with get.
-type Unsettled = StretchMap<Option<ConsumerId>>;
 
 /// One queue.
 #[derive(Debug, Default)]

@@ -95,9 +95,12 @@ impl Queue {
     pub fn redelivered(&self) -> Vec<(SequenceRange, u32)> {
         let ready = self.contents.stretches().filter(|stretch| stretch.marks().is_redelivered);
         let all = ready.chain(self.unsettled.iter());
-        all.filter(|stretch| stretch.marks().is_logged)
+        let mut runs: Vec<(SequenceRange, u32)> = all
+            .filter(|stretch| stretch.marks().is_logged)
             .map(|stretch| (stretch.range(), stretch.marks().failure_count))
-            .collect()
+            .collect();
+        runs.sort_unstable();
+        runs
     }
 }
 
