@@ -162,17 +162,24 @@ impl Unsettled {
             true => stretch.split_front(offset(stretch.first(), range.last + 1)),
             false => None,
         };
-        let taken = match part {
-            Some(taken) => taken,
-            None => {
-                let taken = slot.stretch.take()?;
-                self.gap_count += 1;
-                self.close_gaps();
-                taken
-            }
-        };
+        let taken = part.or_else(|| self.take_slot(index))?;
         self.totals -= taken.totals();
         Some((taken, holder))
+    }
+
+    /// Takes all that is in a slot.
+    fn take_slot(&mut self, index: usize) -> Option<Stretch> {
+        let taken = if index == 0 {
+            self.recent.pop_front()?.stretch
+        } else {
+            self.gap_count += 1;
+            self.recent.get_mut(index)?.stretch.take()
+        };
+        if self.gap_count > 0 {
+            self.close_gaps();
+        }
+        self.shrink();
+        taken
     }
 
     /// Leaves no gap at the ends, and not many between.
@@ -188,6 +195,10 @@ impl Unsettled {
             self.recent.retain(|slot| slot.stretch.is_some());
             self.gap_count = 0;
         }
+    }
+
+    /// What was long once gives its memory back when it is short again.
+    fn shrink(&mut self) {
         let capacity = self.recent.capacity();
         if capacity > CAPACITY_KEPT && self.recent.len() < capacity / 8 {
             self.recent.shrink_to(capacity / 4);
