@@ -30,7 +30,6 @@ pub type Holder = Option<ConsumerId>;
 pub struct Unsettled {
     recent: VecDeque<Slot>,
     older: StretchMap<Holder>,
-    /// Of the recent ones.
     totals: Totals,
     gap_count: usize,
 }
@@ -70,9 +69,7 @@ impl Unsettled {
     /// What is out adds up to this.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let mut totals = self.totals;
-        totals += *self.older.totals();
-        totals
+        self.totals
     }
 
     /// All stretches, in no order.
@@ -82,16 +79,15 @@ impl Unsettled {
 
     /// Adds what was given out.
     pub fn insert(&mut self, stretch: Stretch, holder: Holder) {
+        self.totals += stretch.totals();
         // The last slot is never a gap.
         let Some(Slot { holder: last_holder, stretch: Some(last), .. }) = self.recent.back_mut()
         else {
-            self.totals += stretch.totals();
             return self.recent.push_back(Slot::new(stretch, holder));
         };
         if stretch.first() <= last.last() {
             return self.older.insert(stretch, holder);
         }
-        self.totals += stretch.totals();
         let left = if *last_holder == holder { last.join(stretch) } else { Err(stretch) };
         if let Err(stretch) = left {
             self.recent.push_back(Slot::new(stretch, holder));
@@ -101,18 +97,29 @@ impl Unsettled {
     /// Takes the first messages in `range` that are out and in one stretch.
     pub fn take(&mut self, range: SequenceRange) -> Option<(Stretch, Holder)> {
         let index = self.find(range);
-        if !self.older.is_empty() {
-            let slot = index.and_then(|index| self.recent.get(index));
-            let first = slot.and_then(|slot| slot.stretch.as_ref()).map(Stretch::first);
-            // What is older than the recent one that was found goes before it.
-            let last = first.map_or(Some(range.last), |first| first.checked_sub(1));
-            let before = last.map(|last| SequenceRange { last: last.min(range.last), ..range });
-            let before = before.filter(|before| before.first <= before.last);
-            if let Some(taken) = before.and_then(|before| self.older.take(before)) {
-                return Some(taken);
-            }
+        let taken = match self.take_older(index, range) {
+            Some(taken) => taken,
+            None => self.take_recent(index?, range)?,
+        };
+        self.totals -= taken.0.totals();
+        Some(taken)
+    }
+
+    /// The same of the older ones, where they go before the recent one that was found.
+    fn take_older(
+        &mut self,
+        found: Option<usize>,
+        range: SequenceRange,
+    ) -> Option<(Stretch, Holder)> {
+        if self.older.is_empty() {
+            return None;
         }
-        self.take_recent(index?, range)
+        let slot = found.and_then(|index| self.recent.get(index));
+        let last = match slot.and_then(|slot| slot.stretch.as_ref()) {
+            Some(stretch) => range.last.min(stretch.first().checked_sub(1)?),
+            None => range.last,
+        };
+        (range.first <= last).then(|| self.older.take(SequenceRange { last, ..range }))?
     }
 
     /// Takes all stretches out and puts back what `change` makes of each, in their order.
@@ -155,16 +162,13 @@ impl Unsettled {
         if range.first > stretch.first()
             && let Some(before) = stretch.split_front(offset(stretch.first(), range.first))
         {
-            self.totals -= before.totals();
             self.older.insert(before, holder);
         }
         let part = match range.last < stretch.last() {
             true => stretch.split_front(offset(stretch.first(), range.last + 1)),
             false => None,
         };
-        let taken = part.or_else(|| self.take_slot(index))?;
-        self.totals -= taken.totals();
-        Some((taken, holder))
+        Some((part.or_else(|| self.take_slot(index))?, holder))
     }
 
     /// Takes all that is in a slot.

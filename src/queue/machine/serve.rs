@@ -21,23 +21,30 @@ impl Queue {
     /// Tells the log what happened, then hands ready messages to gets that wait and to consumers
     /// while both are there, and asks for bodies that are needed next.
     pub fn dispatch(&mut self, effects: &mut Vec<Effect>) {
-        if !self.facts.is_empty() {
-            effects.extend(self.facts.take().into_iter().map(Effect::Append));
+        if let Some(activity) = &mut self.activity
+            && !activity.facts.is_empty()
+        {
+            effects.extend(activity.facts.take().into_iter().map(Effect::Append));
         }
-        if !self.gets.is_empty() {
+        if self.has_gets() {
             self.answer_gets(effects);
         }
-        if self.gets.is_empty() {
+        if !self.has_gets() {
             self.serve(effects);
         }
         self.ask(effects);
     }
 
+    /// Somebody waits for a body without being a consumer.
+    fn has_gets(&self) -> bool {
+        self.activity.as_ref().is_some_and(|activity| !activity.gets.is_empty())
+    }
+
     /// Fetches one message without a consumer.
     pub fn get(&mut self, no_ack: bool, get: GetId) -> Fetched {
         let is_paged = self.contents.first().is_some_and(Stretch::is_paged);
-        if is_paged || !self.gets.is_empty() {
-            self.gets.push_back((get, no_ack));
+        if is_paged || self.has_gets() {
+            self.activity().gets.push_back((get, no_ack));
             return Fetched::Later;
         }
         match self.get_first(no_ack) {
@@ -57,14 +64,14 @@ impl Queue {
             needs_settle,
         };
         if !no_ack || needs_settle {
-            self.unsettled.insert(stretch, None);
+            self.activity().unsettled.insert(stretch, None);
         }
         Some((delivery, self.contents.len()))
     }
 
     fn answer_gets(&mut self, effects: &mut Vec<Effect>) {
         while !self.contents.first().is_some_and(Stretch::is_paged)
-            && let Some((get, no_ack)) = self.gets.pop_front()
+            && let Some((get, no_ack)) = self.activity().gets.pop_front()
         {
             let got = self.get_first(no_ack);
             effects.push(Effect::Got { get, got });
@@ -111,7 +118,7 @@ impl Queue {
         let (consumer, count) = (turn.consumer, stretch.len());
         if is_kept {
             gathered.extend(consumer, count, stretch.messages().cloned().map(delivery));
-            self.unsettled.insert(stretch, Some(consumer));
+            self.activity().unsettled.insert(stretch, Some(consumer));
         } else {
             gathered.extend(consumer, count, stretch.into_messages().map(delivery));
         }
@@ -121,15 +128,15 @@ impl Queue {
     /// RAM: a drain is to find the next ones there.
     fn ask(&mut self, effects: &mut Vec<Effect>) {
         let has_progress = std::mem::take(&mut self.has_progress);
-        if self.fetching.is_some() || !self.contents.has_paged() {
+        if !self.contents.has_paged() || self.activity().fetching.is_some() {
             return;
         }
         let is_paged = self.contents.first().is_some_and(Stretch::is_paged);
-        let is_awaited = is_paged && (!self.gets.is_empty() || self.consumers.has_ready());
+        let is_awaited = is_paged && (self.has_gets() || self.consumers.has_ready());
         if (is_awaited || has_progress)
             && let Some(range) = self.contents.wants()
         {
-            self.fetching = Some(range);
+            self.activity().fetching = Some(range);
             effects.push(Effect::Fetch(range));
         }
     }
