@@ -23,7 +23,6 @@ const CAPACITY_KEPT: usize = 32;
 pub struct Contents {
     pub(super) returned: StretchMap<()>,
     pub(super) fresh: VecDeque<Stretch>,
-    /// Of the fresh ones.
     pub(super) totals: Totals,
     next_sequence: Sequence,
 }
@@ -45,18 +44,17 @@ impl Contents {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let marks = Marks { is_logged, ..Marks::default() };
+        self.totals += Totals::of_one(&message, is_logged);
         match self.fresh.back_mut() {
-            Some(back) if back.takes(sequence, marks) => {
-                self.totals += Totals::of_one(&message, is_logged);
-                back.push(message);
-            }
-            _ => self.append(Stretch::one(sequence, message, marks)),
+            Some(back) if back.takes(sequence, marks) => back.push(message),
+            _ => self.fresh.push_back(Stretch::one(sequence, message, marks)),
         }
         sequence
     }
 
     /// Puts delivered messages back at their original places.
     pub fn put_back(&mut self, stretch: Stretch) {
+        self.totals += stretch.totals();
         self.returned.insert(stretch, ());
     }
 
@@ -68,13 +66,15 @@ impl Contents {
 
     /// Takes at most `count` of the messages that are to be delivered next, and are alike.
     pub fn pop(&mut self, count: usize) -> Option<Stretch> {
-        self.returned.pop(count).or_else(|| self.pop_fresh(count))
+        let taken = self.returned.pop(count).or_else(|| self.pop_fresh(count))?;
+        self.totals -= taken.totals();
+        Some(taken)
     }
 
     /// How many are ready.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.totals.count + self.returned.totals().count
+        self.totals.count
     }
 
     /// Nothing is ready.
@@ -83,12 +83,16 @@ impl Contents {
         self.returned.is_empty() && self.fresh.is_empty()
     }
 
+    /// Some bodies are on disk only.
+    #[must_use]
+    pub fn has_paged(&self) -> bool {
+        self.totals.paged_count > 0
+    }
+
     /// What the ready messages add up to.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let mut totals = self.totals;
-        totals += *self.returned.totals();
-        totals
+        self.totals
     }
 
     /// The place that the next message will have.
@@ -121,11 +125,9 @@ impl Contents {
     }
 
     fn pop_fresh(&mut self, count: usize) -> Option<Stretch> {
-        let taken = match self.fresh.front_mut()?.split_front(count) {
-            Some(taken) => taken,
-            None => self.fresh.pop_front()?,
-        };
-        self.totals -= taken.totals();
+        let front = self.fresh.front_mut()?;
+        let part = if front.len() > count { front.split_front(count) } else { None };
+        let taken = part.or_else(|| self.fresh.pop_front())?;
         if self.fresh.is_empty() && self.fresh.capacity() > CAPACITY_KEPT {
             self.fresh = VecDeque::new();
         }

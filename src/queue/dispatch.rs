@@ -14,8 +14,13 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// Adds deliveries to the consumer's run.
-    pub fn extend(&mut self, consumer: ConsumerId, deliveries: impl Iterator<Item = Delivery>) {
+    /// Adds `count` deliveries to the consumer's run.
+    pub fn extend(
+        &mut self,
+        consumer: ConsumerId,
+        count: usize,
+        deliveries: impl Iterator<Item = Delivery>,
+    ) {
         let next = self.last + 1;
         let found = [self.last, if next < self.runs.len() { next } else { 0 }]
             .into_iter()
@@ -23,12 +28,14 @@ impl Gathered {
             .or_else(|| self.runs.iter().position(|(id, _)| *id == consumer));
         match found.and_then(|index| self.runs.get_mut(index).map(|(_, run)| (index, run))) {
             Some((index, run)) => {
-                run.extend(deliveries);
                 self.last = index;
+                fill(run, count, deliveries);
             }
             None => {
                 self.last = self.runs.len();
-                self.runs.push((consumer, deliveries.collect()));
+                let mut run = Run::new();
+                fill(&mut run, count, deliveries);
+                self.runs.push((consumer, run));
             }
         }
     }
@@ -37,4 +44,10 @@ impl Gathered {
     pub fn into_runs(self) -> impl Iterator<Item = (ConsumerId, Run)> {
         self.runs.into_iter()
     }
+}
+
+/// Each is pushed by itself: the iterators here are cheaper to drive from within.
+fn fill(run: &mut Run, count: usize, deliveries: impl Iterator<Item = Delivery>) {
+    run.reserve(count);
+    deliveries.for_each(|delivery| run.push(delivery));
 }

@@ -64,6 +64,10 @@ impl Facts {
         self.0.push(fact);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn take(&mut self) -> Vec<Fact> {
         std::mem::take(&mut self.0)
     }

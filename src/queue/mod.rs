@@ -18,6 +18,7 @@ pub mod paging;
 pub mod stretch;
 pub mod stretch_map;
 pub mod totals;
+pub mod unsettled;
 
 pub use consumer::{Consumer, ConsumerOrder};
 pub use contents::Contents;
@@ -30,3 +31,4 @@ pub use machine::{
 pub use stretch::{Marks, Stretch};
 pub use stretch_map::StretchMap;
 pub use totals::{Resident, Totals};
+pub use unsettled::Unsettled;

@@ -72,10 +72,11 @@ pub type Added = (Sequence, Vec<Message>);
 impl Contents {
     /// Forgets bodies from the back on.
     pub fn forget(&mut self, forgetting: &mut Forgetting) {
-        self.returned.rebuild(|stretch, put| forgetting.apply(stretch, put));
-        let fresh = std::mem::take(&mut self.fresh);
-        self.totals = super::Totals::default();
-        for stretch in fresh {
+        let all = self.take_all();
+        for stretch in all.returned.into_stretches() {
+            forgetting.apply(stretch, &mut |part| self.put_back(part));
+        }
+        for stretch in all.fresh {
             forgetting.apply(stretch, &mut |part| self.append(part));
         }
     }
@@ -83,30 +84,25 @@ impl Contents {
     /// Marks messages that are in RAM only as logged, from the back on, about `bytes_max` of them;
     /// gives them as they are to be added to the log.
     pub fn log_unlogged(&mut self, mut bytes_max: u64) -> Vec<Added> {
-        let mut all = Vec::new();
-        let fresh = std::mem::take(&mut self.fresh);
-        self.totals = super::Totals::default();
-        let mut parts = Vec::new();
-        for stretch in fresh.into_iter().rev() {
-            log_tail(stretch, &mut bytes_max, &mut all, &mut |part| parts.push(part));
+        let (mut added, mut parts) = (Vec::new(), Vec::new());
+        let all = self.take_all();
+        for stretch in all.fresh.into_iter().rev() {
+            log_tail(stretch, &mut bytes_max, &mut added, &mut |part| parts.push(part));
         }
-        parts.into_iter().rev().for_each(|part| self.append(part));
-        let mut returned = Vec::new();
-        self.returned.rebuild(|stretch, _| returned.push(stretch));
-        let mut parts = Vec::new();
-        for stretch in returned.into_iter().rev() {
-            log_tail(stretch, &mut bytes_max, &mut all, &mut |part| parts.push(part));
+        parts.drain(..).rev().for_each(|part| self.append(part));
+        for stretch in all.returned.into_stretches().rev() {
+            log_tail(stretch, &mut bytes_max, &mut added, &mut |part| parts.push(part));
         }
         parts.into_iter().rev().for_each(|part| self.put_back(part));
-        all.reverse();
-        all
+        added.reverse();
+        added
     }
 
     /// The bodies that are needed next and are on disk, where there are not enough in RAM before
     /// them.
     #[must_use]
     pub fn wants(&self) -> Option<SequenceRange> {
-        if self.totals().paged_count == 0 {
+        if !self.has_paged() {
             return None;
         }
         let mut ahead = 0;
@@ -133,7 +129,8 @@ impl Contents {
         let mut places = asked;
         while let Some((stretch, ())) = self.returned.take_whole(places) {
             places.first = stretch.last() + 1;
-            returning.fill(stretch, &mut |part| self.returned.insert(part, ()));
+            self.totals -= stretch.totals();
+            returning.fill(stretch, &mut |part| self.put_back(part));
             if places.first > places.last {
                 break;
             }

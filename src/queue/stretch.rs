@@ -143,11 +143,8 @@ impl Stretch {
 
     /// The messages that are in RAM: all or none.
     pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
-        let resident = match &self.bodies {
-            Bodies::Resident(messages) => Some(messages.iter()),
-            Bodies::Paged(_) => None,
-        };
-        resident.into_iter().flatten()
+        let count = if self.is_paged() { 0 } else { self.len() };
+        (0..count).filter_map(|index| self.message(index))
     }
 
     /// The same, taken out.

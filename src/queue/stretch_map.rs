@@ -1,12 +1,11 @@
 //! Stretches by place, each with a tag that says more of it, as few as can be: what continues
-//! another and has the same tag is one with it. It serves what came back to a queue and what is
-//! out of it.
+//! another and has the same tag is one with it. It serves what came back to a queue, and what is
+//! out of it and not among the latest.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::stretch::Stretch;
-use super::totals::Totals;
 use crate::message::{Sequence, SequenceRange};
 
 /// Stretches by place.
@@ -21,12 +20,11 @@ use crate::message::{Sequence, SequenceRange};
 #[derive(Debug)]
 pub struct StretchMap<T> {
     map: BTreeMap<Sequence, (Stretch, T)>,
-    totals: Totals,
 }
 
 impl<T> Default for StretchMap<T> {
     fn default() -> Self {
-        Self { map: BTreeMap::new(), totals: Totals::default() }
+        Self { map: BTreeMap::new() }
     }
 }
 
@@ -43,12 +41,6 @@ impl<T: Copy + PartialEq> StretchMap<T> {
         self.map.is_empty()
     }
 
-    /// What they add up to.
-    #[must_use]
-    pub fn totals(&self) -> &Totals {
-        &self.totals
-    }
-
     /// The stretches in their order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Stretch> {
         self.map.values().map(|(stretch, _)| stretch)
@@ -62,7 +54,6 @@ impl<T: Copy + PartialEq> StretchMap<T> {
 
     /// Adds a stretch to places where there is none yet.
     pub fn insert(&mut self, stretch: Stretch, tag: T) {
-        self.totals += stretch.totals();
         let Some(mut last) = self.map.last_entry() else {
             self.map.insert(stretch.first(), (stretch, tag));
             return;
@@ -90,7 +81,6 @@ impl<T: Copy + PartialEq> StretchMap<T> {
         if let Some(taken) =
             stretch.split_front(offset(stretch.first(), range.last.saturating_add(1)))
         {
-            self.totals -= taken.totals();
             return Some((taken, tag));
         }
         self.take_entry(key)
@@ -102,43 +92,38 @@ impl<T: Copy + PartialEq> StretchMap<T> {
         self.take_entry(key)
     }
 
+    /// Takes the first stretch.
+    pub fn take_first(&mut self) -> Option<(Stretch, T)> {
+        self.map.pop_first().map(|(_, entry)| entry)
+    }
+
     /// Takes at most `count` messages of the first stretch.
     pub fn pop(&mut self, count: usize) -> Option<Stretch> {
         let mut first = self.map.first_entry()?;
-        let taken = match first.get_mut().0.split_front(count) {
-            Some(taken) => taken,
-            None => first.remove().0,
-        };
-        self.totals -= taken.totals();
-        Some(taken)
+        let part = first.get_mut().0.split_front(count);
+        Some(part.unwrap_or_else(|| first.remove().0))
     }
 
-    /// Takes all stretches out and puts back what `change` makes of each, in their order.
-    pub fn rebuild(&mut self, mut change: impl FnMut(Stretch, &mut dyn FnMut(Stretch))) {
-        for (_, (stretch, tag)) in std::mem::take(self).map {
-            change(stretch, &mut |part| self.insert(part, tag));
-        }
+    /// All stretches, in their order.
+    pub fn into_stretches(self) -> impl DoubleEndedIterator<Item = Stretch> {
+        self.map.into_values().map(|(stretch, _)| stretch)
     }
 
     fn take_entry(&mut self, key: Sequence) -> Option<(Stretch, T)> {
-        let (stretch, tag) = self.map.remove(&key)?;
-        self.totals -= stretch.totals();
-        Some((stretch, tag))
+        self.map.remove(&key)
     }
 
     /// Takes what is in `range` from a stretch that begins there and was just cut out; the rest
     /// goes back.
     fn take_front(&mut self, mut stretch: Stretch, tag: T, range: SequenceRange) -> Stretch {
-        let taken = match stretch.split_front(offset(stretch.first(), range.last.saturating_add(1)))
-        {
+        let end = offset(stretch.first(), range.last.saturating_add(1));
+        match stretch.split_front(end) {
             None => stretch,
             Some(taken) => {
                 self.map.insert(stretch.first(), (stretch, tag));
                 taken
             }
-        };
-        self.totals -= taken.totals();
-        taken
+        }
     }
 
     /// The key of the first stretch that has a message in `range`.
@@ -240,7 +225,6 @@ mod tests {
         map.insert(paged(range(10, 11)), 2);
         map.insert(resident(range(12, 13)), 2);
         assert_eq!(ranges(&map), [range(0, 9), range(10, 11), range(12, 13)]);
-        assert_eq!((map.totals().count, map.totals().paged_count), (14, 12));
     }
 
     #[test]
@@ -253,7 +237,7 @@ mod tests {
             assert_eq!(taken(&mut map, 4, 5), None);
             assert_eq!(taken(&mut map, 2, 7), Some(range(2, 3)));
             assert_eq!(taken(&mut map, 4, 7), Some(range(6, 7)));
-            assert_eq!(map.totals().body_bytes, 4);
+            assert_eq!(map.iter().map(Stretch::body_bytes).sum::<u64>(), 4);
         }
     }
 
@@ -302,9 +286,6 @@ mod tests {
             let places: Vec<Sequence> =
                 map.iter().flat_map(|stretch| stretch.range().iter()).collect();
             assert_eq!(places, model.keys().copied().collect::<Vec<_>>());
-            let mut totals = Totals::default();
-            map.iter().for_each(|stretch| totals += stretch.totals());
-            assert_eq!((totals, totals.count), (*map.totals(), model.len()));
         }
     }
 }

@@ -7,7 +7,8 @@ use super::consumer::{Consumer, ConsumerOrder};
 use super::contents::Contents;
 use super::fact::{Fact, Facts};
 use super::stretch::{Marks, Stretch};
-use super::stretch_map::StretchMap;
+use super::totals::Totals;
+use super::unsettled::Unsettled;
 use crate::message::{ConsumerId, Delivery, GetId, Message, Outcome, Run, Sequence, SequenceRange};
 
 mod paging;
@@ -103,8 +104,16 @@ pub struct Remains {
     pub contents: Contents,
 }
 
-/// Messages that are out, by who has them; `None` for what was fetched with get.
-type Unsettled = StretchMap<Option<ConsumerId>>;
+/// What only a queue in use needs; there may be very many that are idle.
+#[derive(Debug, Default)]
+struct Activity {
+    unsettled: Unsettled,
+    /// Gets that wait for a body, and whether each needs no acknowledgement.
+    gets: VecDeque<(GetId, bool)>,
+    facts: Facts,
+    /// What was asked for and not answered.
+    fetching: Option<SequenceRange>,
+}
 
 /// One queue.
 #[derive(Debug, Default)]
@@ -112,12 +121,7 @@ pub struct Queue {
     traits: QueueTraits,
     contents: Contents,
     consumers: ConsumerOrder,
-    unsettled: Unsettled,
-    /// Gets that wait for a body, and whether each needs no acknowledgement.
-    gets: VecDeque<(GetId, bool)>,
-    facts: Facts,
-    /// What was asked for and not answered.
-    fetching: Option<SequenceRange>,
+    activity: Option<Box<Activity>>,
     /// Messages left since the last look at what to fetch.
     has_progress: bool,
     is_gone: bool,
@@ -143,10 +147,19 @@ impl Queue {
         let ready = self.contents.totals();
         Counts {
             ready: ready.count,
-            unsettled: self.unsettled.totals().count,
+            unsettled: self.out().count,
             consumers: self.consumers.len(),
             ready_bytes: ready.body_bytes,
         }
+    }
+
+    /// What is out adds up to this.
+    fn out(&self) -> Totals {
+        self.activity.as_ref().map_or_else(Totals::default, |activity| activity.unsettled.totals())
+    }
+
+    fn activity(&mut self) -> &mut Activity {
+        self.activity.get_or_insert_default()
     }
 
     /// Serves one consumer at a time.
@@ -167,7 +180,7 @@ impl Queue {
             return self.contents.push(message, false);
         }
         let sequence = self.contents.push(message.clone(), true);
-        self.facts.add(sequence, message);
+        self.activity().facts.add(sequence, message);
         sequence
     }
 
@@ -177,7 +190,7 @@ impl Queue {
         for range in ranges {
             let mut places = *range;
             while places.first <= places.last
-                && let Some((stretch, consumer)) = self.unsettled.take(places)
+                && let Some((stretch, consumer)) = self.activity().unsettled.take(places)
             {
                 places.first = stretch.last() + 1;
                 if let Some(id) = consumer {
@@ -197,12 +210,12 @@ impl Queue {
         }
         if !self.comes_back(marks, outcome) {
             if is_logged {
-                self.facts.remove(stretch.range());
+                self.activity().facts.remove(stretch.range());
             }
             return;
         }
         if is_logged && outcome == Outcome::Failed {
-            self.facts.fail(stretch.range(), marks.failure_count);
+            self.activity().facts.fail(stretch.range(), marks.failure_count);
         }
         stretch.mark(marks);
         self.contents.put_back(stretch);
@@ -227,7 +240,7 @@ impl Queue {
             return;
         }
         for delivery in run {
-            let out = self.unsettled.take(SequenceRange::one(delivery.sequence));
+            let out = self.activity().unsettled.take(SequenceRange::one(delivery.sequence));
             self.consumers.settled(consumer, 1);
             let stretch = out.map_or_else(|| stretch(delivery), |(stretch, _)| stretch);
             self.contents.put_back(stretch);
@@ -269,7 +282,7 @@ impl Queue {
     pub fn purge(&mut self) -> Contents {
         let purged = self.contents.take_all();
         for stretch in purged.stretches().filter(|stretch| stretch.marks().is_logged) {
-            self.facts.remove(stretch.range());
+            self.activity().facts.remove(stretch.range());
         }
         purged
     }
@@ -291,8 +304,10 @@ impl Queue {
         self.is_gone = true;
         let consumers = self.consumers.ids().collect();
         self.consumers = ConsumerOrder::default();
-        self.unsettled = Unsettled::default();
-        self.facts = Facts::default();
+        if let Some(activity) = &mut self.activity {
+            activity.unsettled = Unsettled::default();
+            activity.facts = Facts::default();
+        }
         let contents = self.contents.take_all();
         Ok(Remains { ready_count: contents.len(), consumers, contents })
     }

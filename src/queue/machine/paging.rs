@@ -48,11 +48,10 @@ impl Queue {
     /// Bodies that were asked for were read. What is on disk only and was not found there is lost;
     /// tells how many.
     pub fn fetched(&mut self, asked: SequenceRange, found: Vec<(Sequence, Message)>) -> u64 {
-        if self.fetching == Some(asked) {
-            self.fetching = None;
-        }
         let lost = self.contents.fetched(asked, found);
-        lost.iter().for_each(|range| self.facts.remove(*range));
+        let activity = self.activity();
+        activity.fetching = activity.fetching.filter(|fetching| *fetching != asked);
+        lost.iter().for_each(|range| activity.facts.remove(*range));
         lost.iter().map(|range| range.count()).sum()
     }
 
@@ -62,11 +61,11 @@ impl Queue {
         if self.resident().logged == 0 {
             return 0;
         }
-        let fetching = self.fetching;
+        let fetching = self.activity().fetching;
         let mut ready = Forgetting { stored_below, keep_bytes, fetching, forgotten: 0 };
         self.contents.forget(&mut ready);
         let mut out = Forgetting { stored_below, keep_bytes: 0, fetching, forgotten: 0 };
-        self.unsettled.rebuild(|stretch, put| out.apply(stretch, put));
+        self.activity().unsettled.rebuild(|stretch, put| out.apply(stretch, put));
         ready.forgotten + out.forgotten
     }
 
@@ -77,7 +76,7 @@ impl Queue {
             return;
         }
         for (first, messages) in self.contents.log_unlogged(bytes_max) {
-            self.facts.push(Fact::Added { first, messages });
+            self.activity().facts.push(Fact::Added { first, messages });
         }
     }
 
@@ -85,7 +84,7 @@ impl Queue {
     #[must_use]
     pub fn resident(&self) -> Resident {
         let mut resident = self.contents.totals().resident;
-        resident += self.unsettled.totals().resident;
+        resident += self.out().resident;
         resident
     }
 
@@ -94,10 +93,14 @@ impl Queue {
     #[must_use]
     pub fn redelivered(&self) -> Vec<(SequenceRange, u32)> {
         let ready = self.contents.stretches().filter(|stretch| stretch.marks().is_redelivered);
-        let all = ready.chain(self.unsettled.iter());
-        all.filter(|stretch| stretch.marks().is_logged)
+        let out = self.activity.iter().flat_map(|activity| activity.unsettled.iter());
+        let all = ready.chain(out);
+        let mut runs: Vec<(SequenceRange, u32)> = all
+            .filter(|stretch| stretch.marks().is_logged)
             .map(|stretch| (stretch.range(), stretch.marks().failure_count))
-            .collect()
+            .collect();
+        runs.sort_unstable();
+        runs
     }
 }
 

@@ -21,19 +21,30 @@ impl Queue {
     /// Tells the log what happened, then hands ready messages to gets that wait and to consumers
     /// while both are there, and asks for bodies that are needed next.
     pub fn dispatch(&mut self, effects: &mut Vec<Effect>) {
-        effects.extend(self.facts.take().into_iter().map(Effect::Append));
-        self.answer_gets(effects);
-        if self.gets.is_empty() {
+        if let Some(activity) = &mut self.activity
+            && !activity.facts.is_empty()
+        {
+            effects.extend(activity.facts.take().into_iter().map(Effect::Append));
+        }
+        if self.has_gets() {
+            self.answer_gets(effects);
+        }
+        if !self.has_gets() {
             self.serve(effects);
         }
         self.ask(effects);
     }
 
+    /// Somebody waits for a body without being a consumer.
+    fn has_gets(&self) -> bool {
+        self.activity.as_ref().is_some_and(|activity| !activity.gets.is_empty())
+    }
+
     /// Fetches one message without a consumer.
     pub fn get(&mut self, no_ack: bool, get: GetId) -> Fetched {
         let is_paged = self.contents.first().is_some_and(Stretch::is_paged);
-        if is_paged || !self.gets.is_empty() {
-            self.gets.push_back((get, no_ack));
+        if is_paged || self.has_gets() {
+            self.activity().gets.push_back((get, no_ack));
             return Fetched::Later;
         }
         match self.get_first(no_ack) {
@@ -46,16 +57,21 @@ impl Queue {
         let stretch = self.contents.pop(1)?;
         self.has_progress = true;
         let needs_settle = no_ack && stretch.marks().is_logged;
-        let delivery = deliveries(&stretch, needs_settle).next();
+        let delivery = Delivery {
+            sequence: stretch.first(),
+            message: stretch.message(0)?.clone(),
+            is_redelivered: stretch.marks().is_redelivered,
+            needs_settle,
+        };
         if !no_ack || needs_settle {
-            self.unsettled.insert(stretch, None);
+            self.activity().unsettled.insert(stretch, None);
         }
-        Some((delivery?, self.contents.len()))
+        Some((delivery, self.contents.len()))
     }
 
     fn answer_gets(&mut self, effects: &mut Vec<Effect>) {
         while !self.contents.first().is_some_and(Stretch::is_paged)
-            && let Some((get, no_ack)) = self.gets.pop_front()
+            && let Some((get, no_ack)) = self.activity().gets.pop_front()
         {
             let got = self.get_first(no_ack);
             effects.push(Effect::Got { get, got });
@@ -91,27 +107,36 @@ impl Queue {
     }
 
     fn hand_out(&mut self, stretch: Stretch, turn: &Turn, gathered: &mut Gathered) {
-        let is_logged = stretch.marks().is_logged;
-        if turn.no_ack && !is_logged {
-            return gathered.extend(turn.consumer, into_deliveries(stretch));
+        let is_kept = !turn.no_ack || stretch.marks().is_logged;
+        let needs_settle = is_kept && turn.no_ack;
+        let (mut sequence, is_redelivered) = (stretch.first(), stretch.marks().is_redelivered);
+        let delivery = |message| {
+            let delivery = Delivery { sequence, message, is_redelivered, needs_settle };
+            sequence += 1;
+            delivery
+        };
+        let (consumer, count) = (turn.consumer, stretch.len());
+        if is_kept {
+            gathered.extend(consumer, count, stretch.messages().cloned().map(delivery));
+            self.activity().unsettled.insert(stretch, Some(consumer));
+        } else {
+            gathered.extend(consumer, count, stretch.into_messages().map(delivery));
         }
-        gathered.extend(turn.consumer, deliveries(&stretch, turn.no_ack));
-        self.unsettled.insert(stretch, Some(turn.consumer));
     }
 
     /// Asks for bodies where somebody waits for one, or where what was just taken leaves few in
     /// RAM: a drain is to find the next ones there.
     fn ask(&mut self, effects: &mut Vec<Effect>) {
         let has_progress = std::mem::take(&mut self.has_progress);
-        if self.fetching.is_some() || self.contents.totals().paged_count == 0 {
+        if !self.contents.has_paged() || self.activity().fetching.is_some() {
             return;
         }
         let is_paged = self.contents.first().is_some_and(Stretch::is_paged);
-        let is_awaited = is_paged && (!self.gets.is_empty() || self.consumers.has_ready());
+        let is_awaited = is_paged && (self.has_gets() || self.consumers.has_ready());
         if (is_awaited || has_progress)
             && let Some(range) = self.contents.wants()
         {
-            self.fetching = Some(range);
+            self.activity().fetching = Some(range);
             effects.push(Effect::Fetch(range));
         }
     }
@@ -129,25 +154,4 @@ fn slice(ready: usize, consumers: usize) -> usize {
 /// What a message takes of a session's window.
 fn cost(message: &Message) -> u64 {
     message.body_size() + DELIVERY_OVERHEAD_SIZE
-}
-
-fn deliveries(stretch: &Stretch, needs_settle: bool) -> impl Iterator<Item = Delivery> {
-    let is_redelivered = stretch.marks().is_redelivered;
-    stretch.range().iter().zip(stretch.messages()).map(move |(sequence, message)| Delivery {
-        sequence,
-        message: message.clone(),
-        is_redelivered,
-        needs_settle,
-    })
-}
-
-/// The same for messages that the queue does not keep.
-fn into_deliveries(stretch: Stretch) -> impl Iterator<Item = Delivery> {
-    let is_redelivered = stretch.marks().is_redelivered;
-    stretch.range().iter().zip(stretch.into_messages()).map(move |(sequence, message)| Delivery {
-        sequence,
-        message,
-        is_redelivered,
-        needs_settle: false,
-    })
 }

@@ -62,7 +62,15 @@ fn seen(effect: Effect) -> Seen {
 fn dispatched(queue: &mut Queue) -> Vec<Seen> {
     let mut effects = Vec::new();
     queue.dispatch(&mut effects);
+    let mut totals = Totals::default();
+    queue.contents.stretches().for_each(|stretch| totals += stretch.totals());
+    assert_eq!(queue.contents.totals(), totals, "what is ready adds up");
     effects.into_iter().map(seen).collect()
+}
+
+/// What is out.
+fn out(queue: &mut Queue) -> &mut Unsettled {
+    &mut queue.activity().unsettled
 }
 
 fn range(first: Sequence, last: Sequence) -> SequenceRange {
@@ -281,4 +289,9 @@ fn a_blocked_consumer_is_served_again_when_its_window_opens() {
     assert_eq!(delivered(&mut queue), []);
     queue.resume(ConsumerId(1));
     assert_eq!(delivered(&mut queue), [(1, 1, false)]);
+}
+
+#[test]
+fn an_idle_queue_is_small() {
+    assert!(size_of::<Queue>() <= 216, "{}", size_of::<Queue>());
 }

@@ -204,18 +204,18 @@ fn ten_million_out_with_their_bodies_on_disk_are_one_stretch() {
         assert_eq!(dispatched(&mut queue).pop(), Some(Seen::Fetch(first, last)));
         read(&mut queue, first, last);
         queue.dispatch(&mut Vec::new());
-        queue.fetching = None;
+        queue.activity().fetching = None;
         queue.shed(count, 0);
     }
-    let out = steps * FETCH;
-    assert_eq!((queue.unsettled.len(), queue.counts().unsettled as u64), (1, out));
-    assert_eq!(queue.counts().ready as u64, count - out);
+    let given = steps * FETCH;
+    assert_eq!((out(&mut queue).len(), queue.counts().unsettled as u64), (1, given));
+    assert_eq!(queue.counts().ready as u64, count - given);
     assert_eq!((queue.contents.stretches().count(), queue.resident()), (1, Resident::default()));
-    queue.settle(&[range(5, out - 5)], Outcome::Accepted);
-    let last = out - 1;
+    queue.settle(&[range(5, given - 5)], Outcome::Accepted);
+    let last = given - 1;
     queue.settle(&[range(0, last)], Outcome::Requeued);
     let left: Vec<SequenceRange> = queue.contents.returned.iter().map(Stretch::range).collect();
-    assert_eq!(left, [range(0, 4), range(out - 4, last)]);
+    assert_eq!(left, [range(0, 4), range(given - 4, last)]);
 }
 
 #[test]
@@ -229,13 +229,13 @@ fn a_mass_return_of_paged_messages_is_one_stretch() {
     };
     let mut queue = Queue::new(durable());
     let paged = Queue::recovered(durable(), count, [run]).contents.pop(usize::MAX).unwrap();
-    queue.unsettled.insert(paged, None);
+    out(&mut queue).insert(paged, None);
     assert_eq!(queue.counts().unsettled as u64, count);
     for sequence in 0..1000 {
         queue.settle(&[SequenceRange::one(sequence)], Outcome::Failed);
     }
     queue.settle(&[range(1000, count - 1)], Outcome::Failed);
-    assert_eq!((queue.contents.returned.len(), queue.unsettled.len()), (1, 0));
+    assert_eq!((queue.contents.returned.len(), out(&mut queue).len()), (1, 0));
     assert_eq!(queue.counts().ready as u64, count);
     assert_eq!(dispatched(&mut queue), [Seen::Return(0, count - 1, 1)]);
 }

@@ -1,0 +1,314 @@
+//! What is out of a queue: stretches by place, each with the consumer that has it. It does not know
+//! what becomes of them.
+
+use std::collections::VecDeque;
+
+use super::stretch::Stretch;
+use super::stretch_map::StretchMap;
+use super::totals::Totals;
+use crate::message::{ConsumerId, Sequence, SequenceRange};
+
+/// Slots without a stretch that may be between those with one, beyond their number.
+const GAPS_KEPT: usize = 32;
+
+/// Slots for which room is kept, whatever is in them.
+const CAPACITY_KEPT: usize = 1024;
+
+/// Who has a stretch; `None` for what was fetched with get.
+pub type Holder = Option<ConsumerId>;
+
+/// Messages that are out.
+///
+/// ```text
+/// older:   3, 17..20                given out again, or cut off from a recent one
+/// recent:  21..30, (gap), 35..90    given out in the order of their places
+/// ```
+///
+/// Most are given out and settled in order: that adds and takes at the ends of a list. The rest is
+/// in a map. Both may have places between those of the other.
+#[derive(Debug, Default)]
+pub struct Unsettled {
+    recent: VecDeque<Slot>,
+    older: StretchMap<Holder>,
+    totals: Totals,
+    gap_count: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// At most the first place of its stretch, and behind all in the slots before.
+    key: Sequence,
+    holder: Holder,
+    /// `None` where all of it was settled.
+    stretch: Option<Stretch>,
+}
+
+impl Slot {
+    fn new(stretch: Stretch, holder: Holder) -> Self {
+        Self { key: stretch.first(), holder, stretch: Some(stretch) }
+    }
+
+    fn overlaps(&self, range: SequenceRange) -> bool {
+        self.stretch.as_ref().is_some_and(|stretch| stretch.range().overlaps(range))
+    }
+}
+
+impl Unsettled {
+    /// How many stretches there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.recent.len() - self.gap_count + self.older.len()
+    }
+
+    /// Nothing is out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is out adds up to this.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// All stretches, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Stretch> {
+        self.older.iter().chain(self.recent.iter().filter_map(|slot| slot.stretch.as_ref()))
+    }
+
+    /// Adds what was given out.
+    pub fn insert(&mut self, stretch: Stretch, holder: Holder) {
+        self.totals += stretch.totals();
+        // The last slot is never a gap.
+        let Some(Slot { holder: last_holder, stretch: Some(last), .. }) = self.recent.back_mut()
+        else {
+            return self.recent.push_back(Slot::new(stretch, holder));
+        };
+        if stretch.first() <= last.last() {
+            return self.older.insert(stretch, holder);
+        }
+        let left = if *last_holder == holder { last.join(stretch) } else { Err(stretch) };
+        if let Err(stretch) = left {
+            self.recent.push_back(Slot::new(stretch, holder));
+        }
+    }
+
+    /// Takes the first messages in `range` that are out and in one stretch.
+    pub fn take(&mut self, range: SequenceRange) -> Option<(Stretch, Holder)> {
+        let index = self.find(range);
+        let taken = match self.take_older(index, range) {
+            Some(taken) => taken,
+            None => self.take_recent(index?, range)?,
+        };
+        self.totals -= taken.0.totals();
+        Some(taken)
+    }
+
+    /// The same of the older ones, where they go before the recent one that was found.
+    fn take_older(
+        &mut self,
+        found: Option<usize>,
+        range: SequenceRange,
+    ) -> Option<(Stretch, Holder)> {
+        if self.older.is_empty() {
+            return None;
+        }
+        let slot = found.and_then(|index| self.recent.get(index));
+        let last = match slot.and_then(|slot| slot.stretch.as_ref()) {
+            Some(stretch) => range.last.min(stretch.first().checked_sub(1)?),
+            None => range.last,
+        };
+        (range.first <= last).then(|| self.older.take(SequenceRange { last, ..range }))?
+    }
+
+    /// Takes all stretches out and puts back what `change` makes of each, in their order.
+    pub fn rebuild(&mut self, mut change: impl FnMut(Stretch, &mut dyn FnMut(Stretch))) {
+        let Self { recent, mut older, .. } = std::mem::take(self);
+        let mut all: Vec<(Stretch, Holder)> = Vec::new();
+        while let Some(taken) = older.take_first() {
+            all.push(taken);
+        }
+        let recent = recent.into_iter();
+        all.extend(recent.filter_map(|slot| slot.stretch.map(|stretch| (stretch, slot.holder))));
+        all.sort_by_key(|(stretch, _)| stretch.first());
+        for (stretch, holder) in all {
+            change(stretch, &mut |part| self.insert(part, holder));
+        }
+    }
+
+    /// The slot of the first recent stretch that has a message in `range`.
+    fn find(&self, range: SequenceRange) -> Option<usize> {
+        if self.recent.front()?.overlaps(range) {
+            return Some(0);
+        }
+        let behind = self.recent.partition_point(|slot| slot.key <= range.first);
+        let mut index = behind.saturating_sub(1);
+        while let Some(slot) = self.recent.get(index).filter(|slot| slot.key <= range.last) {
+            if slot.overlaps(range) {
+                return Some(index);
+            }
+            index += 1;
+        }
+        None
+    }
+
+    fn take_recent(&mut self, index: usize, range: SequenceRange) -> Option<(Stretch, Holder)> {
+        let slot = self.recent.get_mut(index)?;
+        let (stretch, holder) = (slot.stretch.as_mut()?, slot.holder);
+        let offset = |first: Sequence, sequence: Sequence| {
+            usize::try_from(sequence.saturating_sub(first)).unwrap_or(usize::MAX)
+        };
+        if range.first > stretch.first()
+            && let Some(before) = stretch.split_front(offset(stretch.first(), range.first))
+        {
+            self.older.insert(before, holder);
+        }
+        let part = match range.last < stretch.last() {
+            true => stretch.split_front(offset(stretch.first(), range.last + 1)),
+            false => None,
+        };
+        Some((part.or_else(|| self.take_slot(index))?, holder))
+    }
+
+    /// Takes all that is in a slot.
+    fn take_slot(&mut self, index: usize) -> Option<Stretch> {
+        let taken = if index == 0 {
+            self.recent.pop_front()?.stretch
+        } else {
+            self.gap_count += 1;
+            self.recent.get_mut(index)?.stretch.take()
+        };
+        if self.gap_count > 0 {
+            self.close_gaps();
+        }
+        self.shrink();
+        taken
+    }
+
+    /// Leaves no gap at the ends, and not many between.
+    fn close_gaps(&mut self) {
+        let is_gap = |slot: &mut Slot| slot.stretch.is_none();
+        while self.recent.pop_front_if(is_gap).is_some() {
+            self.gap_count -= 1;
+        }
+        while self.recent.pop_back_if(is_gap).is_some() {
+            self.gap_count -= 1;
+        }
+        if self.gap_count > self.recent.len() / 2 + GAPS_KEPT {
+            self.recent.retain(|slot| slot.stretch.is_some());
+            self.gap_count = 0;
+        }
+    }
+
+    /// What was long once gives its memory back when it is short again.
+    fn shrink(&mut self) {
+        let capacity = self.recent.capacity();
+        if capacity > CAPACITY_KEPT && self.recent.len() < capacity / 8 {
+            self.recent.shrink_to(capacity / 4);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::message::Random;
+    use crate::queue::stretch::Marks;
+
+    fn range(first: Sequence, last: Sequence) -> SequenceRange {
+        SequenceRange { first, last }
+    }
+
+    fn paged(places: SequenceRange) -> Stretch {
+        Stretch::paged(places, places.count(), Marks::default())
+    }
+
+    fn filled(ranges: &[(Sequence, Sequence, u64)]) -> Unsettled {
+        let mut unsettled = Unsettled::default();
+        for (first, last, consumer) in ranges {
+            unsettled.insert(paged(range(*first, *last)), Some(ConsumerId(*consumer)));
+        }
+        unsettled
+    }
+
+    fn taken(unsettled: &mut Unsettled, first: Sequence, last: Sequence) -> Option<SequenceRange> {
+        unsettled.take(range(first, last)).map(|(stretch, _)| stretch.range())
+    }
+
+    #[test]
+    fn what_one_consumer_gets_in_a_row_is_one() {
+        let unsettled = filled(&[(0, 4, 1), (5, 9, 1), (10, 10, 2), (11, 11, 1)]);
+        assert_eq!((unsettled.len(), unsettled.totals().count), (3, 12));
+    }
+
+    #[test]
+    fn what_is_given_out_again_is_found_among_later_ones() {
+        let mut unsettled = filled(&[(5, 9, 1), (2, 3, 2), (20, 29, 1)]);
+        assert_eq!(taken(&mut unsettled, 0, 99), Some(range(2, 3)));
+        assert_eq!(taken(&mut unsettled, 0, 99), Some(range(5, 9)));
+        assert_eq!(taken(&mut unsettled, 21, 22), Some(range(21, 22)));
+        assert_eq!(taken(&mut unsettled, 0, 99), Some(range(20, 20)));
+        assert_eq!(taken(&mut unsettled, 0, 99), Some(range(23, 29)));
+        assert!(unsettled.is_empty());
+    }
+
+    #[test]
+    fn an_old_one_does_not_hold_the_gaps_behind_it() {
+        let mut unsettled = filled(&[(0, 0, 9)]);
+        for place in 1..10_000 {
+            unsettled.insert(paged(range(place, place)), Some(ConsumerId(place % 2)));
+            unsettled.insert(paged(range(20_000 + place, 20_000 + place)), None);
+            assert_eq!(taken(&mut unsettled, place, place), Some(range(place, place)));
+        }
+        while taken(&mut unsettled, 1, 40_000).is_some() {}
+        assert_eq!((unsettled.len(), unsettled.recent.len(), unsettled.gap_count), (1, 1, 0));
+        assert!(unsettled.recent.capacity() <= CAPACITY_KEPT);
+    }
+
+    /// Every place on its own, as it must look from outside.
+    type Model = BTreeMap<Sequence, u64>;
+
+    fn step(random: &mut Random, unsettled: &mut Unsettled, model: &mut Model) {
+        let mut below = |bound: u64| random.draw() % bound;
+        let first = below(200);
+        let places = range(first, first + below(8));
+        if below(2) == 0 {
+            if model.range(places.iter()).next().is_none() {
+                let consumer = below(3);
+                unsettled.insert(paged(places), Some(ConsumerId(consumer)));
+                model.extend(places.iter().map(|place| (place, consumer)));
+            }
+        } else if let Some((stretch, holder)) = unsettled.take(places) {
+            let first = model.range(places.iter()).next().map(|(place, _)| *place);
+            assert_eq!(first, Some(stretch.first()), "the first there is");
+            for place in stretch.range().iter() {
+                assert!(places.contains(place));
+                assert_eq!(model.remove(&place).map(ConsumerId), holder);
+            }
+        } else {
+            assert_eq!(model.range(places.iter()).next(), None);
+        }
+    }
+
+    #[test]
+    fn any_order_of_steps_leaves_what_a_plain_map_has() {
+        let mut random = Random::new([3, 5]);
+        let (mut unsettled, mut model) = (Unsettled::default(), Model::new());
+        for number in 0..20_000 {
+            step(&mut random, &mut unsettled, &mut model);
+            if number % 1000 == 0 {
+                unsettled.rebuild(|stretch, put| put(stretch));
+            }
+            let mut places: Vec<Sequence> =
+                unsettled.iter().flat_map(|stretch| stretch.range().iter()).collect();
+            places.sort_unstable();
+            assert_eq!(places, model.keys().copied().collect::<Vec<_>>());
+            let mut totals = Totals::default();
+            unsettled.iter().for_each(|stretch| totals += stretch.totals());
+            assert_eq!((totals, unsettled.iter().count()), (unsettled.totals(), unsettled.len()));
+        }
+    }
+}
