@@ -48,7 +48,7 @@ fn rows_of(effects: &[Effect]) -> Vec<&'static str> {
             Effect::OpenVirtualHost(_) => "OpenVirtualHost",
             Effect::Request(request) => row(&request.command),
             Effect::Publish(_) => "Publish",
-            Effect::Settle(_) => "Settle",
+            Effect::Settle(_) | Effect::SettleSent(_) => "Settle",
             Effect::Release(_) => "Release",
         })
         .collect()

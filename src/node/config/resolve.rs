@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Config, Permissions, Product, QueueType, TcpOptions,
+    Config, Permissions, Product, QueueType, StoreConfig, TcpOptions,
     errors::{Layer, Origin, Warning},
     keys::Setting,
     logs::{
@@ -18,6 +18,8 @@ use super::{
     },
     values::ListenAddress,
 };
+
+use crate::limits::READ_WINDOW_SIZE;
 
 const AMQP_PORT: u16 = 5672;
 const DAY_MS: u64 = 86_400_000;

@@ -119,6 +119,14 @@ impl Value {
     }
 
     #[must_use]
+    pub fn to_fraction(&self) -> Option<f64> {
+        match self {
+            Self::Fraction(fraction) => Some(*fraction),
+            _ => None,
+        }
+    }
+
+    #[must_use]
     pub fn to_boolean(&self) -> Option<bool> {
         match self {
             Self::Boolean(boolean) => Some(*boolean),

@@ -45,12 +45,12 @@ impl Queue {
         self.contents.wants()
     }
 
-    /// Bodies that were asked for were read. What is on disk only and was not found there is lost;
-    /// tells how many.
-    pub fn fetched(&mut self, asked: SequenceRange, found: Vec<(Sequence, Message)>) -> u64 {
-        let lost = self.contents.fetched(asked, found);
+    /// Bodies that were asked for were read: all of them, or the first part up to where `read` ends.
+    /// What is on disk only and was not found there is lost; tells how many.
+    pub fn fetched(&mut self, read: SequenceRange, found: Vec<(Sequence, Message)>) -> u64 {
+        let lost = self.contents.fetched(read, found);
         let activity = self.activity();
-        activity.fetching = activity.fetching.filter(|fetching| *fetching != asked);
+        activity.fetching = activity.fetching.filter(|asked| asked.first != read.first);
         lost.iter().for_each(|range| activity.facts.remove(*range));
         lost.iter().map(|range| range.count()).sum()
     }

@@ -159,6 +159,10 @@ impl Setting {
         self.value.to_boolean()
     }
 
+    pub(crate) fn fraction(&self) -> Option<f64> {
+        self.value.to_fraction()
+    }
+
     pub(crate) fn text(&self) -> Option<String> {
         self.value.to_text()
     }
