@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, reason = "what could not be shown is told")]
 
 mod configuration;
+mod definitions;
 mod descriptors;
 mod log;
 mod login;

@@ -75,26 +75,50 @@ impl Wire {
         wire
     }
 
+    /// Logged in as somebody else, in another virtual host, with channel 1 open.
+    pub(crate) fn log_in_as(
+        address: SocketAddr,
+        user: &str,
+        password: &str,
+        virtual_host: &str,
+    ) -> Self {
+        let mut wire = Self::plug(address);
+        wire.greet_as(user, password);
+        wire.enter(virtual_host, 0);
+        wire.open_channel(1);
+        wire
+    }
+
     /// The whole handshake, with a heartbeat of so many seconds.
     pub(crate) fn log_in(&mut self, heartbeat: u16) {
         self.greet("guest");
+        self.enter("/", heartbeat);
+    }
+
+    /// From a login that is right to a virtual host.
+    fn enter(&mut self, virtual_host: &str, heartbeat: u16) {
         assert!(matches!(self.next_method().method(), Method::ConnectionTune(_)));
         let (channel_max, frame_max) = (CHANNEL_MAX, FRAME_SIZE_MAX);
         let tune = connection::TuneOk { channel_max, frame_max, heartbeat };
         self.send(0, &tune);
-        self.send(0, &connection::Open { virtual_host: "/" });
+        self.send(0, &connection::Open { virtual_host });
         assert!(matches!(self.next_method().method(), Method::ConnectionOpenOk(_)));
     }
 
     /// Header and login; the answer is left to read.
     pub(crate) fn greet(&mut self, password: &str) {
+        self.greet_as("guest", password);
+    }
+
+    /// The same for another user than guest.
+    pub(crate) fn greet_as(&mut self, user: &str, password: &str) {
         self.write(&PROTOCOL_HEADER);
         assert!(matches!(self.next_method().method(), Method::ConnectionStart(_)));
         let capabilities: FieldTable =
             [("authentication_failure_close", true), ("consumer_cancel_notify", true)]
                 .into_iter()
                 .collect();
-        let response = format!("\0guest\0{password}");
+        let response = format!("\0{user}\0{password}");
         let start_ok = connection::StartOk {
             client_properties: [("capabilities", capabilities)].into_iter().collect(),
             mechanism: "PLAIN",
@@ -128,8 +152,20 @@ impl Wire {
     pub(crate) fn round_trip(&mut self, queue: &str) {
         let mut bytes = Vec::new();
         push_publish(&mut bytes, queue, false, b"ping");
-        frame::write_method(&mut bytes, 1, &basic::Get { queue, no_ack: true });
         self.write(&bytes);
+        self.get_ping(queue);
+    }
+
+    /// Publishes to an exchange and gets it back from a queue.
+    pub(crate) fn round_trip_through(&mut self, exchange: &str, routing_key: &str, queue: &str) {
+        let mut bytes = Vec::new();
+        push_publish_to(&mut bytes, exchange, routing_key, false, b"ping");
+        self.write(&bytes);
+        self.get_ping(queue);
+    }
+
+    fn get_ping(&mut self, queue: &str) {
+        self.send(1, &basic::Get { queue, no_ack: true });
         assert!(matches!(self.next_method().method(), Method::BasicGetOk(_)));
         assert_eq!(self.next_method().kind, FrameKind::Header);
         assert_eq!(self.next_method().payload, b"ping");
@@ -250,7 +286,18 @@ pub(crate) fn declare(queue: &str, passive: bool) -> queue::Declare<'_> {
 
 /// Appends a message for the default exchange, its body in one frame or more.
 pub(crate) fn push_publish(bytes: &mut Vec<u8>, routing_key: &str, mandatory: bool, body: &[u8]) {
-    let publish = basic::Publish { exchange: "", routing_key, mandatory, immediate: false };
+    push_publish_to(bytes, "", routing_key, mandatory, body);
+}
+
+/// Appends a message for any exchange.
+fn push_publish_to(
+    bytes: &mut Vec<u8>,
+    exchange: &str,
+    routing_key: &str,
+    mandatory: bool,
+    body: &[u8],
+) {
+    let publish = basic::Publish { exchange, routing_key, mandatory, immediate: false };
     frame::write_method(bytes, 1, &publish);
     frame::write_header(bytes, 1, BASIC, body.len() as u64, &[0, 0]);
     for part in body.chunks(BODY_SIZE_MAX) {

@@ -173,6 +173,21 @@ fn mechanisms_stand_in_the_order_of_their_numbers() {
 }
 
 #[test]
+fn definitions_come_from_local_files_and_from_nowhere_else_yet() {
+    assert!(config("").definitions.is_empty());
+    let text = "definitions.import_backend = local_filesystem\ndefinitions.local.path = /b\n\
+                load_definitions = /a.json\n";
+    assert_eq!(config(text).definitions, [PathBuf::from("/a.json"), PathBuf::from("/b")]);
+    assert_eq!(config("management.load_definitions = a").definitions, [PathBuf::from("a")]);
+    assert_eq!(config("definitions.local.path = b").definitions, [PathBuf::from("b")]);
+    let text = "definitions.import_backend = https\ndefinitions.local.path = /b\n";
+    assert!(config(text).definitions.is_empty());
+    let expected = "a.conf:1: definitions.import_backend is not used yet: nothing is imported \
+                    from https";
+    assert_eq!(warnings(text), [expected]);
+}
+
+#[test]
 fn later_lines_later_files_the_environment_and_flags_win_in_this_order() {
     let files = ["heartbeat = 1\nheartbeat = 2\nframe_max = 8192\n", "heartbeat = 3\n"];
     let (config, _) = resolved(&files, &[], &Serve::default()).unwrap();
