@@ -1,6 +1,6 @@
 //! What is declared for the whole node: virtual hosts, users, permissions, policies, parameters.
-//! All of it changes by [`Broker::apply_to_node`], under one lock; the log, and what sessions look at
-//! (the live virtual hosts, the users), follow there.
+//! All of it changes by [`Broker::apply_to_node`], under one lock; the log, and what sessions look
+//! at (the live virtual hosts, the users), follow there.
 
 use std::fmt;
 use std::sync::{Arc, MutexGuard};

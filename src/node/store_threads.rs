@@ -1,6 +1,6 @@
-//! The threads of the store: one turns the log, one reads bodies back. They are started here and end
-//! when the node stops, the log's with the last words of a clean stop. What they do is in `store`
-//! and `broker`.
+//! The threads of the store: one turns the log, one reads bodies back. They are started here and
+//! end when the node stops, the log's with the last words of a clean stop. What they do is in
+//! `store` and `broker`.
 
 use std::io;
 use std::sync::Arc;

@@ -26,7 +26,7 @@ fn the_start_up_line_says_all_there_is_to_know() {
     assert!(line.starts_with(&begin), "{line}");
     let folder = format!("; data directory {}; ", process.data_folder().display());
     assert!(line.contains(&folder), "{line}");
-    assert!(line.contains("; storage: memory, nothing survives a stop; started in "), "{line}");
+    assert!(line.contains("; storage: disk, confirmed after fsync; started in "), "{line}");
     assert!(line.ends_with(" ms"), "{line}");
     process.logged("Server startup complete; 0 plugins started.");
 }

@@ -45,8 +45,8 @@ impl Queue {
         self.contents.wants()
     }
 
-    /// Bodies that were asked for were read: all of them, or the first part up to where `read` ends.
-    /// What is on disk only and was not found there is lost; tells how many.
+    /// Bodies that were asked for were read: all of them, or the first part up to where `read`
+    /// ends. What is on disk only and was not found there is lost; tells how many.
     pub fn fetched(&mut self, read: SequenceRange, found: Vec<(Sequence, Message)>) -> u64 {
         let lost = self.contents.fetched(read, found);
         let activity = self.activity();

@@ -19,9 +19,9 @@ pub(super) static DATA: &[Key] = &[
         "durability",
         "fsync",
         Kind::Choice(&["fsync", "os"]),
-        "When a persistent message is confirmed: `fsync`, when the disk has it, so that it survives \
-         a power failure; `os`, when the operating system has it, so that it survives the end of \
-         the process but not of the machine. Leveret's own key.",
+        "When a persistent message is confirmed: `fsync`, when the disk has it, so that it \
+         survives a power failure; `os`, when the operating system has it, so that it survives the \
+         end of the process but not of the machine. Leveret's own key.",
         |typed, setting| typed.is_synced = setting.text().map(|word| word == "fsync"),
     ),
     Key::obeyed(
