@@ -1,6 +1,6 @@
-//! The one way locks are taken here. The order is: definitions of the node, those of a virtual host,
-//! then at most one queue, then leaves (mailbox, reply targets, users, the map of virtual hosts);
-//! never across an await.
+//! The one way locks are taken here. The order is: definitions of the node, those of a virtual
+//! host, then at most one queue, then leaves (mailbox, reply targets, users, the map of virtual
+//! hosts); never across an await.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

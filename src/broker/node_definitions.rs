@@ -110,7 +110,8 @@ impl Broker {
         match patterns(permission) {
             Ok(patterns) => write(&self.users).permit(user, &host.name, Some(patterns)),
             Err(refused) => {
-                error!(target: "node", "user '{user}' may not enter vhost '{}': {refused}", host.name);
+                let name = &host.name;
+                error!(target: "node", "user '{user}' may not enter vhost '{name}': {refused}");
                 write(&self.users).permit(user, &host.name, None);
             }
         }

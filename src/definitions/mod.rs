@@ -1,7 +1,7 @@
-//! Floor 2: all that is declared, as values. A [`Change`] (in a virtual host) or a [`NodeChange`] is
-//! the only way anything is declared or deleted; what a wish comes to (a deleted queue takes its
-//! bindings along, and those perhaps an auto-delete exchange) is planned here as a list of changes
-//! and applied here. It knows no live queue, no routing table, and decides no permission.
+//! Floor 2: all that is declared, as values. A [`Change`] (in a virtual host) or a [`NodeChange`]
+//! is the only way anything is declared or deleted; what a wish comes to (a deleted queue takes
+//! its bindings along, and those perhaps an auto-delete exchange) is planned here as a list of
+//! changes and applied here. It knows no live queue, no routing table, and decides no permission.
 //!
 //! `record` is how changes stand on disk; `import` reads RabbitMQ's definitions files.
 

@@ -1,5 +1,5 @@
-//! A password as it is kept: four bytes of salt, then a digest of salt and password, as in RabbitMQ.
-//! How it is made and compared is the business of `auth`.
+//! A password as it is kept: four bytes of salt, then a digest of salt and password, as in
+//! RabbitMQ. How it is made and compared is the business of `auth`.
 
 use std::fmt;
 

@@ -120,12 +120,13 @@ fn a_queue_has_the_type_of_the_file_or_of_its_virtual_host() {
         queue.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         queue
     };
+    let classic = json!({"x-queue-type": "classic"});
     let file = json!({
         "vhosts": [{"name": "v", "default_queue_type": "quorum"}],
         "queues": [
             queue("by-default", json!({})),
             queue("by-type", json!({"type": "classic"})),
-            queue("by-argument", json!({"type": "quorum", "arguments": {"x-queue-type": "classic"}})),
+            queue("by-argument", json!({"type": "quorum", "arguments": classic})),
             queue("passing", json!({"durable": false})),
         ],
     });

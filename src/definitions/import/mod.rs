@@ -1,6 +1,7 @@
-//! RabbitMQ's definitions file, read into a list of declarations in the order in which they are to be
-//! made. Nothing is declared here, and numbers are not given: whether a declaration can be made, the
-//! broker says. How the JSON looks is in `json`, how an argument becomes a field in `arguments`.
+//! RabbitMQ's definitions file, read into a list of declarations in the order in which they are to
+//! be made. Nothing is declared here, and numbers are not given: whether a declaration can be
+//! made, the broker says. How the JSON looks is in `json`, how an argument becomes a field in
+//! `arguments`.
 
 mod arguments;
 mod declaration;

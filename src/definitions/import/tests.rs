@@ -78,7 +78,8 @@ fn what_the_broker_names_itself_is_passed_over_with_a_warning() {
         [
             format!("{queue} is skipped: names that begin with 'amq.' are given by the broker"),
             format!(
-                "binding from exchange 'amq.fanout' to {queue} is skipped: its queue is skipped as well"
+                "binding from exchange 'amq.fanout' to {queue} is skipped: its queue is skipped \
+                 as well"
             ),
         ]
     );
@@ -184,8 +185,8 @@ fn older_files_are_read_with_their_habits() {
 
 #[test]
 fn a_byte_order_mark_and_unknown_keys_are_passed_over() {
-    let file = b"\xEF\xBB\xBF{\"new\": {\"a\": 1}, \"users\": null, \"vhosts\": [{\"name\": \"v\", \"new\": 1}]}";
-    let definitions = Definitions::read(file).unwrap();
+    let file = json!({"new": {"a": 1}, "users": null, "vhosts": [{"name": "v", "new": 1}]});
+    let definitions = Definitions::read(format!("\u{FEFF}{file}").as_bytes()).unwrap();
     assert_eq!(definitions.items.len(), 1);
     assert_eq!(Definitions::read(b"{}"), Ok(Definitions::default()));
 }

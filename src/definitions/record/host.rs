@@ -1,5 +1,5 @@
-//! Records of what is declared in a virtual host: exchanges, queues, bindings. Which of them survive
-//! a restart is decided here: what is durable and no connection's own.
+//! Records of what is declared in a virtual host: exchanges, queues, bindings. Which of them
+//! survive a restart is decided here: what is durable and no connection's own.
 
 use std::sync::Arc;
 

@@ -1,11 +1,12 @@
-//! How changes stand on disk: a key that says what changed, and a value that says how it is now, or
-//! that it is gone. Of two records with one key the later counts, so a set of records with different
-//! keys is a snapshot. What does not survive a restart has no record.
+//! How changes stand on disk: a key that says what changed, and a value that says how it is now,
+//! or that it is gone. Of two records with one key the later counts, so a set of records with
+//! different keys is a snapshot. What does not survive a restart has no record.
 //!
 //! A key is the version of the format, its kind, then what makes the thing one; keys of a virtual
-//! host have its number next, so that all of them have one beginning ([`host_prefixes`]) and a name
-//! that is declared again is another. A value is the version of its format, then fields. Texts carry
-//! their length; tables stand as on the wire, which keeps their types; JSON stands as text.
+//! host have its number next, so that those of one kind begin alike ([`host_prefixes`]) and a
+//! name that is declared again is another. A value is the version of its format, then fields.
+//! Texts carry their length; tables stand as on the wire, which keeps their types; JSON stands as
+//! text.
 
 mod host;
 mod node;
@@ -140,7 +141,7 @@ pub fn host_prefixes(host: VirtualHostNumber) -> Vec<Vec<u8>> {
 /// What a key and its value say is there.
 ///
 /// # Errors
-/// The bytes are not what [`encode_in_host`] or [`encode_node`] of this or an earlier version wrote.
+/// The bytes are not what [`encode_in_host`] or [`encode_node`] wrote.
 pub fn decode(key: &[u8], value: &[u8]) -> Result<Fact, RecordError> {
     let mut key = read::Reader::new(key, "key");
     let mut value = read::Reader::new(value, "value");

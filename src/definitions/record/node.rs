@@ -1,5 +1,6 @@
 //! Records of what concerns the whole node. Those of permissions, policies and parameters have the
-//! number of their virtual host in the key, and its name in the value so that each stands by itself.
+//! number of their virtual host in the key, and its name in the value so that each stands by
+//! itself.
 
 use std::sync::Arc;
 
