@@ -16,6 +16,7 @@ mod node_definitions;
 mod opening;
 mod options;
 mod permission;
+mod pressure;
 mod publish;
 mod queue_handle;
 mod queues;

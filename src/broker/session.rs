@@ -4,7 +4,6 @@
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::mailbox::Mailbox;
@@ -68,7 +67,7 @@ pub struct Session {
     /// It published: who only consumes is never held back.
     pub(super) has_published: bool,
     /// It published while an alarm is on: nothing is read before the alarm is over.
-    is_blocked: bool,
+    pub(super) is_blocked: bool,
     effects: Vec<Effect>,
 }
 
@@ -199,27 +198,6 @@ impl Session {
         may_answer && !self.is_blocked && !self.is_held_back()
     }
 
-    /// An alarm is on, and this client publishes.
-    pub(super) fn block_where_alarmed(&mut self) {
-        if !self.is_blocked && self.broker.is_disk_low.load(Ordering::Acquire) {
-            self.is_blocked = true;
-            self.post(Event::Blocked { reason: "low on disk" });
-        }
-    }
-
-    fn alarm_changed(&mut self, is_disk_low: bool) {
-        if self.is_blocked && !is_disk_low {
-            self.is_blocked = false;
-            self.post(Event::Unblocked);
-        }
-    }
-
-    /// It publishes faster than the disk takes it.
-    fn is_held_back(&self) -> bool {
-        let durability = self.broker.durability.as_ref().filter(|_| self.has_published);
-        durability.is_some_and(|durability| durability.log.is_congested())
-    }
-
     /// Whom to wake when an event comes, what is waited for is on disk, or the disk has room again.
     /// True where one of these is so already.
     pub fn register(&self, waker: &Waker) -> bool {
@@ -261,22 +239,6 @@ impl Session {
             self.connection.applied();
         }
         self.work.wake();
-    }
-
-    /// Tells what waited for the disk and has it now, or never will.
-    fn release_durable(&mut self) {
-        if self.waiting.first().is_none() {
-            return;
-        }
-        let Some(durability) = self.broker.durability.clone() else { return };
-        while let Some(event) = self.waiting.pop(durability.log.durable()) {
-            self.post(event);
-        }
-        if self.waiting.first().is_some()
-            && let Some(why) = durability.poison()
-        {
-            self.waiting.fail(&why).into_iter().for_each(|event| self.post(event));
-        }
     }
 
     /// The event to tell next. While the output is full, only what brings no body, and not much of
@@ -449,17 +411,6 @@ impl Session {
     /// Answers a request: at once, or when the last fact of this step is on disk.
     pub(super) fn answer(&mut self, channel: u16, reply: Reply) {
         self.post_durable(Event::Answered { channel, reply });
-    }
-
-    /// Tells this client's own connection when the last fact of this step is on disk.
-    pub(super) fn post_durable(&mut self, event: Event) {
-        let position = self.work.position;
-        match &self.broker.durability {
-            Some(durability) if !durability.is_durable(position) => {
-                self.waiting.push(position, event);
-            }
-            _ => self.post(event),
-        }
     }
 
     /// A get waits for its body.

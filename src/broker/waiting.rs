@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::session::Session;
 use crate::connection::{Event, Reply};
 use crate::protocol::reply::{AmqpError, ConnectionError};
 use crate::store::Position;
@@ -58,6 +59,35 @@ impl Waiting {
     /// The connection is gone: nobody waits.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+impl Session {
+    /// Tells what waited for the disk and has it now, or never will.
+    pub(super) fn release_durable(&mut self) {
+        if self.waiting.first().is_none() {
+            return;
+        }
+        let Some(durability) = self.broker.durability.clone() else { return };
+        while let Some(event) = self.waiting.pop(durability.log.durable()) {
+            self.post(event);
+        }
+        if self.waiting.first().is_some()
+            && let Some(why) = durability.poison()
+        {
+            self.waiting.fail(&why).into_iter().for_each(|event| self.post(event));
+        }
+    }
+
+    /// Tells this client's own connection when the last fact of this step is on disk.
+    pub(super) fn post_durable(&mut self, event: Event) {
+        let position = self.work.position;
+        match &self.broker.durability {
+            Some(durability) if !durability.is_durable(position) => {
+                self.waiting.push(position, event);
+            }
+            _ => self.post(event),
+        }
     }
 }
 

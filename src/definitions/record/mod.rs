@@ -3,7 +3,7 @@
 //! different keys is a snapshot. What does not survive a restart has no record.
 //!
 //! A key is the version of the format, its kind, then what makes the thing one; keys of a virtual
-//! host have its number next, so that those of one kind have one beginning ([`host_prefixes`]) and a
+//! host have its number next, so that those of one kind begin alike ([`host_prefixes`]) and a
 //! name that is declared again is another. A value is the version of its format, then fields.
 //! Texts carry their length; tables stand as on the wire, which keeps their types; JSON stands as
 //! text.
