@@ -55,7 +55,12 @@ impl Connection {
             }
             Event::Delivered(delivered) => give_up(&delivered, effects),
             Event::Answered { channel, reply: Reply::Got { queue, delivery, .. } } => {
-                effects.push(settle_got(channel, queue, &delivery, Outcome::Requeued));
+                effects.push(Effect::Settle(settle_got(
+                    channel,
+                    queue,
+                    &delivery,
+                    Outcome::Requeued,
+                )));
             }
             _ => {}
         }
@@ -147,7 +152,8 @@ impl Connection {
         let frame_size_max = self.frame_size_max;
         let Some((channel, output)) = self.open_channel_mut(number) else {
             if let Reply::Got { queue, delivery, .. } = reply {
-                effects.push(settle_got(number, queue, &delivery, Outcome::Requeued));
+                let settle = settle_got(number, queue, &delivery, Outcome::Requeued);
+                effects.push(Effect::Settle(settle));
             }
             return;
         };
@@ -156,7 +162,8 @@ impl Connection {
                 let get = (queue, no_ack, message_count);
                 write_get_ok(channel, output, get, &delivery, frame_size_max);
                 if delivery.needs_settle {
-                    effects.push(settle_got(number, queue, &delivery, Outcome::Accepted));
+                    let settle = settle_got(number, queue, &delivery, Outcome::Accepted);
+                    effects.push(Effect::SettleSent(settle));
                 }
             }
             Reply::Cancelled { consumer, consumer_tag, nowait } => {
@@ -294,8 +301,8 @@ fn give_up(delivered: &Delivered, effects: &mut Vec<Effect>) {
 }
 
 /// Ends a delivery that was fetched with get.
-fn settle_got(channel: u16, queue: QueueId, delivery: &Delivery, outcome: Outcome) -> Effect {
+fn settle_got(channel: u16, queue: QueueId, delivery: &Delivery, outcome: Outcome) -> Settle {
     let mut settle = Settle::new(channel, queue, outcome);
     settle.add(SequenceRange::one(delivery.sequence), false);
-    Effect::Settle(settle)
+    settle
 }

@@ -215,9 +215,15 @@ fn kept_delivery(sequence: u64) -> Delivery {
     Delivery { sequence, message: message(b"x"), is_redelivered: false, needs_settle: true }
 }
 
+fn told(settle: &Settle) -> (Outcome, Vec<SequenceRange>, u32) {
+    (settle.outcome, settle.sequences.to_vec(), settle.to_consumers)
+}
+
 fn settles(peer: &mut Peer) -> Vec<(Outcome, Vec<SequenceRange>, u32)> {
     let each = |effect| match effect {
-        Effect::Settle(settle) => (settle.outcome, settle.sequences.to_vec(), settle.to_consumers),
+        // Only what is over without an acknowledgement waits for the socket.
+        Effect::Settle(settle) if settle.outcome != Outcome::Accepted => told(&settle),
+        Effect::SettleSent(settle) if settle.outcome == Outcome::Accepted => told(&settle),
         other => panic!("only settlements: {other:?}"),
     };
     std::mem::take(&mut peer.effects).into_iter().map(each).collect()
