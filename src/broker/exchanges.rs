@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::consume::not_found;
+use super::queue_handle::QueueHandle;
 use super::session::{Place, Session};
 use super::work::Work;
 use crate::auth::Access;
@@ -136,12 +137,16 @@ impl Session {
         let host = &place.host;
         let mut definitions = host.definitions();
         let source = Resource::exchange(&binding.source, &host.name);
-        self.check_destination(place, &definitions, &binding)?;
+        // In this order: of two missing ends the source is told, and of two mistakes the binding's.
         definitions.exchange(&binding.source).ok_or_else(|| not_found(source))?;
+        let queue = find_destination(place, &definitions, &binding)?;
+        host.validate_binding(&definitions, &binding).map_err(ChannelError::precondition_failed)?;
+        if let Some(queue) = queue {
+            self.check_owner(&queue)?;
+        }
         if definitions.binding(&binding).is_some() {
             return Ok(());
         }
-        host.validate_binding(&definitions, &binding).map_err(ChannelError::precondition_failed)?;
         let binding = Arc::new(binding);
         host.apply(&mut definitions, &Change::Bound(binding.clone()), &mut self.work);
         drop(definitions);
@@ -149,38 +154,17 @@ impl Session {
         Ok(())
     }
 
-    /// The destination is there, and is not another connection's.
-    fn check_destination(
-        &self,
-        place: &Place,
-        definitions: &VirtualHostDefinitions,
-        binding: &Binding,
-    ) -> Result<(), ChannelError> {
-        let host = &place.host.name;
-        match &binding.destination {
-            BindingEnd::Queue(name) => {
-                self.open_queue(place, name)?;
-            }
-            BindingEnd::Exchange(name) => {
-                let resource = Resource::exchange(name, host);
-                definitions.exchange(name).ok_or_else(|| not_found(resource))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What is not there need not be removed.
+    /// What is not there need not be removed, whoever asks.
     fn remove_binding(&mut self, place: &Place, binding: &Binding) -> Result<(), AmqpError> {
         let mut definitions = place.host.definitions();
+        let Some(known) = definitions.binding(binding).cloned() else { return Ok(()) };
         if let BindingEnd::Queue(name) = &binding.destination
-            && let Some(handle) = place.host.queue(name)
+            && let Some(queue) = place.host.queue(name)
         {
-            self.check_owner(&handle)?;
+            self.check_owner(&queue)?;
         }
-        if let Some(known) = definitions.binding(binding).cloned() {
-            let plan = definitions.plan_unbind(&known);
-            apply_all(place, &mut definitions, &plan, &mut self.work);
-        }
+        let plan = definitions.plan_unbind(&known);
+        apply_all(place, &mut definitions, &plan, &mut self.work);
         Ok(())
     }
 
@@ -189,6 +173,25 @@ impl Session {
             return Ok(());
         }
         Err(ChannelError::access_refused("operation not permitted on the default exchange"))
+    }
+}
+
+/// The queue that a binding leads to, or `None` for an exchange, which is there as well.
+fn find_destination(
+    place: &Place,
+    definitions: &VirtualHostDefinitions,
+    binding: &Binding,
+) -> Result<Option<Arc<QueueHandle>>, ChannelError> {
+    let host = &place.host;
+    match &binding.destination {
+        BindingEnd::Queue(name) => {
+            let resource = Resource::queue(name, &host.name);
+            host.queue(name).map(Some).ok_or_else(|| not_found(resource))
+        }
+        BindingEnd::Exchange(name) => {
+            let resource = Resource::exchange(name, &host.name);
+            definitions.exchange(name).map(|_| None).ok_or_else(|| not_found(resource))
+        }
     }
 }
 

@@ -25,15 +25,17 @@ impl Connection {
         if header == PROTOCOL_HEADER || header == HEADER_0_9 {
             self.start();
         } else {
-            self.refuse_header();
+            self.refuse_header(header);
         }
         8
     }
 
     /// Rule: what we speak instead, then the end of the socket.
-    fn refuse_header(&mut self) {
+    fn refuse_header(&mut self, header: &[u8]) {
         self.output.buffer().extend_from_slice(&PROTOCOL_HEADER);
-        self.close_silently(CloseReason::ForeignProtocol("another version of AMQP"));
+        let is_amqp = header.starts_with(b"AMQP");
+        let hint = if is_amqp { "another version of AMQP" } else { "another protocol" };
+        self.close_silently(CloseReason::ForeignProtocol(hint));
     }
 
     fn start(&mut self) {

@@ -150,10 +150,16 @@ fn the_handshake_leads_to_an_open_connection() {
 
 #[test]
 fn a_foreign_header_is_answered_with_ours() {
-    let mut peer = Peer::new();
-    peer.send_bytes(b"AMQP\0\x03\x01\0");
-    assert_eq!(peer.connection.output().take(), PROTOCOL_HEADER);
-    assert!(peer.connection.is_closed());
+    let headers =
+        [(b"AMQP\0\x03\x01\0", "another version of AMQP"), (b"EHLO me\n", "another protocol")];
+    for (header, hint) in headers {
+        let mut peer = Peer::new();
+        peer.send_bytes(header);
+        assert_eq!(peer.connection.output().take(), PROTOCOL_HEADER);
+        assert!(peer.connection.is_closed());
+        let reason = peer.connection.close_reason();
+        assert_eq!(reason, Some(&CloseReason::ForeignProtocol(hint)));
+    }
 }
 
 #[test]

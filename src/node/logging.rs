@@ -74,7 +74,7 @@ pub fn start(config: &LogConfig) -> Result<(), LogError> {
 /// Says what the configuration left to be said, now that logging is up.
 pub fn report(warnings: &[Warning]) {
     for warning in warnings {
-        warn!("{warning}");
+        warn!(target: "node", "{warning}");
     }
 }
 

@@ -107,6 +107,9 @@ fn both_ends_of_a_binding_must_exist() {
         let text = no_exchange(&missing);
         client.refuse(&plain::exchange_bind(&missing, "amq.fanout", ""), 404, &text);
         client.refuse(&plain::exchange_bind("amq.fanout", &missing, ""), 404, &text);
+        // Where both are missing, the source is told.
+        let other = world.name("other");
+        client.refuse(&plain::exchange_bind(&other, &missing, ""), 404, &text);
     });
 }
 

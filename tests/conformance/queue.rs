@@ -228,6 +228,12 @@ fn an_exclusive_queue_is_locked_for_other_connections() {
         other.refuse(&plain::queue_declare(&name), 405, &text);
         other.refuse(&passive(&name), 405, &text);
         other.refuse(&plain::queue_bind(&name, "amq.direct", "k"), 405, &text);
+        // What is wrong with the binding itself comes first.
+        let missing = world.name("missing");
+        other.refuse(&plain::queue_bind(&name, &missing, "k"), 404, &no_exchange(&missing));
+        let arguments = arguments([("x-match", "foo".into())]);
+        let bind = queue::Bind { arguments, ..plain::queue_bind(&name, "amq.headers", "") };
+        other.refuse(&bind, 406, starts("PRECONDITION_FAILED - Invalid x-match field value "));
         other.refuse(&plain::consume(&name, "t"), 405, &text);
         other.refuse(&basic::Get { queue: &name, no_ack: true }, 405, &text);
         other.refuse(&plain::queue_purge(&name), 405, &text);
@@ -460,6 +466,10 @@ fn a_bind_needs_a_queue_and_an_exchange() {
         client.refuse(&bind, 404, &no_queue(&missing));
         let bind = plain::queue_bind(&name, &missing, "k");
         client.refuse(&bind, 404, &no_exchange(&missing));
+        // Where both are missing, the exchange is told.
+        let other = world.name("other");
+        let bind = plain::queue_bind(&missing, &other, "k");
+        client.refuse(&bind, 404, &no_exchange(&other));
     });
 }
 
@@ -473,6 +483,15 @@ fn unbinding_what_is_not_bound_or_not_there_succeeds() {
         client.perform(&plain::queue_unbind(&missing, "amq.direct", "k"));
         client.perform(&plain::queue_unbind(&name, &missing, "k"));
         client.perform(&plain::queue_unbind(&name, "amq.direct", "k"));
+        // Nor is it asked whose queue it is, before there is a binding to remove.
+        let mut owner = world.client();
+        let locked_name = world.name("locked");
+        owner.perform(&queue::Declare { exclusive: true, ..plain::queue_declare(&locked_name) });
+        client.perform(&plain::queue_unbind(&locked_name, "amq.direct", "k"));
+        owner.perform(&plain::queue_bind(&locked_name, "amq.direct", "k"));
+        let unbind = plain::queue_unbind(&locked_name, "amq.direct", "k");
+        client.refuse(&unbind, 405, &locked(&locked_name));
+        owner.perform(&unbind);
     });
 }
 

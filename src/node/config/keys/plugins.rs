@@ -123,6 +123,7 @@ pub(super) static CLUSTER: &[Key] = &[
         Kind::Text,
         "Details of how nodes find each other.",
     ),
+    Key::later("aws.*", "", Kind::Text, "Details of how a node asks the cloud it runs in."),
     Key::inert("cluster_formation.node_type", "every node has a disk", "Kind of a node."),
     Key::inert(
         "cluster_formation.randomized_startup_delay_range.{min,max}",
@@ -175,6 +176,7 @@ pub(super) static OTHER: &[Key] = &[
     Key::later("web_stomp.*", "", Kind::Text, "The door for STOMP over WebSocket."),
     Key::later("shovel.*", "", Kind::Text, "Shovels."),
     Key::later("federation.*", "", Kind::Text, "Federation."),
+    Key::later("event_exchange.*", "", Kind::Text, "Events of the broker as messages."),
     Key::inert("amqp_client.*", ERLANG, "RabbitMQ's own client."),
     Key::inert("erlang.*", ERLANG, "Flags of the virtual machine."),
     Key::inert("sysmon_handler.*", ERLANG, "Watching busy Erlang processes."),
