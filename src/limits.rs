@@ -115,9 +115,9 @@ pub const LOG_RIDE_MS: u64 = 50;
 /// How long a written batch that nobody waits for may stay unsynced.
 pub const LOG_UNSYNCED_MS: u64 = 200;
 
-/// Messages that wait to be written, in bytes, before their publishers pause: some tenths of a
+/// Messages that wait to be written, in bytes, before their publishers pause: some hundredths of a
 /// second of a fast disk.
-pub const LOG_PENDING_SIZE_MAX: u64 = 64 * 1024 * 1024;
+pub const LOG_PENDING_SIZE_MAX: u64 = 16 * 1024 * 1024;
 
 /// A log file is sealed at this size: small enough that one leftover holds little, large enough
 /// that sealing is seldom.

@@ -53,6 +53,8 @@ pub(super) fn encode(
     out: &mut Vec<u8>,
 ) -> Encoded {
     out.clear();
+    // Growing by doubling would take twice the memory for a moment.
+    out.reserve(usize::try_from(batch.size).unwrap_or(0) + BATCH_HEADER_SIZE);
     out.resize(BATCH_HEADER_SIZE, 0);
     let mut encoder = Encoder {
         writer: RecordWriter::new(out, file, offset),
