@@ -68,8 +68,26 @@ impl Process {
         Self::launch(command)
     }
 
-    fn launch(mut command: Command) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the data");
+    /// Ends it by a signal, SIGKILL for one that it cannot prepare for, and starts it again on the
+    /// same data, on another port.
+    pub(crate) fn restart(self, signal: Signal) -> Self {
+        self.signal(signal);
+        let mut process = self;
+        process.ended();
+        let folder = std::mem::replace(&mut process.folder, tempfile::tempdir().expect("a folder"));
+        let mut command = Command::new(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        let mut process = Self::launch_in(command, folder);
+        let line = process.output_line();
+        process.addresses = addresses(&line);
+        process
+    }
+
+    fn launch(command: Command) -> Self {
+        Self::launch_in(command, tempfile::tempdir().expect("a folder for the data"))
+    }
+
+    fn launch_in(mut command: Command, folder: TempDir) -> Self {
         // What is set for the tests is none of the broker's business.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LEVERET_") {
