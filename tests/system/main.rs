@@ -20,4 +20,5 @@ mod process;
 mod rust_client;
 mod start;
 mod stop;
+mod synced;
 mod wire;
