@@ -6,6 +6,7 @@ use tracing::error;
 use super::session::Session;
 use crate::connection::{Command, Reply, Request, Settle};
 use crate::protocol::reply::AmqpError;
+use crate::store::Position;
 
 impl Session {
     pub(super) fn handle(&mut self, request: Request) {
@@ -14,12 +15,27 @@ impl Session {
         if is_refused && !matches!(command, Command::CloseChannel { .. }) {
             return;
         }
-        self.work.position = 0;
+        self.work.position = self.position_before(&command);
         match self.apply(channel, nowait, command) {
             Ok(Some(reply)) if !nowait => self.answer(channel, reply),
             Ok(_) => {}
             Err(error) => self.refuse(channel, error.at(method.0, method.1)),
         }
+    }
+
+    /// What the answer waits for though the command itself changes nothing: who declares or deletes
+    /// what somebody else did just before is promised the same.
+    fn position_before(&self, command: &Command) -> Position {
+        let is_declaration = matches!(
+            command,
+            Command::DeclareExchange(_)
+                | Command::DeleteExchange { .. }
+                | Command::Bind(_)
+                | Command::DeclareQueue(_)
+                | Command::DeleteQueue(_)
+        );
+        let place = self.place.as_ref().filter(|_| is_declaration);
+        place.map_or(0, |place| place.host.changed_at())
     }
 
     /// Carries out one command; `None` where the answer is already in the mailbox.

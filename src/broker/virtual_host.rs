@@ -1,6 +1,7 @@
 //! A live virtual host: its definitions behind their lock, and beside them what the data path reads
 //! without that lock: the router and the live queues. A change is applied to both in one place.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use hashbrown::HashMap;
@@ -17,7 +18,7 @@ use crate::protocol::field::FieldTable;
 use crate::routing::{
     BindingKey, Destination, Exchange, ExchangeKind, QueueNames, Route, RouteInput, Router,
 };
-use crate::store::RecoveredQueue;
+use crate::store::{Position, RecoveredQueue};
 
 /// The exchanges that are always there: name, type, internal.
 const SYSTEM_EXCHANGES: [(&str, &str, bool); 7] = [
@@ -38,6 +39,8 @@ pub(super) struct VirtualHost {
     durability: Option<Arc<Durability>>,
     default_queue_kind: RwLock<Option<QueueKind>>,
     definitions: Mutex<VirtualHostDefinitions>,
+    /// Where in the log its last change stands.
+    changed_at: AtomicU64,
     pub(super) router: Router,
     queues: RwLock<Queues>,
 }
@@ -67,6 +70,7 @@ impl VirtualHost {
             durability,
             default_queue_kind: RwLock::default(),
             definitions: Mutex::default(),
+            changed_at: AtomicU64::new(0),
             router: Router::default(),
             queues: RwLock::default(),
         }
@@ -107,6 +111,11 @@ impl VirtualHost {
         lock(&self.definitions)
     }
 
+    /// What is declared now is on disk when the log is there up to this.
+    pub(super) fn changed_at(&self) -> Position {
+        self.changed_at.load(Ordering::Acquire)
+    }
+
     /// The live queue of this name.
     pub(super) fn queue(&self, name: &str) -> Option<Arc<QueueHandle>> {
         read(&self.queues).by_name.get(name).cloned()
@@ -142,6 +151,7 @@ impl VirtualHost {
             let mut appender = durability.log.append();
             appender.changed(crate::store::Change { key: record.key, value: record.value });
             work.position = appender.position();
+            self.changed_at.store(work.position, Ordering::Release);
         }
         self.restore(definitions, change, None);
     }

@@ -8,9 +8,8 @@ use leveret::server::Clock;
 use crate::process::Process;
 use crate::wire::Wire;
 
-/// Long enough for every thread, the log's too, to give freed pages back: each does so only while
-/// it has something to do.
-const SETTLING: Duration = Duration::from_millis(1000);
+/// Some ten times what the allocator keeps freed pages for.
+const SETTLING: Duration = Duration::from_millis(200);
 
 /// What a process takes more than before.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ mod chance;
 mod client;
 mod commands;
 mod coverage;
+mod durability;
 mod fact;
 mod invariants;
 mod operation;

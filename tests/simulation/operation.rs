@@ -28,6 +28,7 @@ pub(crate) struct Publish {
     pub(crate) mandatory: bool,
     pub(crate) immediate: bool,
     pub(crate) bad_expiration: bool,
+    pub(crate) is_persistent: bool,
     pub(crate) size: usize,
 }
 
@@ -62,6 +63,7 @@ impl Publish {
             headers: (!headers.is_empty()).then_some(headers),
             reply_to: self.wants_reply.then(|| REPLY_TO.into()),
             expiration: self.bad_expiration.then(|| "soon".into()),
+            delivery_mode: self.is_persistent.then_some(2),
             ..Properties::default()
         };
         let mut bytes = Vec::new();
@@ -76,6 +78,7 @@ pub(crate) struct DeclareExchange {
     pub(crate) exchange: String,
     pub(crate) kind: String,
     pub(crate) passive: bool,
+    pub(crate) is_transient: bool,
     pub(crate) auto_delete: bool,
     pub(crate) internal: bool,
     pub(crate) alternate: Option<String>,
@@ -309,7 +312,7 @@ fn encode_declare_exchange(declare: &DeclareExchange, channel: u16, out: &mut Ve
         exchange: &declare.exchange,
         kind: &declare.kind,
         passive: declare.passive,
-        durable: true,
+        durable: !declare.is_transient,
         auto_delete: declare.auto_delete,
         internal: declare.internal,
         nowait: declare.nowait,

@@ -63,18 +63,30 @@ impl QueueLedger {
             return None;
         }
         let (&first, old) = self.extents.range(..=sequence).next_back()?;
-        let mut old = *old;
+        let old = *old;
         if sequence > old.last {
             return None;
         }
-        // Places move in order, so all that is alive below is gone from the old extent too.
         self.extents.remove(&first);
-        old.live = old.live.saturating_sub(1);
-        if old.live > 0 && sequence < old.last {
-            self.extents.insert(sequence + 1, old);
+        // Places move in order, but for those that could not be read, and in a replay those of an
+        // earlier boot: they stay where they are.
+        let left_live = if sequence > first { self.count(first, sequence - 1) } else { 0 };
+        let right_live = old.live.saturating_sub(1).saturating_sub(left_live);
+        if left_live > 0 {
+            let (last, total) = (sequence - 1, u32::MAX);
+            self.extents.insert(first, Extent { last, live: left_live, total, ..old });
+        }
+        if right_live > 0 && sequence < old.last {
+            self.extents.insert(sequence + 1, Extent { live: right_live, ..old });
         }
         self.extend(file, entry);
         Some((old.file, 1))
+    }
+
+    /// How many places from `first` to `last` are alive.
+    fn count(&self, first: Sequence, last: Sequence) -> u32 {
+        let parts = self.alive.within(SequenceRange { first, last });
+        u32::try_from(parts.iter().map(|part| part.count()).sum::<u64>()).unwrap_or(u32::MAX)
     }
 
     /// Lengthens the extent before this place, where it is in the open file, or begins one.
@@ -87,7 +99,7 @@ impl QueueLedger {
         {
             extent.last = extent.last.max(sequence);
             extent.live += 1;
-            extent.total += 1;
+            extent.total = extent.total.saturating_add(1);
             extent.bytes += u64::from(entry.body_size);
             return;
         }
@@ -103,28 +115,27 @@ impl QueueLedger {
         self.extents.insert(sequence, extent);
     }
 
-    /// A place is written later than places behind it: the extent that reaches over it becomes two.
+    /// A place is written later than places behind it: the extent that reaches over it becomes two,
+    /// of which either may be empty.
     fn split_around(&mut self, sequence: Sequence) {
-        let Some((&first, extent)) = self.extents.range_mut(..sequence).next_back() else { return };
+        let Some((&first, &extent)) = self.extents.range(..=sequence).next_back() else { return };
         if extent.last < sequence {
             return;
         }
-        let mut right = *extent;
-        let behind = SequenceRange { first: sequence, last: right.last };
-        let others = self.alive.within(behind).iter().map(|range| range.count()).sum::<u64>();
-        // The place itself is alive, and no extent's yet.
-        right.live = u32::try_from(others.saturating_sub(1)).unwrap_or(u32::MAX);
+        let behind = SequenceRange { first: sequence.saturating_add(1), last: extent.last };
+        let others = if extent.last > sequence { self.alive.within(behind) } else { Vec::new() };
+        let count = others.iter().map(|range| range.count()).sum::<u64>();
+        let right_live = u32::try_from(count).unwrap_or(u32::MAX);
         // What both hold together is written in neither.
-        right.total = u32::MAX;
-        extent.live = extent.live.saturating_sub(right.live);
-        extent.total = u32::MAX;
-        extent.last = sequence - 1;
-        let is_left_empty = extent.live == 0;
-        if is_left_empty {
-            self.extents.remove(&first);
+        let right = Extent { live: right_live, total: u32::MAX, ..extent };
+        let left_live = extent.live.saturating_sub(right_live);
+        let left = Extent { live: left_live, last: sequence.saturating_sub(1), ..right };
+        self.extents.remove(&first);
+        if left.live > 0 {
+            self.extents.insert(first, left);
         }
-        if right.live > 0 {
-            self.extents.insert(sequence + 1, right);
+        if let Some(place) = others.first() {
+            self.extents.insert(place.first, right);
         }
     }
 
@@ -275,6 +286,17 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_does_not_move_with_its_neighbors_stays_in_its_file() {
+        let mut queue = QueueLedger::default();
+        queue.added(1, &entries(&[0, 1, 2, 3]), false);
+        let moved: Vec<_> = entries(&[0, 2]).iter().map(|entry| queue.moved(3, entry)).collect();
+        assert_eq!(moved, [Some((1, 1)), Some((1, 1))]);
+        assert_eq!(extents(&queue), [(0, 0, 3, 1), (1, 1, 1, 1), (2, 2, 3, 1), (3, 3, 1, 1)]);
+        assert_eq!(queue.removed(range(1, 1)), [(1, 1)]);
+        assert_eq!(queue.extent_of(2).map(|(_, extent)| (extent.file, extent.live)), Some((3, 1)));
+    }
+
+    #[test]
     fn what_is_not_alive_does_not_move() {
         let mut queue = QueueLedger::default();
         queue.added(1, &entries(&[0, 1]), false);
@@ -291,6 +313,18 @@ mod tests {
         assert_eq!(extents(&queue), [(0, 1, 1, 2), (2, 2, 2, 1), (3, 4, 1, 2)]);
         assert_eq!(queue.extent_of(3).map(|(first, extent)| (first, extent.file)), Some((3, 1)));
         assert_eq!(queue.removed(range(0, 4)).iter().map(|(_, count)| count).sum::<u32>(), 5);
+    }
+
+    #[test]
+    fn places_written_late_one_after_the_other_leave_those_behind_them_where_they_are() {
+        let mut queue = QueueLedger::default();
+        queue.added(1, &entries(&[0, 3]), false);
+        queue.added(2, &entries(&[1, 2]), true);
+        assert_eq!(extents(&queue), [(0, 0, 1, 1), (1, 2, 2, 2), (3, 3, 1, 1)]);
+        queue.added(1, &entries(&[7]), false);
+        queue.added(3, &entries(&[4]), true);
+        queue.added(4, &entries(&[5]), true);
+        assert_eq!(queue.extent_of(7).map(|(_, extent)| extent.file), Some(1));
     }
 
     #[test]

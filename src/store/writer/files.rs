@@ -77,7 +77,7 @@ impl Writer {
 
     /// Sets room aside for settlements on a full disk, with bytes that take it for certain.
     pub(in crate::store) fn make_reserve(&mut self) -> std::io::Result<()> {
-        let size = self.options.reserve_size;
+        let size = usize::try_from(self.options.reserve_size).unwrap_or(0);
         if self.has_reserve || size == 0 {
             return Ok(());
         }
@@ -85,7 +85,7 @@ impl Writer {
         if storage.list()?.iter().any(|name| name == RESERVE) {
             storage.remove(RESERVE)?;
         }
-        let result = storage.create(RESERVE).and_then(|file| fill(&*file, size));
+        let result = storage.create(RESERVE).and_then(|file| file.write_at(0, &vec![0; size]));
         match result {
             Ok(()) => {
                 self.has_reserve = true;
@@ -98,18 +98,6 @@ impl Writer {
             }
         }
     }
-}
-
-/// Writes zeros, piece by piece.
-fn fill(file: &dyn StorageFile, size: u64) -> std::io::Result<()> {
-    let zeros = [0; 64 * 1024];
-    let mut offset = 0;
-    while offset < size {
-        let rest = usize::try_from(size - offset).unwrap_or(usize::MAX).min(zeros.len());
-        file.write_at(offset, zeros.get(..rest).unwrap_or(&[]))?;
-        offset += rest as u64;
-    }
-    Ok(())
 }
 
 /// Makes a log file of a spare or anew; when this returns, it is there after a power loss too.

@@ -317,7 +317,7 @@ impl Writer {
 
     /// One very large batch must not hold its memory for good.
     fn keep_buffer_small(&mut self) {
-        const KEPT: usize = 256 * 1024;
+        const KEPT: usize = 4 * 1024 * 1024;
         if self.buffer.capacity() > KEPT {
             self.buffer = Vec::new();
         }
