@@ -11,8 +11,8 @@ use super::sequence::Check;
 
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
-/// One run in figures. Rates and costs are those of the window, and per message consumed in it; those
-/// of a backlog are of the fill, of the drain, and per message of it.
+/// One run in figures. Rates and costs are those of the window, and per message consumed in it;
+/// those of a backlog are of the fill, of the drain, and per message of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Measurement {
     pub(super) scenario: &'static str,
@@ -26,8 +26,8 @@ pub(super) struct Measurement {
     pub(super) broker_resident_mib_max: Option<f64>,
     /// With the whole backlog waiting.
     pub(super) broker_resident_mib_full: Option<f64>,
-    /// Octets that the broker's process wrote to disks, for each octet of bodies and properties that
-    /// was published; only where those are to be kept.
+    /// Octets that the broker's process wrote to disks, for each octet of bodies and properties
+    /// that was published; only where those are to be kept.
     pub(super) disk_octets_per_content_octet: Option<f64>,
     /// The same of octets in calls that write. Where a broker uses such calls for sockets, they are
     /// in here.

@@ -18,9 +18,9 @@ pub struct Options {
     /// The ids of their processes on this machine, for CPU and memory
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub pids: Vec<u32>,
-    /// What to run [default: all]: auto-ack-16, auto-ack-1k, ack-16, ack-1k, latency-16, latency-1k,
-    /// durable-confirm-1, durable-confirm-100, durable-confirm-1000, durable-queues-100,
-    /// quorum-confirm-1000, backlog
+    /// What to run [default: all]: auto-ack-16, auto-ack-1k, ack-16, ack-1k, latency-16,
+    /// latency-1k, durable-confirm-1, durable-confirm-100, durable-confirm-1000,
+    /// durable-queues-100, quorum-confirm-1000, backlog
     #[arg(long, value_name = "SCENARIO", value_delimiter = ',', value_parser = scenario::named)]
     pub scenarios: Vec<Scenario>,
     /// Seconds that are measured in each run

@@ -22,8 +22,8 @@ pub(super) struct Usage {
 pub(super) struct Written {
     /// By calls that write, to files and, with some of those calls, to sockets.
     pub(super) by_calls: u64,
-    /// On their way to disks, in whole pages: appending one octet and syncing it writes a page. What
-    /// was removed before it went there is not counted.
+    /// On their way to disks, in whole pages: appending one octet and syncing it writes a page.
+    /// What was removed before it went there is not counted.
     pub(super) to_disks: u64,
 }
 

@@ -1,7 +1,7 @@
 //! The side that publishes: as fast as the broker takes it, at a rate, or as confirms come. At a
-//! rate each message is stamped with the moment when it was due, not with the one when it went out: a
-//! broker that holds the publisher back is charged for every message that had to wait (no coordinated
-//! omission).
+//! rate each message is stamped with the moment when it was due, not with the one when it went out:
+//! a broker that holds the publisher back is charged for every message that had to wait (no
+//! coordinated omission).
 
 use std::num::NonZeroU64;
 use std::thread;
