@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::protocol::frame;
 
-    const STAMP: Stamp = Stamp { publisher: 0, sequence: 5, moment_ns: 6 };
+    const STAMP: Stamp = Stamp { queue: 0, sequence: 5, moment_ns: 6 };
 
     fn body(size: usize) -> Vec<u8> {
         let mut body = STAMP.to_bytes().to_vec();

@@ -6,18 +6,23 @@
 //!
 //! One run has three threads: a publisher, a consumer, and the one that started them and looks on.
 //!
-//! Reading order: `options`, `scenario`, `session` (all runs), `run` (one of them),
-//! `publisher` with `batch` and `stamp`, `consumer` with `delivery` and `sequence`,
-//! `wire` below both, `process` and `histogram` for figures, `report` and `table`.
+//! Reading order: `options`, `scenario`, `session` (all runs), `run` and `backlog` (one of them),
+//! `queues`, `publisher` with `batch`, `stamp` and `confirms`, `consumer` with `delivery` and
+//! `sequence`, `wire` below both, `process`, `disk` and `histogram` for figures, `report` and
+//! `table`.
 
+mod backlog;
 mod batch;
+mod confirms;
 mod consumer;
 mod delivery;
+mod disk;
 mod histogram;
 mod measurement;
 mod options;
 mod process;
 mod publisher;
+mod queues;
 mod report;
 mod run;
 mod scenario;

@@ -18,7 +18,9 @@ pub struct Options {
     /// The ids of their processes on this machine, for CPU and memory
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub pids: Vec<u32>,
-    /// What to run [default: all]: auto-ack-16, auto-ack-1k, ack-16, ack-1k, latency-16, latency-1k
+    /// What to run [default: all]: auto-ack-16, auto-ack-1k, ack-16, ack-1k, latency-16,
+    /// latency-1k, durable-confirm-1, durable-confirm-100, durable-confirm-1000,
+    /// durable-queues-100, quorum-confirm-1000, backlog
     #[arg(long, value_name = "SCENARIO", value_delimiter = ',', value_parser = scenario::named)]
     pub scenarios: Vec<Scenario>,
     /// Seconds that are measured in each run
@@ -30,6 +32,12 @@ pub struct Options {
     /// Runs of each scenario against each broker, of which the median counts
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = at_least_one())]
     pub rounds: u64,
+    /// Messages of the backlog that is filled and drained
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000_000, value_parser = at_least_one())]
+    pub messages: u64,
+    /// Try the disk that this folder is on first: how often it can append 1 KiB and sync it
+    #[arg(long, value_name = "DIR")]
+    pub disk_folder: Option<PathBuf>,
     /// The user to log in as
     #[arg(long, default_value = "guest")]
     pub user: String,
@@ -143,8 +151,19 @@ mod tests {
     }
 
     #[test]
+    fn the_help_names_every_scenario() {
+        use clap::CommandFactory;
+        let help = CommandLine::command().render_long_help().to_string();
+        for scenario in SCENARIOS {
+            assert!(help.contains(scenario.name), "{}", scenario.name);
+        }
+    }
+
+    #[test]
     fn runs_of_no_length_and_notes_without_a_name_are_refused() {
-        for flag in ["--duration 0", "--rounds 0", "--note machine", "--scenarios x"] {
+        for flag in
+            ["--duration 0", "--messages 0", "--rounds 0", "--note machine", "--scenarios x"]
+        {
             let words = ["perf", "--against", "a:1"].into_iter().chain(flag.split(' '));
             assert!(CommandLine::try_parse_from(words).is_err(), "{flag}");
         }

@@ -13,6 +13,28 @@ pub(super) struct Usage {
     /// Of all its threads, in user and kernel mode.
     pub(super) cpu: Duration,
     pub(super) resident_size: u64,
+    /// None where the system keeps it to itself.
+    pub(super) written: Option<Written>,
+}
+
+/// Octets that a process has written since it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    /// By calls that write, to files and, with some of those calls, to sockets.
+    pub(super) by_calls: u64,
+    /// On their way to disks, in whole pages: appending one octet and syncing it writes a page.
+    /// What was removed before it went there is not counted.
+    pub(super) to_disks: u64,
+}
+
+impl Written {
+    /// What came after an earlier moment.
+    pub(super) fn since(self, earlier: Self) -> Self {
+        Self {
+            by_calls: self.by_calls.saturating_sub(earlier.by_calls),
+            to_disks: self.to_disks.saturating_sub(earlier.to_disks),
+        }
+    }
 }
 
 impl Usage {
@@ -20,7 +42,12 @@ impl Usage {
     pub(super) fn of(process: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
         let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-        Some(Self { cpu: cpu(&stat)?, resident_size: resident_size(&status)? })
+        let io = fs::read_to_string(format!("/proc/{process}/io"));
+        Some(Self {
+            cpu: cpu(&stat)?,
+            resident_size: resident_size(&status)?,
+            written: io.ok().and_then(|io| written(&io)),
+        })
     }
 }
 
@@ -38,6 +65,14 @@ fn resident_size(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
+}
+
+fn written(io: &str) -> Option<Written> {
+    let octets = |name: &str| -> Option<u64> {
+        io.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
+    };
+    let to_disks = octets("write_bytes:")?.saturating_sub(octets("cancelled_write_bytes:")?);
+    Some(Written { by_calls: octets("wchar:")?, to_disks })
 }
 
 #[cfg(test)]
@@ -58,9 +93,27 @@ mod tests {
         assert_eq!(resident_size("Name:\tkthreadd\n"), None);
     }
 
+    #[test]
+    fn what_is_written_leaves_out_what_was_removed_before_it_went_to_the_disk() {
+        let io = "rchar: 1\nwchar: 9000\nsyscr: 2\nsyscw: 3\nread_bytes: 4\nwrite_bytes: 8192\n\
+                  cancelled_write_bytes: 4096\n";
+        assert_eq!(written(io), Some(Written { by_calls: 9000, to_disks: 4096 }));
+        assert_eq!(written("rchar: 1\n"), None);
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn a_process_is_found_by_its_id() {
         assert!(Usage::of(std::process::id()).is_some_and(|usage| usage.resident_size > 0));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_this_process_writes_to_a_file_is_counted() {
+        let written = || Usage::of(std::process::id()).and_then(|usage| usage.written).unwrap();
+        let before = written();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), [0; 5000]).unwrap();
+        assert!(written().since(before).by_calls >= 5000);
     }
 }

@@ -1,28 +1,32 @@
-//! The side that publishes: as fast as the broker takes it, or at a rate. At a rate each message is
-//! stamped with the moment when it was due, not with the one when it went out: a broker that holds
-//! the publisher back is charged for every message that had to wait (no coordinated omission).
+//! The side that publishes: as fast as the broker takes it, at a rate, or as confirms come. At a
+//! rate each message is stamped with the moment when it was due, not with the one when it went out:
+//! a broker that holds the publisher back is charged for every message that had to wait (no
+//! coordinated omission).
 
 use std::num::NonZeroU64;
 use std::thread;
 use std::time::Duration;
 
 use super::batch::Batch;
+use super::confirms::Confirms;
 use super::histogram::Histogram;
+use super::options::{Options, Target};
 use super::run::{Progress, Stopwatch, Window};
-use super::stamp::Stamp;
-use super::wire::{Wire, WireError};
+use super::scenario::{Pace, Scenario};
+use super::wire::{ANSWER_PATIENCE_READS, CHANNEL, Wire, WireError, refuse_closing};
+use crate::protocol::frame::FrameKind;
+use crate::protocol::methods::{Method, confirm};
 
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// The number of the only publisher of a run.
-pub(super) const PUBLISHER: u16 = 0;
 
 /// A publisher on its own connection.
 #[derive(Debug)]
 pub(super) struct Publisher {
-    pub(super) wire: Wire,
-    pub(super) batch: Batch,
-    pub(super) messages_per_second: Option<u64>,
+    wire: Wire,
+    batch: Batch,
+    pace: Pace,
+    /// How many messages a backlog has.
+    backlog_count: u64,
 }
 
 /// What it did.
@@ -31,20 +35,36 @@ pub(super) struct Published {
     pub(super) count: u64,
     /// How late messages went out because of the generator, the broker or the machine.
     pub(super) lateness: Histogram,
+    /// From sending a message to its confirm.
+    pub(super) confirm_latency: Histogram,
 }
 
 impl Publisher {
-    /// Publishes until the window ends. The count is told before the connection is closed, because
-    /// the consumer waits for it.
+    /// Connects, and has the bytes ready that it will publish.
+    pub(super) fn start(
+        queues: &[String],
+        scenario: &Scenario,
+        target: &Target,
+        options: &Options,
+    ) -> Result<Self, WireError> {
+        let wire = Wire::connect(&target.address, options)?;
+        let batch = Batch::new(queues, scenario, wire.frame_size_max());
+        Ok(Self { wire, batch, pace: scenario.pace, backlog_count: options.messages })
+    }
+
+    /// Publishes until the window ends, or the backlog is there. The count is told before the
+    /// connection is closed, because the consumer waits for it.
     pub(super) fn run(
         mut self,
         stopwatch: Stopwatch,
         window: Window,
         progress: &Progress,
     ) -> Result<Published, WireError> {
-        let published = match self.messages_per_second {
-            None => self.at_full_speed(stopwatch, window, progress)?,
-            Some(rate) => self.at_rate(rate, stopwatch, window, progress)?,
+        let published = match self.pace {
+            Pace::FullSpeed => self.at_full_speed(u64::MAX, stopwatch, window, progress)?,
+            Pace::Backlog => self.at_full_speed(self.backlog_count, stopwatch, window, progress)?,
+            Pace::MessagesPerSecond(rate) => self.at_rate(rate, stopwatch, window, progress)?,
+            Pace::ConfirmWindow(size) => self.as_confirmed(size, stopwatch, window, progress)?,
         };
         progress.expect(published.count);
         self.wire.close()?;
@@ -53,6 +73,7 @@ impl Publisher {
 
     fn at_full_speed(
         &mut self,
+        count_max: u64,
         stopwatch: Stopwatch,
         window: Window,
         progress: &Progress,
@@ -60,16 +81,13 @@ impl Publisher {
         let mut published = Published::default();
         loop {
             let moment_ns = stopwatch.now_ns();
-            if moment_ns >= window.until_ns || progress.has_failed() {
+            let is_over = moment_ns >= window.until_ns || published.count >= count_max;
+            if is_over || progress.has_failed() {
                 return Ok(published);
             }
-            let stamps = (published.count..).map(|sequence| Stamp {
-                publisher: PUBLISHER,
-                sequence,
-                moment_ns,
-            });
-            self.wire.write(self.batch.stamped(stamps))?;
-            published.count += self.batch.message_count();
+            let end = (published.count + self.batch.room(published.count)).min(count_max);
+            self.wire.write(self.batch.stamped(published.count..end, |_| moment_ns))?;
+            published.count = end;
             progress.publish(published.count);
         }
     }
@@ -91,20 +109,79 @@ impl Publisher {
             }
             thread::sleep(Duration::from_nanos(due_ns.saturating_sub(stopwatch.now_ns())));
             let now_ns = stopwatch.now_ns();
-            let batch_end = published.count + self.batch.message_count();
+            let batch_end = published.count + self.batch.room(published.count);
             let end = schedule.due_count(now_ns).min(batch_end);
-            let stamps = (published.count..end).map(|sequence| Stamp {
-                publisher: PUBLISHER,
-                sequence,
-                moment_ns: schedule.due_ns(sequence),
-            });
-            self.wire.write(self.batch.stamped(stamps))?;
+            let messages = published.count..end;
+            self.wire.write(self.batch.stamped(messages, |message| schedule.due_ns(message)))?;
             if due_ns >= window.from_ns {
                 published.lateness.record(now_ns.saturating_sub(due_ns));
             }
             published.count = end.max(published.count);
             progress.publish(published.count);
         }
+    }
+
+    /// Keeps so many messages unconfirmed, and waits at the end until none is.
+    fn as_confirmed(
+        &mut self,
+        window_size: u64,
+        stopwatch: Stopwatch,
+        window: Window,
+        progress: &Progress,
+    ) -> Result<Published, WireError> {
+        let select = confirm::Select { nowait: false };
+        self.wire.request(CHANNEL, &select, |m| matches!(m, Method::ConfirmSelectOk(_)))?;
+        let (mut confirms, mut count, mut silent_reads) = (Confirms::default(), 0, 0);
+        while !progress.has_failed() {
+            let moment_ns = stopwatch.now_ns();
+            let is_over = moment_ns >= window.until_ns;
+            if is_over && confirms.waiting() == 0 {
+                break;
+            }
+            let room = window_size.saturating_sub(confirms.waiting()).min(self.batch.room(count));
+            let end = if is_over { count } else { count + room };
+            if end > count {
+                confirms.send(end - count, moment_ns);
+                self.wire.write(self.batch.stamped(count..end, |_| moment_ns))?;
+                progress.publish(end);
+            }
+            // With room left in the window, confirms are only looked for and not waited for.
+            let must_wait = end == count || confirms.waiting() >= window_size;
+            let has_read = match must_wait {
+                true => self.wire.fill()?,
+                false => self.wire.fill_from_what_is_there()?,
+            };
+            silent_reads = if has_read || end > count { 0 } else { silent_reads + 1 };
+            count = end;
+            if silent_reads > ANSWER_PATIENCE_READS {
+                return Err(WireError::Unexpected("the broker does not confirm"));
+            }
+            self.take_confirms(&mut confirms, stopwatch.now_ns(), window)?;
+        }
+        Ok(Published { count, confirm_latency: confirms.latency, ..Published::default() })
+    }
+
+    fn take_confirms(
+        &mut self,
+        confirms: &mut Confirms,
+        now_ns: u64,
+        window: Window,
+    ) -> Result<(), WireError> {
+        while let Some(frame) = self.wire.next_frame()? {
+            if frame.kind != FrameKind::Method {
+                continue;
+            }
+            let method = Method::decode(frame.payload)?;
+            refuse_closing(&method)?;
+            match method {
+                Method::BasicAck(ack) => confirms.receive(&ack, now_ns, window)?,
+                Method::BasicNack(_) => {
+                    return Err(WireError::Unexpected("the broker refuses to keep a message"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 

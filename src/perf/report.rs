@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::disk::Disk;
 use super::measurement::{Measurement, Median};
-use super::scenario::Scenario;
+use super::scenario::{Pace, Scenario};
 use super::table::{Table, figure};
 
 /// A broker by what it says about itself.
@@ -25,6 +26,8 @@ pub(super) struct Settings {
     pub(super) warm_up_seconds: u64,
     pub(super) seconds: u64,
     pub(super) rounds: u64,
+    /// Of a backlog.
+    pub(super) messages: u64,
 }
 
 /// Everything, as it is kept.
@@ -32,6 +35,8 @@ pub(super) struct Settings {
 pub(super) struct Report {
     notes: BTreeMap<String, String>,
     settings: Settings,
+    /// Where it was tried.
+    disk: Option<Disk>,
     brokers: Vec<Broker>,
     scenarios: Vec<Scenario>,
     medians: Vec<Median>,
@@ -42,6 +47,7 @@ impl Report {
     pub(super) fn new(
         notes: BTreeMap<String, String>,
         settings: Settings,
+        disk: Option<Disk>,
         brokers: Vec<Broker>,
         scenarios: Vec<Scenario>,
         runs: Vec<Measurement>,
@@ -55,7 +61,7 @@ impl Report {
                 medians.extend(Median::of(&own));
             }
         }
-        Self { notes, settings, brokers, scenarios, medians, runs }
+        Self { notes, settings, disk, brokers, scenarios, medians, runs }
     }
 
     /// No run lost, duplicated or reordered anything.
@@ -67,49 +73,40 @@ impl Report {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
     }
 
-    /// The tables that have rows: of scenarios at full speed, and of those at a rate.
+    /// The tables that have rows: one for each kind of scenario.
     pub(super) fn tables(&self) -> Vec<Table> {
-        [self.throughput(), self.latency()].into_iter().filter(|table| !table.is_empty()).collect()
+        let tables = [
+            self.table(|pace| pace == Pace::FullSpeed, &FULL_SPEED),
+            self.table(|pace| matches!(pace, Pace::MessagesPerSecond(_)), &AT_A_RATE),
+            self.table(|pace| matches!(pace, Pace::ConfirmWindow(_)), &CONFIRMED),
+            self.table(|pace| pace == Pace::Backlog, &BACKLOG),
+        ];
+        tables.into_iter().filter(|table| !table.is_empty()).collect()
     }
 
-    fn throughput(&self) -> Table {
+    /// What is to be read beside the tables.
+    pub(super) fn remark(&self) -> Option<String> {
+        self.disk.map(|disk| disk.sentence())
+    }
+
+    fn table(&self, is_meant: fn(Pace) -> bool, columns: &[Column]) -> Table {
         let mut headings = vec!["scenario".to_owned(), "broker".to_owned()];
-        headings.push("messages/s".to_owned());
-        headings.extend(self.reference().map(|name| format!("× {name}")));
-        headings.extend(
-            ["broker CPU µs/message", "generator CPU µs/message", "RSS MiB"].map(Into::into),
-        );
-        let mut table = Table::new(2, headings);
-        for median in self.medians.iter().filter(|median| median.latency_p50_us.is_none()) {
-            let mut cells = self.words(median);
-            cells.push(figure(Some(median.consumed_per_second)));
-            cells.extend(self.ratio(median, |median| Some(median.consumed_per_second)));
-            cells.push(figure(median.broker_cpu_us_per_message));
-            cells.push(figure(median.generator_cpu_us_per_message));
-            cells.push(figure(median.broker_resident_mib_max));
-            table.row(cells);
+        for column in columns {
+            headings.push(column.heading.to_owned());
+            let reference = self.reference().filter(|_| column.is_compared);
+            headings.extend(reference.map(|name| format!("× {name}")));
         }
-        table
-    }
-
-    fn latency(&self) -> Table {
-        let mut headings = vec!["scenario".to_owned(), "broker".to_owned()];
-        headings.push("p50 µs".to_owned());
-        headings.extend(self.reference().map(|name| format!("× {name}")));
-        headings.push("p99 µs".to_owned());
-        headings.extend(self.reference().map(|name| format!("× {name}")));
-        headings.extend(["p99.9 µs", "sent late, p99 µs", "broker CPU µs/message"].map(Into::into));
         let mut table = Table::new(2, headings);
-        for median in self.medians.iter().filter(|median| median.latency_p50_us.is_some()) {
-            let mut cells = self.words(median);
-            cells.push(figure(median.latency_p50_us));
-            cells.extend(self.ratio(median, |median| median.latency_p50_us));
-            cells.push(figure(median.latency_p99_us));
-            cells.extend(self.ratio(median, |median| median.latency_p99_us));
-            cells.push(figure(median.latency_p999_us));
-            cells.push(figure(median.lateness_p99_us));
-            cells.push(figure(median.broker_cpu_us_per_message));
-            table.row(cells);
+        for scenario in self.scenarios.iter().filter(|scenario| is_meant(scenario.pace)) {
+            for median in self.medians.iter().filter(|median| median.scenario == scenario.name) {
+                let mut cells = self.words(median);
+                for column in columns {
+                    cells.push(figure((column.pick)(median)));
+                    let ratio = column.is_compared.then(|| self.ratio(median, column.pick));
+                    cells.extend(ratio.flatten());
+                }
+                table.row(cells);
+            }
         }
         table
     }
@@ -139,9 +136,64 @@ impl Report {
     }
 }
 
+/// A figure of each row.
+struct Column {
+    heading: &'static str,
+    pick: fn(&Median) -> Option<f64>,
+    /// Whether a column beside it tells the multiple of the reference's.
+    is_compared: bool,
+}
+
+const fn column(heading: &'static str, pick: fn(&Median) -> Option<f64>) -> Column {
+    Column { heading, pick, is_compared: false }
+}
+
+const fn compared(heading: &'static str, pick: fn(&Median) -> Option<f64>) -> Column {
+    Column { heading, pick, is_compared: true }
+}
+
+const CONSUMED: Column = compared("messages/s", |median| Some(median.consumed_per_second));
+const BROKER_CPU: Column =
+    column("broker CPU µs/message", |median| median.broker_cpu_us_per_message);
+const GENERATOR_CPU: Column =
+    column("generator CPU µs/message", |median| median.generator_cpu_us_per_message);
+const RESIDENT: Column = column("RSS MiB", |median| median.broker_resident_mib_max);
+const WRITTEN: Column =
+    column("written B/content B", |median| median.disk_octets_per_content_octet);
+
+const FULL_SPEED: [Column; 4] = [CONSUMED, BROKER_CPU, GENERATOR_CPU, RESIDENT];
+
+const AT_A_RATE: [Column; 5] = [
+    compared("p50 µs", |median| median.latency_p50_us),
+    compared("p99 µs", |median| median.latency_p99_us),
+    column("p99.9 µs", |median| median.latency_p999_us),
+    column("sent late, p99 µs", |median| median.lateness_p99_us),
+    BROKER_CPU,
+];
+
+const CONFIRMED: [Column; 7] = [
+    CONSUMED,
+    compared("confirm p50 µs", |median| median.confirm_p50_us),
+    compared("confirm p99 µs", |median| median.confirm_p99_us),
+    BROKER_CPU,
+    GENERATOR_CPU,
+    WRITTEN,
+    RESIDENT,
+];
+
+const BACKLOG: [Column; 6] = [
+    compared("fill/s", |median| Some(median.published_per_second)),
+    compared("drain/s", |median| Some(median.consumed_per_second)),
+    compared("RSS when full MiB", |median| median.broker_resident_mib_full),
+    column("highest RSS MiB", |median| median.broker_resident_mib_max),
+    BROKER_CPU,
+    WRITTEN,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::perf::histogram::Percentiles;
     use crate::perf::measurement::tests::measurement;
     use crate::perf::scenario::named;
 
@@ -158,9 +210,9 @@ mod tests {
         let runs = runs
             .iter()
             .map(|(scenario, broker, rate)| measurement(&named(scenario).unwrap(), broker, *rate));
-        let settings = Settings { warm_up_seconds: 2, seconds: 10, rounds: 3 };
+        let settings = Settings { warm_up_seconds: 2, seconds: 10, rounds: 3, messages: 1000 };
         let brokers = brokers.iter().map(|name| broker(name)).collect();
-        Report::new(BTreeMap::new(), settings, brokers, scenarios, runs.collect())
+        Report::new(BTreeMap::new(), settings, None, brokers, scenarios, runs.collect())
     }
 
     const RUNS: [(&str, &str, f64); 8] = [
@@ -186,6 +238,35 @@ mod tests {
     }
 
     #[test]
+    fn confirmed_and_backlogged_scenarios_have_tables_with_what_counts_for_them() {
+        let runs = [
+            ("durable-confirm-1", "A", 100.0),
+            ("durable-confirm-1", "B", 50.0),
+            ("backlog", "A", 300.0),
+            ("backlog", "B", 600.0),
+        ];
+        let tables = report(&["A", "B"], &runs).tables();
+        let texts: Vec<String> = tables.iter().map(Table::to_markdown).collect();
+        assert_eq!(texts.len(), 2);
+        let row = "| durable-confirm-1 | A | 100 | 2.00 | 10.0 | 2.00 | 100 | 2.00 | 1.00 | - | \
+                   1.50 | 3.00 |";
+        assert!(texts[0].contains(row), "{}", texts[0]);
+        let row = "| backlog | A | 10,000 | 1.00 | 300 | 0.50 | 8.00 | 1.00 | 3.00 | 1.00 | 1.50 |";
+        assert!(texts[1].contains(row), "{}", texts[1]);
+    }
+
+    #[test]
+    fn the_disk_is_told_where_it_was_tried() {
+        let mut report = report(&["A"], &[("ack-16", "A", 50.0)]);
+        assert_eq!(report.remark(), None);
+        let latency = Percentiles { count: 9, p50_us: 1.0, p99_us: 2.0, p999_us: 3.0, max_us: 4.0 };
+        report.disk = Some(Disk { syncs_per_second: 1234.0, latency });
+        assert!(report.remark().unwrap().contains("1,234"));
+        let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
+        assert_eq!(json["disk"]["syncs_per_second"], 1234.0);
+    }
+
+    #[test]
     fn a_single_broker_is_compared_with_nothing() {
         let tables = report(&["A"], &[("ack-16", "A", 50.0)]).tables();
         assert_eq!(tables.len(), 1);
@@ -198,8 +279,8 @@ mod tests {
         let mut report = report(&["A"], &[("ack-16", "A", 50.0)]);
         assert!(report.is_valid());
         report.runs[0].check.lost = 1;
-        let Report { notes, settings, brokers, scenarios, runs, .. } = report;
-        let report = Report::new(notes, settings, brokers, scenarios, runs);
+        let Report { notes, settings, disk, brokers, scenarios, runs, .. } = report;
+        let report = Report::new(notes, settings, disk, brokers, scenarios, runs);
         assert!(!report.is_valid());
         assert!(report.tables()[0].to_text().contains("A (INVALID)"));
     }

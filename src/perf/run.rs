@@ -6,17 +6,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use super::batch::Batch;
 use super::consumer::{Consumed, Consumer};
 use super::options::{Options, Target};
 use super::process::Usage;
 use super::publisher::{Published, Publisher};
+use super::queues::Queues;
 use super::scenario::Scenario;
-use super::wire::{Wire, WireError};
+use super::wire::WireError;
 use crate::server::Clock;
 
 /// How often processes are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How precisely the end of something is known that ends by itself.
+pub(super) const END_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Time since the generator started.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,6 +43,9 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// All time there is, where an end is not a matter of time.
+    pub(super) const ALWAYS: Self = Self { from_ns: 0, until_ns: u64::MAX };
+
     fn starting(now_ns: u64, options: &Options) -> Self {
         let nanoseconds = |seconds: u64| seconds.saturating_mul(1_000_000_000);
         let from_ns = now_ns.saturating_add(nanoseconds(options.warm_up));
@@ -131,31 +137,31 @@ pub(super) fn run(
     stopwatch: Stopwatch,
     tell: impl FnMut(&Look, &Look),
 ) -> Result<Outcome, WireError> {
-    // The name is unique among generators that run at the same time.
-    let queue = format!("perf-{}-{}", std::process::id(), stopwatch.now_ns() / 1_000_000);
-    let consumer = Consumer::start(Wire::connect(&target.address, options)?, &queue, scenario)?;
-    let wire = Wire::connect(&target.address, options)?;
-    let batch = Batch::new(&queue, scenario.message_size, wire.frame_size_max());
-    let publisher = Publisher { wire, batch, messages_per_second: scenario.messages_per_second };
-    let window = Window::starting(stopwatch.now_ns(), options);
-    let progress = Progress::default();
-    thread::scope(|scope| {
-        let consuming = start(scope, "consumer", &progress, |progress| {
-            consumer.run(stopwatch, window, progress)
-        })?;
-        let publishing = start(scope, "publisher", &progress, |progress| {
-            publisher.run(stopwatch, window, progress)
+    let queues = Queues::of(scenario, stopwatch);
+    queues.during(target, options, |wire| {
+        let consumer = Consumer::start(wire, queues.names(), scenario)?;
+        let publisher = Publisher::start(queues.names(), scenario, target, options)?;
+        let window = Window::starting(stopwatch.now_ns(), options);
+        let progress = Progress::default();
+        thread::scope(|scope| {
+            let consuming = start(scope, "consumer", &progress, |progress| {
+                consumer.run(stopwatch, window, progress)
+            })?;
+            let publishing = start(scope, "publisher", &progress, |progress| {
+                publisher.run(stopwatch, window, progress)
+            })
+            .inspect_err(|_| progress.has_failed.store(true, Ordering::Relaxed))?;
+            let watch = Watch { progress: &progress, process: target.process, stopwatch };
+            let (first, last, resident_size_max) = watch.over(window, tell);
+            let (published, consumed) = (join(publishing), join(consuming));
+            let (published, consumed) = (published?, consumed?);
+            Ok(Outcome { first, last, resident_size_max, published, consumed })
         })
-        .inspect_err(|_| progress.has_failed.store(true, Ordering::Relaxed))?;
-        let watch = Watch { progress: &progress, process: target.process, stopwatch };
-        let (first, last, resident_size_max) = watch.over(window, tell);
-        let (published, consumed) = (join(publishing), join(consuming));
-        Ok(Outcome { first, last, resident_size_max, published: published?, consumed: consumed? })
     })
 }
 
 /// Starts a thread of a run. It ends when all is published, or consumed, or something failed.
-fn start<'scope, T: Send + 'scope>(
+pub(super) fn start<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &str,
     progress: &'scope Progress,
@@ -168,15 +174,15 @@ fn start<'scope, T: Send + 'scope>(
     })
 }
 
-fn join<T>(thread: ScopedJoinHandle<'_, Result<T, WireError>>) -> Result<T, WireError> {
+pub(super) fn join<T>(thread: ScopedJoinHandle<'_, Result<T, WireError>>) -> Result<T, WireError> {
     thread.join().unwrap_or(Err(WireError::Unexpected("a thread of the generator panicked")))
 }
 
 /// The one who looks on.
-struct Watch<'a> {
-    progress: &'a Progress,
-    process: Option<u32>,
-    stopwatch: Stopwatch,
+pub(super) struct Watch<'a> {
+    pub(super) progress: &'a Progress,
+    pub(super) process: Option<u32>,
+    pub(super) stopwatch: Stopwatch,
 }
 
 impl Watch<'_> {
@@ -201,7 +207,28 @@ impl Watch<'_> {
         (first, last, resident_size_max)
     }
 
-    fn look(&self) -> Look {
+    /// Looks now and then until a thread has ended; the broker's resident memory at its highest.
+    pub(super) fn until_ended<T>(
+        &self,
+        thread: &ScopedJoinHandle<'_, T>,
+        mut tell: impl FnMut(&Look, &Look),
+    ) -> Option<u64> {
+        let first = self.look();
+        let (mut last, mut resident_size_max) = (first, None);
+        while !thread.is_finished() {
+            thread::sleep(END_INTERVAL);
+            let elapsed_ns = self.stopwatch.now_ns().saturating_sub(last.moment_ns);
+            if u128::from(elapsed_ns) >= LOOK_INTERVAL.as_nanos() {
+                last = self.look();
+                resident_size_max =
+                    resident_size_max.max(last.broker.map(|broker| broker.resident_size));
+                tell(&first, &last);
+            }
+        }
+        resident_size_max
+    }
+
+    pub(super) fn look(&self) -> Look {
         Look {
             moment_ns: self.stopwatch.now_ns(),
             published: self.progress.published.load(Ordering::Relaxed),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// What came of the messages of all publishers. A run is valid where all but `received` are 0.
+/// What came of the messages of all queues. A run is valid where all but `received` are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
     pub(super) received: u64,
@@ -24,10 +24,10 @@ impl Check {
     }
 }
 
-/// The sequences of publishers that count from 0.
+/// The sequences of queues, each of which counts from 0.
 #[derive(Debug)]
 pub(super) struct Sequences {
-    publishers: Vec<Sequence>,
+    queues: Vec<Sequence>,
     check: Check,
 }
 
@@ -39,9 +39,9 @@ struct Sequence {
 }
 
 impl Sequences {
-    pub(super) fn of(publisher_count: u16) -> Self {
-        let publishers = vec![Sequence::default(); publisher_count.into()];
-        Self { publishers, check: Check::default() }
+    pub(super) fn of(queue_count: u16) -> Self {
+        let queues = vec![Sequence::default(); queue_count.into()];
+        Self { queues, check: Check::default() }
     }
 
     /// Messages that have arrived so far, whatever they were.
@@ -50,9 +50,9 @@ impl Sequences {
     }
 
     /// Takes note of an arrival.
-    pub(super) fn arrive(&mut self, publisher: u16, number: u64) {
+    pub(super) fn arrive(&mut self, queue: u16, number: u64) {
         self.check.received += 1;
-        let Some(sequence) = self.publishers.get_mut(usize::from(publisher)) else {
+        let Some(sequence) = self.queues.get_mut(usize::from(queue)) else {
             self.check.foreign += 1;
             return;
         };
@@ -68,9 +68,9 @@ impl Sequences {
         }
     }
 
-    /// The result, where each publisher sent so many.
+    /// The result, where each queue was sent so many.
     pub(super) fn finish(mut self, sent: &[u64]) -> Check {
-        for (sequence, sent) in self.publishers.iter().zip(sent) {
+        for (sequence, sent) in self.queues.iter().zip(sent) {
             self.check.lost += sequence.missing() + sent.saturating_sub(sequence.next);
             self.check.foreign += sequence.next.saturating_sub(*sent);
         }
@@ -104,7 +104,7 @@ impl Sequence {
 mod tests {
     use super::*;
 
-    /// The result for one publisher that sent so many, with `received` left out.
+    /// The result for one queue that was sent so many, with `received` left out.
     fn check(sent: u64, arrivals: &[u64]) -> (u64, u64, u64, u64) {
         let mut sequences = Sequences::of(1);
         arrivals.iter().for_each(|number| sequences.arrive(0, *number));
@@ -148,10 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn each_publisher_has_a_sequence_of_its_own() {
+    fn each_queue_has_a_sequence_of_its_own() {
         let mut sequences = Sequences::of(2);
-        for (publisher, number) in [(0, 0), (1, 0), (1, 1), (0, 1), (1, 3)] {
-            sequences.arrive(publisher, number);
+        for (queue, number) in [(0, 0), (1, 0), (1, 1), (0, 1), (1, 3)] {
+            sequences.arrive(queue, number);
         }
         let check = sequences.finish(&[2, 4]);
         assert_eq!((check.received, check.lost, check.reordered), (5, 1, 0));

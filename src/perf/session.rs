@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use super::backlog;
+use super::disk::{self, Disk};
 use super::measurement::{Measurement, seconds_between};
 use super::options::{Options, Target};
 use super::report::{Broker, Report, Settings};
 use super::run::{self, Look, Stopwatch};
-use super::scenario::Scenario;
+use super::scenario::{Pace, Scenario};
 use super::table::{Table, figure};
 use super::wire::Wire;
 
@@ -44,6 +46,7 @@ fn report(options: &Options) -> Result<Report, String> {
         .map(|target| broker(target, options))
         .collect::<Result<Vec<Broker>, String>>()?;
     let stopwatch = Stopwatch::default();
+    let disk = disk(options, stopwatch)?;
     let mut runs = Vec::new();
     for scenario in &scenarios {
         for round in 1..=options.rounds {
@@ -57,8 +60,17 @@ fn report(options: &Options) -> Result<Report, String> {
         warm_up_seconds: options.warm_up,
         seconds: options.duration,
         rounds: options.rounds,
+        messages: options.messages,
     };
-    Ok(Report::new(options.note.iter().cloned().collect(), settings, brokers, scenarios, runs))
+    let notes = options.note.iter().cloned().collect();
+    Ok(Report::new(notes, settings, disk, brokers, scenarios, runs))
+}
+
+/// Tries the disk, where a folder on it was named.
+fn disk(options: &Options, stopwatch: Stopwatch) -> Result<Option<Disk>, String> {
+    let Some(folder) = &options.disk_folder else { return Ok(None) };
+    let disk = Disk::under(folder, disk::TRIAL, stopwatch);
+    disk.map(Some).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 /// Asks a broker who it is.
@@ -92,12 +104,18 @@ fn measure(
             let _ = write!(io::stderr(), "\r{name}: {}\x1b[K", progress(first, last));
         }
     };
-    let outcome = run::run(scenario, target, options, stopwatch, tell);
+    let measurement = match scenario.pace {
+        Pace::Backlog => backlog::run(scenario, target, options, stopwatch, tell)
+            .map(|backlog| Measurement::of_backlog(scenario, &target.name, round, &backlog)),
+        Pace::FullSpeed | Pace::MessagesPerSecond(_) | Pace::ConfirmWindow(_) => {
+            run::run(scenario, target, options, stopwatch, tell)
+                .map(|outcome| Measurement::of(scenario, &target.name, round, &outcome))
+        }
+    };
     if is_live {
         let _ = write!(io::stderr(), "\r\x1b[K");
     }
-    let outcome = outcome.map_err(|error| format!("{name}: {error}"))?;
-    let measurement = Measurement::of(scenario, &target.name, round, &outcome);
+    let measurement = measurement.map_err(|error| format!("{name}: {error}"))?;
     say(&format!("{name}: {}", summary(&measurement)));
     Ok(measurement)
 }
@@ -121,8 +139,9 @@ fn summary(run: &Measurement) -> String {
         figure(run.broker_cpu_us_per_message),
         figure(run.generator_cpu_us_per_message),
     );
-    if let Some(latency) = run.latency {
-        line += &format!(", p50 {} µs", figure(Some(latency.p50_us)));
+    for (what, latency) in [("", run.latency), ("confirm ", run.confirm_latency)] {
+        let Some(latency) = latency else { continue };
+        line += &format!(", {what}p50 {} µs", figure(Some(latency.p50_us)));
         line += &format!(", p99 {} µs", figure(Some(latency.p99_us)));
     }
     if !run.is_valid() {
@@ -134,14 +153,15 @@ fn summary(run: &Measurement) -> String {
 /// Prints the tables and writes the files.
 fn publish(report: &Report, options: &Options) -> Result<(), String> {
     let tables = report.tables();
-    let text = joined(&tables, Table::to_text);
+    let remark = report.remark().map(|remark| format!("\n{remark}")).unwrap_or_default();
+    let text = joined(&tables, Table::to_text) + &remark;
     writeln!(io::stdout(), "\n{text}").map_err(|error| error.to_string())?;
     if let Some(path) = &options.json {
         let json = report.to_json().map_err(|error| error.to_string())?;
         fs::write(path, json).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if let Some(path) = &options.markdown {
-        let text = joined(&tables, Table::to_markdown);
+        let text = joined(&tables, Table::to_markdown) + &remark;
         fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())

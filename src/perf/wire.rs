@@ -25,7 +25,7 @@ const READ_SIZE: usize = 256 * 1024;
 pub(super) const READ_PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long an answer may take, in reads that brought nothing.
-const ANSWER_PATIENCE_READS: u32 = 300;
+pub(super) const ANSWER_PATIENCE_READS: u32 = 300;
 
 /// How long a write may be held back. Brokers hold publishers back, but not for so long.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
@@ -177,6 +177,14 @@ impl Wire {
         Ok(self.input.fill(&mut self.stream)?)
     }
 
+    /// Takes bytes that have come already; false where there are none.
+    pub(super) fn fill_from_what_is_there(&mut self) -> Result<bool, WireError> {
+        self.stream.set_nonblocking(true)?;
+        let result = self.input.fill(&mut self.stream);
+        self.stream.set_nonblocking(false)?;
+        Ok(result?)
+    }
+
     /// The next frame that is there.
     pub(super) fn next_frame(&mut self) -> Result<Option<Frame<'_>>, WireError> {
         Ok(self.input.next(self.frame_size_max)?)
@@ -190,7 +198,10 @@ impl Wire {
     }
 
     /// Reads methods until one is the answer. Others are passed over, except for closings.
-    fn answer<T>(&mut self, pick: impl Fn(Method<'_>) -> Option<T>) -> Result<T, WireError> {
+    pub(super) fn answer<T>(
+        &mut self,
+        pick: impl Fn(Method<'_>) -> Option<T>,
+    ) -> Result<T, WireError> {
         let mut silent_reads = 0;
         loop {
             while let Some(frame) = self.input.next(self.frame_size_max)? {
