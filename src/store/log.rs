@@ -51,6 +51,8 @@ struct Inner {
     health: Health,
     /// Bytes of the batch that is being written.
     writing_size: u64,
+    /// The last position that is in a file.
+    written: Position,
 }
 
 /// Facts are appended through this; the log is locked as long as it lives.
@@ -85,6 +87,7 @@ impl Log {
                 turner: None,
                 health: Health::Good,
                 writing_size: 0,
+                written: number.saturating_sub(1),
             }),
             durable: AtomicU64::new(number.saturating_sub(1)),
             pending_size: AtomicU64::new(0),
@@ -144,7 +147,18 @@ impl Log {
     pub fn register(&self, waker: &Waker) -> bool {
         let mut inner = self.lock();
         inner.turner = Some(waker.clone());
-        inner.is_due()
+        inner.is_due() || self.awaits_sync(&inner)
+    }
+
+    /// Somebody waits for what is in a file already and not synced: who came after the cut.
+    pub(super) fn is_sync_wanted(&self) -> bool {
+        self.awaits_sync(&self.lock())
+    }
+
+    fn awaits_sync(&self, inner: &Inner) -> bool {
+        inner.health == Health::Good
+            && inner.wanted > self.durable()
+            && inner.wanted <= inner.written
     }
 
     /// When the next batch is to be cut though nobody waits for it.
@@ -191,8 +205,9 @@ impl Log {
     }
 
     /// The batch that was cut is in a file: its bodies need not be kept.
-    pub(super) fn written(&self) {
+    pub(super) fn written(&self, position: Position) {
         let mut inner = self.lock();
+        inner.written = position;
         inner.writing_size = 0;
         if inner.health == Health::Full {
             inner.health = Health::Good;
@@ -381,7 +396,7 @@ mod tests {
         let position = add(&log, 10);
         assert!(!log.wait(position, Waker::noop()));
         assert!(log.cut(Moment(0), false).is_some_and(|cut| cut.is_wanted));
-        log.written();
+        log.written(1);
         log.synced(1);
         assert!(log.wait(position, Waker::noop()));
         assert_eq!(log.durable(), 1);
@@ -399,8 +414,10 @@ mod tests {
         let log = Log::new(1);
         let position = add(&log, 10);
         assert!(log.cut(Moment(0), true).is_some_and(|cut| !cut.is_wanted));
-        log.written();
+        log.written(1);
+        assert!(!log.register(Waker::noop()));
         log.want(position);
+        assert!(log.register(Waker::noop()) && log.is_sync_wanted(), "there is something to do");
         assert!(log.cut(Moment(0), true).is_some_and(|cut| cut.is_wanted));
     }
 
@@ -436,7 +453,7 @@ mod tests {
         add(&log, usize::try_from(LOG_PENDING_SIZE_MAX).unwrap());
         assert!(log.is_congested() && !log.wait_for_room(Waker::noop()));
         assert!(log.cut(Moment(0), false).is_some());
-        log.written();
+        log.written(1);
         assert!(!log.is_congested());
     }
 }

@@ -191,7 +191,7 @@ impl Writer {
     fn reached(&mut self, cut: &Cut, now: Moment) {
         self.written = cut.number;
         self.is_wanted |= cut.is_wanted;
-        self.log.written();
+        self.log.written(cut.number);
         if self.unsynced_since.is_none() {
             if self.synced_batch + 1 == self.next_batch {
                 // Nothing is in a file that is not synced.
@@ -278,7 +278,7 @@ impl Writer {
 
     fn is_sync_due(&self, now: Moment) -> bool {
         let Some(since) = self.unsynced_since.filter(|_| !self.is_broken) else { return false };
-        self.is_wanted || now.since(since) >= LOG_UNSYNCED_MS
+        self.is_wanted || self.log.is_sync_wanted() || now.since(since) >= LOG_UNSYNCED_MS
     }
 
     /// Syncs what is in the file. True where it could.
