@@ -58,7 +58,8 @@ pub(super) struct QueueHandle {
 pub(super) struct Live {
     pub(super) queue: Queue,
     pub(super) subscribers: HashMap<ConsumerId, Subscriber, foldhash::fast::FixedState>,
-    getters: HashMap<GetId, Getter, foldhash::fast::FixedState>,
+    /// Gets that wait for a body: few queues ever have one.
+    getters: Vec<(GetId, Getter)>,
     effects: Vec<Effect>,
     /// Two consumers are, or were, on one channel.
     has_neighbors: bool,
@@ -206,7 +207,8 @@ impl QueueHandle {
         got: Option<(Delivery, usize)>,
         work: &mut Work,
     ) {
-        let Some(getter) = live.getters.remove(&get) else { return };
+        let Some(at) = live.getters.iter().position(|(waiting, _)| *waiting == get) else { return };
+        let (_, getter) = live.getters.remove(at);
         let reply = got_reply(self.id(), getter.no_ack, got);
         let event = Event::Answered { channel: getter.channel, reply };
         let result = getter.mailbox.push(event, &mut work.wakers);
@@ -243,7 +245,8 @@ impl QueueHandle {
         self.with(work, |live| {
             live.is_listed = false;
             if durability.memory.is_logged_over() {
-                live.queue.shed(tail.stored_below(), live.size_kept());
+                // Each keeping a little, many queues together would keep more than there is.
+                live.queue.shed(tail.stored_below(), 0);
             }
             if durability.memory.is_unlogged_over() {
                 live.queue.store_transient(PAGE_OUT_SIZE);
@@ -338,14 +341,14 @@ impl Live {
     pub(super) fn get(&mut self, no_ack: bool, get: GetId, getter: Getter) -> Fetched {
         let fetched = self.queue.get(no_ack, get);
         if matches!(fetched, Fetched::Later) {
-            self.getters.insert(get, getter);
+            self.getters.push((get, getter));
         }
         fetched
     }
 
     /// It is gone: gets that wait find nothing. Tells whether the log knew of it.
     pub(super) fn leave(&mut self, work: &mut Work) -> bool {
-        for (_, Getter { mailbox, channel, .. }) in self.getters.drain() {
+        for (_, Getter { mailbox, channel, .. }) in std::mem::take(&mut self.getters) {
             let event = Event::Answered { channel, reply: Reply::GotEmpty };
             // Who left needs no answer.
             let _ = mailbox.push(event, &mut work.wakers);
