@@ -20,7 +20,7 @@ use crate::message::{
     ConsumerId, ConsumerKey, Delivery, GetId, Message, QueueId, Run, Sequence, SequenceRange,
 };
 use crate::queue::{Effect, Fact, Fetched, Queue, QueueTraits, RecoveredRun, Resident};
-use crate::store::{RecoveredQueue, Tail};
+use crate::store::{Position, RecoveredQueue, Tail};
 
 /// A consumer's session and where in it the consumer is.
 #[derive(Clone, Debug)]
@@ -71,6 +71,9 @@ pub(super) struct Live {
     kept: u64,
     /// The log has, or had, messages of it.
     has_logged: bool,
+    /// Where in the log messages stand that were given to it late, behind later ones: before they
+    /// are in a file, no body is forgotten.
+    late_until: Position,
 }
 
 impl QueueHandle {
@@ -225,7 +228,8 @@ impl QueueHandle {
             return;
         }
         let memory = &durability.memory;
-        if resident.logged > live.kept + SHED_STEP_SIZE && memory.is_logged_over() {
+        let may_shed = live.late_until <= durability.log.stored();
+        if may_shed && resident.logged > live.kept + SHED_STEP_SIZE && memory.is_logged_over() {
             live.queue.shed(tail.stored_below(), live.size_kept());
             resident = live.queue.resident();
             live.kept = resident.logged;
@@ -244,12 +248,15 @@ impl QueueHandle {
         let Some(Link { durability, tail }) = &self.link else { return };
         self.with(work, |live| {
             live.is_listed = false;
-            if durability.memory.is_logged_over() {
+            let may_shed = live.late_until <= durability.log.stored();
+            if may_shed && durability.memory.is_logged_over() {
                 // Each keeping a little, many queues together would keep more than there is.
                 live.queue.shed(tail.stored_below(), 0);
             }
             if durability.memory.is_unlogged_over() {
                 live.queue.store_transient(PAGE_OUT_SIZE);
+                // They are appended when this step ends, or later.
+                live.late_until = durability.log.append().position() + 1;
             }
             live.kept = live.queue.resident().logged;
             // What is left is counted again, and the queue listed again where it holds something.
