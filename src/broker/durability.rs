@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
+use tracing::error;
+
 use super::lock::lock;
 use super::queue_handle::QueueHandle;
 use super::work::Work;
@@ -28,6 +30,8 @@ pub(super) struct Durability {
 #[derive(Debug, Default)]
 struct Fetches {
     asked: VecDeque<(Arc<QueueHandle>, SequenceRange)>,
+    /// The disk did not answer: they are asked for again after a pause.
+    failed: Vec<(Arc<QueueHandle>, SequenceRange)>,
     readers: Vec<Waker>,
 }
 
@@ -95,11 +99,29 @@ impl Durability {
     /// Reads what the first queue in line waits for. False where none waits.
     pub(super) fn fetch(&self) -> bool {
         let Some((handle, range)) = lock(&self.fetches).asked.pop_front() else { return false };
-        let found = self.reader.read(handle.id(), range, FETCH_SIZE_MAX);
+        let found = match self.reader.read(handle.id(), range, FETCH_SIZE_MAX) {
+            Ok(found) => found,
+            Err(error) => {
+                let queue = &handle.definition.name;
+                error!(target: "store", %queue, %error, "messages cannot be read; trying again");
+                lock(&self.fetches).failed.push((handle, range));
+                return true;
+            }
+        };
         let mut work = Work::default();
         handle.fetched(found.covered, found.messages, &mut work);
         work.wake();
         true
+    }
+
+    /// Asks again for what could not be read.
+    pub(super) fn ask_again(&self, work: &mut Work) {
+        let mut fetches = lock(&self.fetches);
+        let failed = std::mem::take(&mut fetches.failed);
+        if !failed.is_empty() {
+            fetches.asked.extend(failed);
+            work.wakers.extend(fetches.readers.pop());
+        }
     }
 
     /// Wakes this reader when a queue waits. True where one does.

@@ -107,6 +107,7 @@ impl Broker {
     pub fn make_room(&self) {
         if let Some(durability) = &self.durability {
             let mut work = Work::default();
+            durability.ask_again(&mut work);
             durability.memory.tend(&mut work);
             work.wake();
         }

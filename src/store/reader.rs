@@ -62,8 +62,10 @@ struct Part {
 
 impl Reader {
     /// Reads the living messages of a range, as many as fit `size_max` bytes, at least one.
-    #[must_use]
-    pub fn read(&self, queue: QueueId, range: SequenceRange, size_max: u64) -> Found {
+    ///
+    /// # Errors
+    /// The disk does not answer; what it holds may be whole all the same.
+    pub fn read(&self, queue: QueueId, range: SequenceRange, size_max: u64) -> io::Result<Found> {
         let mut messages = Vec::new();
         let mut last = range.last;
         let mut size = 0;
@@ -73,7 +75,7 @@ impl Reader {
                 last = part.range.first.saturating_sub(1).max(range.first);
                 break;
             }
-            let (found, reached) = self.read_part(queue, &part, size_max - size);
+            let (found, reached) = self.read_part(queue, &part, size_max - size)?;
             for stored in found {
                 size += stored.message.body_size();
                 messages.push((stored.sequence, stored.message));
@@ -83,7 +85,7 @@ impl Reader {
                 break;
             }
         }
-        Found { covered: SequenceRange { first: range.first, last }, messages }
+        Ok(Found { covered: SequenceRange { first: range.first, last }, messages })
     }
 
     /// Reads what of a range stands in one file, for copying it on.
@@ -93,14 +95,14 @@ impl Reader {
         range: SequenceRange,
         file: u64,
         size_max: u64,
-    ) -> Copies {
+    ) -> io::Result<Copies> {
         let mut copies = Copies { copies: Vec::new(), size: 0, rest: None };
         for part in self.parts(queue, range).into_iter().filter(|part| part.file == file) {
             if copies.size >= size_max {
                 copies.rest = Some(SequenceRange { first: part.range.first, last: range.last });
                 break;
             }
-            let (found, reached) = self.read_part(queue, &part, size_max - copies.size);
+            let (found, reached) = self.read_part(queue, &part, size_max - copies.size)?;
             copies.size += found.iter().map(|copied| copied.message.body_size()).sum::<u64>();
             copies.copies.extend(found);
             if reached < part.range.last {
@@ -108,7 +110,7 @@ impl Reader {
                 break;
             }
         }
-        copies
+        Ok(copies)
     }
 
     /// Bytes of the bodies of living places in a range: from what is known of whole extents, and
@@ -149,12 +151,17 @@ impl Reader {
     }
 
     /// Reads one part up to `size_max` bytes, at least one message, and tells how far it came.
-    fn read_part(&self, queue: QueueId, part: &Part, size_max: u64) -> (Vec<Copied>, Sequence) {
-        let Ok(mut entries) = self.entries(part) else { return (Vec::new(), part.range.last) };
+    fn read_part(
+        &self,
+        queue: QueueId,
+        part: &Part,
+        size_max: u64,
+    ) -> io::Result<(Vec<Copied>, Sequence)> {
+        let mut entries = self.entries(part)?;
         let reached = cut_to_size(&mut entries, size_max).unwrap_or(part.range.last);
-        let found = self.read_entries(queue, part.file, &entries);
+        let found = self.read_entries(queue, part.file, &entries)?;
         if found.len() == entries.len() {
-            return (found, reached);
+            return Ok((found, reached));
         }
         // The file may have been given back since, with everything in it copied on.
         let range = SequenceRange { first: part.range.first, last: reached };
@@ -162,18 +169,18 @@ impl Reader {
         let mut found: BTreeMap<Sequence, Copied> =
             found.into_iter().map(|copied| (copied.sequence, copied)).collect();
         for other in moved {
-            let entries = self.entries(&other).unwrap_or_default();
-            for copied in self.read_entries(queue, other.file, &entries) {
+            let entries = self.entries(&other)?;
+            for copied in self.read_entries(queue, other.file, &entries)? {
                 found.insert(copied.sequence, copied);
             }
         }
-        (found.into_values().collect(), reached)
+        Ok((found.into_values().collect(), reached))
     }
 
     /// The index entries of a part.
     fn entries(&self, part: &Part) -> io::Result<Vec<IndexEntry>> {
         let Some(list) = part.list else { return Ok(part.entries.clone()) };
-        let file = self.shelf.log_file(part.file)?;
+        let Some(file) = self.file(part.file)? else { return Ok(Vec::new()) };
         let start = lower_bound(&*file, &list, part.range.first)?;
         let wanted = part.range.count().min(u64::from(list.count - start));
         let size = usize::try_from(wanted).unwrap_or(0) * ENTRY_SIZE;
@@ -186,16 +193,30 @@ impl Reader {
     }
 
     /// Reads records, close ones in one piece. What is damaged is left out.
-    fn read_entries(&self, queue: QueueId, file: u64, entries: &[IndexEntry]) -> Vec<Copied> {
-        let Ok(handle) = self.shelf.log_file(file) else { return Vec::new() };
+    fn read_entries(
+        &self,
+        queue: QueueId,
+        file: u64,
+        entries: &[IndexEntry],
+    ) -> io::Result<Vec<Copied>> {
+        let Some(handle) = self.file(file)? else { return Ok(Vec::new()) };
         let mut found = Vec::with_capacity(entries.len());
         let mut rest = entries;
         while !rest.is_empty() {
             let (group, others) = rest.split_at(group_size(rest));
-            read_group(&*handle, file, queue, group, &mut found);
+            read_group(&*handle, file, queue, group, &mut found)?;
             rest = others;
         }
-        found
+        Ok(found)
+    }
+
+    /// A log file; none where it is gone, with everything in it copied on or settled.
+    fn file(&self, number: u64) -> io::Result<Option<Arc<dyn StorageFile>>> {
+        match self.shelf.log_file(number) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -286,11 +307,11 @@ fn read_group(
     queue: QueueId,
     group: &[IndexEntry],
     found: &mut Vec<Copied>,
-) {
-    let Some(start) = group.first().map(|entry| u64::from(entry.offset)) else { return };
+) -> io::Result<()> {
+    let Some(start) = group.first().map(|entry| u64::from(entry.offset)) else { return Ok(()) };
     let end = group.iter().map(likely_end).max().unwrap_or(start);
     let mut bytes = vec![0; usize::try_from(end.saturating_sub(start)).unwrap_or(0)];
-    let Ok(read) = handle.read_at(start, &mut bytes) else { return };
+    let read = handle.read_at(start, &mut bytes)?;
     bytes.truncate(read);
     for entry in group {
         let offset = u64::from(entry.offset);
@@ -298,7 +319,7 @@ fn read_group(
         let part = bytes.get(at..).unwrap_or(&[]);
         let stored = match whole_message(file, offset, part) {
             Some(stored) => Some(stored),
-            None => read_alone(handle, file, offset),
+            None => read_alone(handle, file, offset)?,
         };
         let place = Place { queue, sequence: entry.sequence };
         let is_it = |stored: &StoredMessage| {
@@ -309,6 +330,7 @@ fn read_group(
             found.push(Copied { sequence: entry.sequence, flags, arrived, message });
         }
     }
+    Ok(())
 }
 
 fn whole_message(file: u64, offset: u64, bytes: &[u8]) -> Option<StoredMessage> {
@@ -317,11 +339,15 @@ fn whole_message(file: u64, offset: u64, bytes: &[u8]) -> Option<StoredMessage> 
 }
 
 /// A record whose head is longer than usual: many places, long names.
-fn read_alone(handle: &dyn StorageFile, file: u64, offset: u64) -> Option<StoredMessage> {
+fn read_alone(
+    handle: &dyn StorageFile,
+    file: u64,
+    offset: u64,
+) -> io::Result<Option<StoredMessage>> {
     let mut head = [0; RECORD_HEADER_SIZE];
-    handle.read_at(offset, &mut head).ok()?;
-    let header = record::read_header(file, offset, &head).ok()?;
+    handle.read_at(offset, &mut head)?;
+    let Ok(header) = record::read_header(file, offset, &head) else { return Ok(None) };
     let mut bytes = vec![0; RECORD_HEADER_SIZE + header.size as usize];
-    let read = handle.read_at(offset, &mut bytes).ok()?;
-    whole_message(file, offset, bytes.get(..read)?)
+    let read = handle.read_at(offset, &mut bytes)?;
+    Ok(whole_message(file, offset, bytes.get(..read).unwrap_or(&[])))
 }

@@ -206,7 +206,7 @@ impl World {
                 let mut bytes = 0;
                 while next <= run.range.last {
                     let range = SequenceRange { first: next, last: run.range.last };
-                    let found = self.opened.reader.read(queue.queue, range, 300);
+                    let found = self.opened.reader.read(queue.queue, range, 300).unwrap();
                     assert_eq!(found.covered.first, next);
                     let count = found.covered.count();
                     let extents = || {
@@ -295,4 +295,18 @@ fn a_clean_stop_keeps_the_flag_of_what_was_delivered() {
     let again = open(Arc::new(disk.kill()), SMALL).unwrap();
     assert!(!again.was_clean, "somebody may have been given something since");
     assert!(again.queues[0].runs.iter().all(|run| run.is_redelivered));
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_no_damage() {
+    let disk = MemoryStorage::new(1 << 30);
+    let faults = Faults::new();
+    let storage = FaultyStorage::new(Arc::new(disk), faults.clone());
+    let mut opened = open(Arc::new(storage), SMALL).unwrap();
+    let tail = opened.tail(QueueId(1), 0);
+    opened.log.append().added(&tail, 0, vec![message(&body(1, 0))], true);
+    opened.writer.write(Moment(5), true);
+    faults.fail_nth(Operation::Read, 1, Failure::InputOutput);
+    assert!(opened.reader.read(QueueId(1), one(0), 1000).is_err());
+    assert_eq!(opened.reader.read(QueueId(1), one(0), 1000).unwrap().messages.len(), 1);
 }

@@ -2,6 +2,7 @@
 //! message does not hold a whole file. A copy counts from when it stands in the log behind it.
 
 use std::collections::VecDeque;
+use std::io;
 
 use super::super::error::StoreError;
 use super::super::header::{BATCH_HEADER_SIZE, BatchFlags};
@@ -56,7 +57,11 @@ impl Writer {
         let Some(victim) = self.moves.victim.filter(|_| !self.moves.is_empty()) else {
             return Ok(());
         };
-        let copies = self.gather(victim);
+        // What cannot be read now is not copied on now: it stays where it is.
+        let Ok(copies) = self.gather(victim) else {
+            self.moves = Moves::default();
+            return Ok(());
+        };
         if copies.is_empty() {
             return Ok(());
         }
@@ -83,20 +88,20 @@ impl Writer {
     }
 
     /// Reads living messages of the victim, up to the budget of one batch.
-    fn gather(&mut self, victim: u64) -> Vec<(QueueId, Copied)> {
+    fn gather(&mut self, victim: u64) -> io::Result<Vec<(QueueId, Copied)>> {
         let mut copies = Vec::new();
         let mut size = 0;
         while size < COMPACTION_SIZE_MAX
             && let Some((queue, range)) = self.moves.left.pop_front()
         {
             let budget = COMPACTION_SIZE_MAX - size;
-            let read = self.reader.copy(queue, range, victim, budget);
+            let read = self.reader.copy(queue, range, victim, budget)?;
             if let Some(rest) = read.rest {
                 self.moves.left.push_front((queue, rest));
             }
             size += read.size.max(1);
             copies.extend(read.copies.into_iter().map(|copied| (queue, copied)));
         }
-        copies
+        Ok(copies)
     }
 }

@@ -82,7 +82,8 @@ impl Recovered {
             if run.range.last >= *next_sequence {
                 return Err(format!("{name}: {:?} is not below {next_sequence}", run.range));
             }
-            let read = reader.read(*queue, run.range, u64::MAX);
+            let read =
+                reader.read(*queue, run.range, u64::MAX).map_err(|error| error.to_string())?;
             let mut bytes = 0;
             if read.messages.len() as u64 != run.range.count() {
                 return Err(format!("{name}: of {run:?} {} are there", read.messages.len()));
