@@ -1,6 +1,10 @@
 //! Floor 3: what remembers. All contact with the disk goes through [`Storage`], one flat folder of
 //! files: [`FileStorage`] has real ones, [`MemoryStorage`] is a disk whose power can fail, and
-//! [`FaultyStorage`] breaks as it is told. It knows no messages, no queues and no AMQP.
+//! [`FaultyStorage`] breaks as it is told. It knows owners, sequences and bytes, and no AMQP.
+//!
+//! Reading order: [`Log`] (what everybody sees), `batch`, `record`, `ledger` (what facts come to),
+//! [`Writer`] (who turns the log), `recovery`, [`Reader`]. Every byte on disk is drawn here:
+#![doc = include_str!("format.md")]
 
 mod batch;
 mod checkpoint;
@@ -34,5 +38,7 @@ pub use recovery::{Damage, Definition, Opened, RecoveredQueue, RecoveredRun, Sto
 pub use storage::{FileStorage, Storage, StorageFile};
 pub use writer::{Writer, WriterCounts};
 
+#[cfg(test)]
+mod format_tests;
 #[cfg(test)]
 mod tests;

@@ -47,7 +47,7 @@ pub(super) enum Kind {
     Skipped,
 }
 
-const KINDS: [(Kind, u8); 11] = [
+pub(super) const KINDS: [(Kind, u8); 11] = [
     (Kind::Message, 1),
     (Kind::Reference, 2),
     (Kind::Removed, 3),
