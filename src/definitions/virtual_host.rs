@@ -265,6 +265,20 @@ mod tests {
     }
 
     #[test]
+    fn deleting_a_queue_takes_its_own_bindings_only() {
+        let mut definitions = chain(false);
+        for number in 0..1000 {
+            let end = BindingEnd::Queue(format!("q{number}").as_str().into());
+            definitions.apply(&Change::Bound(binding("a", end)));
+        }
+        let own = BindingEnd::Queue("q7".into());
+        assert_eq!(definitions.bindings_to(&own).count(), 1);
+        let mut plan = Plan::new(&definitions);
+        plan.unbind_all_to(&own);
+        assert_eq!(names(&plan.changes), ["a/q7"]);
+    }
+
+    #[test]
     fn bindings_that_differ_in_arguments_are_two() {
         let mut definitions = chain(false);
         let other: FieldTable = [("x", 1)].into_iter().collect();

@@ -279,6 +279,37 @@ mod tests {
         ids
     }
 
+    /// Nodes of the trie that are looked at on the way of a key.
+    fn visited(topic: &Topic, key: &str) -> usize {
+        let mut active = Active::default();
+        topic.enter(ROOT, &mut active);
+        let mut count = active.iter().count();
+        for word in words(key) {
+            let mut next = Active { any_number: active.any_number.clone(), ..Active::default() };
+            active.iter().for_each(|index| topic.advance(index, word, &mut next));
+            next.remove_duplicates();
+            count += next.iter().count();
+            active = next;
+        }
+        count
+    }
+
+    #[test]
+    fn bindings_that_do_not_match_are_not_looked_at() {
+        let topic_of = |count: u64| {
+            let mut topic = Topic::default();
+            for number in 0..count {
+                topic.bind(&format!("orders.{number}.*"), queue(number));
+                topic.bind(&format!("{number}.#"), queue(number));
+            }
+            topic
+        };
+        let (few, many) = (topic_of(10), topic_of(100_000));
+        for key in ["orders.7.paid", "7.a.b", "nobody.asks.for.this"] {
+            assert_eq!(visited(&few, key), visited(&many, key), "{key}");
+        }
+    }
+
     /// The definition, word by word.
     fn matches(pattern: &[&str], key: &[&str]) -> bool {
         match pattern {

@@ -10,10 +10,3 @@ pub(crate) struct Exception {
 }
 
 pub(crate) const EXCEPTIONS: &[Exception] = &[];
-
-/// Rules that no test can show before the part of the product they speak of is there.
-pub(crate) const RULES_THAT_WAIT: &[(&str, &str)] = &[
-    ("queue.declare.durable.persistence", "nothing survives a stop before the store is there"),
-    ("queue.bind.durable-exchange", "nothing survives a stop before the store is there"),
-    ("basic.persistence", "nothing survives a stop before the store is there"),
-];

@@ -5,10 +5,7 @@ use std::{collections::HashSet, fmt};
 
 use serde::Deserialize;
 
-use super::{
-    exceptions::RULES_THAT_WAIT,
-    tree::{Finding, Tree, code_only},
-};
+use super::tree::{Finding, Tree, code_only};
 
 const TABLE: &str = "spec/rules.json";
 
@@ -60,10 +57,6 @@ impl Rule {
 
     fn deviation(&self) -> Option<&str> {
         self.reason()?.strip_prefix(REPLACED_BY)
-    }
-
-    fn waits(&self) -> bool {
-        RULES_THAT_WAIT.iter().any(|(id, _)| *id == self.id)
     }
 }
 
@@ -165,21 +158,13 @@ fn cited(line: &str) -> impl Iterator<Item = &str> {
         .filter(|id| id.contains('.'))
 }
 
-/// Rules with neither a test nor an exception, and rules that wait although they have a test.
+/// Rules with neither a test nor an exception.
 pub(crate) fn untested(rules: &[Rule]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in rules {
         let is_shown = !rule.tests.is_empty();
-        if rule.waits() && is_shown {
-            findings.push(finding(rule, "it has a test; take it off RULES_THAT_WAIT"));
-        } else if !is_shown && rule.exception.is_none() && !rule.waits() {
+        if !is_shown && rule.exception.is_none() {
             findings.push(finding(rule, "name the test that shows it, or an exception"));
-        }
-    }
-    for (id, _) in RULES_THAT_WAIT {
-        if !rules.iter().any(|rule| rule.id == *id) {
-            let advice = format!("RULES_THAT_WAIT has {id}, which is no rule");
-            findings.push(Finding::new(TABLE, 1, advice));
         }
     }
     findings
@@ -230,7 +215,6 @@ pub(crate) struct Coverage {
     shown_by_deviation: usize,
     clients_duty: usize,
     not_visible: usize,
-    waiting: usize,
     untested: usize,
     deviations: usize,
     deviations_tested: usize,
@@ -249,8 +233,7 @@ impl Coverage {
             shown_by_deviation: tested.iter().filter(|r| r.deviation().is_some()).count(),
             clients_duty: reasons(CLIENTS_DUTY),
             not_visible: reasons(NOT_VISIBLE),
-            waiting: without.iter().filter(|rule| rule.waits()).count(),
-            untested: without.iter().filter(|r| r.exception.is_none() && !r.waits()).count(),
+            untested: without.iter().filter(|rule| rule.exception.is_none()).count(),
             deviations: deviations.len(),
             deviations_tested: deviations.iter().filter(|rule| !rule.tests.is_empty()).count(),
         }
@@ -266,7 +249,7 @@ impl fmt::Display for Coverage {
             " {} are the client's duty, {} not visible",
             self.clients_duty, self.not_visible
         )?;
-        write!(f, " from outside, {} wait, {} untested;", self.waiting, self.untested)?;
+        write!(f, " from outside, {} untested;", self.untested)?;
         write!(f, " deviations: {} of {} have a test", self.deviations_tested, self.deviations)
     }
 }
@@ -316,11 +299,9 @@ mod tests {
             rule("a.tested", &["x::y"], None),
             rule("a.excused", &[], Some(CLIENTS_DUTY)),
             rule("a.bare", &[], None),
-            rule("basic.persistence", &["x::y"], None),
         ];
         let found: Vec<String> = untested(&rules).iter().map(ToString::to_string).collect();
         assert!(found.iter().any(|f| f.contains("a.bare")), "{found:?}");
-        assert!(found.iter().any(|f| f.contains("basic.persistence")), "{found:?}");
         assert!(!found.iter().any(|f| f.contains("a.tested") || f.contains("a.excused")));
     }
 
