@@ -134,8 +134,8 @@ pub const CHECKPOINT_GROWTH: u64 = 8;
 /// Log files a store keeps open at once; others are opened when they are read.
 pub const OPEN_LOG_FILES_MAX: usize = 256;
 
-/// Bytes set aside for settlements when the disk is full.
-pub const RESERVE_SIZE: u64 = 4 * 1024 * 1024;
+/// Bytes set aside for a full disk: what may wait for the log, and room for settlements behind it.
+pub const RESERVE_SIZE: u64 = LOG_PENDING_SIZE_MAX + 4 * 1024 * 1024;
 
 /// How long a full disk is left alone before it is tried again.
 pub const FULL_DISK_PAUSE_MS: u64 = 200;

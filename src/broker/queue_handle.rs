@@ -20,7 +20,7 @@ use crate::message::{
     ConsumerId, ConsumerKey, Delivery, GetId, Message, QueueId, Run, Sequence, SequenceRange,
 };
 use crate::queue::{Effect, Fact, Fetched, Queue, QueueTraits, RecoveredRun, Resident};
-use crate::store::{RecoveredQueue, Tail};
+use crate::store::{Position, RecoveredQueue, Tail};
 
 /// A consumer's session and where in it the consumer is.
 #[derive(Clone, Debug)]
@@ -58,7 +58,8 @@ pub(super) struct QueueHandle {
 pub(super) struct Live {
     pub(super) queue: Queue,
     pub(super) subscribers: HashMap<ConsumerId, Subscriber, foldhash::fast::FixedState>,
-    getters: HashMap<GetId, Getter, foldhash::fast::FixedState>,
+    /// Gets that wait for a body: few queues ever have one.
+    getters: Vec<(GetId, Getter)>,
     effects: Vec<Effect>,
     /// Two consumers are, or were, on one channel.
     has_neighbors: bool,
@@ -70,6 +71,9 @@ pub(super) struct Live {
     kept: u64,
     /// The log has, or had, messages of it.
     has_logged: bool,
+    /// Where in the log messages stand that were given to it late, behind later ones: before they
+    /// are in a file, no body is forgotten.
+    late_until: Position,
 }
 
 impl QueueHandle {
@@ -206,7 +210,8 @@ impl QueueHandle {
         got: Option<(Delivery, usize)>,
         work: &mut Work,
     ) {
-        let Some(getter) = live.getters.remove(&get) else { return };
+        let Some(at) = live.getters.iter().position(|(waiting, _)| *waiting == get) else { return };
+        let (_, getter) = live.getters.remove(at);
         let reply = got_reply(self.id(), getter.no_ack, got);
         let event = Event::Answered { channel: getter.channel, reply };
         let result = getter.mailbox.push(event, &mut work.wakers);
@@ -223,7 +228,8 @@ impl QueueHandle {
             return;
         }
         let memory = &durability.memory;
-        if resident.logged > live.kept + SHED_STEP_SIZE && memory.is_logged_over() {
+        let may_shed = live.late_until <= durability.log.stored();
+        if may_shed && resident.logged > live.kept + SHED_STEP_SIZE && memory.is_logged_over() {
             live.queue.shed(tail.stored_below(), live.size_kept());
             resident = live.queue.resident();
             live.kept = resident.logged;
@@ -242,11 +248,15 @@ impl QueueHandle {
         let Some(Link { durability, tail }) = &self.link else { return };
         self.with(work, |live| {
             live.is_listed = false;
-            if durability.memory.is_logged_over() {
-                live.queue.shed(tail.stored_below(), live.size_kept());
+            let may_shed = live.late_until <= durability.log.stored();
+            if may_shed && durability.memory.is_logged_over() {
+                // Each keeping a little, many queues together would keep more than there is.
+                live.queue.shed(tail.stored_below(), 0);
             }
             if durability.memory.is_unlogged_over() {
                 live.queue.store_transient(PAGE_OUT_SIZE);
+                // They are appended when this step ends, or later.
+                live.late_until = durability.log.append().position() + 1;
             }
             live.kept = live.queue.resident().logged;
             // What is left is counted again, and the queue listed again where it holds something.
@@ -338,14 +348,14 @@ impl Live {
     pub(super) fn get(&mut self, no_ack: bool, get: GetId, getter: Getter) -> Fetched {
         let fetched = self.queue.get(no_ack, get);
         if matches!(fetched, Fetched::Later) {
-            self.getters.insert(get, getter);
+            self.getters.push((get, getter));
         }
         fetched
     }
 
     /// It is gone: gets that wait find nothing. Tells whether the log knew of it.
     pub(super) fn leave(&mut self, work: &mut Work) -> bool {
-        for (_, Getter { mailbox, channel, .. }) in self.getters.drain() {
+        for (_, Getter { mailbox, channel, .. }) in std::mem::take(&mut self.getters) {
             let event = Event::Answered { channel, reply: Reply::GotEmpty };
             // Who left needs no answer.
             let _ = mailbox.push(event, &mut work.wakers);

@@ -141,7 +141,7 @@ impl Turner {
     }
 
     fn look_at_disk(&mut self, now: Moment) {
-        let is_full = self.health == Health::Full;
+        let is_full = self.health == Health::Full || self.writer.is_reserve_spent();
         match self.writer.free_bytes() {
             Ok(free) => {
                 let is_low = is_full || free < self.disk_free_limit;

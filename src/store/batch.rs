@@ -37,7 +37,7 @@ impl Tail {
     }
 
     pub(super) fn stored(&self, below: Sequence) {
-        self.stored_below.store(below, Ordering::Release);
+        self.stored_below.fetch_max(below, Ordering::AcqRel);
     }
 }
 

@@ -88,7 +88,8 @@ impl FileHeader {
         let mut input = &bytes[..];
         let magic = input.copy_to_bytes(FILE_MAGIC.len());
         let version = input.get_u16_le();
-        if magic[..] != FILE_MAGIC {
+        // No version is 0: that is a head of which only the first bytes were written.
+        if magic[..] != FILE_MAGIC || version == 0 {
             return Err(HeaderError::Damaged);
         }
         // Before the checksum, which another version may make otherwise.

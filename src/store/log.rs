@@ -30,6 +30,8 @@ pub enum Health {
 pub struct Log {
     inner: Mutex<Inner>,
     durable: AtomicU64,
+    /// The last position that is in a file, synced or not.
+    stored: AtomicU64,
     /// Messages that wait to be written, in bytes.
     pending_size: AtomicU64,
 }
@@ -90,6 +92,7 @@ impl Log {
                 written: number.saturating_sub(1),
             }),
             durable: AtomicU64::new(number.saturating_sub(1)),
+            stored: AtomicU64::new(number.saturating_sub(1)),
             pending_size: AtomicU64::new(0),
         }
     }
@@ -103,6 +106,12 @@ impl Log {
     #[must_use]
     pub fn durable(&self) -> Position {
         self.durable.load(Ordering::Acquire)
+    }
+
+    /// What was appended up to this position can be read back.
+    #[must_use]
+    pub fn stored(&self) -> Position {
+        self.stored.load(Ordering::Acquire)
     }
 
     /// How it fares.
@@ -208,6 +217,7 @@ impl Log {
     pub(super) fn written(&self, position: Position) {
         let mut inner = self.lock();
         inner.written = position;
+        self.stored.store(position, Ordering::Release);
         inner.writing_size = 0;
         if inner.health == Health::Full {
             inner.health = Health::Good;

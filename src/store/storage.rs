@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::fs::fstatvfs;
+use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
 
 use crate::limits::{FOLDER_LOCK_ATTEMPTS, FOLDER_LOCK_PAUSE_MS};
 
@@ -60,6 +60,18 @@ pub trait StorageFile: Debug + Send + Sync {
 
     /// Cuts the file, or extends it with zeros, which may take no room on the disk yet.
     fn set_size(&self, size: u64) -> io::Result<()>;
+
+    /// Takes room on the disk for so many bytes, so that writing there does not find it full.
+    fn allocate(&self, size: u64) -> io::Result<()> {
+        let zeros = [0; 64 * 1024];
+        let mut offset = 0;
+        while offset < size {
+            let rest = usize::try_from(size - offset).unwrap_or(usize::MAX).min(zeros.len());
+            self.write_at(offset, zeros.get(..rest).unwrap_or(&[]))?;
+            offset += rest as u64;
+        }
+        Ok(())
+    }
 
     /// What was written before this survives a power loss. After an error nobody knows what does,
     /// and a second call does not tell either.
@@ -225,6 +237,11 @@ impl StorageFile for OpenFile {
     fn set_size(&self, size: u64) -> io::Result<()> {
         self.folder.check_writable()?;
         self.file.set_len(size)
+    }
+
+    fn allocate(&self, size: u64) -> io::Result<()> {
+        self.folder.check_writable()?;
+        fallocate(&self.file, FallocateFlags::empty(), 0, size).map_err(io::Error::from)
     }
 
     fn sync(&self) -> io::Result<()> {

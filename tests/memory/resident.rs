@@ -8,8 +8,9 @@ use leveret::server::Clock;
 use crate::process::Process;
 use crate::wire::Wire;
 
-/// Some ten times what the allocator keeps freed pages for.
-const SETTLING: Duration = Duration::from_millis(200);
+/// Long enough for every thread, the log's too, to give freed pages back: each does so only while
+/// it has something to do.
+const SETTLING: Duration = Duration::from_millis(1000);
 
 /// What a process takes more than before.
 #[derive(Debug)]

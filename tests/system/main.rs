@@ -13,6 +13,7 @@
 mod configuration;
 mod definitions;
 mod descriptors;
+mod disk;
 mod durability;
 mod log;
 mod login;

@@ -1,5 +1,6 @@
 //! `kill -9` cannot show a missing sync, for the system has what was written. The system calls of
-//! the real binary do: no confirm may leave before the `fdatasync` that covers its message returned.
+//! the real binary do: no confirm may leave before the `fdatasync` that covers its message came
+//! back.
 
 use std::fs;
 use std::path::Path;

@@ -70,26 +70,32 @@ impl Writer {
     /// The disk is full: what was set aside for that is given up.
     pub(in crate::store) fn release_reserve(&mut self) {
         if std::mem::take(&mut self.has_reserve) {
+            self.is_reserve_spent = true;
             // Where it cannot be removed, there is no room, as before.
             let _ = self.shelf.storage.remove(RESERVE);
         }
     }
 
-    /// Sets room aside for settlements on a full disk, with bytes that take it for certain.
+    /// Sets room aside for a full disk.
     pub(in crate::store) fn make_reserve(&mut self) -> std::io::Result<()> {
-        let size = usize::try_from(self.options.reserve_size).unwrap_or(0);
+        let size = self.options.reserve_size;
         if self.has_reserve || size == 0 {
             return Ok(());
         }
         let storage = &self.shelf.storage;
+        // What was just given up for a batch is not taken back before there is room for both.
+        let is_scarce = self.is_reserve_spent && storage.free_bytes()? < 2 * size;
+        if self.retry_at.is_some() || is_scarce {
+            return Ok(());
+        }
         if storage.list()?.iter().any(|name| name == RESERVE) {
             storage.remove(RESERVE)?;
         }
-        let result = storage.create(RESERVE).and_then(|file| file.write_at(0, &vec![0; size]));
+        let result = storage.create(RESERVE).and_then(|file| file.allocate(size));
         match result {
             Ok(()) => {
                 self.has_reserve = true;
-                self.count_bytes(self.options.reserve_size);
+                self.is_reserve_spent = false;
                 Ok(())
             }
             Err(error) => {

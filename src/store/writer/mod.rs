@@ -92,6 +92,8 @@ pub struct Writer {
     pub(super) prepared: Option<Arc<dyn StorageFile>>,
     /// Room is set aside for a full disk.
     pub(super) has_reserve: bool,
+    /// It was needed, and there is no room yet to set aside again.
+    pub(super) is_reserve_spent: bool,
     pub(super) checkpoints: Vec<Kept>,
     pub(super) last_checkpoint_size: u64,
     pub(super) written_since_checkpoint: u64,
@@ -114,6 +116,12 @@ impl Writer {
     #[must_use]
     pub fn counts(&self) -> WriterCounts {
         self.counts
+    }
+
+    /// The disk was full, and there is not enough room yet for the next time.
+    #[must_use]
+    pub fn is_reserve_spent(&self) -> bool {
+        self.is_reserve_spent
     }
 
     /// Bytes that may still be written to the disk.
@@ -172,6 +180,8 @@ impl Writer {
     /// The disk said no.
     fn failed(&mut self, cut: Cut, error: &StoreError, now: Moment) {
         if error.is_full() {
+            // What was written in part takes room; where it stays, it is written over.
+            let _ = self.current.file.set_size(self.current.offset);
             self.release_reserve();
             self.retry_at = Some(now.plus(FULL_DISK_PAUSE_MS));
             self.log.put_back(cut, Health::Full);
@@ -317,7 +327,7 @@ impl Writer {
 
     /// One very large batch must not hold its memory for good.
     fn keep_buffer_small(&mut self) {
-        const KEPT: usize = 4 * 1024 * 1024;
+        const KEPT: usize = 256 * 1024;
         if self.buffer.capacity() > KEPT {
             self.buffer = Vec::new();
         }

@@ -82,13 +82,21 @@ impl World {
     pub(super) fn lose(&mut self, client: usize) {
         self.note(format!("{client}: gone"));
         self.coverage.add("connections lost", 1);
-        let Some(seat) = self.node.seats.remove(&client) else { return };
-        for Out { queue, life, place } in seat.out.values() {
+        self.give_back(client);
+        drop(self.node.seats.remove(&client));
+    }
+
+    /// The broker gives back what a client held: its connection ended.
+    pub(super) fn give_back(&mut self, client: usize) {
+        let Some(seat) = self.node.seats.get_mut(&client) else { return };
+        let out = std::mem::take(&mut seat.out);
+        let consumers = std::mem::take(&mut seat.consumers);
+        for Out { queue, life, place } in out.values() {
             if let Some(known) = self.model.queue(queue, *life) {
                 known.put_back(*place, true);
             }
         }
-        for (tag, ConsumerModel { queue, life, .. }) in &seat.consumers {
+        for (tag, ConsumerModel { queue, life, .. }) in &consumers {
             self.model.cancel(queue, *life, &(client, tag.clone()));
         }
         let own = self.model.queues.iter().find(|(_, queue)| queue.owner == Some(client));
@@ -96,7 +104,6 @@ impl World {
             self.model.delete_queue(&name);
         }
         self.changed();
-        drop(seat);
     }
 
     fn any_queue(&mut self, client: usize) -> Option<(String, u64)> {

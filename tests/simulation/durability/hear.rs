@@ -26,6 +26,8 @@ impl World {
             What::Refused { code } => {
                 self.seat(client).is_closed = true;
                 if self.is_poisoned() && code == 541 {
+                    // A connection error: what it held goes to others at once.
+                    self.give_back(client);
                     return Ok(());
                 }
                 Err(format!("client {client} is refused on channel {channel}: {code}"))

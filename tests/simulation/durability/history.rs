@@ -1,6 +1,6 @@
 //! The states the log may end with: one for each time something could be cut, from the last that is
-//! known to be on disk. The log has one order for everything, so a restart finds exactly one of them;
-//! what somebody was told makes all before it known.
+//! known to be on disk. The log has one order for everything, so a restart finds exactly one of
+//! them; what somebody was told makes all before it known.
 
 use super::model::{Lasting, Model};
 

@@ -1,5 +1,6 @@
-//! What the broker must hold, and the part of it that a restart must bring back. A model is cheap to
-//! copy, so that every state the log could end with is kept; which one counts, `history` decides.
+//! What the broker must hold, and the part of it that a restart must bring back. A model is cheap
+//! to copy, so that every state the log could end with is kept; which one counts is for
+//! `history` to decide.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,6 @@
 //! How a node ends, and what must be there when it starts again: every disk that a power loss may
-//! leave is read and compared with what may be there, and the last of them is where the run goes on.
+//! leave is read and compared with what may be there, and the last of them is where the run goes
+//! on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
