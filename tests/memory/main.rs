@@ -8,6 +8,8 @@
 mod figures;
 mod hostile;
 mod neighbor;
+#[path = "../system/optimized.rs"]
+mod optimized;
 #[path = "../system/process.rs"]
 #[expect(dead_code, reason = "the system tests use all of it")]
 mod process;
@@ -16,10 +18,8 @@ mod resident;
 #[expect(dead_code, reason = "the system tests use all of it")]
 mod wire;
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use process::Process;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -28,21 +28,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-/// The optimized binary where there is one and it is not older than the one of this test.
-fn binary() -> (PathBuf, bool) {
-    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let built = process::binary();
-    let optimized = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/leveret");
-    let is_newer = modified(&optimized) >= modified(built).or(Some(SystemTime::UNIX_EPOCH));
-    if is_newer { (optimized, true) } else { (built.to_owned(), !cfg!(debug_assertions)) }
-}
-
 fn start() -> Process {
-    static TOLD: Once = Once::new();
-    let (binary, is_optimized) = binary();
-    let kind = if is_optimized { "optimized" } else { "not optimized" };
-    TOLD.call_once(|| println!("the binary is {kind}: {}", binary.display()));
-    let mut command = Command::new(binary);
+    let mut command = Command::new(optimized::binary());
     command.args(["serve", "--listen", "127.0.0.1:0"]);
     Process::start_by(command)
 }

@@ -55,7 +55,7 @@ impl Process {
 
     /// Starts it by a command line of one's own, and waits until it listens.
     pub(crate) fn start_by(command: Command) -> Self {
-        let mut process = Self::launch(command);
+        let mut process = Self::launch_by(command);
         let line = process.output_line();
         process.addresses = addresses(&line);
         process
@@ -65,7 +65,7 @@ impl Process {
     pub(crate) fn launch_with(flags: &[&str]) -> Self {
         let mut command = Command::new(binary());
         command.arg("serve").args(flags);
-        Self::launch(command)
+        Self::launch_by(command)
     }
 
     /// Ends it by a signal, SIGKILL for one that it cannot prepare for, and starts it again on the
@@ -83,7 +83,8 @@ impl Process {
         process
     }
 
-    fn launch(command: Command) -> Self {
+    /// Starts it by a command line of one's own, and waits for nothing.
+    pub(crate) fn launch_by(command: Command) -> Self {
         Self::launch_in(command, tempfile::tempdir().expect("a folder for the data"))
     }
 

@@ -1,7 +1,7 @@
 //! A client that is little more than a socket: it writes what it is told, well or badly, and reads
 //! frames. It does nothing by itself after the handshake, so a test decides what it leaves out.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use leveret::protocol::PROTOCOL_HEADER;
@@ -180,7 +180,12 @@ impl Wire {
 
     /// Writes bytes, whatever they are.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("the broker reads");
+        self.try_write(bytes).expect("the broker reads");
+    }
+
+    /// The same where the broker may be gone.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
     }
 
     /// Writes until the broker takes no more, for so long as it may think about it. Gives how much
@@ -217,16 +222,9 @@ impl Wire {
     /// The next frame; none where the broker closed the socket.
     pub(crate) fn next_frame(&mut self) -> Option<OwnedFrame> {
         loop {
-            let rest = &self.input[self.used..];
-            if let Some((frame, size)) =
-                frame::next(rest, FRAME_SIZE_MAX as usize).expect("a frame")
-            {
-                let (kind, channel) = (frame.kind, frame.channel);
-                let frame = OwnedFrame { kind, channel, payload: frame.payload.to_vec() };
-                self.used += size;
+            if let Some(frame) = self.received_frame() {
                 return Some(frame);
             }
-            self.input.drain(..std::mem::take(&mut self.used));
             if self.read() == 0 {
                 assert!(self.input.is_empty(), "the socket ended inside a frame");
                 return None;
@@ -234,22 +232,38 @@ impl Wire {
         }
     }
 
+    /// The next frame that was read already.
+    pub(crate) fn received_frame(&mut self) -> Option<OwnedFrame> {
+        let rest = &self.input[self.used..];
+        let (frame, size) = frame::next(rest, FRAME_SIZE_MAX as usize).expect("a frame")?;
+        let (kind, channel) = (frame.kind, frame.channel);
+        let frame = OwnedFrame { kind, channel, payload: frame.payload.to_vec() };
+        self.used += size;
+        Some(frame)
+    }
+
     /// All bytes until the broker closes the socket.
     pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
         while self.read() > 0 {}
-        self.input.split_off(std::mem::take(&mut self.used))
+        std::mem::take(&mut self.input)
     }
 
     /// A reset is an end as well: the broker may close while bytes are on their way to it.
     fn read(&mut self) -> usize {
-        let mut buffer = [0; 65_536];
-        let count = match self.stream.read(&mut buffer) {
+        match self.try_read() {
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
             Err(error) => panic!("nothing came in {PATIENCE:?}: {error}"),
-        };
+        }
+    }
+
+    /// Waits for bytes and says how many came, none at the end of the socket.
+    pub(crate) fn try_read(&mut self) -> io::Result<usize> {
+        self.input.drain(..std::mem::take(&mut self.used));
+        let mut buffer = [0; 65_536];
+        let count = self.stream.read(&mut buffer)?;
         self.input.extend_from_slice(&buffer[..count]);
-        count
+        Ok(count)
     }
 
     /// Ends the socket without a word.
