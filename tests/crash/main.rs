@@ -1,13 +1,9 @@
 //! Durability from outside: the real binary, real files, and clients that know what they were
 //! promised, over many lives of the broker. What a power failure leaves is the simulation's
-//! business. `kill` repeats its moments with LEVERET_CRASH_SEED; LEVERET_CRASH_ROUNDS makes it long.
+//! business. `kill` repeats its moments with LEVERET_CRASH_SEED; LEVERET_CRASH_ROUNDS makes it
+//! long.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a panic is a failed test"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
 #![expect(clippy::print_stdout, reason = "figures and what could not be shown are told")]
 
 mod books;

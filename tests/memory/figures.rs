@@ -6,7 +6,7 @@ use leveret::protocol::methods::{Method, queue};
 
 use crate::resident::Growth;
 use crate::wire::{Wire, declare, push_publish};
-use crate::{KIB, alone, binary, connections_max, start};
+use crate::{KIB, alone, connections_max, is_optimized, start};
 
 /// Few enough that what a batch needs on its way weighs nothing.
 const BATCH: usize = 100;
@@ -70,7 +70,7 @@ fn messages_that_wait_are_small() {
     let each = tell("queued message of 16 bytes", 100_000, least);
     assert!(each < 200, "{each}");
     // Without optimization it is the same memory, and a long time.
-    if binary().1 {
+    if is_optimized() {
         let each = tell("queued message of 16 bytes", 1_000_000, grown_by_messages(1_000_000));
         assert!(each < 200, "{each}");
     }

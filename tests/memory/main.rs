@@ -34,6 +34,11 @@ fn start() -> Process {
     Process::start_by(command)
 }
 
+/// The binary is the release one: a debug one takes more.
+fn is_optimized() -> bool {
+    optimized::binary().components().any(|part| part.as_os_str() == "release")
+}
+
 /// Waits until no other test runs, and lets this process have as many sockets as it may.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
