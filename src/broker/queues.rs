@@ -195,10 +195,15 @@ impl Session {
         Ok(Removed { ready_count: remains.ready_count, consumers: consumers.cloned().collect() })
     }
 
-    /// Tells the consumers of a queue that it is gone.
+    /// Tells the consumers of a queue that it is gone. This client's own hear it behind the answer,
+    /// which may wait for the disk: some clients lose what comes before it.
     fn tell_cancelled(&mut self, removed: &Removed) {
         for subscriber in &removed.consumers {
             let event = Event::ConsumerCancelled(subscriber.key);
+            if Arc::ptr_eq(&subscriber.mailbox, &self.mailbox) {
+                self.post_durable(event);
+                continue;
+            }
             // A session that is gone needs no word.
             let _ = subscriber.mailbox.push(event, &mut self.work.wakers);
         }

@@ -2,11 +2,11 @@
 //! waits.
 
 use leveret::protocol::frame;
-use leveret::protocol::methods::{Method, queue};
+use leveret::protocol::methods::{Method, WireMethod, basic, queue};
 
 use crate::resident::Growth;
 use crate::wire::{Wire, declare, push_publish};
-use crate::{KIB, alone, connections_max, is_optimized, start};
+use crate::{KIB, MIB, alone, connections_max, is_optimized, start};
 
 /// Few enough that what a batch needs on its way weighs nothing.
 const BATCH: usize = 100;
@@ -98,21 +98,51 @@ fn publish(wire: &mut Wire, queue: &str, count: usize) {
     }
 }
 
+/// Flags and list of the properties: delivery mode 2.
+const PERSISTENT: [u8; 3] = [0x10, 0, 2];
+
+#[test]
+fn a_backlog_costs_disk_and_not_memory() {
+    let _alone = alone();
+    let count = if is_optimized() { 1_000_000 } else { 100_000 };
+    let process = start();
+    let mut wire = Wire::with_channel(process.address());
+    wire.declare_queue("full");
+    let mut bytes = Vec::new();
+    let body = [b'x'; 1024];
+    let method =
+        basic::Publish { exchange: "", routing_key: "full", mandatory: false, immediate: false };
+    for _ in 0..BATCH {
+        frame::write_method(&mut bytes, 1, &method);
+        let class_id = basic::Publish::CLASS_ID;
+        frame::write_header(&mut bytes, 1, class_id, body.len() as u64, &PERSISTENT);
+        frame::write_body(&mut bytes, 1, &body);
+    }
+    let growth = Growth::of(&process);
+    (0..count / BATCH).for_each(|_| wire.write(&bytes));
+    assert_eq!(wire.message_count("full") as usize, count);
+    let (peak, now) = (growth.peak(), growth.settled(&mut wire, "full"));
+    println!("{count} messages of 1 KiB: grown by {} MiB, {} at most", now / MIB, peak / MIB);
+    assert!(peak < 200 * MIB, "{peak}");
+}
+
 #[test]
 fn memory_of_what_is_gone_is_used_again() {
     let _alone = alone();
+    // Blocks of 2 MiB more or less must not make the difference.
+    let count = if is_optimized() { 400_000 } else { 100_000 };
     let process = start();
     let mut wire = Wire::with_channel(process.address());
     wire.declare_queue("full");
     let growth = Growth::of(&process);
-    publish(&mut wire, "full", 100_000);
+    publish(&mut wire, "full", count);
     let once = growth.settled(&mut wire, "full");
     for _ in 0..20 {
         wire.send(1, &queue::Purge { queue: "full", nowait: false });
         assert!(matches!(wire.next_method().method(), Method::QueuePurgeOk(_)));
-        publish(&mut wire, "full", 100_000);
+        publish(&mut wire, "full", count);
     }
     let again = growth.settled(&mut wire, "full");
-    println!("100,000 messages: {} KiB; 20 times purged: {} KiB", once / KIB, again / KIB);
+    println!("{count} messages: {} KiB; 20 times purged: {} KiB", once / KIB, again / KIB);
     assert!(again < 2 * once, "{again} after {once}");
 }
