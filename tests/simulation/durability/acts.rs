@@ -22,14 +22,14 @@ impl World {
         self.node.seats.get_mut(&client).unwrap()
     }
 
-    fn say(&mut self, client: usize, channel: u16, operation: &Operation) {
+    pub(super) fn say(&mut self, client: usize, channel: u16, operation: &Operation) {
         self.note(format!("{client}: {operation:?}"));
         let now = self.now;
         self.seat(client).send(channel, operation, now);
     }
 
     /// Says something and waits for its answer, which promises this version.
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         client: usize,
         channel: u16,
@@ -71,7 +71,7 @@ impl World {
         }
     }
 
-    fn connect(&mut self, client: usize) {
+    pub(super) fn connect(&mut self, client: usize) {
         let prefetch = u16::try_from(1 + self.chance.below(8)).unwrap();
         let has_transactions = client == CLIENTS.start;
         let seat = Seat::new(self.node.broker.clone(), has_transactions, prefetch, self.now);
@@ -172,7 +172,12 @@ impl World {
     }
 
     /// Queues take a message; the version that a confirm of it promises.
-    fn enqueue(&mut self, number: u64, queues: &[String], is_persistent: bool) -> Option<u64> {
+    pub(super) fn enqueue(
+        &mut self,
+        number: u64,
+        queues: &[String],
+        is_persistent: bool,
+    ) -> Option<u64> {
         let mut is_lasting = false;
         for queue in queues {
             is_lasting |= self.model.push(queue, number, is_persistent);

@@ -53,6 +53,16 @@ impl Node {
         let found =
             Found { recovered, was_clean: opened.was_clean, torn_size: opened.damage.torn_size };
         gate.set_fuse(None);
+        Ok((Self::start((disk, gate, faults), opened, run, chance)?, found))
+    }
+
+    /// Starts the broker on a store that is open.
+    pub(super) fn start(
+        (disk, gate, faults): (MemoryStorage, Gate, Faults),
+        opened: Opened,
+        run: &Run,
+        chance: &mut Chance,
+    ) -> Result<Self, String> {
         let Opened { writer, log, reader, definitions, mut queues, next_queue, .. } = opened;
         if run.plant == Some(Plant::SequenceReused) {
             for queue in &mut queues {
@@ -66,7 +76,7 @@ impl Node {
         let broker = Arc::new(broker.map_err(|error| error.to_string())?);
         let node = Self { disk, gate, faults, writer, broker, seats: BTreeMap::new() };
         node.plant(run);
-        Ok((node, found))
+        Ok(node)
     }
 
     /// Faults that are planted for good.
@@ -84,7 +94,8 @@ pub(super) struct Found {
     torn_size: u64,
 }
 
-fn open_store(storage: Arc<dyn Storage>, run: &Run) -> Result<Opened, String> {
+/// Opens a store that only lost its power.
+pub(super) fn open_store(storage: Arc<dyn Storage>, run: &Run) -> Result<Opened, String> {
     let opened = store::open(storage, options(run)).map_err(|error| format!("open: {error}"))?;
     if !opened.damage.quarantined.is_empty() {
         return Err(format!("damage on a disk that only lost its power: {:?}", opened.damage));

@@ -106,7 +106,7 @@ impl Run {
 }
 
 impl World {
-    fn new(run: Run) -> Result<Self, String> {
+    pub(super) fn new(run: Run) -> Result<Self, String> {
         let mut chance = Chance::new(run.seed, 10);
         let now = Moment(1_000_000);
         let (node, _) = Node::open(MemoryStorage::new(DISK_SIZE), &run, &mut chance, None)?;
@@ -249,6 +249,7 @@ impl World {
             Weather::Full if self.chance.one_in(2) => {
                 self.note("the disk is full".to_owned());
                 self.coverage.add("full disks", 1);
+                self.node.disk.set_capacity(DISK_SIZE);
                 let used = DISK_SIZE - self.node.writer.free_bytes().unwrap_or(0);
                 let left = self.chance.below(6000) as u64;
                 self.node.disk.set_capacity(used + left);
