@@ -268,8 +268,8 @@ impl QueueHandle {
     }
 
     /// The facts of its end: nothing of it is needed any more.
-    pub(super) fn forget(&self, has_logged: bool, work: &mut Work) {
-        if let Some(link) = self.link.as_ref().filter(|_| has_logged) {
+    pub(super) fn forget(&self, is_known: bool, work: &mut Work) {
+        if let Some(link) = self.link.as_ref().filter(|_| is_known) {
             let mut appender = link.durability.log.append();
             appender.forgotten(self.id());
             work.position = appender.position();

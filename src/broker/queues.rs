@@ -187,7 +187,8 @@ impl Session {
         })?;
         self.work.wakers.append(&mut told.wakers);
         handle.mark_gone();
-        handle.forget(has_logged, &mut self.work);
+        // The log must know the number of what was durable, so that it is never given again.
+        handle.forget(has_logged || handle.definition.durable, &mut self.work);
         let plan = definitions.plan_delete_queue(&handle.definition);
         apply_all(place, &mut definitions, &plan, &mut self.work);
         drop(definitions);

@@ -43,14 +43,8 @@ const BODY_SIZE: usize = 300;
 fn filled(count: u64) -> World {
     let run = Run { seed: 1, weather: Weather::Calm, plant: None };
     let mut world = World::new(run).unwrap();
-    world.connect(CLIENT);
-    world.settle().unwrap();
-    world.model.declare("d0", None);
-    let version = Some(world.changed());
-    let declare = DeclareQueue { queue: "d0".into(), durable: true, ..DeclareQueue::default() };
-    let answer = ("queue.declare-ok", version);
-    world.ask(CLIENT, DECLARING, &Operation::DeclareQueue(declare), answer);
-    world.flush().unwrap();
+    connect(&mut world);
+    declare(&mut world, "d0");
     for message in 1..=count {
         let version = world.enqueue(message, &["d0".to_owned()], true);
         let seat = world.seat(CLIENT);
@@ -64,6 +58,20 @@ fn filled(count: u64) -> World {
         }
     }
     world
+}
+
+fn connect(world: &mut World) {
+    world.connect(CLIENT);
+    world.settle().unwrap();
+}
+
+fn declare(world: &mut World, queue: &str) {
+    world.model.declare(queue, None);
+    let version = Some(world.changed());
+    let declare = DeclareQueue { queue: queue.into(), durable: true, ..DeclareQueue::default() };
+    let answer = ("queue.declare-ok", version);
+    world.ask(CLIENT, DECLARING, &Operation::DeclareQueue(declare), answer);
+    world.flush().unwrap();
 }
 
 /// All messages of the queue, in their order.
@@ -124,8 +132,7 @@ fn a_flipped_bit_in_a_sealed_file_loses_one_message_after_a_restart_too() {
     let parts = (disk, gate, Faults::new());
     world.node = Node::start(parts, opened, &world.run, &mut world.chance).unwrap();
     world.model = world.model.restarted(false);
-    world.connect(CLIENT);
-    world.settle().unwrap();
+    connect(&mut world);
     assert_eq!(drain(&mut world), all_but(60, 20));
 }
 
@@ -148,4 +155,26 @@ fn flipped(disk: MemoryStorage, name: &str, at: u64) -> MemoryStorage {
     file.read_at(at, &mut byte).unwrap();
     file.write_at(at, &[byte[0] ^ 4]).unwrap();
     disk
+}
+
+#[test]
+fn the_number_of_a_deleted_queue_that_never_held_anything_is_not_given_again() {
+    let mut world = filled(0);
+    // Connections take numbers too, so that its own is above those of the next start.
+    for _ in 0..30 {
+        world.lose(CLIENT);
+        connect(&mut world);
+    }
+    declare(&mut world, "d1");
+    world.stop().unwrap();
+    connect(&mut world);
+    world.model.delete_queue("d1");
+    let version = Some(world.changed());
+    let (if_unused, if_empty, nowait) = (false, false, false);
+    let delete = Operation::DeleteQueue { queue: "d1".into(), if_unused, if_empty, nowait };
+    world.ask(CLIENT, DECLARING, &delete, ("queue.delete-ok", version));
+    world.stop().unwrap();
+    connect(&mut world);
+    (0..60).for_each(|number| declare(&mut world, &format!("q{number}")));
+    world.stop().unwrap();
 }
