@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use futures_lite::StreamExt;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Connection};
 use rustix::process::Signal;
 
+use crate::durability::connect;
 use crate::process::{PATIENCE, Process};
 
 const BODY_SIZE: usize = 32 * 1024;
@@ -54,14 +54,6 @@ fn start(folder: &str, settings: &[&str]) -> Process {
         flags.extend(["--set", setting]);
     }
     Process::start_with(&flags)
-}
-
-async fn connect(process: &Process) -> (Connection, Channel) {
-    let uri = format!("amqp://guest:guest@{}/%2f", process.address());
-    let connection = Connection::connect(&uri, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-    (connection, channel)
 }
 
 /// True where it is confirmed within so long.

@@ -24,7 +24,8 @@ const ROUNDS: u64 = 50;
 /// Publishes on their way before a publisher waits for the first.
 const WINDOW: usize = 100;
 
-async fn connect(process: &Process) -> (Connection, Channel) {
+/// A client in confirm mode.
+pub(crate) async fn connect(process: &Process) -> (Connection, Channel) {
     let uri = format!("amqp://guest:guest@{}/%2f", process.address());
     let connection = Connection::connect(&uri, ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
