@@ -19,8 +19,8 @@ use crate::message::queue_options::DeliveryLimit;
 use crate::message::{
     ConsumerId, ConsumerKey, Delivery, GetId, Message, QueueId, Run, Sequence, SequenceRange,
 };
-use crate::queue::{Effect, Fact, Fetched, Queue, QueueTraits, RecoveredRun, Resident};
-use crate::store::{Position, RecoveredQueue, Tail};
+use crate::queue::{Effect, Fact, Fetched, Queue, QueueTraits, Resident};
+use crate::store::{Appender, Position, RecoveredQueue, Tail};
 
 /// A consumer's session and where in it the consumer is.
 #[derive(Clone, Debug)]
@@ -100,9 +100,7 @@ impl QueueHandle {
         let has_logged = recovered.is_some();
         let queue = match recovered {
             None => Queue::new(traits),
-            Some(found) => {
-                Queue::recovered(traits, next_sequence, found.runs.into_iter().map(recovered_run))
-            }
+            Some(found) => Queue::recovered(traits, next_sequence, found.runs),
         };
         let live = Live { queue, has_logged, ..Live::default() };
         Self { definition, is_gone: AtomicBool::new(false), link, live: Mutex::new(live) }
@@ -140,43 +138,53 @@ impl QueueHandle {
         if live.has_neighbors {
             effects = in_order_of_sequences(effects);
         }
-        if matches!(effects.first(), Some(Effect::Append(_))) {
-            effects = self.append(live, effects, work);
-        }
+        // The log is locked over neighboring facts, and never together with a mailbox.
+        let mut appender = None;
         for effect in effects.drain(..) {
-            match effect {
-                Effect::Deliver(consumer, run) => self.deliver(live, consumer, run, work),
-                Effect::Expire => work.expired.push(Arc::clone(self)),
-                Effect::Fetch(range) => self.ask(range, work),
-                Effect::Got { get, got } => self.answer_get(live, get, got, work),
-                // They stand before all others.
-                Effect::Append(_) => {}
+            if let Effect::Append(fact) = effect {
+                self.append(live, fact, &mut appender, work);
+                continue;
             }
+            drop(appender.take());
+            self.carry_out(live, effect, work);
         }
+        drop(appender);
         live.effects = effects;
         self.count(live);
     }
 
-    /// Gives the facts at the front to the log; gives back the other effects.
-    fn append(&self, live: &mut Live, effects: Vec<Effect>, work: &mut Work) -> Vec<Effect> {
-        let Some(Link { durability, tail }) = &self.link else { return effects };
-        let mut appender = durability.log.append();
-        let mut others = Vec::new();
-        for effect in effects {
-            match effect {
-                Effect::Append(Fact::Added { first, messages }) => {
-                    live.has_logged = true;
-                    appender.added(tail, first, messages, self.definition.durable);
-                }
-                Effect::Append(Fact::Removed(range)) => appender.removed(tail, range),
-                Effect::Append(Fact::Returned { range, failure_count }) => {
-                    appender.returned(tail, range, failure_count);
-                }
-                other => others.push(other),
+    fn carry_out(self: &Arc<Self>, live: &mut Live, effect: Effect, work: &mut Work) {
+        match effect {
+            Effect::Deliver(consumer, run) => self.deliver(live, consumer, run, work),
+            Effect::Expire => work.expired.push(Arc::clone(self)),
+            Effect::Fetch(range) => self.ask(range, work),
+            Effect::Got { get, got } => self.answer_get(live, get, got, work),
+            // Facts go to the log, many under one lock.
+            Effect::Append(_) => {}
+        }
+    }
+
+    /// Gives a fact to the log, which is locked where it is not yet.
+    fn append<'a>(
+        &'a self,
+        live: &mut Live,
+        fact: Fact,
+        appender: &mut Option<Appender<'a>>,
+        work: &mut Work,
+    ) {
+        let Some(Link { durability, tail }) = &self.link else { return };
+        let appender = appender.get_or_insert_with(|| durability.log.append());
+        match fact {
+            Fact::Added { first, messages } => {
+                live.has_logged = true;
+                appender.added(tail, first, messages, self.definition.durable);
+            }
+            Fact::Removed(range) => appender.removed(tail, range),
+            Fact::Returned { range, failure_count } => {
+                appender.returned(tail, range, failure_count);
             }
         }
         work.position = appender.position();
-        others
     }
 
     /// Asks for bodies that are on disk only.
@@ -332,11 +340,6 @@ pub(super) fn got_reply(queue: QueueId, no_ack: bool, got: Option<(Delivery, usi
     }
 }
 
-fn recovered_run(run: crate::store::RecoveredRun) -> RecoveredRun {
-    let crate::store::RecoveredRun { range, bytes, is_redelivered, failure_count } = run;
-    RecoveredRun { range, bytes, is_redelivered, failure_count }
-}
-
 impl Live {
     /// What a queue keeps in RAM though it is on disk.
     fn size_kept(&self) -> u64 {
@@ -376,5 +379,75 @@ impl Live {
     pub(super) fn unsubscribe(&mut self, id: ConsumerId) {
         self.subscribers.remove(&id);
         self.queue.unsubscribe(id, &mut self.effects);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::durability::MemoryOptions;
+    use super::*;
+    use crate::message::{Body, Envelope, Moment, Outcome, QueueOptions};
+    use crate::protocol::field::FieldTable;
+    use crate::queue::{Consumer, Credit};
+    use crate::store::{MemoryStorage, StoreOptions};
+
+    fn auto_delete() -> Arc<QueueDefinition> {
+        Arc::new(QueueDefinition {
+            id: QueueId(7),
+            name: "q".into(),
+            durable: true,
+            auto_delete: true,
+            owner: None,
+            arguments: FieldTable::new(),
+            options: QueueOptions::default(),
+        })
+    }
+
+    fn consumer() -> Consumer {
+        Consumer {
+            id: ConsumerId(1),
+            no_ack: false,
+            is_exclusive: false,
+            priority: 0,
+            prefetch_count: 0,
+            channel_credit: None,
+            window: Arc::new(Credit::new(0)),
+        }
+    }
+
+    fn persistent() -> Message {
+        let envelope =
+            Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: true };
+        Message::new(envelope, Body::Copied(b"x"))
+    }
+
+    /// Facts behind "the last consumer went" were once passed over: what its channel rejected came
+    /// back after a restart where somebody kept the queue alive.
+    #[test]
+    fn what_is_settled_as_the_last_consumer_goes_is_told_to_the_log() {
+        let disk = MemoryStorage::new(1 << 24);
+        let mut opened = crate::store::open(Arc::new(disk), StoreOptions::default()).unwrap();
+        let (log, reader) = (opened.log.clone(), opened.reader.clone());
+        let durability = Arc::new(Durability::new(log, reader, MemoryOptions::default()));
+        let handle = Arc::new(QueueHandle::new(auto_delete(), Some(&durability), None));
+        let subscriber =
+            Subscriber { mailbox: Arc::default(), key: ConsumerKey { channel: 1, number: 1 } };
+        let mut work = Work::default();
+        handle.with(&mut work, |live| {
+            live.queue.subscribe(consumer()).unwrap();
+            live.subscribe(ConsumerId(1), subscriber);
+            live.queue.enqueue(persistent());
+        });
+        opened.writer.write(Moment(1), true);
+        work.position = 0;
+        handle.with(&mut work, |live| {
+            live.unsubscribe(ConsumerId(1));
+            live.queue.settle(&[SequenceRange::one(0)], Outcome::Rejected);
+        });
+        assert_eq!(work.expired.len(), 1);
+        assert!(work.position > 0, "the log heard of it");
+        opened.writer.write(Moment(2), true);
+        let left = opened.reader.read(QueueId(7), SequenceRange::one(0), 1).unwrap();
+        assert!(left.messages.is_empty());
     }
 }

@@ -25,8 +25,7 @@ pub use contents::Contents;
 pub use credit::Credit;
 pub use fact::Fact;
 pub use machine::{
-    Counts, DeleteRefused, Effect, Fetched, Queue, QueueTraits, RecoveredRun, Remains,
-    SubscribeRefused,
+    Counts, DeleteRefused, Effect, Fetched, Queue, QueueTraits, Remains, SubscribeRefused,
 };
 pub use stretch::{Marks, Stretch};
 pub use stretch_map::StretchMap;

@@ -5,9 +5,10 @@ use hashbrown::HashMap;
 
 use super::batch::{Added, Batch, QueueFacts};
 use super::header::BATCH_HEADER_SIZE;
-use super::index::IndexEntry;
+use super::index::{IndexBuilder, IndexEntry, List};
 use super::record::{
-    FLAG_PERSISTENT, FLAG_SHARED, FLAG_TRANSIENT, Kind, OWNERS_MAX, Place, RecordWriter,
+    FLAG_PERSISTENT, FLAG_SHARED, FLAG_TRANSIENT, Kind, OWNERS_MAX, Place, RECORD_HEADER_SIZE,
+    RecordWriter,
 };
 use crate::message::{Message, Moment, QueueId};
 
@@ -70,6 +71,19 @@ pub(super) fn encode(
     batch.forgotten.iter().for_each(|queue| encoder.writer.forgotten(*queue));
     encoder.encoded.record_count = encoder.writer.count;
     encoder.encoded
+}
+
+/// The index of a file as the batch that seals it at `offset`, head first, and its lists.
+pub(super) fn encode_index(
+    index: IndexBuilder,
+    file: u64,
+    offset: u64,
+) -> (Vec<u8>, Vec<(QueueId, List)>) {
+    let (payload, lists) = index.finish(offset + (BATCH_HEADER_SIZE + RECORD_HEADER_SIZE) as u64);
+    let mut out = vec![0; BATCH_HEADER_SIZE];
+    let mut writer = RecordWriter::new(&mut out, file, offset);
+    writer.write(Kind::Index, 0, 0, |out| out.extend_from_slice(&payload));
+    (out, lists)
 }
 
 /// Messages for several queues, and whether they survive the boot: their places.

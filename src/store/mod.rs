@@ -34,7 +34,7 @@ pub use faulty::{Failure, Faults, FaultyStorage, Operation};
 pub use log::{Appender, Health, Log, Position};
 pub use memory::MemoryStorage;
 pub use reader::{Found, Reader};
-pub use recovery::{Damage, Definition, Opened, RecoveredQueue, RecoveredRun, StoreOptions, open};
+pub use recovery::{Damage, Definition, Opened, RecoveredQueue, StoreOptions, open};
 pub use storage::{FileStorage, Storage, StorageFile};
 pub use writer::{Writer, WriterCounts};
 

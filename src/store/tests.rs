@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::message::{Body, Envelope, Message, Moment, QueueId, Random, Sequence, SequenceRange};
+use crate::message::{
+    Body, Envelope, Message, Moment, QueueId, Random, RecoveredRun, Sequence, SequenceRange,
+};
 
 const SMALL: StoreOptions = StoreOptions {
     file_size: 4096,
@@ -84,7 +86,7 @@ impl World {
             let next = found.map_or(0, |found| found.next_sequence);
             let known = self.next.entry(queue).or_default();
             assert!(next <= *known || found.is_none() || next == *known, "a sequence from nowhere");
-            self.tails.insert(queue, self.opened.tail(QueueId(queue), next));
+            self.tails.insert(queue, Arc::new(Tail::new(QueueId(queue), next)));
             self.next.insert(queue, next);
         }
     }
@@ -275,7 +277,7 @@ fn files_are_given_back_and_leftovers_copied_on() {
 fn a_clean_stop_keeps_the_flag_of_what_was_delivered() {
     let disk = MemoryStorage::new(1 << 30);
     let mut opened = open(Arc::new(disk.clone()), SMALL).unwrap();
-    let tail = opened.tail(QueueId(1), 0);
+    let tail = Arc::new(Tail::new(QueueId(1), 0));
     let messages = (0..4).map(|sequence| message(&body(1, sequence))).collect();
     let mut appender = opened.log.append();
     appender.added(&tail, 0, messages, true);
@@ -303,7 +305,7 @@ fn a_disk_that_does_not_answer_is_no_damage() {
     let faults = Faults::new();
     let storage = FaultyStorage::new(Arc::new(disk), faults.clone());
     let mut opened = open(Arc::new(storage), SMALL).unwrap();
-    let tail = opened.tail(QueueId(1), 0);
+    let tail = Arc::new(Tail::new(QueueId(1), 0));
     opened.log.append().added(&tail, 0, vec![message(&body(1, 0))], true);
     opened.writer.write(Moment(5), true);
     faults.fail_nth(Operation::Read, 1, Failure::InputOutput);

@@ -14,8 +14,6 @@ use crate::message::{ConsumerId, Delivery, GetId, Message, Outcome, Run, Sequenc
 mod paging;
 mod serve;
 
-pub use paging::RecoveredRun;
-
 /// What does not change while a queue lives.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QueueTraits {

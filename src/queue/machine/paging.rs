@@ -2,26 +2,13 @@
 //! wants; who reads and writes is not its business.
 
 use super::{Queue, QueueTraits};
-use crate::message::{Message, Sequence, SequenceRange};
+use crate::message::{Message, RecoveredRun, Sequence, SequenceRange};
 use crate::queue::consumer::ConsumerOrder;
 use crate::queue::contents::Contents;
 use crate::queue::fact::Fact;
 use crate::queue::paging::Forgetting;
 use crate::queue::stretch::{Marks, Stretch};
 use crate::queue::totals::Resident;
-
-/// Consecutive messages that the log has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecoveredRun {
-    /// Their places.
-    pub range: SequenceRange,
-    /// Bytes of all their bodies.
-    pub bytes: u64,
-    /// They were delivered before, or may have been.
-    pub is_redelivered: bool,
-    /// How often their delivery failed.
-    pub failure_count: u32,
-}
 
 impl Queue {
     /// A queue as the log has it: all bodies are on disk. `next_sequence` is a place that no

@@ -7,7 +7,6 @@ mod tail;
 
 use std::sync::{Arc, Mutex};
 
-use super::batch::Tail;
 use super::checkpoint::{self, CheckpointHead};
 use super::error::StoreError;
 use super::header::{FileHeader, FileKind, HeaderError};
@@ -19,7 +18,7 @@ use super::shelf::{Named, Shelf, checkpoint_name, log_name, parse_name, read_fro
 use super::storage::Storage;
 use super::writer::{Current, Kept, Moves, Writer, WriterCounts, WriterOptions, files, lock};
 use crate::limits::{LOG_FILE_SIZE, RESERVE_SIZE};
-use crate::message::{QueueId, Sequence, SequenceRange};
+use crate::message::{QueueId, RecoveredRun, Sequence, SequenceRange};
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,19 +64,6 @@ impl Damage {
     }
 }
 
-/// Messages of a queue that are alike and stand behind each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecoveredRun {
-    /// Their places; all of them are filled.
-    pub range: SequenceRange,
-    /// Bytes of their bodies.
-    pub bytes: u64,
-    /// They may have been delivered before.
-    pub is_redelivered: bool,
-    /// How often their deliveries failed.
-    pub failure_count: u32,
-}
-
 /// A queue of which something is in the store.
 #[derive(Clone, Debug)]
 pub struct RecoveredQueue {
@@ -113,14 +99,6 @@ pub struct Opened {
     pub is_new: bool,
     /// What was not as it had been written.
     pub damage: Damage,
-}
-
-impl Opened {
-    /// The end of a queue in the log.
-    #[must_use]
-    pub fn tail(&self, queue: QueueId, next_sequence: Sequence) -> Arc<Tail> {
-        Arc::new(Tail::new(queue, next_sequence))
-    }
 }
 
 /// The files that are there.

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use super::super::checkpoint::CheckpointHead;
+use super::super::encode::encode_index;
 use super::super::error::StoreError;
 use super::super::header::{
     BATCH_HEADER_SIZE, BatchFlags, BatchHeader, FILE_HEADER_SIZE, FileHeader, FileKind, HeaderError,
 };
 use super::super::ledger::Ledger;
-use super::super::record::{Kind, RECORD_HEADER_SIZE, RecordWriter};
+use super::super::record::Kind;
 use super::super::scan::{self, Bad, Scan, Span};
 use super::super::shelf::{Shelf, log_name, read_from};
 use super::super::writer::Kept;
@@ -250,11 +251,8 @@ impl Recovering {
         let name = log_name(number);
         let fail = |error| StoreError::disk(format!("seal {name}"), error);
         let file = self.shelf.log_file(number).map_err(fail)?;
-        let payload_offset = offset + (BATCH_HEADER_SIZE + RECORD_HEADER_SIZE) as u64;
-        let (payload, lists) = self.ledger.index_of_open(number).finish(payload_offset);
-        let mut buffer = vec![0; BATCH_HEADER_SIZE];
-        let mut writer = RecordWriter::new(&mut buffer, number, offset);
-        writer.write(Kind::Index, 0, 0, |out| out.extend_from_slice(&payload));
+        let index = self.ledger.index_of_open(number);
+        let (mut buffer, lists) = encode_index(index, number, offset);
         let header = BatchHeader {
             number: self.next_batch,
             synced: self.next_batch - 1,

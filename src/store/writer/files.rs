@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::super::encode::encode_index;
 use super::super::error::StoreError;
-use super::super::header::{BATCH_HEADER_SIZE, BatchFlags, FILE_HEADER_SIZE, FileHeader, FileKind};
-use super::super::record::{Kind, RECORD_HEADER_SIZE, RecordWriter};
+use super::super::header::{BatchFlags, FILE_HEADER_SIZE, FileHeader, FileKind};
 use super::super::shelf::{RESERVE, log_name, spare_name};
 use super::super::storage::{Storage, StorageFile};
 use super::{Current, Writer, lock};
@@ -39,11 +39,8 @@ impl Writer {
         flags: BatchFlags,
     ) -> Result<(), StoreError> {
         let (number, offset) = (self.current.number, self.current.offset);
-        let payload_offset = offset + (BATCH_HEADER_SIZE + RECORD_HEADER_SIZE) as u64;
-        let (payload, lists) = lock(&self.ledger).index_of_open(number).finish(payload_offset);
-        let mut buffer = vec![0; BATCH_HEADER_SIZE];
-        let mut writer = RecordWriter::new(&mut buffer, number, offset);
-        writer.write(Kind::Index, 0, 0, |out| out.extend_from_slice(&payload));
+        let index = lock(&self.ledger).index_of_open(number);
+        let (mut buffer, lists) = encode_index(index, number, offset);
         let flags = BatchFlags { is_seal: true, ..flags };
         self.write_batch(&mut buffer, 1, now, flags)?;
         self.sync_current()?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::limits::DELIVERY_OVERHEAD_SIZE;
-use crate::message::{Body, Envelope};
+use crate::message::{Body, Envelope, RecoveredRun};
 use crate::queue::{Credit, Resident};
 
 mod log;

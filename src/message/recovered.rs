@@ -1,0 +1,16 @@
+//! What a store has of a queue, as the queue is to have it again: the words both share.
+
+use super::SequenceRange;
+
+/// Consecutive messages that are alike and on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveredRun {
+    /// Their places; all of them are filled.
+    pub range: SequenceRange,
+    /// Bytes of all their bodies.
+    pub bytes: u64,
+    /// They were delivered before, or may have been.
+    pub is_redelivered: bool,
+    /// How often their delivery failed.
+    pub failure_count: u32,
+}
