@@ -191,3 +191,7 @@ pub const STORE_TEND_MS: u64 = 50;
 
 /// How often it looks at the free space of the disk.
 pub const DISK_CHECK_MS: u64 = 250;
+
+/// Steps back of a permission's pattern that needs a search: milliseconds at most, and more than
+/// any sensible pattern takes for a name of 255 bytes.
+pub const PATTERN_BACKTRACK_MAX: usize = 100_000;

@@ -1,6 +1,6 @@
 //! What a user may do in a virtual host: three patterns over names of queues and exchanges.
 
-use regex::Regex;
+use super::pattern::{Pattern, PatternError};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +38,11 @@ impl Permissions {
     ///
     /// # Errors
     /// A pattern is no regular expression.
-    pub fn new(configure: &str, write: &str, read: &str) -> Result<Self, regex::Error> {
+    pub fn new(configure: &str, write: &str, read: &str) -> Result<Self, PatternError> {
         Ok(Self {
-            configure: Pattern::new(configure)?,
-            write: Pattern::new(write)?,
-            read: Pattern::new(read)?,
+            configure: Pattern::parse(configure)?,
+            write: Pattern::parse(write)?,
+            read: Pattern::parse(read)?,
         })
     }
 
@@ -58,31 +58,6 @@ impl Permissions {
     }
 }
 
-#[derive(Clone, Debug)]
-enum Pattern {
-    Nothing,
-    Everything,
-    Expression(Regex),
-}
-
-impl Pattern {
-    fn new(text: &str) -> Result<Self, regex::Error> {
-        Ok(match text {
-            "" => Self::Nothing,
-            ".*" => Self::Everything,
-            text => Self::Expression(Regex::new(text)?),
-        })
-    }
-
-    fn matches(&self, name: &str) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::Everything => true,
-            Self::Expression(expression) => expression.is_match(name),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +69,14 @@ mod tests {
         assert!(permissions.allow(Access::Write, "my-orders-1"));
         assert!(permissions.allow(Access::Read, "a") && !permissions.allow(Access::Read, "ab"));
         assert!(Permissions::new(".*", ".*", ".*").unwrap().allow(Access::Read, ""));
+    }
+
+    #[test]
+    fn names_of_the_system_may_be_kept_out() {
+        let permissions = Permissions::new(r"^(?!amq\.).*", ".*", ".*").unwrap();
+        assert!(permissions.allow(Access::Configure, "orders"));
+        assert!(!permissions.allow(Access::Configure, "amq.gen-1"));
+        assert!(permissions.allow(Access::Write, "amq.gen-1"));
     }
 
     #[test]

@@ -188,7 +188,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
         (json!({"queues": [{"vhost": "none", "name": "q"}]}), "there is no vhost 'none'"),
         (permission("none", "/", ""), "there is no user 'none'"),
         (permission("guest", "none", ""), "there is no vhost 'none'"),
-        (permission("guest", "/", "("), "unclosed group"),
+        (permission("guest", "/", "("), "'(' is no regular expression: "),
         (exchange("x-odd", json!({})), "unknown exchange type 'x-odd'"),
         (exchange("direct", json!({"alternate-exchange": 5})), "alternate-exchange"),
         (binding("none", "queue", "work"), "there is no exchange 'none'"),

@@ -3,6 +3,8 @@
 
 use std::{fmt, net::IpAddr};
 
+use crate::auth::Pattern;
+
 /// What a key expects. The bounds are inclusive.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -76,7 +78,7 @@ impl Kind {
             }
             Self::Fraction { min, max } => fraction(text, min, max),
             Self::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
-            Self::Pattern => regex::Regex::new(text).ok().map(|_| Value::Text(text.to_owned())),
+            Self::Pattern => Pattern::parse(text).ok().map(|_| Value::Text(text.to_owned())),
             Self::Address => ListenAddress::parse(text).map(Value::Address),
             Self::Text => Some(Value::Text(text.to_owned())),
         }
@@ -320,6 +322,7 @@ mod tests {
         assert_eq!(fraction.parse("1.5"), None);
         assert_eq!(fraction.parse("NaN"), None);
         assert_eq!(Kind::Pattern.parse("^amq\\."), Some(Value::Text("^amq\\.".to_owned())));
+        assert!(Kind::Pattern.parse("^(?!amq\\.).*").is_some());
         assert_eq!(Kind::Pattern.parse("("), None);
     }
 

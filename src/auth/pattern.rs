@@ -1,0 +1,122 @@
+//! A pattern over names, as operators write them for RabbitMQ: unanchored, in PCRE's language. What
+//! may be matched in linear time is; look-around and what else needs a search goes to an engine
+//! that gives up after a while. Floor 3.
+
+use std::fmt;
+
+use fancy_regex::RegexBuilder;
+use regex::Regex;
+
+use crate::limits::PATTERN_BACKTRACK_MAX;
+
+/// A pattern; the empty one matches nothing.
+#[derive(Clone, Debug)]
+pub struct Pattern(Matcher);
+
+#[derive(Clone, Debug)]
+enum Matcher {
+    Nothing,
+    Everything,
+    Linear(Regex),
+    Backtracking(Box<fancy_regex::Regex>),
+}
+
+/// A text that is no pattern, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternError(String);
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+impl Pattern {
+    /// The pattern that this text writes.
+    ///
+    /// # Errors
+    /// It is no regular expression.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        Ok(Self(match text {
+            "" => Matcher::Nothing,
+            ".*" => Matcher::Everything,
+            text => match Regex::new(text) {
+                Ok(expression) => Matcher::Linear(expression),
+                // What it says of a look-around is of no use, the other engine's word is.
+                Err(_) => Matcher::Backtracking(Box::new(backtracking(text)?)),
+            },
+        }))
+    }
+
+    /// Whether it is found anywhere in a name. A search that takes too long found nothing.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        match &self.0 {
+            Matcher::Nothing => false,
+            Matcher::Everything => true,
+            Matcher::Linear(expression) => expression.is_match(name),
+            Matcher::Backtracking(expression) => expression.is_match(name).unwrap_or(false),
+        }
+    }
+}
+
+fn backtracking(text: &str) -> Result<fancy_regex::Regex, PatternError> {
+    let built = RegexBuilder::new(text).backtrack_limit(PATTERN_BACKTRACK_MAX).build();
+    built.map_err(|error| PatternError(format!("'{text}' is no regular expression: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matching<'a>(pattern: &str, names: &[&'a str]) -> Vec<&'a str> {
+        let pattern = Pattern::parse(pattern).unwrap();
+        names.iter().copied().filter(|name| pattern.matches(name)).collect()
+    }
+
+    #[test]
+    fn a_pattern_is_found_anywhere_and_the_empty_one_nowhere() {
+        let names = ["", "a", "ab", "my-orders-1"];
+        assert_eq!(matching("", &names), [""; 0]);
+        assert_eq!(matching(".*", &names), names);
+        assert_eq!(matching("orders", &names), ["my-orders-1"]);
+        assert_eq!(matching("^a$", &names), ["a"]);
+    }
+
+    #[test]
+    fn look_around_and_back_references_mean_what_they_mean_in_pcre() {
+        let names = ["amq.direct", "amq", "my.amq.x", "orders", "orders.dead", "aa.bb"];
+        assert_eq!(matching(r"^(?!amq\.).*", &names), names[1..]);
+        assert_eq!(matching(r"^orders(?=\.)", &names), ["orders.dead"]);
+        assert_eq!(matching(r"(?<!my\.)amq", &names), ["amq.direct", "amq"]);
+        assert_eq!(matching(r"(a)\1.*(b)\2$", &names), ["aa.bb"]);
+    }
+
+    #[test]
+    fn the_linear_engine_takes_what_it_can() {
+        assert!(matches!(Pattern::parse("^(a+)+$").unwrap().0, Matcher::Linear(_)));
+        assert!(matches!(Pattern::parse("^(?!a)").unwrap().0, Matcher::Backtracking(_)));
+    }
+
+    #[test]
+    fn a_pattern_that_gives_up_matches_nothing() {
+        let pattern = Pattern::parse(r"^b(?!x)|^(a|a)+(a|a)+\1c$").unwrap();
+        assert!(pattern.matches("b") && pattern.matches("aaac"));
+        // Each way to share the letters is tried before it is sure that none matches.
+        let name = format!("{}d", "a".repeat(200));
+        let Matcher::Backtracking(expression) = &pattern.0 else { panic!("{pattern:?}") };
+        assert!(expression.is_match(&name).is_err(), "it gives up on this name");
+        assert!(!pattern.matches(&name));
+    }
+
+    #[test]
+    fn a_text_that_is_no_pattern_is_told_in_one_line() {
+        for text in ["(", "^(?!amq"] {
+            let told = Pattern::parse(text).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("'{text}' is no regular expression: ")), "{told}");
+            assert!(told.contains("parenthesis") && !told.contains('\n'), "{told}");
+        }
+    }
+}
