@@ -150,7 +150,7 @@ impl Session {
         let binding = Arc::new(binding);
         host.apply(&mut definitions, &Change::Bound(binding.clone()), &mut self.work);
         drop(definitions);
-        host.replay_history(&binding, &mut self.work);
+        host.replay_history(&binding, &mut self.random, &mut self.work);
         Ok(())
     }
 

@@ -13,8 +13,11 @@ use super::work::Work;
 use crate::definitions::{
     Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions, record,
 };
-use crate::message::{ExchangeId, Message, Name, QueueId, QueueKind, VirtualHostNumber};
+use crate::message::{
+    ExchangeId, Message, Name, QueueId, QueueKind, Random, VirtualHostNumber, sender_selected,
+};
 use crate::protocol::field::FieldTable;
+use crate::protocol::properties::PropertyView;
 use crate::routing::{
     BindingKey, Destination, Exchange, ExchangeKind, QueueNames, Route, RouteInput, Router,
 };
@@ -237,16 +240,50 @@ impl VirtualHost {
         }
     }
 
-    /// A queue that is newly bound to an exchange with a history gets what it keeps.
-    pub(super) fn replay_history(&self, binding: &Binding, work: &mut Work) {
-        let BindingEnd::Queue(name) = &binding.destination else { return };
-        let messages = self.router.exchange(&binding.source).map(|exchange| exchange.remembered());
-        let Some(messages) = messages.filter(|messages| !messages.is_empty()) else { return };
-        if let Some(queue) = self.queue(name) {
-            queue.with(work, |live| {
-                for message in messages {
-                    live.queue.enqueue(message);
+    /// Who is newly bound to an exchange with a history gets what it keeps: a queue the oldest
+    /// first, an exchange, which passes it on, the newest first as in RabbitMQ.
+    pub(super) fn replay_history(&self, binding: &Binding, random: &mut Random, work: &mut Work) {
+        let source = self.router.exchange(&binding.source);
+        let messages = source.map(|exchange| exchange.remembered()).unwrap_or_default();
+        if messages.is_empty() {
+            return;
+        }
+        match &binding.destination {
+            BindingEnd::Queue(name) => {
+                if let Some(queue) = self.queue(name) {
+                    queue.with(work, |live| {
+                        for message in messages {
+                            live.queue.enqueue(message);
+                        }
+                    });
                 }
+            }
+            BindingEnd::Exchange(name) => {
+                let Some(exchange) = self.router.exchange(name) else { return };
+                for message in messages.iter().rev() {
+                    self.pass_on(&exchange, message, random.draw(), work);
+                }
+            }
+        }
+    }
+
+    /// Gives an exchange a message as if it had been published there. What no queue takes is lost.
+    fn pass_on(&self, exchange: &Arc<Exchange>, message: &Message, random: u64, work: &mut Work) {
+        let properties = message.properties();
+        let selected = PropertyView::parse(properties)
+            .ok()
+            .and_then(|view| sender_selected::routing_keys(&view).ok())
+            .unwrap_or_default();
+        let routing_keys: Vec<&str> = std::iter::once(message.routing_key())
+            .chain(selected.routing_keys.iter().map(|key| &**key))
+            .collect();
+        let mut route = Route::default();
+        let input = RouteInput { routing_keys: &routing_keys, properties, random };
+        self.router.route(exchange, &input, self, &mut route);
+        route.histories.iter().for_each(|exchange| exchange.remember(message));
+        for queue in self.queues_by_id(&route.queues) {
+            queue.with(work, |live| {
+                live.queue.enqueue(message.clone());
             });
         }
     }

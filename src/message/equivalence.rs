@@ -91,7 +91,8 @@ pub fn check_exchange(
 ) -> Result<(), ChannelError> {
     let exchange = Resource::exchange(existing.name, existing.virtual_host);
     if existing.kind != received.kind {
-        return Err(inequivalent(exchange, "type", &quoted(received.kind), &quoted(existing.kind)));
+        let shown = |kind| quoted(term::atom(kind));
+        return Err(inequivalent(exchange, "type", &shown(received.kind), &shown(existing.kind)));
     }
     check_flag(exchange, "durable", existing.durable, received.durable)?;
     check_flag(exchange, "auto_delete", existing.auto_delete, received.auto_delete)?;

@@ -46,6 +46,14 @@ pub(super) fn bare(value: &FieldValue) -> Cow<'_, str> {
     }
 }
 
+/// A word as a term, as RabbitMQ keeps the types of exchanges: one that is more than a plain word
+/// stands in quotes.
+pub(super) fn atom(word: &str) -> Cow<'_, str> {
+    let is_plain = word.starts_with(|first: char| first.is_ascii_lowercase())
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '@');
+    if is_plain { Cow::Borrowed(word) } else { Cow::Owned(format!("'{word}'")) }
+}
+
 /// A string as a term: in double quotes where every character can be shown, else the list of
 /// its bytes.
 pub(super) fn quoted(text: &str) -> String {

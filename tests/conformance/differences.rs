@@ -20,8 +20,10 @@ pub(crate) struct Difference {
     pub(crate) peer: String,
     /// Why Leveret does otherwise.
     pub(crate) reason: String,
-    /// Where that was decided: a choice of ours, or what later versions do.
+    /// Where that was decided: a choice of ours, what later versions do, or nobody's decision.
     pub(crate) source: Source,
+    /// The section of the reference of RabbitMQ's behavior that says so, and what it is about.
+    pub(crate) section: String,
     /// The first cell of the row in docs/differences.md that tells it.
     pub(crate) row: String,
 }
@@ -34,6 +36,8 @@ pub(crate) enum Source {
     Choice,
     /// RabbitMQ 4 does as Leveret does.
     LaterVersion,
+    /// It is an internal failure of RabbitMQ, which nobody chose and no client can want.
+    Failure,
 }
 
 fn root() -> PathBuf {
@@ -58,6 +62,10 @@ pub(crate) fn expected(test: &str, peer: &Peer) -> Option<&'static Difference> {
         !peer.is_leveret && difference.test == test && difference.peer_version == peer.version
     })
 }
+
+/// The sections of the reference that decide: our choices, and what changed in RabbitMQ 4.
+const CHOICES: &str = "0";
+const LATER_VERSIONS: &str = "16";
 
 /// How a script ended, and how it was to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +117,23 @@ fn every_listed_difference_is_a_test_that_exists_once() {
         let (file, name) = difference.test.split_once("::").expect("file::test");
         let text = read(&format!("tests/conformance/{file}.rs"));
         assert!(text.contains(&format!("fn {name}()")), "no test {}", difference.test);
+    }
+}
+
+/// A choice of ours is in the section of choices. What is elsewhere in the reference is what
+/// RabbitMQ 4 does, or what a failure takes the place of.
+#[test]
+fn every_listed_difference_has_the_section_that_its_source_asks_for() {
+    for difference in list() {
+        let (number, matter) = difference.section.split_once(": ").expect("section: matter");
+        let is_number = number.split('.').all(|part| part.parse::<u8>().is_ok());
+        assert!(is_number && !matter.is_empty(), "{}: {}", difference.test, difference.section);
+        let fits = match difference.source {
+            Source::Choice => number == CHOICES,
+            Source::LaterVersion => true,
+            Source::Failure => ![CHOICES, LATER_VERSIONS].contains(&number),
+        };
+        assert!(fits, "{}: section {number} is not about that", difference.test);
     }
 }
 

@@ -177,6 +177,13 @@ fn a_repeated_declare_must_agree_in_every_field() {
         ] {
             client.refuse(&declare, 406, &inequivalent(field, &name, "'true'", "'false'"));
         }
+        // A type with a hyphen stands in quotes of its own.
+        let random = exchange::Declare { kind: "x-random", ..same.clone() };
+        client.refuse(&random, 406, &inequivalent("type", &name, "''x-random''", "'direct'"));
+        let history = client.new_exchange(world, "history", "x-recent-history");
+        let direct = plain::exchange_declare(&history, "direct");
+        let text = inequivalent("type", &history, "'direct'", "''x-recent-history''");
+        client.refuse(&direct, 406, &text);
         let topic = exchange::Declare { kind: "topic", ..same.clone() };
         client.refuse(&topic, 406, &inequivalent("type", &name, "'topic'", "'direct'"));
         client.perform(&same);

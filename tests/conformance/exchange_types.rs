@@ -351,6 +351,53 @@ fn a_recent_history_exchange_replays_the_latest_messages_to_a_new_binding() {
     });
 }
 
+// Rule: rabbitmq.exchange.types.recent-history
+#[test]
+fn a_recent_history_goes_through_an_exchange_to_its_queues() {
+    check(|world| {
+        let mut client = world.client();
+        let name = client.new_exchange(world, "x", "x-recent-history");
+        client.publish(1, &name, "a", b"1");
+        client.publish(1, &name, "a", b"2");
+        let direct = client.new_exchange(world, "direct", "direct");
+        let queue = client.new_bound(world, "q", &direct, "a");
+        client.perform(&plain::exchange_bind(&direct, &name, ""));
+        client.expect_message_count(1, &queue, 2);
+        assert_eq!(client.drain(&queue), ["2", "1"]);
+        client.publish(1, &name, "a", b"3");
+        assert_eq!(client.drain(&queue), ["3"]);
+    });
+}
+
+// Rule: rabbitmq.exchange.types.recent-history
+#[test]
+fn a_recent_history_that_no_queue_takes_is_dropped() {
+    check(|world| {
+        let mut client = world.client();
+        let name = client.new_exchange(world, "x", "x-recent-history");
+        client.publish(1, &name, "a", b"1");
+        let fanout = client.new_exchange(world, "fanout", "fanout");
+        client.perform(&plain::exchange_bind(&fanout, &name, ""));
+        let queue = client.new_bound(world, "q", &fanout, "");
+        assert!(client.drain(&queue).is_empty());
+        client.publish(1, &name, "a", b"2");
+        assert_eq!(client.drain(&queue), ["2"]);
+    });
+}
+
+// Rule: rabbitmq.exchange.types.recent-history, exchange.bind.cyclical
+#[test]
+fn an_exchange_that_keeps_a_history_may_be_bound_to_itself() {
+    check(|world| {
+        let mut client = world.client();
+        let name = client.new_exchange(world, "x", "x-recent-history");
+        client.publish(1, &name, "a", b"1");
+        client.perform(&plain::exchange_bind(&name, &name, ""));
+        client.publish_in_vain(&name, "a");
+        client.perform(&plain::exchange_unbind(&name, &name, ""));
+    });
+}
+
 // Rule: rabbitmq.exchange.declare.alternate-exchange
 #[test]
 fn what_an_exchange_cannot_route_goes_to_its_alternate_exchange() {

@@ -360,6 +360,19 @@ fn an_unknown_queue_type_is_refused() {
 
 // Rule: rabbitmq.queue.declare.unknown-type
 #[test]
+fn an_unknown_queue_type_is_refused_without_a_name_too() {
+    check(|world| {
+        let text = "PRECONDITION_FAILED - invalid arg 'x-queue-type' for queue 'amq.gen-";
+        let mut client = world.client();
+        client.refuse(&of_type("", "foo", FieldTable::new()), 406, starts(text));
+        let arguments = arguments([("x-queue-type", 1.into())]);
+        let declare = queue::Declare { arguments, ..plain::queue_declare("") };
+        client.refuse(&declare, 406, starts(text));
+    });
+}
+
+// Rule: rabbitmq.queue.declare.unknown-type
+#[test]
 fn a_stream_is_refused_as_a_type_that_is_switched_off() {
     check(|world| {
         let mut client = world.client();

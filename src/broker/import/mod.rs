@@ -199,7 +199,7 @@ impl Broker {
         let mut work = Work::default();
         host.apply(&mut definitions, &Change::Bound(binding.clone()), &mut work);
         drop(definitions);
-        host.replay_history(&binding, &mut work);
+        host.replay_history(&binding, &mut self.fork_random(), &mut work);
         work.wake();
         Ok(Declared::Changed)
     }
