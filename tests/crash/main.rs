@@ -15,6 +15,8 @@ mod optimized;
 #[path = "../system/process.rs"]
 #[expect(dead_code, reason = "the system tests use all of it")]
 mod process;
+mod synced;
+mod trace;
 #[path = "../system/wire.rs"]
 #[expect(dead_code, reason = "the system tests use all of it")]
 mod wire;

@@ -21,5 +21,4 @@ mod process;
 mod rust_client;
 mod start;
 mod stop;
-mod synced;
 mod wire;
