@@ -133,7 +133,7 @@ fn revive(node: &mut Node, random: &mut Random) {
 }
 
 /// The next message of a queue, with its flag.
-fn get(wire: &mut Wire, queue: &str) -> Option<(Vec<u8>, bool)> {
+pub(crate) fn get(wire: &mut Wire, queue: &str) -> Option<(Vec<u8>, bool)> {
     wire.send(1, &basic::Get { queue, no_ack: true });
     let frame = wire.next_method();
     let is_redelivered = match frame.method() {

@@ -8,6 +8,7 @@
 
 mod books;
 mod clients;
+mod facts;
 mod kill;
 mod node;
 #[path = "../system/optimized.rs"]
