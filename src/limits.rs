@@ -112,6 +112,10 @@ pub const LOG_BATCH_SIZE_MIN: u64 = 64 * 1024;
 /// How long a fact that nobody waits for rides in the open batch.
 pub const LOG_RIDE_MS: u64 = 50;
 
+/// More is written as several batches: what one takes in memory is bounded, and a place in a file
+/// fits 32 bits though every message is as large as it may be.
+pub const LOG_BATCH_SIZE_MAX: u64 = 64 * 1024 * 1024;
+
 /// How long a written batch that nobody waits for may stay unsynced.
 pub const LOG_UNSYNCED_MS: u64 = 200;
 

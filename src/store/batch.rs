@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
 
+use super::ranges::RangeCounts;
 use crate::message::{Message, QueueId, Sequence, SequenceRange};
 
 /// A queue as the log knows it: its number, and how far it is on disk.
@@ -47,6 +48,8 @@ pub(super) struct Added {
     pub(super) sequence: Sequence,
     pub(super) message: Message,
     pub(super) is_transient: bool,
+    /// It went to several queues, as it was when it came here.
+    pub(super) is_shared: bool,
 }
 
 /// The facts of one queue.
@@ -56,7 +59,7 @@ pub(super) struct QueueFacts {
     /// Rising, but for what is written late.
     pub(super) added: VecDeque<Added>,
     pub(super) removed: Vec<SequenceRange>,
-    pub(super) returned: Vec<(SequenceRange, u32)>,
+    pub(super) returned: RangeCounts,
     pub(super) delivered: Vec<SequenceRange>,
     /// Above every place that was ever given.
     pub(super) next_sequence: Sequence,
@@ -113,7 +116,7 @@ impl Batch {
             let count = facts.added.len() as u64;
             facts.added.clear();
             facts.removed.clear();
-            facts.returned.clear();
+            facts.returned = RangeCounts::default();
             self.size = self.size.saturating_sub(bodies + count * MESSAGE_OVERHEAD);
             self.body_size = self.body_size.saturating_sub(bodies + count * MESSAGE_OVERHEAD);
         }
@@ -131,7 +134,8 @@ impl Batch {
         for (sequence, message) in (first..).zip(messages) {
             bytes += message.body_size() + MESSAGE_OVERHEAD;
             let is_transient = !is_durable || !message.is_persistent();
-            facts.push(Added { sequence, message, is_transient });
+            let is_shared = message.is_shared();
+            facts.push(Added { sequence, message, is_transient, is_shared });
         }
         self.size += bytes;
         self.body_size += bytes;
@@ -146,8 +150,11 @@ impl Batch {
     }
 
     pub(super) fn returned(&mut self, tail: &Arc<Tail>, range: SequenceRange, failure_count: u32) {
-        self.facts(tail).returned.push((range, failure_count));
-        self.size += FACT_OVERHEAD;
+        let returned = &mut self.facts(tail).returned;
+        let before = returned.len();
+        returned.insert(range, failure_count);
+        let more = returned.len().saturating_sub(before) as u64;
+        self.size += more * FACT_OVERHEAD;
     }
 
     pub(super) fn delivered(&mut self, tail: &Arc<Tail>, range: SequenceRange) {
@@ -166,11 +173,43 @@ impl Batch {
             self.body_size += bytes;
             let own = self.facts(&facts.tail);
             facts.added.into_iter().for_each(|added| own.push(added));
-            own.returned.extend(facts.returned);
+            facts.returned.iter().for_each(|(range, count)| own.returned.insert(range, count));
             own.delivered.extend(facts.delivered);
+            own.next_sequence = own.next_sequence.max(facts.next_sequence);
         }
         later.changes.into_iter().for_each(|change| self.changed(change));
         later.forgotten.into_iter().for_each(|queue| self.forget(queue));
+    }
+
+    /// Takes what comes first, where this is too much to be written at once: definitions, then
+    /// messages. What is settled stays with the rest, so that nothing is gone before what follows
+    /// it is there.
+    pub(super) fn take_first(&mut self, size_max: u64) -> Option<Self> {
+        if self.body_size <= size_max {
+            return None;
+        }
+        let mut first = Self::default();
+        std::mem::take(&mut self.changes).into_iter().for_each(|change| first.changed(change));
+        for facts in &mut self.queues {
+            let mut taken = 0;
+            let mut messages = Vec::new();
+            while first.body_size + taken < size_max
+                && let Some(added) = facts.added.pop_front()
+            {
+                taken += added.size();
+                messages.push(added);
+            }
+            let own = first.facts(&facts.tail);
+            messages.into_iter().for_each(|added| own.push(added));
+            first.body_size += taken;
+            if first.body_size >= size_max {
+                break;
+            }
+        }
+        first.size += first.body_size;
+        self.body_size = self.body_size.saturating_sub(first.body_size);
+        self.size = self.size.saturating_sub(first.size);
+        Some(first)
     }
 
     fn facts(&mut self, tail: &Arc<Tail>) -> &mut QueueFacts {
@@ -197,7 +236,7 @@ impl QueueFacts {
             tail,
             added: VecDeque::new(),
             removed: Vec::new(),
-            returned: Vec::new(),
+            returned: RangeCounts::default(),
             delivered: Vec::new(),
             next_sequence: 0,
         }
@@ -221,7 +260,7 @@ impl QueueFacts {
 
     /// Takes back what was added in a range, and notes the parts that were not. Gives its size.
     fn cancel(&mut self, range: SequenceRange) -> u64 {
-        self.returned.retain(|(part, _)| part.first < range.first || part.last > range.last);
+        self.returned.remove(range);
         let start = self.added.partition_point(|known| known.sequence < range.first);
         let end = self.added.partition_point(|known| known.sequence <= range.last);
         let mut bytes = 0;
@@ -328,6 +367,40 @@ mod tests {
         batch.forget(QueueId(1));
         assert!(batch.queues[0].added.is_empty());
         assert_eq!((batch.forgotten.as_slice(), batch.body_size), (&[QueueId(1)][..], 0));
+    }
+
+    #[test]
+    fn what_could_not_be_written_keeps_how_far_it_came() {
+        let tail = tail();
+        let mut first = batch_of(&tail, 0, 1);
+        let mut later = batch_of(&tail, 1, 1);
+        later.removed(&tail, range(1, 1));
+        first.append(later);
+        assert_eq!((sequences(&first), first.queues[0].next_sequence), (vec![0], 2));
+    }
+
+    #[test]
+    fn failures_of_the_same_places_take_the_room_of_one() {
+        let tail = tail();
+        let mut batch = Batch::default();
+        for count in 1..1000 {
+            batch.returned(&tail, range(0, 9), count);
+        }
+        assert_eq!(batch.queues[0].returned.iter().collect::<Vec<_>>(), [(range(0, 9), 999)]);
+        assert_eq!(batch.size, FACT_OVERHEAD);
+    }
+
+    #[test]
+    fn too_much_is_taken_in_parts_messages_before_what_is_settled() {
+        let tail = tail();
+        let mut batch = batch_of(&tail, 5, 3);
+        batch.removed(&tail, range(0, 0));
+        let (whole, message) = (batch.size, batch.body_size / 3);
+        let first = batch.take_first(message + 1).unwrap();
+        assert_eq!((sequences(&first), sequences(&batch)), (vec![5, 6], vec![7]));
+        assert_eq!((first.queues[0].removed.len(), batch.queues[0].removed.len()), (0, 1));
+        assert_eq!(first.size + batch.size, whole);
+        assert!(batch.take_first(message).is_none());
     }
 
     #[test]

@@ -125,10 +125,10 @@ fn put_queue(out: &mut Vec<u8>, queue: QueueId, found: &QueueLedger) {
     put_list(out, &found.transient.iter().collect::<Vec<_>>());
     put_list(out, &found.delivered.iter().collect::<Vec<_>>());
     out.put_u32_le(u32::try_from(found.failures.len()).unwrap_or(u32::MAX));
-    for (first, (last, count)) in &found.failures {
-        out.put_u64_le(*first);
-        out.put_u64_le(*last);
-        out.put_u32_le(*count);
+    for (range, count) in found.failures.iter() {
+        out.put_u64_le(range.first);
+        out.put_u64_le(range.last);
+        out.put_u32_le(count);
     }
     out.put_u32_le(u32::try_from(found.extents.len()).unwrap_or(u32::MAX));
     for (first, extent) in &found.extents {
@@ -147,7 +147,7 @@ fn get_queue(mut input: &[u8]) -> Option<(QueueId, QueueLedger)> {
     for _ in 0..input.try_get_u32_le().ok()? {
         let first = input.try_get_u64_le().ok()?;
         let last = input.try_get_u64_le().ok()?;
-        found.failures.insert(first, (last, input.try_get_u32_le().ok()?));
+        found.failures.insert(SequenceRange { first, last }, input.try_get_u32_le().ok()?);
     }
     for _ in 0..input.try_get_u32_le().ok()? {
         let first = input.try_get_u64_le().ok()?;
@@ -217,7 +217,7 @@ mod tests {
         ledger.returned(QueueId(1), SequenceRange { first: 2, last: 2 }, 3);
         ledger.delivered(QueueId(1), SequenceRange { first: 0, last: 0 });
         ledger.changed(b"key", Some(b"value"));
-        let (_, lists) = ledger.index_of_open(5).finish(64);
+        let (_, lists) = ledger.index_of_open(5).finish(5, 64);
         ledger.sealed(5, 1000, &lists);
         ledger
     }

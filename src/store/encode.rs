@@ -32,6 +32,8 @@ pub(super) struct Encoded {
     pub(super) filled: Vec<Filled>,
     pub(super) shared: Shared,
     pub(super) record_count: u32,
+    /// How many of them are definitions, or queues that are gone.
+    pub(super) definition_count: u32,
 }
 
 /// Encodes one batch.
@@ -69,6 +71,8 @@ pub(super) fn encode(
     }
     batch.queues.iter().for_each(|facts| encoder.queue(facts));
     batch.forgotten.iter().for_each(|queue| encoder.writer.forgotten(*queue));
+    let definitions = batch.changes.len() + batch.forgotten.len();
+    encoder.encoded.definition_count = u32::try_from(definitions).unwrap_or(u32::MAX);
     encoder.encoded.record_count = encoder.writer.count;
     encoder.encoded
 }
@@ -79,7 +83,8 @@ pub(super) fn encode_index(
     file: u64,
     offset: u64,
 ) -> (Vec<u8>, Vec<(QueueId, List)>) {
-    let (payload, lists) = index.finish(offset + (BATCH_HEADER_SIZE + RECORD_HEADER_SIZE) as u64);
+    let payload_offset = offset + (BATCH_HEADER_SIZE + RECORD_HEADER_SIZE) as u64;
+    let (payload, lists) = index.finish(file, payload_offset);
     let mut out = vec![0; BATCH_HEADER_SIZE];
     let mut writer = RecordWriter::new(&mut out, file, offset);
     writer.write(Kind::Index, 0, 0, |out| out.extend_from_slice(&payload));
@@ -90,7 +95,7 @@ pub(super) fn encode_index(
 fn owners_of_shared(batch: &Batch) -> HashMap<SharedKey, Vec<Place>, foldhash::fast::FixedState> {
     let mut owners: HashMap<_, Vec<Place>, _> = HashMap::default();
     for facts in &batch.queues {
-        for added in facts.added.iter().filter(|added| added.message.is_shared()) {
+        for added in facts.added.iter().filter(|added| added.is_shared) {
             let place = Place { queue: facts.tail.queue(), sequence: added.sequence };
             owners.entry((added.message.address(), added.is_transient)).or_default().push(place);
         }
@@ -121,8 +126,8 @@ impl Encoder<'_> {
         if !facts.removed.is_empty() {
             self.writer.ranges(Kind::Removed, queue, &facts.removed);
         }
-        for (range, failure_count) in &facts.returned {
-            self.writer.returned(queue, *range, *failure_count);
+        for (range, failure_count) in facts.returned.iter() {
+            self.writer.returned(queue, range, failure_count);
         }
         if !facts.delivered.is_empty() {
             self.writer.ranges(Kind::Delivered, queue, &facts.delivered);
@@ -133,7 +138,7 @@ impl Encoder<'_> {
     fn message(&mut self, queue: QueueId, added: &Added) -> u64 {
         let flags = flags(added);
         let place = Place { queue, sequence: added.sequence };
-        if !added.message.is_shared() {
+        if !added.is_shared {
             let offset = self.writer.offset();
             self.writer.message(&[place], flags, self.arrived, &added.message);
             return offset;

@@ -29,14 +29,14 @@ pub enum StoreError {
         /// The kind's number.
         kind: u8,
     },
-    /// A definition is damaged: what it said is not known.
+    /// A definition is damaged, or something that may have been one: what it said is not known.
     DamagedDefinition {
         /// The file.
         file: String,
         /// Where in it.
         offset: u64,
     },
-    /// There are files of a log, and no checkpoint is whole.
+    /// There are files of a log, not from its beginning on, and no checkpoint is whole.
     NoCheckpoint {
         /// Those there are.
         found: Vec<String>,
@@ -46,6 +46,12 @@ pub enum StoreError {
 impl StoreError {
     pub(super) fn disk(what: impl Into<String>, error: io::Error) -> Self {
         Self::Disk { what: what.into(), error }
+    }
+
+    /// A sync failed. What it left behind nobody knows, whatever the system gives as the reason: a
+    /// full disk is no excuse here.
+    pub(super) fn sync(what: impl Into<String>, error: &io::Error) -> Self {
+        Self::disk(what, io::Error::other(error.to_string()))
     }
 
     /// The disk is full, and nothing else is wrong.
@@ -77,9 +83,9 @@ impl fmt::Display for StoreError {
             ),
             Self::DamagedDefinition { file, offset } => write!(
                 f,
-                "a definition in {file} at byte {offset} is damaged, so a queue, exchange, binding \
-                 or user may be missing; set store.accept_damaged_definitions = true to start \
-                 without it"
+                "a definition in {file} at byte {offset} is damaged, or may have stood there, so a \
+                 queue, exchange, binding or user may be missing; set \
+                 store.accept_damaged_definitions = true to start without it"
             ),
             Self::NoCheckpoint { found } => write!(
                 f,

@@ -92,9 +92,18 @@ impl FileHeader {
         if magic[..] != FILE_MAGIC || version == 0 {
             return Err(HeaderError::Damaged);
         }
-        // Before the checksum, which another version may make otherwise.
+        // Before the checksum, which another version may make otherwise. Where ours fits all the
+        // same, it is the version that is damaged.
         if version != FORMAT_VERSION {
-            return Err(HeaderError::UnknownVersion(version));
+            let mut ours = *bytes;
+            let [_, _, _, _, _, _, _, _, low, high, ..] = &mut ours;
+            [*low, *high] = FORMAT_VERSION.to_le_bytes();
+            let is_ours = Self::decode(&ours).is_ok();
+            return Err(if is_ours {
+                HeaderError::Damaged
+            } else {
+                HeaderError::UnknownVersion(version)
+            });
         }
         let kind = match input.get_u16_le() {
             1 => FileKind::Log,
@@ -130,6 +139,9 @@ pub(super) struct BatchHeader {
     /// The boot that wrote it.
     pub(super) boot: u64,
     pub(super) flags: BatchFlags,
+    /// Records of definitions in its file, its own included: by it a start knows whether one is
+    /// among what it cannot read.
+    pub(super) definition_count: u32,
 }
 
 /// What is particular about a batch.
@@ -154,8 +166,9 @@ impl BatchHeader {
         out.put_u32_le(self.record_count);
         out.put_u64_le(self.written_at);
         out.put_u64_le(self.boot);
-        let flags = u64::from(self.flags.is_seal) | u64::from(self.flags.is_clean_stop) << 1;
-        out.put_u64_le(flags);
+        let flags = u32::from(self.flags.is_seal) | u32::from(self.flags.is_clean_stop) << 1;
+        out.put_u32_le(flags);
+        out.put_u32_le(self.definition_count);
         let check = checksum(file, offset, bytes.get(8..).unwrap_or(&[]));
         if let Some(place) = bytes.get_mut(4..8) {
             place.copy_from_slice(&check.to_le_bytes());
@@ -180,9 +193,10 @@ impl BatchHeader {
         let record_count = input.get_u32_le();
         let written_at = input.get_u64_le();
         let boot = input.get_u64_le();
-        let flags = input.get_u64_le();
+        let flags = input.get_u32_le();
         let flags = BatchFlags { is_seal: flags & 1 != 0, is_clean_stop: flags & 2 != 0 };
-        Some(Self { number, synced, size, record_count, written_at, boot, flags })
+        let definition_count = input.get_u32_le();
+        Some(Self { number, synced, size, record_count, written_at, boot, flags, definition_count })
     }
 
     /// Where the next batch starts.
@@ -208,6 +222,7 @@ mod tests {
             written_at: 1_700_000_000_000,
             boot: 2,
             flags: BatchFlags { is_seal: false, is_clean_stop: true },
+            definition_count: 5,
         }
     }
 
@@ -229,7 +244,7 @@ mod tests {
         for bit in 0..FILE_HEADER_SIZE * 8 {
             let mut bytes = FILE.encode();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(FileHeader::decode(&bytes).is_err(), "bit {bit}");
+            assert_eq!(FileHeader::decode(&bytes), Err(HeaderError::Damaged), "bit {bit}");
         }
         for bit in 0..BATCH_HEADER_SIZE * 8 {
             let mut bytes = batch().encode(7, 64);
@@ -242,6 +257,7 @@ mod tests {
     fn another_version_is_named() {
         let mut bytes = FILE.encode();
         bytes[8] = 9;
+        bytes[60..].fill(7);
         assert_eq!(FileHeader::decode(&bytes), Err(HeaderError::UnknownVersion(9)));
     }
 

@@ -1,5 +1,5 @@
-//! Sets of sequences, kept as ranges: what is alive of a queue is mostly one. Not what stands at a
-//! sequence.
+//! Sets of sequences, and counts at sequences, kept as ranges: what is alive of a queue is mostly
+//! one. Not what stands at a sequence.
 
 use std::collections::BTreeMap;
 
@@ -95,6 +95,71 @@ impl FromIterator<SequenceRange> for RangeSet {
     }
 }
 
+/// A count at some sequences; the last one given counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RangeCounts {
+    /// First to last, inclusive, and the count of each.
+    ranges: BTreeMap<Sequence, (Sequence, u32)>,
+}
+
+impl RangeCounts {
+    /// There are none.
+    #[must_use]
+    pub(super) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// How many ranges there are.
+    #[must_use]
+    pub(super) fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// The ranges with their counts, lowest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SequenceRange, u32)> + '_ {
+        let all = self.ranges.iter();
+        all.map(|(&first, &(last, count))| (SequenceRange { first, last }, count))
+    }
+
+    /// These have this count now.
+    pub(super) fn insert(&mut self, range: SequenceRange, count: u32) {
+        self.remove(range);
+        self.ranges.insert(range.first, (range.last, count));
+    }
+
+    /// These have none any more.
+    pub(super) fn remove(&mut self, range: SequenceRange) {
+        while let Some((&first, &(last, count))) = self.ranges.range(..=range.last).next_back()
+            && last >= range.first
+        {
+            self.ranges.remove(&first);
+            if first < range.first {
+                self.ranges.insert(first, (range.first - 1, count));
+            }
+            if last > range.last {
+                self.ranges.insert(range.last + 1, (last, count));
+            }
+        }
+    }
+
+    /// The parts of `range` that have a count, lowest first.
+    #[must_use]
+    pub(super) fn within(&self, range: SequenceRange) -> Vec<(SequenceRange, u32)> {
+        let before = self.ranges.range(..range.first).next_back();
+        let inside = self.ranges.range(range.first..=range.last);
+        before
+            .into_iter()
+            .chain(inside)
+            .filter(|(_, (last, _))| *last >= range.first)
+            .map(|(&first, &(last, count))| {
+                let part =
+                    SequenceRange { first: first.max(range.first), last: last.min(range.last) };
+                (part, count)
+            })
+            .collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +204,18 @@ mod tests {
         assert_eq!(some.within(range(2, 9)), [range(2, 4), range(8, 9)]);
         assert!(some.within(range(5, 7)).is_empty());
         assert!(some.contains(4) && !some.contains(5));
+    }
+
+    #[test]
+    fn the_last_count_of_a_sequence_counts() {
+        let mut counts = RangeCounts::default();
+        counts.insert(range(0, 9), 1);
+        counts.insert(range(3, 4), 2);
+        counts.insert(range(3, 4), 3);
+        counts.remove(range(0, 1));
+        let expected = [(range(2, 2), 1), (range(3, 4), 3), (range(5, 9), 1)];
+        assert_eq!(counts.iter().collect::<Vec<_>>(), expected);
+        assert_eq!(counts.within(range(4, 6)), [(range(4, 4), 3), (range(5, 6), 1)]);
     }
 
     #[test]

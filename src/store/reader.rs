@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use super::fact::{self, StoredMessage};
+use super::fact::{self, Fact, StoredMessage};
 use super::index::{ENTRY_SIZE, IndexEntry, List};
 use super::ledger::{Extent, Ledger};
 use super::record::{self, FLAG_SHARED, Place, RECORD_HEADER_SIZE};
-use super::shelf::Shelf;
+use super::scan;
+use super::shelf::{Shelf, read_from};
 use super::storage::StorageFile;
 use super::writer::lock;
 use crate::limits::{READ_GAP_SIZE_MAX, READ_SIZE_MAX};
@@ -158,36 +159,80 @@ impl Reader {
         size_max: u64,
     ) -> io::Result<(Vec<Copied>, Sequence)> {
         let mut entries = self.entries(part)?;
+        if (entries.len() as u64) < part.range.count() {
+            return self.read_again(queue, part.range, size_max);
+        }
         let reached = cut_to_size(&mut entries, size_max).unwrap_or(part.range.last);
         let found = self.read_entries(queue, part.file, &entries)?;
-        if found.len() == entries.len() {
-            return Ok((found, reached));
+        if found.len() < entries.len() {
+            let range = SequenceRange { first: part.range.first, last: reached };
+            return self.read_again(queue, range, size_max);
         }
-        // The file may have been given back since, with everything in it copied on.
-        let range = SequenceRange { first: part.range.first, last: reached };
-        let moved = self.parts(queue, range).into_iter().filter(|other| other.file != part.file);
-        let mut found: BTreeMap<Sequence, Copied> =
-            found.into_iter().map(|copied| (copied.sequence, copied)).collect();
-        for other in moved {
-            let entries = self.entries(&other)?;
-            for copied in self.read_entries(queue, other.file, &entries)? {
-                found.insert(copied.sequence, copied);
+        Ok((found, reached))
+    }
+
+    /// Where something was not found: its file may have been given back since, with everything in
+    /// it copied on, or its index may be damaged.
+    fn read_again(
+        &self,
+        queue: QueueId,
+        range: SequenceRange,
+        size_max: u64,
+    ) -> io::Result<(Vec<Copied>, Sequence)> {
+        let mut found = Vec::new();
+        let mut size = 0;
+        for part in self.parts(queue, range) {
+            if size >= size_max && !found.is_empty() {
+                return Ok((found, part.range.first.saturating_sub(1)));
+            }
+            let mut entries = self.entries(&part)?;
+            if (entries.len() as u64) < part.range.count() {
+                entries = self.search(queue, &part)?;
+            }
+            let reached = cut_to_size(&mut entries, size_max.saturating_sub(size));
+            for copied in self.read_entries(queue, part.file, &entries)? {
+                size += copied.message.body_size();
+                found.push(copied);
+            }
+            if let Some(reached) = reached {
+                return Ok((found, reached));
             }
         }
-        Ok((found.into_values().collect(), reached))
+        Ok((found, range.last))
+    }
+
+    /// Looks for the places of a part in all of its file: where the index is damaged, the records
+    /// are not.
+    fn search(&self, queue: QueueId, part: &Part) -> io::Result<Vec<IndexEntry>> {
+        let Some(file) = self.file(part.file)? else { return Ok(Vec::new()) };
+        let bytes = read_from(&*file, 0)?;
+        let scan = scan::scan(part.file, &bytes);
+        let gaps = scan.gaps.iter().copied().chain(scan.gap_behind(&bytes));
+        let spans = scan.batches.iter().copied().chain(gaps.map(|gap| gap.span()));
+        let records = spans.flat_map(|span| scan::records(part.file, &span, &bytes)).flatten();
+        let mut entries = BTreeMap::new();
+        for (offset, header, payload) in records {
+            let fact = fact::parse(&header, payload);
+            let Some(Fact::Filled { owners, offset: of, body_size, .. }) = fact else { continue };
+            let Ok(offset) = u32::try_from(of.unwrap_or(offset)) else { continue };
+            for Place { sequence, .. } in owners.into_iter().filter(|place| place.queue == queue) {
+                entries.insert(sequence, IndexEntry { sequence, offset, body_size });
+            }
+        }
+        Ok(entries.into_values().filter(|e| part.range.contains(e.sequence)).collect())
     }
 
     /// The index entries of a part.
     fn entries(&self, part: &Part) -> io::Result<Vec<IndexEntry>> {
         let Some(list) = part.list else { return Ok(part.entries.clone()) };
         let Some(file) = self.file(part.file)? else { return Ok(Vec::new()) };
-        let start = lower_bound(&*file, &list, part.range.first)?;
+        let start = lower_bound(&*file, part.file, &list, part.range.first)?;
         let wanted = part.range.count().min(u64::from(list.count - start));
         let size = usize::try_from(wanted).unwrap_or(0) * ENTRY_SIZE;
         let mut bytes = vec![0; size];
         let read = file.read_at(list.offset_of(start), &mut bytes)?;
         bytes.truncate(read);
-        let mut entries = list.decode(&bytes);
+        let mut entries = list.decode(part.file, start, &bytes);
         entries.retain(|entry| entry.sequence <= part.range.last);
         Ok(entries)
     }
@@ -251,16 +296,22 @@ fn cut_to_size(entries: &mut Vec<IndexEntry>, size_max: u64) -> Option<Sequence>
 }
 
 /// The first entry of a list that is not below `sequence`.
-fn lower_bound(file: &dyn StorageFile, list: &List, sequence: Sequence) -> io::Result<u32> {
+fn lower_bound(
+    handle: &dyn StorageFile,
+    file: u64,
+    list: &List,
+    sequence: Sequence,
+) -> io::Result<u32> {
     let (mut low, mut high) = (0, list.count);
     // Mostly nothing is missing between the first and this one.
     let guess = u32::try_from(sequence.saturating_sub(list.first)).unwrap_or(u32::MAX);
-    if guess < high && entry_at(file, list, guess)?.is_some_and(|e| e.sequence == sequence) {
+    if guess < high && entry_at(handle, file, list, guess)?.is_some_and(|e| e.sequence == sequence)
+    {
         return Ok(guess);
     }
     while low < high {
         let middle = low + (high - low) / 2;
-        let Some(entry) = entry_at(file, list, middle)? else { return Ok(list.count) };
+        let Some(entry) = entry_at(handle, file, list, middle)? else { return Ok(list.count) };
         if entry.sequence < sequence {
             low = middle + 1;
         } else {
@@ -270,12 +321,18 @@ fn lower_bound(file: &dyn StorageFile, list: &List, sequence: Sequence) -> io::R
     Ok(low)
 }
 
-fn entry_at(file: &dyn StorageFile, list: &List, number: u32) -> io::Result<Option<IndexEntry>> {
+/// One entry; none where it is damaged.
+fn entry_at(
+    handle: &dyn StorageFile,
+    file: u64,
+    list: &List,
+    number: u32,
+) -> io::Result<Option<IndexEntry>> {
     let mut bytes = [0; ENTRY_SIZE];
-    if file.read_at(list.offset_of(number), &mut bytes)? < ENTRY_SIZE {
+    if handle.read_at(list.offset_of(number), &mut bytes)? < ENTRY_SIZE {
         return Ok(None);
     }
-    Ok(list.decode(&bytes).pop())
+    Ok(list.decode(file, number, &bytes).pop())
 }
 
 /// About where a record ends: what stands before the body is small.

@@ -1,7 +1,9 @@
 //! Reading a log file from its first batch on: whole batches, and what lies between them that is
 //! none. Whether that is torn or damaged, recovery decides.
 
-use super::header::{BATCH_ALIGNMENT, BATCH_HEADER_SIZE, BatchHeader, FILE_HEADER_SIZE};
+use super::header::{
+    BATCH_ALIGNMENT, BATCH_HEADER_SIZE, BatchFlags, BatchHeader, FILE_HEADER_SIZE,
+};
 use super::record::{self, Kind, RECORD_HEADER_SIZE, RecordError, RecordHeader};
 
 /// A batch whose head is whole.
@@ -18,13 +20,29 @@ impl Span {
     }
 }
 
-/// Bytes between batches that are none.
+/// Bytes between batches that are none, or behind the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
     pub(super) offset: u64,
     pub(super) end: u64,
-    /// The number of the batch behind it.
-    pub(super) next: Option<u64>,
+}
+
+impl Gap {
+    /// What may be left of batches whose heads are damaged, as if it were one batch.
+    pub(super) fn span(&self) -> Span {
+        let size = self.end.saturating_sub(self.offset).saturating_sub(BATCH_HEADER_SIZE as u64);
+        let header = BatchHeader {
+            number: 0,
+            synced: 0,
+            size: u32::try_from(size).unwrap_or(u32::MAX),
+            record_count: 0,
+            written_at: 0,
+            boot: 0,
+            flags: BatchFlags::default(),
+            definition_count: 0,
+        };
+        Span { header, offset: self.offset }
+    }
 }
 
 /// The batches of one file, and the gaps before some of them.
@@ -52,8 +70,7 @@ pub(super) fn scan(file: u64, bytes: &[u8]) -> Scan {
             }
             _ => match find(&scan, file, offset, bytes) {
                 Some(span) => {
-                    let next = Some(span.header.number);
-                    scan.gaps.push(Gap { offset, end: span.offset, next });
+                    scan.gaps.push(Gap { offset, end: span.offset });
                     scan.end = span.offset;
                 }
                 None => return scan,
@@ -63,6 +80,18 @@ pub(super) fn scan(file: u64, bytes: &[u8]) -> Scan {
 }
 
 impl Scan {
+    /// What stands between this batch and the one before it, where that is none.
+    pub(super) fn gap_before(&self, span: &Span) -> Option<Gap> {
+        self.gaps.iter().find(|gap| gap.end == span.offset).copied()
+    }
+
+    /// What is behind the last batch of a file that should go on.
+    pub(super) fn gap_behind(&self, bytes: &[u8]) -> Option<Gap> {
+        let is_sealed = self.batches.last().is_some_and(|span| span.header.flags.is_seal);
+        let gap = Gap { offset: self.end, end: bytes.len() as u64 };
+        (!is_sealed && gap.offset < gap.end).then_some(gap)
+    }
+
     /// Numbers rise; what does not is of an earlier life.
     fn is_next(&self, span: &Span) -> bool {
         self.batches.last().is_none_or(|last| last.header.number < span.header.number)
@@ -109,7 +138,8 @@ pub(super) struct Bad {
     pub(super) unknown_kind: Option<u8>,
 }
 
-/// All records of a batch. Behind a damaged head nothing more of the batch can be read.
+/// All records of a batch. Behind a damaged head the next one is searched for. Nothing stands behind
+/// an index, and what fills a batch up to the next one is none.
 pub(super) fn records<'a>(file: u64, span: &Span, bytes: &'a [u8]) -> Vec<Read<'a>> {
     let mut offset = span.offset + BATCH_HEADER_SIZE as u64;
     let end = span.records_end();
@@ -118,9 +148,15 @@ pub(super) fn records<'a>(file: u64, span: &Span, bytes: &'a [u8]) -> Vec<Read<'
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let stop = usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len());
         let rest = bytes.get(start..stop).unwrap_or(&[]);
+        if is_padding(rest, end - offset) {
+            break;
+        }
         match record::read(file, offset, rest) {
             Ok((header, payload)) => {
                 records.push(Ok((offset, header, payload)));
+                if header.kind == Kind::Index {
+                    break;
+                }
                 offset += (RECORD_HEADER_SIZE + payload.len()) as u64;
             }
             Err(RecordError::Payload { kind, record_size }) => {
@@ -133,19 +169,37 @@ pub(super) fn records<'a>(file: u64, span: &Span, bytes: &'a [u8]) -> Vec<Read<'
                 return records;
             }
             Err(RecordError::Head) => {
-                records.push(Err(Bad { offset, end, kind: None, unknown_kind: None }));
-                return records;
+                let next = offset + next_head(file, offset, rest).unwrap_or(end - offset);
+                records.push(Err(Bad { offset, end: next, kind: None, unknown_kind: None }));
+                offset = next;
             }
         }
     }
     records
 }
 
+fn is_padding(rest: &[u8], size: u64) -> bool {
+    size < BATCH_ALIGNMENT as u64 && rest.len() as u64 == size && rest.iter().all(|byte| *byte == 0)
+}
+
+/// How far behind the first byte the next head of a record is whose record fits.
+fn next_head(file: u64, offset: u64, bytes: &[u8]) -> Option<u64> {
+    let windows = bytes.windows(RECORD_HEADER_SIZE).zip(0_u64..).skip(1);
+    for (head, at) in windows {
+        let size = head.get(4..8).and_then(|size| size.first_chunk()).copied();
+        let end = at + RECORD_HEADER_SIZE as u64 + u64::from(u32::from_le_bytes(size?));
+        let is_head = |read| !matches!(read, Err(RecordError::Head));
+        if end <= bytes.len() as u64 && is_head(record::read_header(file, offset + at, head)) {
+            return Some(at);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::message::QueueId;
-    use crate::store::header::BatchFlags;
     use crate::store::record::RecordWriter;
 
     const FILE: u64 = 5;
@@ -164,6 +218,7 @@ mod tests {
             written_at: 0,
             boot: 1,
             flags: BatchFlags { is_seal, is_clean_stop: false },
+            definition_count: 2,
         };
         out[..BATCH_HEADER_SIZE].copy_from_slice(&header.encode(FILE, offset));
         out.resize(out.len().next_multiple_of(BATCH_ALIGNMENT), 0);
@@ -195,8 +250,11 @@ mod tests {
         bytes[at(spans[1].offset) + 20] ^= 1;
         let scan = scan(FILE, &bytes);
         assert_eq!(scan.batches, [spans[0], spans[2]]);
-        let gap = Gap { offset: spans[1].offset, end: spans[2].offset, next: Some(9) };
-        assert_eq!(scan.gaps, [gap]);
+        let gap = Gap { offset: spans[1].offset, end: spans[2].offset };
+        assert_eq!((scan.gaps.as_slice(), scan.gap_before(&spans[2])), (&[gap][..], Some(gap)));
+        let left = records(FILE, &gap.span(), &bytes);
+        assert_eq!(left.iter().filter(|read| read.is_ok()).count(), 2, "records under the head");
+        assert_eq!(left.len(), 2, "zeros up to the next batch are no damage");
     }
 
     #[test]
@@ -213,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_record_hides_itself_and_a_damaged_head_the_rest_of_its_batch() {
+    fn a_damaged_record_hides_itself_and_nothing_else() {
         let (mut bytes, spans) = file_of(&[7]);
         let first = spans[0].offset + BATCH_HEADER_SIZE as u64;
         let read = |bytes: &[u8]| -> Vec<bool> {
@@ -222,8 +280,11 @@ mod tests {
         assert_eq!(read(&bytes), [true, true]);
         bytes[at(first) + RECORD_HEADER_SIZE + 2] ^= 1;
         assert_eq!(read(&bytes), [false, true]);
-        bytes[at(first) + 2] ^= 1;
-        assert_eq!(read(&bytes), [false]);
+        for byte in 0..RECORD_HEADER_SIZE {
+            bytes[at(first) + byte] ^= 1;
+            assert_eq!(read(&bytes), [false, true], "byte {byte} of the head");
+            bytes[at(first) + byte] ^= 1;
+        }
     }
 
     #[test]

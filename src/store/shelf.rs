@@ -15,6 +15,9 @@ const SPARE: &str = "spare-";
 /// Room set aside for settlements.
 pub(super) const RESERVE: &str = "reserve";
 
+/// What the names of files with damaged bytes begin with.
+pub(super) const QUARANTINE: &str = "quarantine-";
+
 /// What a name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {

@@ -141,10 +141,12 @@ impl Ledger {
         builder
     }
 
-    /// The open file is closed: its places stand in these lists now, which are sorted.
+    /// The open file is closed: its places stand in these lists now, which are sorted. Who only
+    /// looks seals no file, and may leave an earlier one open.
     pub(super) fn sealed(&mut self, file: u64, size: u64, lists: &[(QueueId, List)]) {
         let open = std::mem::take(&mut self.open);
-        for (queue, entries) in &open {
+        for (queue, mut entries) in open {
+            let queue = &queue;
             let Some(found) = self.queues.get_mut(queue) else { continue };
             let start = lists.partition_point(|(other, _)| other < queue);
             let own = lists.get(start..).unwrap_or(&[]);
@@ -152,13 +154,20 @@ impl Ledger {
             let own: Vec<List> = own.collect();
             let alive = &found.alive;
             for (first, extent) in found.extents.iter_mut().filter(|(_, e)| e.file == file) {
-                let listed = alive_of(entries, alive, *first, extent.last);
+                let listed = alive_of(&entries, alive, *first, extent.last);
                 // Where records were damaged, an extent may hold less than its list.
                 let begin = listed.first().map_or(*first, |entry| entry.sequence);
                 let at = own.partition_point(|list| list.first <= begin);
                 extent.list = at.checked_sub(1).and_then(|at| own.get(at)).copied();
                 extent.total = u32::try_from(listed.len()).unwrap_or(u32::MAX);
                 extent.bytes = listed.iter().map(|entry| u64::from(entry.body_size)).sum();
+            }
+            if found.extents.values().any(|extent| extent.list.is_none() && extent.file != file) {
+                let is_open = |entry: &IndexEntry| {
+                    found.extent_of(entry.sequence).is_some_and(|(_, e)| e.list.is_none())
+                };
+                entries.retain(is_open);
+                self.open.insert(*queue, entries);
             }
         }
         let state = self.files.entry(file).or_default();
@@ -264,7 +273,7 @@ mod tests {
     }
 
     fn seal(ledger: &mut Ledger, file: u64) -> Vec<(QueueId, List)> {
-        let (_, lists) = ledger.index_of_open(file).finish(0);
+        let (_, lists) = ledger.index_of_open(file).finish(file, 0);
         ledger.sealed(file, 1000, &lists);
         lists
     }
@@ -293,6 +302,16 @@ mod tests {
         assert_eq!((first, extent.total, extent.live, extent.bytes), (0, 3, 3, 30));
         assert_eq!(ledger.files[&1].written, 4);
         assert!(ledger.open_entries(QUEUE, range(0, 9)).is_empty());
+    }
+
+    #[test]
+    fn who_seals_no_file_reads_it_without_an_index() {
+        let mut ledger = Ledger::default();
+        ledger.added(1, QUEUE, &entries(&[0, 1]), false);
+        ledger.added(2, QUEUE, &entries(&[2]), false);
+        seal(&mut ledger, 2);
+        assert_eq!(ledger.open_entries(QUEUE, range(0, 9)), entries(&[0, 1]));
+        assert!(ledger.queues[&QUEUE].extent_of(2).is_some_and(|(_, e)| e.list.is_some()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::super::index::{IndexEntry, List};
-use super::super::ranges::RangeSet;
+use super::super::ranges::{RangeCounts, RangeSet};
 use crate::message::{Sequence, SequenceRange};
 
 /// Consecutive places of a queue that stand in one file. Its key is its first sequence.
@@ -34,8 +34,8 @@ pub(in crate::store) struct QueueLedger {
     pub(in crate::store) alive: RangeSet,
     /// Those of the living that end with this boot.
     pub(in crate::store) transient: RangeSet,
-    /// Failed deliveries: first to last and count.
-    pub(in crate::store) failures: BTreeMap<Sequence, (Sequence, u32)>,
+    /// How often deliveries failed.
+    pub(in crate::store) failures: RangeCounts,
     /// Delivered before, as a clean stop tells it.
     pub(in crate::store) delivered: RangeSet,
     pub(in crate::store) extents: BTreeMap<Sequence, Extent>,
@@ -152,7 +152,7 @@ impl QueueLedger {
             self.transient.remove(range);
         }
         if !self.failures.is_empty() {
-            self.forget_failures(range);
+            self.failures.remove(range);
         }
         if !self.delivered.is_empty() {
             self.delivered.remove(range);
@@ -187,40 +187,7 @@ impl QueueLedger {
     /// Deliveries of these places failed so often.
     pub(super) fn returned(&mut self, range: SequenceRange, failure_count: u32) {
         for part in self.alive.within(range) {
-            self.forget_failures(part);
-            self.failures.insert(part.first, (part.last, failure_count));
-        }
-    }
-
-    /// The counts of places in a range, where there are some: parts of it, rising.
-    pub(in crate::store) fn failures_within(
-        &self,
-        range: SequenceRange,
-    ) -> Vec<(SequenceRange, u32)> {
-        let start =
-            self.failures.range(..=range.first).next_back().map_or(range.first, |(at, _)| *at);
-        self.failures
-            .range(start..=range.last)
-            .filter(|(_, (last, _))| *last >= range.first)
-            .map(|(&first, &(last, count))| {
-                let part =
-                    SequenceRange { first: first.max(range.first), last: last.min(range.last) };
-                (part, count)
-            })
-            .collect()
-    }
-
-    fn forget_failures(&mut self, range: SequenceRange) {
-        while let Some((&first, &(last, count))) = self.failures.range(..=range.last).next_back()
-            && last >= range.first
-        {
-            self.failures.remove(&first);
-            if first < range.first {
-                self.failures.insert(first, (range.first - 1, count));
-            }
-            if last > range.last {
-                self.failures.insert(range.last + 1, (last, count));
-            }
+            self.failures.insert(part, failure_count);
         }
     }
 
@@ -335,8 +302,8 @@ mod tests {
         queue.returned(range(2, 2), 2);
         queue.removed(range(1, 1));
         let expected = [(range(0, 0), 1), (range(2, 2), 2), (range(3, 4), 1)];
-        assert_eq!(queue.failures_within(range(0, 9)), expected);
+        assert_eq!(queue.failures.within(range(0, 9)), expected);
         queue.returned(range(1, 1), 9);
-        assert_eq!(queue.failures_within(range(1, 1)), []);
+        assert_eq!(queue.failures.within(range(1, 1)), []);
     }
 }

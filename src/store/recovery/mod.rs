@@ -2,23 +2,27 @@
 //! checkpoint, then the log behind it, batch by batch. What is torn is cut, what is damaged is kept
 //! aside and counted; nothing is deleted in doubt.
 
+mod checkpoints;
+mod quarantine;
 mod replay;
 mod tail;
 
 use std::sync::{Arc, Mutex};
 
-use super::checkpoint::{self, CheckpointHead};
 use super::error::StoreError;
-use super::header::{FileHeader, FileKind, HeaderError};
-use super::ledger::{Ledger, QueueLedger};
+use super::header::{FileHeader, FileKind};
+use super::ledger::QueueLedger;
 use super::log::Log;
 use super::ranges::RangeSet;
 use super::reader::Reader;
-use super::shelf::{Named, Shelf, checkpoint_name, log_name, parse_name, read_from};
+use super::shelf::{Named, RESERVE, Shelf, log_name, parse_name};
 use super::storage::Storage;
-use super::writer::{Current, Kept, Moves, Writer, WriterCounts, WriterOptions, files, lock};
+use super::writer::{Current, Moves, Writer, WriterCounts, WriterOptions, files, lock};
 use crate::limits::{LOG_FILE_SIZE, RESERVE_SIZE};
 use crate::message::{QueueId, RecoveredRun, Sequence, SequenceRange};
+
+pub(super) use checkpoints::{Loaded, load};
+pub(super) use tail::Recovering;
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,10 +107,20 @@ pub struct Opened {
 
 /// The files that are there.
 #[derive(Debug, Default)]
-struct Inventory {
-    logs: Vec<u64>,
-    checkpoints: Vec<u64>,
-    spares: Vec<u64>,
+pub(super) struct Inventory {
+    pub(super) logs: Vec<u64>,
+    pub(super) checkpoints: Vec<u64>,
+    pub(super) spares: Vec<u64>,
+    pub(super) has_reserve: bool,
+}
+
+/// What a recovery is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Intent {
+    /// To go on writing: what is torn is cut, what was open is sealed.
+    Open,
+    /// To look: nothing is changed.
+    Look,
 }
 
 /// Opens the store in a folder, or makes one where it is empty.
@@ -114,17 +128,23 @@ struct Inventory {
 /// # Errors
 /// The disk refuses, the format is another version's, or a definition is damaged.
 pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, StoreError> {
-    let inventory = take_inventory(&*storage)?;
+    let mut inventory = take_inventory(&*storage)?;
     let is_new = inventory.logs.is_empty() && inventory.checkpoints.is_empty();
     let shelf = Arc::new(Shelf::new(storage));
-    let mut damage = Damage::default();
-    let loaded = load_checkpoint(&shelf, &inventory, &mut damage)?;
-    let mut inventory = inventory;
-    give_back_unlisted(&shelf, &loaded, &mut inventory)?;
-    let mut state = tail::Recovering::new(shelf.clone(), options, loaded, damage);
+    let loaded = load(&*shelf.storage, &inventory)?;
+    if inventory.has_reserve {
+        // On a full disk a start needs some of it; it is set aside anew when there is room.
+        let removed = shelf.storage.remove(RESERVE);
+        removed.map_err(|error| StoreError::disk("give up the reserve", error))?;
+    }
+    let unlisted = take_unlisted(&loaded, &mut inventory);
+    let is_accepting = options.accepts_damaged_definitions;
+    let mut state = Recovering::new(shelf.clone(), loaded, is_accepting, Intent::Open);
     state.replay(&inventory.logs)?;
+    checkpoints::settle(&*shelf.storage, state.head.as_ref(), &state.damage.checkpoints)?;
+    remove_unlisted(&*shelf.storage, &unlisted)?;
     let was_clean = state.is_clean();
-    let tail::Recovering { head, ledger, damage, next_batch, boot, highest_file, kept, .. } = state;
+    let Recovering { head, ledger, damage, next_batch, boot, highest_file, kept, .. } = state;
     let ledger = Arc::new(Mutex::new(ledger));
     let reader = Reader { shelf: shelf.clone(), ledger: ledger.clone() };
     let queues = recovered_queues(&reader, was_clean);
@@ -137,7 +157,7 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
     let header =
         FileHeader { kind: FileKind::Log, number, next_batch, next_file: 0, boot: boot + 1 };
     let mut spares = inventory.spares;
-    let file = files::make_log_file(&*shelf.storage, spares.pop(), &header)?;
+    let file = files::make_log_file(&*shelf.storage, &mut spares, &header)?;
     shelf.put(number, file.clone());
     let log = Arc::new(Log::new(1));
     let mut writer = Writer {
@@ -151,7 +171,7 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
             reserve_size: options.reserve_size,
         },
         boot: boot + 1,
-        current: Current { number, file, offset: super::header::FILE_HEADER_SIZE as u64 },
+        current: Current::new(number, file),
         next_batch,
         synced_batch: next_batch - 1,
         written: 0,
@@ -171,18 +191,25 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
         is_broken: false,
         counts: WriterCounts::default(),
     };
-    // The log is read again only behind this; and without one it could not be read at all.
-    if head.is_none_or(|head| head.next_file < highest_file) || is_new {
-        writer.checkpoint(false)?;
+    // The log is read again only behind this; and without one it could not be read at all. What was
+    // damaged is told once.
+    let is_long = head.is_none_or(|head| head.next_file < highest_file);
+    if is_long || is_new || !damage.quarantined.is_empty() {
+        match writer.checkpoint(false) {
+            // The next start reads more.
+            Err(error) if error.is_full() && head.is_some() => {}
+            written => written?,
+        }
     }
     Ok(Opened { writer, log, reader, definitions, queues, next_queue, was_clean, is_new, damage })
 }
 
-fn take_inventory(storage: &dyn Storage) -> Result<Inventory, StoreError> {
+pub(super) fn take_inventory(storage: &dyn Storage) -> Result<Inventory, StoreError> {
     let names =
         storage.list().map_err(|error| StoreError::disk("list the data directory", error))?;
     let mut inventory = Inventory::default();
     for name in names {
+        inventory.has_reserve |= name == RESERVE;
         match parse_name(&name) {
             Named::Log(number) => inventory.logs.push(number),
             Named::Checkpoint(number) => inventory.checkpoints.push(number),
@@ -195,79 +222,24 @@ fn take_inventory(storage: &dyn Storage) -> Result<Inventory, StoreError> {
     Ok(inventory)
 }
 
-/// The newest checkpoint that is whole, and all that are.
-#[derive(Debug, Default)]
-struct Loaded {
-    head: Option<CheckpointHead>,
-    ledger: Ledger,
-    kept: Vec<Kept>,
-    boot: u64,
-}
-
-fn load_checkpoint(
-    shelf: &Shelf,
-    inventory: &Inventory,
-    damage: &mut Damage,
-) -> Result<Loaded, StoreError> {
-    let mut loaded = Loaded::default();
-    for number in inventory.checkpoints.iter().rev() {
-        let name = checkpoint_name(*number);
-        let bytes = shelf
-            .storage
-            .open(&name)
-            .and_then(|file| read_from(&*file, 0))
-            .map_err(|error| StoreError::disk(format!("read {name}"), error))?;
-        if let Err(HeaderError::UnknownVersion(version)) = FileHeader::decode(&bytes) {
-            return Err(StoreError::UnknownVersion { file: name, version });
-        }
-        match checkpoint::decode(&bytes).filter(|(head, _)| head.number == *number) {
-            Some((head, ledger)) => {
-                loaded.kept.insert(0, Kept { number: *number, next_file: head.next_file });
-                loaded.boot = loaded.boot.max(head.boot);
-                if loaded.head.is_none() {
-                    loaded.head = Some(head);
-                    loaded.ledger = ledger;
-                }
-            }
-            // The last one may be half written: nobody relies on it. An older one was synced.
-            None if loaded.head.is_none() && Some(number) == inventory.checkpoints.last() => {
-                shelf
-                    .storage
-                    .rename(&name, &format!("quarantine-{name}"))
-                    .map_err(|error| StoreError::disk(format!("set {name} aside"), error))?;
-                damage.checkpoints.push(name);
-            }
-            None => damage.checkpoints.push(name),
-        }
-    }
-    let has_first_log = inventory.logs.first() == Some(&1);
-    if loaded.head.is_none() && !inventory.logs.is_empty() && !has_first_log {
-        let found = inventory.logs.iter().map(|number| log_name(*number)).collect();
-        return Err(StoreError::NoCheckpoint { found });
-    }
-    Ok(loaded)
-}
-
 /// Log files before the checkpoint that it does not know were given back, and the power failed
-/// before the folder said so.
-fn give_back_unlisted(
-    shelf: &Shelf,
-    loaded: &Loaded,
-    inventory: &mut Inventory,
-) -> Result<(), StoreError> {
-    let Some(head) = &loaded.head else { return Ok(()) };
-    for number in &inventory.logs {
-        if *number < head.next_file && !loaded.ledger.files.contains_key(number) {
-            let name = log_name(*number);
-            let removed = shelf.storage.remove(&name);
-            removed.map_err(|error| StoreError::disk(format!("remove {name}"), error))?;
-        }
-    }
-    inventory.logs.retain(|at| *at >= head.next_file || loaded.ledger.files.contains_key(at));
-    Ok(())
+/// before the folder said so: they do not count.
+pub(super) fn take_unlisted(loaded: &Loaded, inventory: &mut Inventory) -> Vec<u64> {
+    let Some(head) = &loaded.head else { return Vec::new() };
+    let is_listed =
+        |number: &u64| *number >= head.next_file || loaded.ledger.files.contains_key(number);
+    inventory.logs.extract_if(.., |number| !is_listed(number)).collect()
 }
 
-fn recovered_queues(reader: &Reader, was_clean: bool) -> Vec<RecoveredQueue> {
+fn remove_unlisted(storage: &dyn Storage, unlisted: &[u64]) -> Result<(), StoreError> {
+    unlisted.iter().try_for_each(|number| {
+        let name = log_name(*number);
+        let removed = storage.remove(&name);
+        removed.map_err(|error| StoreError::disk(format!("remove {name}"), error))
+    })
+}
+
+pub(super) fn recovered_queues(reader: &Reader, was_clean: bool) -> Vec<RecoveredQueue> {
     let runs: Vec<(QueueId, Sequence, Vec<Run>)> = {
         let ledger = lock(&reader.ledger);
         let all = ledger.queues_sorted().into_iter();
@@ -320,7 +292,7 @@ fn push_runs(
     was_clean: bool,
     runs: &mut Vec<Run>,
 ) {
-    let counted = found.failures_within(part);
+    let counted = found.failures.within(part);
     let flagged: RangeSet = found.delivered.within(part).into_iter().collect();
     if counted.is_empty() && (flagged.is_empty() || !was_clean) {
         let is_redelivered = !was_clean;

@@ -7,64 +7,80 @@ use super::super::checkpoint::CheckpointHead;
 use super::super::encode::encode_index;
 use super::super::error::StoreError;
 use super::super::header::{
-    BATCH_HEADER_SIZE, BatchFlags, BatchHeader, FILE_HEADER_SIZE, FileHeader, FileKind, HeaderError,
+    BATCH_ALIGNMENT, BATCH_HEADER_SIZE, BatchFlags, BatchHeader, FILE_HEADER_SIZE, FileHeader,
+    FileKind, HeaderError,
 };
 use super::super::ledger::Ledger;
 use super::super::record::Kind;
-use super::super::scan::{self, Bad, Scan, Span};
+use super::super::scan::{self, Bad, Gap, Scan, Span};
 use super::super::shelf::{Shelf, log_name, read_from};
 use super::super::writer::Kept;
-use super::{Damage, Loaded, StoreOptions, replay};
+use super::{Damage, Intent, Loaded, quarantine, replay};
 
 /// A recovery on its way.
 #[derive(Debug)]
-pub(super) struct Recovering {
+pub(in crate::store) struct Recovering {
     shelf: Arc<Shelf>,
-    options: StoreOptions,
-    pub(super) head: Option<CheckpointHead>,
-    pub(super) ledger: Ledger,
-    pub(super) kept: Vec<Kept>,
-    pub(super) damage: Damage,
+    accepts_damaged_definitions: bool,
+    intent: Intent,
+    pub(in crate::store) head: Option<CheckpointHead>,
+    pub(in crate::store) ledger: Ledger,
+    pub(in crate::store) kept: Vec<Kept>,
+    pub(in crate::store) damage: Damage,
     /// The number of the next batch.
-    pub(super) next_batch: u64,
+    pub(in crate::store) next_batch: u64,
     /// The last boot that wrote anything.
-    pub(super) boot: u64,
-    pub(super) highest_file: u64,
+    pub(in crate::store) boot: u64,
+    pub(in crate::store) highest_file: u64,
     /// Batches up to this one are known to be synced.
     known_synced: u64,
     /// Something was written since the checkpoint.
     has_tail: bool,
     /// Nothing more is read: behind this everything is torn.
     is_cut: bool,
+    /// What is missing before the next batch was found damaged at the end of the file before.
+    is_gap_known: bool,
+    tally: Tally,
+}
+
+/// Definitions of one file: what was read, against what batches say there is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    count: u32,
+    /// Where something could not be read since the last batch that said that none is missing.
+    doubt: Option<u64>,
 }
 
 impl Recovering {
-    pub(super) fn new(
+    pub(in crate::store) fn new(
         shelf: Arc<Shelf>,
-        options: StoreOptions,
         loaded: Loaded,
-        damage: Damage,
+        accepts_damaged_definitions: bool,
+        intent: Intent,
     ) -> Self {
-        let Loaded { head, ledger, kept, boot } = loaded;
+        let Loaded { head, ledger, kept, boot, damaged } = loaded;
         let next_batch = head.map_or(1, |head| head.next_batch);
         Self {
             shelf,
-            options,
+            accepts_damaged_definitions,
+            intent,
             head,
             ledger,
             kept,
-            damage,
+            damage: Damage { checkpoints: damaged, ..Damage::default() },
             next_batch,
             boot,
             highest_file: 0,
             known_synced: next_batch - 1,
             has_tail: false,
             is_cut: false,
+            is_gap_known: false,
+            tally: Tally::default(),
         }
     }
 
     /// The last run ended in order, and nobody has started since.
-    pub(super) fn is_clean(&self) -> bool {
+    pub(in crate::store) fn is_clean(&self) -> bool {
         match self.head {
             Some(head) => head.is_clean_stop && !self.has_tail,
             None => !self.has_tail,
@@ -72,7 +88,7 @@ impl Recovering {
     }
 
     /// Reads the log behind the checkpoint.
-    pub(super) fn replay(&mut self, logs: &[u64]) -> Result<(), StoreError> {
+    pub(in crate::store) fn replay(&mut self, logs: &[u64]) -> Result<(), StoreError> {
         let first = self.head.map_or(0, |head| head.next_file);
         let files: Vec<u64> = logs.iter().copied().filter(|number| *number >= first).collect();
         self.highest_file = logs.last().copied().unwrap_or(0).max(first.saturating_sub(1));
@@ -95,7 +111,7 @@ impl Recovering {
         for number in gone {
             let live = self.ledger.files.remove(&number).map_or(0, |file| file.live);
             if live > 0 {
-                self.note_missing(number, 0);
+                self.damage.quarantined.push((log_name(number), 0, 0));
             }
         }
     }
@@ -120,6 +136,8 @@ impl Recovering {
     fn replay_file(&mut self, number: u64) -> Result<(), StoreError> {
         let bytes = self.read(number)?;
         let scan = scan::scan(number, &bytes);
+        self.tally = Tally::default();
+        self.look_at_head(number, &scan, &bytes)?;
         let mut end = FILE_HEADER_SIZE as u64;
         let mut is_sealed = false;
         for span in &scan.batches {
@@ -127,29 +145,57 @@ impl Recovering {
                 self.is_cut = true;
                 break;
             }
-            self.apply_batch(number, span, &bytes)?;
             end = span.header.end(span.offset);
-            is_sealed = span.header.flags.is_seal;
+            is_sealed = self.apply_batch(number, span, &bytes)?;
+            if span.header.flags.is_seal && !is_sealed {
+                // The index is damaged. It is made anew in its place.
+                end = span.offset;
+                self.next_batch = span.header.number;
+            }
         }
-        if !self.is_cut {
-            self.look_behind(number, &scan, &bytes)?;
+        if !self.is_cut
+            && !is_sealed
+            && let Some((behind, has_index)) = self.look_behind(number, end, &scan, &bytes)?
+        {
+            (end, is_sealed) = (behind, has_index);
+        }
+        if self.intent == Intent::Look {
+            return Ok(());
         }
         self.cut_file(number, end, bytes.len() as u64)?;
-        if !is_sealed {
-            self.seal(number, end)?;
+        if is_sealed { self.sync(number) } else { self.seal(number, end) }
+    }
+
+    /// The head of a file that has batches was written whole: if it is not, it is damaged.
+    fn look_at_head(&mut self, number: u64, scan: &Scan, bytes: &[u8]) -> Result<(), StoreError> {
+        if scan.batches.is_empty() || FileHeader::decode(bytes).is_ok_and(|h| h.number == number) {
+            return Ok(());
         }
-        Ok(())
+        self.quarantine(number, 0, FILE_HEADER_SIZE as u64, bytes)
     }
 
     /// Behind the last whole batch of a file there may have been more that is known to be synced:
-    /// then it was damaged beyond recognition.
-    fn look_behind(&mut self, number: u64, scan: &Scan, bytes: &[u8]) -> Result<(), StoreError> {
-        let is_sealed = scan.batches.last().is_some_and(|span| span.header.flags.is_seal);
+    /// then its head is damaged. Gives where that ends, and whether it has the index.
+    fn look_behind(
+        &mut self,
+        number: u64,
+        end: u64,
+        scan: &Scan,
+        bytes: &[u8],
+    ) -> Result<Option<(u64, bool)>, StoreError> {
         let is_last = number == self.highest_file;
-        if is_sealed || (self.next_batch > self.known_synced) || is_last {
-            return Ok(());
+        if is_last || end != scan.end || self.next_batch > self.known_synced {
+            return Ok(None);
         }
-        self.quarantine(number, scan.end, bytes.len() as u64, bytes)
+        let Some(gap) = scan.gap_behind(bytes) else { return Ok(None) };
+        let size_before = self.damage.quarantined.len();
+        let has_index = self.salvage(number, &gap, bytes)?;
+        self.is_gap_known = true;
+        // The head itself held no definition; anything else may have been one.
+        if !has_index || self.damage.quarantined.len() > size_before + 1 {
+            self.refuse_damage(number, gap.offset)?;
+        }
+        Ok(Some((gap.end.next_multiple_of(BATCH_ALIGNMENT as u64), has_index)))
     }
 
     /// Whether this batch counts: it is whole, or known to be synced and so damaged at most.
@@ -160,55 +206,85 @@ impl Recovering {
         scan: &Scan,
         bytes: &[u8],
     ) -> Result<bool, StoreError> {
-        let gap = scan.gaps.iter().find(|gap| gap.end == span.offset);
-        if span.header.number > self.next_batch {
-            // Batches are missing before it.
-            if self.next_batch > self.known_synced {
-                return Ok(false);
-            }
-            match gap {
-                Some(gap) => self.quarantine(number, gap.offset, gap.end, bytes)?,
-                None => self.note_missing(number, span.offset),
-            }
+        let gap = scan.gap_before(span);
+        let is_missing = span.header.number > self.next_batch;
+        if (gap.is_some() || is_missing) && self.next_batch > self.known_synced {
+            return Ok(false);
+        }
+        if let Some(gap) = gap {
+            self.salvage(number, &gap, bytes)?;
+        } else if is_missing && !self.is_gap_known {
+            self.damage.quarantined.push((log_name(number), span.offset, 0));
+            self.refuse_damage(number, span.offset)?;
         }
         let is_synced = span.header.number <= self.known_synced;
         Ok(is_synced || is_whole(number, span, bytes))
     }
 
-    fn note_missing(&mut self, number: u64, offset: u64) {
-        self.damage.quarantined.push((log_name(number), offset, 0));
+    /// Takes what is whole among batches whose heads are damaged. True where that is an index.
+    fn salvage(&mut self, number: u64, gap: &Gap, bytes: &[u8]) -> Result<bool, StoreError> {
+        let head_end = gap.end.min(gap.offset + BATCH_HEADER_SIZE as u64);
+        self.tally.doubt.get_or_insert(gap.offset);
+        self.quarantine(number, gap.offset, head_end, bytes)?;
+        self.apply_records(number, &gap.span(), bytes)
     }
 
-    fn apply_batch(&mut self, number: u64, span: &Span, bytes: &[u8]) -> Result<(), StoreError> {
+    /// Makes a batch true. True where it is the seal of its file, with a whole index.
+    fn apply_batch(&mut self, number: u64, span: &Span, bytes: &[u8]) -> Result<bool, StoreError> {
         self.next_batch = span.header.number + 1;
+        self.is_gap_known = false;
+        let has_index = self.apply_records(number, span, bytes)?;
+        let Tally { count, doubt } = self.tally;
+        self.tally = Tally { count: span.header.definition_count, doubt: None };
+        if count < span.header.definition_count {
+            self.refuse_damage(number, doubt.unwrap_or(span.offset))?;
+        }
+        Ok(has_index)
+    }
+
+    fn apply_records(
+        &mut self,
+        number: u64,
+        span: &Span,
+        bytes: &[u8],
+    ) -> Result<bool, StoreError> {
+        let mut has_index = false;
         for record in scan::records(number, span, bytes) {
-            match record {
-                Ok((offset, header, payload)) => {
-                    let record = replay::Record { file: number, offset, header, payload };
-                    if let Some(seal) = replay::apply(&mut self.ledger, &record) {
-                        let end = span.header.end(span.offset);
-                        self.ledger.sealed(number, end, &seal);
-                    }
+            let (offset, header, payload) = match record {
+                Ok(whole) => whole,
+                Err(bad) => {
+                    self.take_damage(number, bad, bytes)?;
+                    continue;
                 }
-                Err(bad) => self.take_damage(number, bad, bytes)?,
+            };
+            self.tally.count += u32::from(matches!(header.kind, Kind::Changed | Kind::Forgotten));
+            let record = replay::Record { file: number, offset, header, payload };
+            if let Some(lists) = replay::apply(&mut self.ledger, &record) {
+                has_index = true;
+                let end = span.header.end(span.offset);
+                self.ledger.sealed(number, end, &lists);
             }
         }
-        Ok(())
+        Ok(has_index)
     }
 
     fn take_damage(&mut self, number: u64, bad: Bad, bytes: &[u8]) -> Result<(), StoreError> {
-        let file = log_name(number);
         if let Some(kind) = bad.unknown_kind {
+            let file = log_name(number);
             return Err(StoreError::UnknownKind { file, offset: bad.offset, kind });
         }
-        let may_be_definition = matches!(bad.kind, Some(Kind::Changed | Kind::Forgotten));
-        if may_be_definition && !self.options.accepts_damaged_definitions {
-            return Err(StoreError::DamagedDefinition { file, offset: bad.offset });
-        }
+        self.tally.doubt.get_or_insert(bad.offset);
         self.quarantine(number, bad.offset, bad.end, bytes)
     }
 
-    /// Keeps damaged bytes aside under a name that says where they stood.
+    /// A definition is missing, or may be: the operator decides.
+    fn refuse_damage(&self, number: u64, offset: u64) -> Result<(), StoreError> {
+        if self.accepts_damaged_definitions {
+            return Ok(());
+        }
+        Err(StoreError::DamagedDefinition { file: log_name(number), offset })
+    }
+
     fn quarantine(
         &mut self,
         number: u64,
@@ -216,20 +292,8 @@ impl Recovering {
         end: u64,
         bytes: &[u8],
     ) -> Result<(), StoreError> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let stop = usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len());
-        let damaged = bytes.get(start..stop).unwrap_or(&[]);
-        let file = log_name(number);
-        let name = format!("quarantine-{file}-{offset}");
-        self.damage.quarantined.push((file, offset, damaged.len() as u64));
-        let storage = &self.shelf.storage;
-        let fail = |error| StoreError::disk(format!("write {name}"), error);
-        if storage.list().map_err(fail)?.contains(&name) {
-            // It was found at an earlier start.
-            return Ok(());
-        }
-        let kept = storage.create(&name).and_then(|file| file.write_at(0, damaged));
-        kept.map_err(fail)
+        let place = (number, offset, end);
+        quarantine::keep(&self.shelf, &mut self.damage, self.intent, place, bytes)
     }
 
     /// What is torn must not be taken for what comes later.
@@ -244,6 +308,12 @@ impl Recovering {
         }
         let file = self.shelf.log_file(number).map_err(fail)?;
         file.set_size(end).and_then(|()| file.sync()).map_err(fail)
+    }
+
+    /// A process that was killed may have sealed the file and not synced it.
+    fn sync(&self, number: u64) -> Result<(), StoreError> {
+        let synced = self.shelf.log_file(number).and_then(|file| file.sync());
+        synced.map_err(|error| StoreError::sync(format!("sync {}", log_name(number)), &error))
     }
 
     /// Writes the index of a file that was not sealed.
@@ -261,6 +331,7 @@ impl Recovering {
             written_at: 0,
             boot: self.boot,
             flags: BatchFlags { is_seal: true, is_clean_stop: false },
+            definition_count: self.tally.count,
         };
         if let Some(place) = buffer.first_chunk_mut() {
             *place = header.encode(number, offset);

@@ -7,7 +7,7 @@ use super::super::error::StoreError;
 use super::super::header::{BatchFlags, FILE_HEADER_SIZE, FileHeader, FileKind};
 use super::super::shelf::{RESERVE, log_name, spare_name};
 use super::super::storage::{Storage, StorageFile};
-use super::{Current, Writer, lock};
+use super::{Current, Records, Writer, lock};
 use crate::message::Moment;
 
 impl Writer {
@@ -28,7 +28,7 @@ impl Writer {
             return Err(error);
         }
         self.shelf.put(number, next.clone());
-        self.current = Current { number, file: next, offset: FILE_HEADER_SIZE as u64 };
+        self.current = Current::new(number, next);
         self.checkpoint_if_due()
     }
 
@@ -42,7 +42,8 @@ impl Writer {
         let index = lock(&self.ledger).index_of_open(number);
         let (mut buffer, lists) = encode_index(index, number, offset);
         let flags = BatchFlags { is_seal: true, ..flags };
-        self.write_batch(&mut buffer, 1, now, flags)?;
+        let records = Records { count: 1, definition_count: 0 };
+        self.write_batch(&mut buffer, records, now, flags)?;
         self.sync_current()?;
         lock(&self.ledger).sealed(number, self.current.offset, &lists);
         self.shared.clear();
@@ -58,8 +59,7 @@ impl Writer {
     ) -> Result<Arc<dyn StorageFile>, StoreError> {
         let header =
             FileHeader { kind: FileKind::Log, number, next_batch, next_file: 0, boot: self.boot };
-        let spare = self.spares.pop();
-        let file = make_log_file(&*self.shelf.storage, spare, &header)?;
+        let file = make_log_file(&*self.shelf.storage, &mut self.spares, &header)?;
         self.count_bytes(FILE_HEADER_SIZE as u64);
         Ok(file)
     }
@@ -106,26 +106,44 @@ impl Writer {
 /// Makes a log file of a spare or anew; when this returns, it is there after a power loss too.
 pub(in crate::store) fn make_log_file(
     storage: &dyn Storage,
-    spare: Option<u64>,
+    spares: &mut Vec<u64>,
     header: &FileHeader,
 ) -> Result<Arc<dyn StorageFile>, StoreError> {
     let name = log_name(header.number);
     let fail = |error| StoreError::disk(format!("make {name}"), error);
-    let file = match spare {
-        Some(spare) => {
-            storage.rename(&spare_name(spare), &name).map_err(fail)?;
-            storage.open(&name).map_err(fail)?
-        }
-        None => storage.create(&name).map_err(fail)?,
-    };
-    let made = file
-        .write_at(0, &header.encode())
-        .and_then(|()| file.sync())
-        .and_then(|()| storage.sync_directory());
-    if let Err(error) = made {
-        // A file without a head would be in the way of the next attempt.
-        let _ = storage.remove(&name);
-        return Err(fail(error));
+    if let Some(spare) = spares.last() {
+        storage.rename(&spare_name(*spare), &name).map_err(fail)?;
+        spares.pop();
+    } else {
+        create_empty(storage, &name).map_err(fail)?;
     }
-    Ok(file)
+    let made = storage.open(&name).and_then(|file| {
+        file.write_at(0, &header.encode())?;
+        Ok(file)
+    });
+    let made = made.map_err(fail).and_then(|file| {
+        let synced = file.sync().and_then(|()| storage.sync_directory());
+        synced.map_err(|error| StoreError::sync(format!("sync {name}"), &error))?;
+        Ok(file)
+    });
+    if made.is_err() {
+        // A file without a head is of no use. Where it stays, the next attempt takes it.
+        let _ = storage.remove(&name);
+    }
+    made
+}
+
+/// A new empty file, or what a failed attempt to make it left behind.
+pub(in crate::store) fn create_empty(
+    storage: &dyn Storage,
+    name: &str,
+) -> std::io::Result<Arc<dyn StorageFile>> {
+    match storage.create(name) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let file = storage.open(name)?;
+            file.set_size(0)?;
+            Ok(file)
+        }
+        created => created,
+    }
 }

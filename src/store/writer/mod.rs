@@ -10,13 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::batch::{Batch, QueueFacts};
 use super::encode::{self, Shared};
 use super::error::{StoreError, is_full};
-use super::header::{BATCH_ALIGNMENT, BATCH_HEADER_SIZE, BatchFlags, BatchHeader};
+use super::header::{
+    BATCH_ALIGNMENT, BATCH_HEADER_SIZE, BatchFlags, BatchHeader, FILE_HEADER_SIZE,
+};
 use super::ledger::Ledger;
 use super::log::{Cut, Health, Log, Position};
 use super::reader::Reader;
 use super::shelf::Shelf;
 use super::storage::StorageFile;
-use crate::limits::{FULL_DISK_PAUSE_MS, LOG_UNSYNCED_MS};
+use crate::limits::{FULL_DISK_PAUSE_MS, LOG_BATCH_SIZE_MAX, LOG_UNSYNCED_MS};
 use crate::message::{Moment, SequenceRange};
 
 pub(super) use moves::Moves;
@@ -28,6 +30,23 @@ pub(super) struct Current {
     pub(super) file: Arc<dyn StorageFile>,
     /// Where the next batch goes.
     pub(super) offset: u64,
+    /// Records of definitions in it.
+    pub(super) definition_count: u32,
+}
+
+impl Current {
+    /// A file that has its head, and no batch yet.
+    pub(super) fn new(number: u64, file: Arc<dyn StorageFile>) -> Self {
+        Self { number, file, offset: FILE_HEADER_SIZE as u64, definition_count: 0 }
+    }
+}
+
+/// What is behind the room for the head of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Records {
+    pub(super) count: u32,
+    /// How many of them are definitions.
+    pub(super) definition_count: u32,
 }
 
 /// A checkpoint that is kept.
@@ -159,13 +178,13 @@ impl Writer {
         if self.is_broken || (self.retry_at.is_some() && !is_retry) {
             return false;
         }
-        let Some(cut) = self.log.cut(now, is_forced || is_retry) else { return false };
+        let Some(mut cut) = self.log.cut(now, is_forced || is_retry) else { return false };
         self.retry_at = None;
         if cut.batch.is_empty() && self.moves.is_empty() {
             self.reached(&cut, now);
             return true;
         }
-        match self.write_cut(&cut, now) {
+        match self.write_cut(&mut cut, now) {
             Ok(()) => {
                 self.reached(&cut, now);
                 true
@@ -217,16 +236,19 @@ impl Writer {
         }
     }
 
-    fn write_cut(&mut self, cut: &Cut, now: Moment) -> Result<(), StoreError> {
-        if self.current.offset >= self.options.file_size {
-            self.rotate(now, BatchFlags::default())?;
+    /// What cannot be written stays in `cut`.
+    fn write_cut(&mut self, cut: &mut Cut, now: Moment) -> Result<(), StoreError> {
+        while let Some(mut first) = cut.batch.take_first(LOG_BATCH_SIZE_MAX) {
+            if let Err(error) = self.write_facts(&first, now) {
+                first.append(std::mem::take(&mut cut.batch));
+                cut.batch = first;
+                return Err(error);
+            }
         }
-        if !cut.batch.is_empty() {
-            self.write_facts(&cut.batch, now)?;
-        }
+        self.write_facts(&cut.batch, now)?;
         // The batch is written whatever becomes of the copies.
         if let Err(error) = self.write_moves(now) {
-            self.moves = Moves::default();
+            self.moves.give_up();
             if !error.is_full() {
                 return Err(error);
             }
@@ -235,11 +257,18 @@ impl Writer {
     }
 
     fn write_facts(&mut self, batch: &Batch, now: Moment) -> Result<(), StoreError> {
+        if self.current.offset >= self.options.file_size {
+            self.rotate(now, BatchFlags::default())?;
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
         let (number, offset) = (self.current.number, self.current.offset);
         let mut buffer = std::mem::take(&mut self.buffer);
         let encoded = encode::encode(batch, &self.shared, (number, offset), now, &mut buffer);
-        let result =
-            self.write_batch(&mut buffer, encoded.record_count, now, BatchFlags::default());
+        let records =
+            Records { count: encoded.record_count, definition_count: encoded.definition_count };
+        let result = self.write_batch(&mut buffer, records, now, BatchFlags::default());
         self.buffer = buffer;
         self.keep_buffer_small();
         result?;
@@ -256,19 +285,21 @@ impl Writer {
     pub(super) fn write_batch(
         &mut self,
         buffer: &mut Vec<u8>,
-        record_count: u32,
+        records: Records,
         now: Moment,
         flags: BatchFlags,
     ) -> Result<(), StoreError> {
         let size = buffer.len().saturating_sub(BATCH_HEADER_SIZE);
+        let definition_count = self.current.definition_count + records.definition_count;
         let header = BatchHeader {
             number: self.next_batch,
             synced: self.synced_batch,
             size: u32::try_from(size).unwrap_or(u32::MAX),
-            record_count,
+            record_count: records.count,
             written_at: now.0,
             boot: self.boot,
             flags,
+            definition_count,
         };
         let head = header.encode(self.current.number, self.current.offset);
         if let Some(place) = buffer.first_chunk_mut() {
@@ -279,6 +310,7 @@ impl Writer {
             StoreError::disk(format!("write to log file {}", self.current.number), error)
         })?;
         self.current.offset += buffer.len() as u64;
+        self.current.definition_count = definition_count;
         self.next_batch += 1;
         self.unsynced_since.get_or_insert(now);
         self.counts.batches += 1;
@@ -311,7 +343,7 @@ impl Writer {
     /// After this, everything written so far survives a power loss.
     pub(super) fn sync_current(&mut self) -> Result<(), StoreError> {
         self.current.file.sync().map_err(|error| {
-            StoreError::disk(format!("sync log file {}", self.current.number), error)
+            StoreError::sync(format!("sync log file {}", self.current.number), &error)
         })?;
         self.counts.syncs += 1;
         self.synced_batch = self.next_batch - 1;
@@ -355,8 +387,8 @@ fn apply(ledger: &mut Ledger, batch: &Batch) {
 fn apply_queue(ledger: &mut Ledger, facts: &QueueFacts) {
     let queue = facts.tail.queue();
     facts.removed.iter().for_each(|range| ledger.removed(queue, *range));
-    for (range, failure_count) in &facts.returned {
-        ledger.returned(queue, *range, *failure_count);
+    for (range, failure_count) in facts.returned.iter() {
+        ledger.returned(queue, range, failure_count);
     }
     facts.delivered.iter().for_each(|range: &SequenceRange| ledger.delivered(queue, *range));
     if facts.next_sequence > 0 {

@@ -1,7 +1,7 @@
 //! Messages that are copied on from old files of which little is alive, so that one unsettled
 //! message does not hold a whole file. A copy counts from when it stands in the log behind it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 
 use super::super::error::StoreError;
@@ -9,7 +9,7 @@ use super::super::header::{BATCH_HEADER_SIZE, BatchFlags};
 use super::super::index::IndexEntry;
 use super::super::reader::Copied;
 use super::super::record::{FLAG_MOVED, FLAG_PERSISTENT, FLAG_TRANSIENT, Place, RecordWriter};
-use super::{Writer, lock};
+use super::{Records, Writer, lock};
 use crate::limits::{COMPACTION_LIVE_PART, COMPACTION_SIZE_MAX};
 use crate::message::{Moment, QueueId, SequenceRange};
 
@@ -20,11 +20,19 @@ pub(in crate::store) struct Moves {
     victim: Option<u64>,
     /// Places of the victim that are still to be copied: by queue, rising.
     left: VecDeque<(QueueId, SequenceRange)>,
+    /// Files that hold something which cannot be read, and so cannot be copied on.
+    stuck: BTreeSet<u64>,
 }
 
 impl Moves {
     pub(super) fn is_empty(&self) -> bool {
         self.left.is_empty()
+    }
+
+    /// Another time.
+    pub(super) fn give_up(&mut self) {
+        self.victim = None;
+        self.left.clear();
     }
 }
 
@@ -34,11 +42,16 @@ impl Writer {
         if !self.moves.is_empty() {
             return;
         }
+        let last = self.moves.victim.take();
         let ledger = lock(&self.ledger);
         let is_sparse = |file: &super::super::ledger::FileLedger| {
             file.is_sealed && file.live > 0 && file.live * COMPACTION_LIVE_PART <= file.written
         };
-        let Some((&victim, _)) = ledger.files.iter().find(|(_, file)| is_sparse(file)) else {
+        let stuck = &mut self.moves.stuck;
+        // Everything of it was to be copied on, and something is there still.
+        stuck.extend(last.filter(|last| ledger.files.get(last).is_some_and(is_sparse)));
+        let mut sparse = ledger.files.iter().filter(|(_, file)| is_sparse(file));
+        let Some((&victim, _)) = sparse.find(|(number, _)| !stuck.contains(number)) else {
             return;
         };
         let mut left = VecDeque::new();
@@ -49,7 +62,7 @@ impl Writer {
             }
         }
         drop(ledger);
-        self.moves = Moves { victim: Some(victim), left };
+        (self.moves.victim, self.moves.left) = (Some(victim), left);
     }
 
     /// Copies some of what is left, as a batch of its own behind all that is in the ledger.
@@ -59,7 +72,7 @@ impl Writer {
         };
         // What cannot be read now is not copied on now: it stays where it is.
         let Ok(copies) = self.gather(victim) else {
-            self.moves = Moves::default();
+            self.moves.give_up();
             return Ok(());
         };
         if copies.is_empty() {
@@ -77,8 +90,8 @@ impl Writer {
             let body_size = u32::try_from(copied.message.body_size()).unwrap_or(u32::MAX);
             entries.push((*queue, IndexEntry { sequence: copied.sequence, offset: at, body_size }));
         }
-        let count = writer.count;
-        self.write_batch(&mut buffer, count, now, BatchFlags::default())?;
+        let records = Records { count: writer.count, definition_count: 0 };
+        self.write_batch(&mut buffer, records, now, BatchFlags::default())?;
         let mut ledger = lock(&self.ledger);
         for (queue, entry) in &entries {
             ledger.moved(number, *queue, entry);

@@ -5,7 +5,7 @@ use super::super::checkpoint::{self, CheckpointHead};
 use super::super::error::StoreError;
 use super::super::header::BatchFlags;
 use super::super::shelf::{checkpoint_name, log_name, spare_name};
-use super::{Kept, Writer, lock};
+use super::{Kept, Writer, files, lock};
 use crate::limits::{CHECKPOINT_GROWTH, SPARE_FILES_MAX};
 use crate::message::Moment;
 
@@ -117,16 +117,20 @@ impl Writer {
     fn write_checkpoint(&self, number: u64, bytes: &[u8]) -> Result<(), StoreError> {
         let storage = &self.shelf.storage;
         let name = checkpoint_name(number);
-        let result = storage.create(&name).and_then(|file| {
+        let written = files::create_empty(&**storage, &name).and_then(|file| {
             file.write_at(0, bytes)?;
-            file.sync()?;
-            storage.sync_directory()
+            Ok(file)
         });
-        result.map_err(|error| {
-            // Half a checkpoint is none, and its name is needed again.
+        let written = written.map_err(|error| StoreError::disk(format!("write {name}"), error));
+        let result = written.and_then(|file| {
+            let synced = file.sync().and_then(|()| storage.sync_directory());
+            synced.map_err(|error| StoreError::sync(format!("sync {name}"), &error))
+        });
+        if result.is_err() {
+            // Half a checkpoint is none. Where it stays, the next attempt writes over it.
             let _ = storage.remove(&name);
-            StoreError::disk(format!("write {name}"), error)
-        })
+        }
+        result
     }
 
     /// Files in which nothing is alive, and which no checkpoint that is kept needs. What emptied
