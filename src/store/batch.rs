@@ -82,13 +82,15 @@ pub(super) struct Batch {
     /// In the order in which they came first.
     pub(super) queues: Vec<QueueFacts>,
     by_id: HashMap<QueueId, usize, foldhash::fast::FixedState>,
+    /// Where in `changes` a key stands.
+    by_key: HashMap<Vec<u8>, usize, foldhash::fast::FixedState>,
     /// About as many bytes as it will be on disk.
     pub(super) size: u64,
-    /// About as many of those as hold bodies.
+    /// About as many of those as hold messages.
     pub(super) body_size: u64,
 }
 
-/// What a message takes besides its body, about.
+/// What a message takes besides what it says, about.
 const MESSAGE_OVERHEAD: u64 = 64;
 
 /// What another fact takes, about.
@@ -102,9 +104,23 @@ impl Batch {
             && self.queues.iter().all(QueueFacts::is_empty)
     }
 
+    /// The last value of a key is all that is written.
     pub(super) fn changed(&mut self, change: Change) {
-        self.size += FACT_OVERHEAD + change.value.as_ref().map_or(0, Vec::len) as u64;
-        self.changes.push(change);
+        let next = self.changes.len();
+        let at = *self.by_key.entry_ref(change.key.as_slice()).or_insert(next);
+        self.size += size_of_change(&change);
+        match self.changes.get_mut(at) {
+            Some(known) => {
+                self.size = self.size.saturating_sub(size_of_change(known));
+                *known = change;
+            }
+            None => self.changes.push(change),
+        }
+    }
+
+    fn take_changes(&mut self) -> Vec<Change> {
+        self.by_key.clear();
+        std::mem::take(&mut self.changes)
     }
 
     /// A queue is gone with all it held, also what is still here.
@@ -112,13 +128,12 @@ impl Batch {
         self.size += FACT_OVERHEAD;
         self.forgotten.push(queue);
         if let Some(facts) = self.by_id.get(&queue).and_then(|at| self.queues.get_mut(*at)) {
-            let bodies: u64 = facts.added.iter().map(|added| added.message.body_size()).sum();
-            let count = facts.added.len() as u64;
+            let bytes: u64 = facts.added.iter().map(Added::size).sum();
             facts.added.clear();
             facts.removed.clear();
             facts.returned = RangeCounts::default();
-            self.size = self.size.saturating_sub(bodies + count * MESSAGE_OVERHEAD);
-            self.body_size = self.body_size.saturating_sub(bodies + count * MESSAGE_OVERHEAD);
+            self.size = self.size.saturating_sub(bytes);
+            self.body_size = self.body_size.saturating_sub(bytes);
         }
     }
 
@@ -132,7 +147,7 @@ impl Batch {
         let facts = self.facts(tail);
         let mut bytes = 0;
         for (sequence, message) in (first..).zip(messages) {
-            bytes += message.body_size() + MESSAGE_OVERHEAD;
+            bytes += size_of_message(&message);
             let is_transient = !is_durable || !message.is_persistent();
             let is_shared = message.is_shared();
             facts.push(Added { sequence, message, is_transient, is_shared });
@@ -189,7 +204,7 @@ impl Batch {
             return None;
         }
         let mut first = Self::default();
-        std::mem::take(&mut self.changes).into_iter().for_each(|change| first.changed(change));
+        self.take_changes().into_iter().for_each(|change| first.changed(change));
         for facts in &mut self.queues {
             let mut taken = 0;
             let mut messages = Vec::new();
@@ -224,9 +239,19 @@ impl Batch {
     }
 }
 
+fn size_of_message(message: &Message) -> u64 {
+    let names = message.exchange().len() + message.routing_key().len();
+    message.body_size() + (message.properties().len() + names) as u64 + MESSAGE_OVERHEAD
+}
+
+fn size_of_change(change: &Change) -> u64 {
+    let size = change.key.len() + change.value.as_ref().map_or(0, Vec::len);
+    size as u64 + FACT_OVERHEAD
+}
+
 impl Added {
     fn size(&self) -> u64 {
-        self.message.body_size() + MESSAGE_OVERHEAD
+        size_of_message(&self.message)
     }
 }
 
@@ -388,6 +413,20 @@ mod tests {
         }
         assert_eq!(batch.queues[0].returned.iter().collect::<Vec<_>>(), [(range(0, 9), 999)]);
         assert_eq!(batch.size, FACT_OVERHEAD);
+    }
+
+    #[test]
+    fn only_the_last_value_of_a_definition_takes_room() {
+        let mut batch = Batch::default();
+        let change =
+            |key: &[u8], value: &[u8]| Change { key: key.to_vec(), value: Some(value.to_vec()) };
+        for number in 0..1000_u32 {
+            batch.changed(change(b"a", &number.to_le_bytes()));
+            batch.changed(change(b"b", b"long"));
+        }
+        batch.changed(change(b"b", b"b"));
+        assert_eq!(batch.changes, [change(b"a", &999_u32.to_le_bytes()), change(b"b", b"b")]);
+        assert_eq!(batch.size, 2 * FACT_OVERHEAD + 7);
     }
 
     #[test]

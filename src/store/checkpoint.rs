@@ -8,7 +8,7 @@ use super::fact::{self, Fact, get_ranges};
 use super::header::{FILE_HEADER_SIZE, FileHeader, FileKind};
 use super::index::List;
 use super::ledger::{Extent, FileLedger, Ledger, QueueLedger};
-use super::record::{self, Kind, RECORD_HEADER_SIZE, RecordWriter, put_ranges};
+use super::record::{self, Kind, RECORD_HEADER_SIZE, RecordError, RecordWriter, put_ranges};
 use crate::message::{QueueId, SequenceRange};
 
 /// What stands in a checkpoint besides the ledger.
@@ -51,6 +51,19 @@ pub(super) fn encode(head: &CheckpointHead, ledger: &Ledger) -> Vec<u8> {
         out.put_u8(u8::from(head.is_clean_stop));
     });
     out
+}
+
+/// The kind of a record that this version must know and does not, and where it stands.
+pub(super) fn unknown_kind(bytes: &[u8]) -> Option<(u64, u8)> {
+    let file = FileHeader::decode(bytes).ok()?;
+    let mut offset = FILE_HEADER_SIZE;
+    loop {
+        match record::read(file.number, offset as u64, bytes.get(offset..)?) {
+            Ok((_, payload)) => offset += RECORD_HEADER_SIZE + payload.len(),
+            Err(RecordError::UnknownKind { kind, .. }) => return Some((offset as u64, kind)),
+            Err(_) => return None,
+        }
+    }
 }
 
 /// Reads a checkpoint; `None` where it is not whole.

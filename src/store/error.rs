@@ -40,6 +40,8 @@ pub enum StoreError {
     NoCheckpoint {
         /// Those there are.
         found: Vec<String>,
+        /// Those there are not: a name, or the first and the last of a row.
+        missing: Vec<String>,
     },
 }
 
@@ -87,9 +89,11 @@ impl fmt::Display for StoreError {
                  queue, exchange, binding or user may be missing; set \
                  store.accept_damaged_definitions = true to start without it"
             ),
-            Self::NoCheckpoint { found } => write!(
+            Self::NoCheckpoint { found, missing } => write!(
                 f,
-                "no checkpoint is whole, and without one the log cannot be read; found: {}",
+                "no checkpoint is whole, and without one the log cannot be read but from its \
+                 beginning; missing: {}; found: {}; put a copy of the data directory back",
+                missing.join(", "),
                 found.join(", ")
             ),
         }

@@ -66,11 +66,11 @@ impl Kind {
         KINDS.iter().find(|(kind, _)| *kind == self).map_or(MAY_BE_SKIPPED, |(_, number)| *number)
     }
 
-    pub(super) fn parse(number: u8) -> Result<Self, RecordError> {
+    /// None where it is not known, and may not be passed over.
+    pub(super) fn parse(number: u8) -> Option<Self> {
         match KINDS.iter().find(|(_, known)| *known == number) {
-            Some((kind, _)) => Ok(*kind),
-            None if number & MAY_BE_SKIPPED != 0 => Ok(Self::Skipped),
-            None => Err(RecordError::UnknownKind(number)),
+            Some((kind, _)) => Some(*kind),
+            None => (number & MAY_BE_SKIPPED != 0).then_some(Self::Skipped),
         }
     }
 }
@@ -94,7 +94,7 @@ pub(super) enum RecordError {
     /// Its payload is damaged; the next record stands this many bytes further.
     Payload { kind: Kind, record_size: usize },
     /// Whole, and of a kind this version must know and does not.
-    UnknownKind(u8),
+    UnknownKind { kind: u8, record_size: usize },
 }
 
 /// The message lives as long as the node that wrote it.
@@ -269,7 +269,10 @@ pub(super) fn read_header(
     }
     let size = input.get_u32_le();
     let payload_check = input.get_u32_le();
-    let kind = Kind::parse(input.get_u8())?;
+    let number = input.get_u8();
+    let record_size = RECORD_HEADER_SIZE + size as usize;
+    let unknown = RecordError::UnknownKind { kind: number, record_size };
+    let kind = Kind::parse(number).ok_or(unknown)?;
     let flags = input.get_u8();
     Ok(RecordHeader { kind, flags, owner_count: input.get_u16_le(), size, payload_check })
 }

@@ -164,9 +164,12 @@ pub(super) fn records<'a>(file: u64, span: &Span, bytes: &'a [u8]) -> Vec<Read<'
                 records.push(Err(Bad { offset, end: next, kind: Some(kind), unknown_kind: None }));
                 offset = next;
             }
-            Err(RecordError::UnknownKind(kind)) => {
-                records.push(Err(Bad { offset, end, kind: None, unknown_kind: Some(kind) }));
-                return records;
+            Err(RecordError::UnknownKind { kind, record_size }) => {
+                let next = offset + record_size as u64;
+                // Where the batch ends before it, nobody may take it for whole.
+                let unknown_kind = (next <= stop as u64).then_some(kind);
+                records.push(Err(Bad { offset, end: next.min(end), kind: None, unknown_kind }));
+                offset = next;
             }
             Err(RecordError::Head) => {
                 let next = offset + next_head(file, offset, rest).unwrap_or(end - offset);

@@ -29,7 +29,11 @@ pub(super) enum Named {
 
 /// What a file of this name is.
 pub(super) fn parse_name(name: &str) -> Named {
-    let number = |prefix: &str| name.strip_prefix(prefix).and_then(|number| number.parse().ok());
+    let number = |prefix: &str| -> Option<u64> {
+        let digits = name.strip_prefix(prefix)?;
+        // Written otherwise it is not ours, and would be one number twice.
+        digits.parse().ok().filter(|number| digits == format!("{number:012}"))
+    };
     if let Some(number) = number(LOG) {
         Named::Log(number)
     } else if let Some(number) = number(CHECKPOINT) {
@@ -117,6 +121,7 @@ mod tests {
         assert_eq!(parse_name(&checkpoint_name(8)), Named::Checkpoint(8));
         assert_eq!(parse_name(&spare_name(9)), Named::Spare(9));
         assert_eq!(parse_name("log-x"), Named::Other);
+        assert_eq!(parse_name("log-7"), Named::Other);
     }
 
     #[test]

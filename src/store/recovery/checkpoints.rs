@@ -9,23 +9,21 @@ use super::super::shelf::{QUARANTINE, checkpoint_name, log_name, read_from};
 use super::super::storage::Storage;
 use super::super::writer::Kept;
 use super::Inventory;
+use super::repairs::free_name;
 
 /// The newest checkpoint that is whole, and all that are.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Loaded {
-    pub(in crate::store) head: Option<CheckpointHead>,
-    pub(in crate::store) ledger: Ledger,
-    pub(in crate::store) kept: Vec<Kept>,
-    pub(in crate::store) boot: u64,
+pub(super) struct Loaded {
+    pub(super) head: Option<CheckpointHead>,
+    pub(super) ledger: Ledger,
+    pub(super) kept: Vec<Kept>,
+    pub(super) boot: u64,
     /// Names of those that are not whole, the newest first.
-    pub(in crate::store) damaged: Vec<String>,
+    pub(super) damaged: Vec<String>,
 }
 
 /// Reads the checkpoints that are there.
-pub(in crate::store) fn load(
-    storage: &dyn Storage,
-    inventory: &Inventory,
-) -> Result<Loaded, StoreError> {
+pub(super) fn load(storage: &dyn Storage, inventory: &Inventory) -> Result<Loaded, StoreError> {
     let mut loaded = Loaded::default();
     for number in inventory.checkpoints.iter().rev() {
         let name = checkpoint_name(*number);
@@ -39,6 +37,9 @@ pub(in crate::store) fn load(
         let Some((head, ledger)) =
             checkpoint::decode(&bytes).filter(|(head, _)| head.number == *number)
         else {
+            if let Some((offset, kind)) = checkpoint::unknown_kind(&bytes) {
+                return Err(StoreError::UnknownKind { file: name, offset, kind });
+            }
             loaded.damaged.push(name);
             continue;
         };
@@ -49,18 +50,34 @@ pub(in crate::store) fn load(
             loaded.ledger = ledger;
         }
     }
-    if loaded.head.is_none() && !is_log_from_its_beginning(&inventory.logs) {
+    let missing = missing_logs(inventory);
+    if loaded.head.is_none() && !missing.is_empty() {
         let logs = inventory.logs.iter().map(|number| log_name(*number));
         let found = loaded.damaged.iter().rev().cloned().chain(logs).collect();
-        return Err(StoreError::NoCheckpoint { found });
+        return Err(StoreError::NoCheckpoint { found, missing });
     }
     Ok(loaded)
 }
 
 /// Without a checkpoint, all there ever was must be there: a file that was given back may have held
-/// definitions, and what was removed of the others.
-fn is_log_from_its_beginning(logs: &[u64]) -> bool {
-    logs.iter().copied().eq(1..=logs.len() as u64)
+/// definitions, and what was removed of the others. Gives what is not, several in a row as one.
+fn missing_logs(inventory: &Inventory) -> Vec<String> {
+    let Inventory { logs, checkpoints, .. } = inventory;
+    let mut missing = Vec::new();
+    let mut next = 1;
+    for number in logs {
+        match number.saturating_sub(next) {
+            0 => {}
+            1 => missing.push(log_name(next)),
+            _ => missing.push(format!("{} to {}", log_name(next), log_name(number - 1))),
+        }
+        next = number + 1;
+    }
+    // The first log file is there before the first checkpoint.
+    if logs.is_empty() && !checkpoints.is_empty() {
+        missing.push(log_name(next));
+    }
+    missing
 }
 
 /// Makes the checkpoint that is begun with outlive a power loss, which a process that was killed
@@ -75,9 +92,10 @@ pub(super) fn settle(
         let synced = storage.open(&name).and_then(|file| file.sync());
         synced.map_err(|error| StoreError::sync(format!("sync {name}"), &error))?;
     }
-    for name in damaged {
-        let moved = storage.rename(name, &format!("{QUARANTINE}{name}"));
-        moved.map_err(|error| StoreError::disk(format!("set {name} aside"), error))?;
-    }
-    Ok(())
+    damaged.iter().try_for_each(|name| {
+        let bytes = storage.open(name).and_then(|file| read_from(&*file, 0));
+        let kept = bytes.and_then(|b| free_name(storage, &format!("{QUARANTINE}{name}"), &b));
+        let moved = kept.and_then(|kept| storage.rename(name, &kept));
+        moved.map_err(|error| StoreError::disk(format!("set {name} aside"), error))
+    })
 }

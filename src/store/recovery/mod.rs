@@ -3,7 +3,7 @@
 //! aside and counted; nothing is deleted in doubt.
 
 mod checkpoints;
-mod quarantine;
+mod repairs;
 mod replay;
 mod tail;
 
@@ -21,8 +21,8 @@ use super::writer::{Current, Moves, Writer, WriterCounts, WriterOptions, files, 
 use crate::limits::{LOG_FILE_SIZE, RESERVE_SIZE};
 use crate::message::{QueueId, RecoveredRun, Sequence, SequenceRange};
 
-pub(super) use checkpoints::{Loaded, load};
-pub(super) use tail::Recovering;
+use checkpoints::{Loaded, load};
+use tail::Recovering;
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,20 +107,11 @@ pub struct Opened {
 
 /// The files that are there.
 #[derive(Debug, Default)]
-pub(super) struct Inventory {
-    pub(super) logs: Vec<u64>,
-    pub(super) checkpoints: Vec<u64>,
-    pub(super) spares: Vec<u64>,
-    pub(super) has_reserve: bool,
-}
-
-/// What a recovery is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Intent {
-    /// To go on writing: what is torn is cut, what was open is sealed.
-    Open,
-    /// To look: nothing is changed.
-    Look,
+struct Inventory {
+    logs: Vec<u64>,
+    checkpoints: Vec<u64>,
+    spares: Vec<u64>,
+    has_reserve: bool,
 }
 
 /// Opens the store in a folder, or makes one where it is empty.
@@ -132,15 +123,17 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
     let is_new = inventory.logs.is_empty() && inventory.checkpoints.is_empty();
     let shelf = Arc::new(Shelf::new(storage));
     let loaded = load(&*shelf.storage, &inventory)?;
+    let unlisted = take_unlisted(&loaded, &mut inventory);
+    let is_accepting = options.accepts_damaged_definitions;
+    let mut state = Recovering::new(shelf.clone(), loaded, is_accepting);
+    // Nothing was changed so far, and nothing is where the start is refused.
+    state.replay(&inventory.logs)?;
     if inventory.has_reserve {
         // On a full disk a start needs some of it; it is set aside anew when there is room.
         let removed = shelf.storage.remove(RESERVE);
         removed.map_err(|error| StoreError::disk("give up the reserve", error))?;
     }
-    let unlisted = take_unlisted(&loaded, &mut inventory);
-    let is_accepting = options.accepts_damaged_definitions;
-    let mut state = Recovering::new(shelf.clone(), loaded, is_accepting, Intent::Open);
-    state.replay(&inventory.logs)?;
+    state.repairs.carry_out(&shelf)?;
     checkpoints::settle(&*shelf.storage, state.head.as_ref(), &state.damage.checkpoints)?;
     remove_unlisted(&*shelf.storage, &unlisted)?;
     let was_clean = state.is_clean();
@@ -204,7 +197,7 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
     Ok(Opened { writer, log, reader, definitions, queues, next_queue, was_clean, is_new, damage })
 }
 
-pub(super) fn take_inventory(storage: &dyn Storage) -> Result<Inventory, StoreError> {
+fn take_inventory(storage: &dyn Storage) -> Result<Inventory, StoreError> {
     let names =
         storage.list().map_err(|error| StoreError::disk("list the data directory", error))?;
     let mut inventory = Inventory::default();
@@ -224,7 +217,7 @@ pub(super) fn take_inventory(storage: &dyn Storage) -> Result<Inventory, StoreEr
 
 /// Log files before the checkpoint that it does not know were given back, and the power failed
 /// before the folder said so: they do not count.
-pub(super) fn take_unlisted(loaded: &Loaded, inventory: &mut Inventory) -> Vec<u64> {
+fn take_unlisted(loaded: &Loaded, inventory: &mut Inventory) -> Vec<u64> {
     let Some(head) = &loaded.head else { return Vec::new() };
     let is_listed =
         |number: &u64| *number >= head.next_file || loaded.ledger.files.contains_key(number);
@@ -239,7 +232,7 @@ fn remove_unlisted(storage: &dyn Storage, unlisted: &[u64]) -> Result<(), StoreE
     })
 }
 
-pub(super) fn recovered_queues(reader: &Reader, was_clean: bool) -> Vec<RecoveredQueue> {
+fn recovered_queues(reader: &Reader, was_clean: bool) -> Vec<RecoveredQueue> {
     let runs: Vec<(QueueId, Sequence, Vec<Run>)> = {
         let ledger = lock(&reader.ledger);
         let all = ledger.queues_sorted().into_iter();

@@ -15,23 +15,24 @@ use super::super::record::Kind;
 use super::super::scan::{self, Bad, Gap, Scan, Span};
 use super::super::shelf::{Shelf, log_name, read_from};
 use super::super::writer::Kept;
-use super::{Damage, Intent, Loaded, quarantine, replay};
+use super::repairs::{FileRepair, Repairs};
+use super::{Damage, Loaded, replay};
 
 /// A recovery on its way.
 #[derive(Debug)]
-pub(in crate::store) struct Recovering {
+pub(super) struct Recovering {
     shelf: Arc<Shelf>,
     accepts_damaged_definitions: bool,
-    intent: Intent,
-    pub(in crate::store) head: Option<CheckpointHead>,
-    pub(in crate::store) ledger: Ledger,
-    pub(in crate::store) kept: Vec<Kept>,
-    pub(in crate::store) damage: Damage,
+    pub(super) head: Option<CheckpointHead>,
+    pub(super) ledger: Ledger,
+    pub(super) kept: Vec<Kept>,
+    pub(super) damage: Damage,
+    pub(super) repairs: Repairs,
     /// The number of the next batch.
-    pub(in crate::store) next_batch: u64,
+    pub(super) next_batch: u64,
     /// The last boot that wrote anything.
-    pub(in crate::store) boot: u64,
-    pub(in crate::store) highest_file: u64,
+    pub(super) boot: u64,
+    pub(super) highest_file: u64,
     /// Batches up to this one are known to be synced.
     known_synced: u64,
     /// Something was written since the checkpoint.
@@ -52,22 +53,21 @@ struct Tally {
 }
 
 impl Recovering {
-    pub(in crate::store) fn new(
+    pub(super) fn new(
         shelf: Arc<Shelf>,
         loaded: Loaded,
         accepts_damaged_definitions: bool,
-        intent: Intent,
     ) -> Self {
         let Loaded { head, ledger, kept, boot, damaged } = loaded;
         let next_batch = head.map_or(1, |head| head.next_batch);
         Self {
             shelf,
             accepts_damaged_definitions,
-            intent,
             head,
             ledger,
             kept,
             damage: Damage { checkpoints: damaged, ..Damage::default() },
+            repairs: Repairs::default(),
             next_batch,
             boot,
             highest_file: 0,
@@ -80,7 +80,7 @@ impl Recovering {
     }
 
     /// The last run ended in order, and nobody has started since.
-    pub(in crate::store) fn is_clean(&self) -> bool {
+    pub(super) fn is_clean(&self) -> bool {
         match self.head {
             Some(head) => head.is_clean_stop && !self.has_tail,
             None => !self.has_tail,
@@ -88,7 +88,7 @@ impl Recovering {
     }
 
     /// Reads the log behind the checkpoint.
-    pub(in crate::store) fn replay(&mut self, logs: &[u64]) -> Result<(), StoreError> {
+    pub(super) fn replay(&mut self, logs: &[u64]) -> Result<(), StoreError> {
         let first = self.head.map_or(0, |head| head.next_file);
         let files: Vec<u64> = logs.iter().copied().filter(|number| *number >= first).collect();
         self.highest_file = logs.last().copied().unwrap_or(0).max(first.saturating_sub(1));
@@ -137,20 +137,26 @@ impl Recovering {
         let bytes = self.read(number)?;
         let scan = scan::scan(number, &bytes);
         self.tally = Tally::default();
-        self.look_at_head(number, &scan, &bytes)?;
+        self.look_at_head(number, &scan, &bytes);
         let mut end = FILE_HEADER_SIZE as u64;
         let mut is_sealed = false;
         for span in &scan.batches {
-            if self.is_cut || !self.may_apply(number, span, &scan, &bytes)? {
+            if self.is_cut || !self.reaches(number, span, &scan, &bytes)? {
                 self.is_cut = true;
                 break;
             }
-            end = span.header.end(span.offset);
+            // What was saved before it stays, also where it is torn itself.
+            end = span.offset;
+            if span.header.number > self.known_synced && !is_whole(number, span, &bytes) {
+                self.is_cut = true;
+                break;
+            }
             is_sealed = self.apply_batch(number, span, &bytes)?;
             if span.header.flags.is_seal && !is_sealed {
                 // The index is damaged. It is made anew in its place.
-                end = span.offset;
                 self.next_batch = span.header.number;
+            } else {
+                end = span.header.end(span.offset);
             }
         }
         if !self.is_cut
@@ -159,19 +165,26 @@ impl Recovering {
         {
             (end, is_sealed) = (behind, has_index);
         }
-        if self.intent == Intent::Look {
-            return Ok(());
+        if let Some(offset) = self.tally.doubt {
+            // No batch behind it says that no definition is missing.
+            self.refuse_damage(number, offset)?;
         }
-        self.cut_file(number, end, bytes.len() as u64)?;
-        if is_sealed { self.sync(number) } else { self.seal(number, end) }
+        let size = bytes.len() as u64;
+        if self.is_cut {
+            self.damage.torn_size += size.saturating_sub(end);
+        }
+        let head = self.head_for(number, end, &bytes);
+        let seal = (!is_sealed).then(|| self.seal(number, end));
+        self.repairs.push(FileRepair { number, size, end, head, seal });
+        Ok(())
     }
 
     /// The head of a file that has batches was written whole: if it is not, it is damaged.
-    fn look_at_head(&mut self, number: u64, scan: &Scan, bytes: &[u8]) -> Result<(), StoreError> {
+    fn look_at_head(&mut self, number: u64, scan: &Scan, bytes: &[u8]) {
         if scan.batches.is_empty() || FileHeader::decode(bytes).is_ok_and(|h| h.number == number) {
-            return Ok(());
+            return;
         }
-        self.quarantine(number, 0, FILE_HEADER_SIZE as u64, bytes)
+        self.quarantine(number, 0, FILE_HEADER_SIZE as u64, bytes);
     }
 
     /// Behind the last whole batch of a file there may have been more that is known to be synced:
@@ -188,18 +201,13 @@ impl Recovering {
             return Ok(None);
         }
         let Some(gap) = scan.gap_behind(bytes) else { return Ok(None) };
-        let size_before = self.damage.quarantined.len();
         let has_index = self.salvage(number, &gap, bytes)?;
         self.is_gap_known = true;
-        // The head itself held no definition; anything else may have been one.
-        if !has_index || self.damage.quarantined.len() > size_before + 1 {
-            self.refuse_damage(number, gap.offset)?;
-        }
         Ok(Some((gap.end.next_multiple_of(BATCH_ALIGNMENT as u64), has_index)))
     }
 
-    /// Whether this batch counts: it is whole, or known to be synced and so damaged at most.
-    fn may_apply(
+    /// Whether the log goes on up to this batch: what is missing before it is damage at most.
+    fn reaches(
         &mut self,
         number: u64,
         span: &Span,
@@ -213,19 +221,19 @@ impl Recovering {
         }
         if let Some(gap) = gap {
             self.salvage(number, &gap, bytes)?;
+            self.next_batch = span.header.number;
         } else if is_missing && !self.is_gap_known {
             self.damage.quarantined.push((log_name(number), span.offset, 0));
             self.refuse_damage(number, span.offset)?;
         }
-        let is_synced = span.header.number <= self.known_synced;
-        Ok(is_synced || is_whole(number, span, bytes))
+        Ok(true)
     }
 
     /// Takes what is whole among batches whose heads are damaged. True where that is an index.
     fn salvage(&mut self, number: u64, gap: &Gap, bytes: &[u8]) -> Result<bool, StoreError> {
+        // The head itself held no definition; anything else may have been one.
         let head_end = gap.end.min(gap.offset + BATCH_HEADER_SIZE as u64);
-        self.tally.doubt.get_or_insert(gap.offset);
-        self.quarantine(number, gap.offset, head_end, bytes)?;
+        self.quarantine(number, gap.offset, head_end, bytes);
         self.apply_records(number, &gap.span(), bytes)
     }
 
@@ -274,7 +282,8 @@ impl Recovering {
             return Err(StoreError::UnknownKind { file, offset: bad.offset, kind });
         }
         self.tally.doubt.get_or_insert(bad.offset);
-        self.quarantine(number, bad.offset, bad.end, bytes)
+        self.quarantine(number, bad.offset, bad.end, bytes);
+        Ok(())
     }
 
     /// A definition is missing, or may be: the operator decides.
@@ -285,42 +294,13 @@ impl Recovering {
         Err(StoreError::DamagedDefinition { file: log_name(number), offset })
     }
 
-    fn quarantine(
-        &mut self,
-        number: u64,
-        offset: u64,
-        end: u64,
-        bytes: &[u8],
-    ) -> Result<(), StoreError> {
-        let place = (number, offset, end);
-        quarantine::keep(&self.shelf, &mut self.damage, self.intent, place, bytes)
+    fn quarantine(&mut self, number: u64, offset: u64, end: u64, bytes: &[u8]) {
+        let size = self.repairs.keep(number, offset, end, bytes);
+        self.damage.quarantined.push((log_name(number), offset, size));
     }
 
-    /// What is torn must not be taken for what comes later.
-    fn cut_file(&mut self, number: u64, end: u64, size: u64) -> Result<(), StoreError> {
-        let name = log_name(number);
-        let fail = |error| StoreError::disk(format!("cut {name}"), error);
-        if size <= end {
-            return Ok(());
-        }
-        if self.is_cut {
-            self.damage.torn_size += size - end;
-        }
-        let file = self.shelf.log_file(number).map_err(fail)?;
-        file.set_size(end).and_then(|()| file.sync()).map_err(fail)
-    }
-
-    /// A process that was killed may have sealed the file and not synced it.
-    fn sync(&self, number: u64) -> Result<(), StoreError> {
-        let synced = self.shelf.log_file(number).and_then(|file| file.sync());
-        synced.map_err(|error| StoreError::sync(format!("sync {}", log_name(number)), &error))
-    }
-
-    /// Writes the index of a file that was not sealed.
-    fn seal(&mut self, number: u64, offset: u64) -> Result<(), StoreError> {
-        let name = log_name(number);
-        let fail = |error| StoreError::disk(format!("seal {name}"), error);
-        let file = self.shelf.log_file(number).map_err(fail)?;
+    /// The index of a file that was not sealed, as the batch that stands at `offset`.
+    fn seal(&mut self, number: u64, offset: u64) -> Vec<u8> {
         let index = self.ledger.index_of_open(number);
         let (mut buffer, lists) = encode_index(index, number, offset);
         let header = BatchHeader {
@@ -336,22 +316,21 @@ impl Recovering {
         if let Some(place) = buffer.first_chunk_mut() {
             *place = header.encode(number, offset);
         }
-        // A file that was only just made may have no head.
-        let file_header = FileHeader {
-            kind: FileKind::Log,
-            number,
-            next_batch: self.next_batch,
-            next_file: 0,
-            boot: self.boot,
-        };
-        if offset == FILE_HEADER_SIZE as u64 {
-            file.write_at(0, &file_header.encode()).map_err(fail)?;
-        }
-        file.sync().and_then(|()| file.write_at(offset, &buffer)).map_err(fail)?;
-        file.sync().map_err(fail)?;
         self.next_batch += 1;
         self.ledger.sealed(number, offset + buffer.len() as u64, &lists);
-        Ok(())
+        buffer
+    }
+
+    /// A file that was only just made may have no head, or that of its earlier life. One that is
+    /// whole is not written over: the power may fail in the middle.
+    fn head_for(&self, number: u64, end: u64, bytes: &[u8]) -> Option<Vec<u8>> {
+        let has_head = FileHeader::decode(bytes).is_ok_and(|head| head.number == number);
+        if has_head || end > FILE_HEADER_SIZE as u64 {
+            return None;
+        }
+        let (kind, next_batch, boot) = (FileKind::Log, self.next_batch, self.boot);
+        let head = FileHeader { kind, number, next_batch, next_file: 0, boot };
+        Some(head.encode().to_vec())
     }
 
     fn read(&self, number: u64) -> Result<Vec<u8>, StoreError> {

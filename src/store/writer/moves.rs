@@ -70,8 +70,9 @@ impl Writer {
         let Some(victim) = self.moves.victim.filter(|_| !self.moves.is_empty()) else {
             return Ok(());
         };
-        // What cannot be read now is not copied on now: it stays where it is.
+        // What cannot be read stays where it is; trying it for ever would copy nothing else.
         let Ok(copies) = self.gather(victim) else {
+            self.moves.stuck.insert(victim);
             self.moves.give_up();
             return Ok(());
         };

@@ -76,6 +76,12 @@ impl Writer {
         }
         self.seal(now, BatchFlags { is_clean_stop: true, is_seal: true })?;
         self.current.number += 1;
+        if self.prepared.take().is_some() {
+            // A file behind the checkpoint says that somebody went on.
+            let name = log_name(self.current.number);
+            let removed = self.shelf.storage.remove(&name);
+            removed.map_err(|error| StoreError::disk(format!("remove {name}"), error))?;
+        }
         self.checkpoint(true)
     }
 

@@ -32,18 +32,24 @@ impl History {
         self.states.retain(|(version, _)| *version >= known);
     }
 
-    /// The state that a restart found.
+    /// The state that a restart found: of several that look alike, the last one that `fits`.
     ///
     /// # Errors
     /// It is none that could be, in words.
-    pub(super) fn find(&self, found: &Lasting, is_clean: bool) -> Result<&Model, String> {
+    pub(super) fn find(
+        &self,
+        found: &Lasting,
+        is_clean: bool,
+        fits: impl Fn(&Model) -> bool,
+    ) -> Result<&Model, String> {
         let possible = |model: &Model| {
             let lasting = model.lasting();
             if is_clean { lasting } else { lasting.flagged() }
         };
-        let mut newest_first = self.states.iter().rev();
-        if let Some((_, model)) = newest_first.find(|(_, model)| possible(model) == *found) {
-            return Ok(model);
+        let newest_first = self.states.iter().rev().map(|(_, model)| model);
+        let mut alike = newest_first.filter(|model| possible(model) == *found).peekable();
+        if let Some(newest) = alike.peek().copied() {
+            return Ok(alike.find(|model| fits(model)).unwrap_or(newest));
         }
         let near = self.states.iter().map(|(_, model)| difference(&possible(model), found));
         let near = near.min_by_key(String::len).unwrap_or_default();

@@ -105,6 +105,15 @@ impl Recovered {
 }
 
 impl Numbers {
+    /// Every number that was seen before has the queue it had then. A queue that was deleted and
+    /// declared again, both not on disk yet, looks like itself, but for its number.
+    pub(super) fn fit(&self, recovered: &Recovered, model: &Model) -> bool {
+        recovered.names.iter().all(|(queue, name)| {
+            let life = model.queues.get(name).map_or(0, |queue| queue.life);
+            self.names.get(queue).is_none_or(|known| *known == (name.clone(), life))
+        })
+    }
+
     /// Remembers the numbers in use.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use leveret::store::{self, Faults, FaultyStorage, MemoryStorage, Opened, Storage
 
 use super::gate::Gate;
 use super::history::History;
+use super::model::Model;
 use super::plants::Plant;
 use super::recovered::Recovered;
 use super::seat::{Awaited, CONSUMING, Seat};
@@ -146,7 +147,7 @@ impl World {
             self.coverage.add("crash points", 1);
             let opened = open_store(Arc::new(disk), &self.run)?;
             let found = Recovered::read(&opened)?;
-            self.history.find(&found.lasting, false)?;
+            self.history.find(&found.lasting, false, |_| true)?;
         }
         let disk = self.disk_after_loss();
         self.go_on(disk, false)
@@ -214,7 +215,9 @@ impl World {
             return Err("the stop was in order, and the start does not see that".to_owned());
         }
         self.coverage.add("torn tails", u64::from(found.torn_size > 0));
-        let model = self.history.find(&found.recovered.lasting, is_clean)?.restarted(is_clean);
+        let recovered = &found.recovered;
+        let fits = |model: &Model| self.numbers.fit(recovered, model);
+        let model = self.history.find(&recovered.lasting, is_clean, fits)?.restarted(is_clean);
         self.numbers.learn(&found.recovered, &model)?;
         self.node = node;
         self.model = model;
