@@ -128,6 +128,10 @@ fn report_damage(damage: &Damage, was_clean: bool) {
         warn!(target: "store", "{name} is not whole; the one before it was used");
     }
     for (file, offset, size) in &damage.quarantined {
+        if *size == 0 {
+            error!(target: "store", "{file} is missing, or what should stand before byte {offset}");
+            continue;
+        }
         error!(
             target: "store",
             "{file} is damaged at byte {offset}: {size} bytes were set aside as \

@@ -1,5 +1,17 @@
 //! The store as a whole, in memory and turned by hand: what was synced is there after any crash,
 //! what was removed does not come back, and what is read is what was written.
+//!
+//! What becomes of single bytes: `flips`, `torn`, `foreign`, `checkpoints`; of failing calls:
+//! `failures`, `full`; of what is written: `written`. What all of them look with: `lab`.
+
+mod checkpoints;
+mod failures;
+mod flips;
+mod foreign;
+mod full;
+mod lab;
+mod torn;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
