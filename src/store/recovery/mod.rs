@@ -112,6 +112,8 @@ struct Inventory {
     checkpoints: Vec<u64>,
     spares: Vec<u64>,
     has_reserve: bool,
+    /// Nobody had a store here.
+    is_new: bool,
 }
 
 /// Opens the store in a folder, or makes one where it is empty.
@@ -119,23 +121,8 @@ struct Inventory {
 /// # Errors
 /// The disk refuses, the format is another version's, or a definition is damaged.
 pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, StoreError> {
-    let mut inventory = take_inventory(&*storage)?;
-    let is_new = inventory.logs.is_empty() && inventory.checkpoints.is_empty();
-    let shelf = Arc::new(Shelf::new(storage));
-    let loaded = load(&*shelf.storage, &inventory)?;
-    let unlisted = take_unlisted(&loaded, &mut inventory);
-    let is_accepting = options.accepts_damaged_definitions;
-    let mut state = Recovering::new(shelf.clone(), loaded, is_accepting);
-    // Nothing was changed so far, and nothing is where the start is refused.
-    state.replay(&inventory.logs)?;
-    if inventory.has_reserve {
-        // On a full disk a start needs some of it; it is set aside anew when there is room.
-        let removed = shelf.storage.remove(RESERVE);
-        removed.map_err(|error| StoreError::disk("give up the reserve", error))?;
-    }
-    state.repairs.carry_out(&shelf)?;
-    checkpoints::settle(&*shelf.storage, state.head.as_ref(), &state.damage.checkpoints)?;
-    remove_unlisted(&*shelf.storage, &unlisted)?;
+    let (shelf, state, Inventory { mut spares, is_new, .. }) =
+        recover(storage, options.accepts_damaged_definitions)?;
     let was_clean = state.is_clean();
     let Recovering { head, ledger, damage, next_batch, boot, highest_file, kept, .. } = state;
     let ledger = Arc::new(Mutex::new(ledger));
@@ -149,7 +136,6 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
     let number = highest_file + 1;
     let header =
         FileHeader { kind: FileKind::Log, number, next_batch, next_file: 0, boot: boot + 1 };
-    let mut spares = inventory.spares;
     let file = files::make_log_file(&*shelf.storage, &mut spares, &header)?;
     shelf.put(number, file.clone());
     let log = Arc::new(Log::new(1));
@@ -197,6 +183,28 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
     Ok(Opened { writer, log, reader, definitions, queues, next_queue, was_clean, is_new, damage })
 }
 
+/// Reads what is there, and makes it whole on disk. Where the start is refused, nothing is changed.
+fn recover(
+    storage: Arc<dyn Storage>,
+    accepts_damaged_definitions: bool,
+) -> Result<(Arc<Shelf>, Recovering, Inventory), StoreError> {
+    let mut inventory = take_inventory(&*storage)?;
+    let shelf = Arc::new(Shelf::new(storage));
+    let loaded = load(&*shelf.storage, &inventory)?;
+    let unlisted = take_unlisted(&loaded, &mut inventory);
+    let mut state = Recovering::new(shelf.clone(), loaded, accepts_damaged_definitions);
+    state.replay(&inventory.logs)?;
+    if inventory.has_reserve {
+        // On a full disk a start needs some of it; it is set aside anew when there is room.
+        let removed = shelf.storage.remove(RESERVE);
+        removed.map_err(|error| StoreError::disk("give up the reserve", error))?;
+    }
+    state.repairs.carry_out(&shelf)?;
+    checkpoints::settle(&*shelf.storage, state.head.as_ref(), &state.damage.checkpoints)?;
+    remove_unlisted(&*shelf.storage, &unlisted)?;
+    Ok((shelf, state, inventory))
+}
+
 fn take_inventory(storage: &dyn Storage) -> Result<Inventory, StoreError> {
     let names =
         storage.list().map_err(|error| StoreError::disk("list the data directory", error))?;
@@ -212,6 +220,7 @@ fn take_inventory(storage: &dyn Storage) -> Result<Inventory, StoreError> {
     }
     inventory.logs.sort_unstable();
     inventory.checkpoints.sort_unstable();
+    inventory.is_new = inventory.logs.is_empty() && inventory.checkpoints.is_empty();
     Ok(inventory)
 }
 

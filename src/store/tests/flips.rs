@@ -147,3 +147,39 @@ fn two_batches_whose_heads_are_damaged_give_their_records_back() {
     assert_eq!(found(&opened), expected(&before, None));
     assert_eq!(opened.damage.quarantined.len(), 2);
 }
+
+#[test]
+fn records_under_a_damaged_head_stay_where_the_batch_behind_them_is_torn() {
+    let mut lab = Lab::new(WIDE);
+    lab.add(&[1], 3);
+    lab.sync();
+    let second = files(&lab.disk)["log-000000000001"].len();
+    lab.add(&[1], 3);
+    lab.sync();
+    let before = files(&lab.disk);
+    let known = add_witness(&mut lab);
+    let disk = flipped(&lab.disk, "log-000000000001", second + 8, 1);
+    // The head of the last batch is there and tells that the one before it was synced.
+    disk.open("log-000000000001").unwrap().set_size(known as u64 + 60).unwrap();
+    let opened = open(Arc::new(disk.clone()), WIDE).unwrap();
+    assert_eq!(found(&opened), expected(&before, None));
+    let again = open(Arc::new(disk.kill()), WIDE).unwrap();
+    assert_eq!(found(&again), expected(&before, None));
+    assert!(again.damage.is_none());
+}
+
+#[test]
+fn a_flipped_bit_between_a_damaged_head_and_a_torn_batch_may_have_been_a_definition() {
+    let mut lab = Lab::new(WIDE);
+    lab.sync_witness();
+    let second = files(&lab.disk)["log-000000000001"].len();
+    lab.change("queue 1", Some("durable"));
+    lab.sync();
+    let known = add_witness(&mut lab);
+    let disk = flipped(&lab.disk, "log-000000000001", second + 8, 1);
+    let disk = flipped(&disk, "log-000000000001", second + 60, 1);
+    disk.open("log-000000000001").unwrap().set_size(known as u64 + 60).unwrap();
+    let refused = open(Arc::new(disk.clone()), WIDE).unwrap_err();
+    assert!(matches!(refused, StoreError::DamagedDefinition { .. }), "{refused}");
+    assert!(open(Arc::new(disk), ACCEPTING).unwrap().definitions.is_empty());
+}

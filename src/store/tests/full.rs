@@ -104,3 +104,21 @@ fn a_sparse_file_that_cannot_be_read_is_left_and_the_next_one_copied_on() {
     lab.sync_witness();
     assert_eq!(found(&open(Arc::new(lab.disk.kill()), WIDE).unwrap()).messages.len(), 2);
 }
+
+#[test]
+fn a_stop_is_clean_though_the_next_file_was_made_before_the_disk_was_full() {
+    let disk = MemoryStorage::new(1 << 30);
+    let faults = Faults::new();
+    let storage = FaultyStorage::new(Arc::new(disk.clone()), faults.clone());
+    let opened = open(Arc::new(storage), WIDE).unwrap();
+    let mut lab = Lab::on(disk, opened);
+    lab.add(&[1], 2);
+    lab.sync();
+    faults.fail_nth(Operation::Write, 2, Failure::NoSpace);
+    assert!(lab.opened.writer.rotate(Moment(2000), Default::default()).unwrap_err().is_full());
+    assert!(files(&lab.disk).contains_key("log-000000000002"), "made before the seal failed");
+    lab.opened.writer.stop(Moment(3000)).unwrap();
+    let opened = open(Arc::new(lab.disk.crash(&mut |count| count - 1)), WIDE).unwrap();
+    assert!(opened.was_clean);
+    assert_eq!(found(&opened).messages.len(), 2);
+}

@@ -132,6 +132,7 @@ pub(super) fn flipped(disk: &MemoryStorage, name: &str, at: usize, mask: u8) -> 
     let mut byte = [0];
     file.read_at(at as u64, &mut byte).unwrap();
     file.write_at(at as u64, &[byte[0] ^ mask]).unwrap();
+    file.sync().unwrap();
     disk
 }
 

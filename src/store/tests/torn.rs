@@ -89,3 +89,48 @@ fn a_flipped_bit_in_a_batch_not_known_to_be_synced_cuts_it_off() {
         }
     }
 }
+
+#[test]
+fn what_a_killed_process_sealed_without_a_sync_is_on_disk_when_the_start_is_over() {
+    let (disk, faults) = (MemoryStorage::new(1 << 30), Faults::new());
+    let storage = FaultyStorage::new(Arc::new(disk.clone()), faults.clone());
+    let opened = open(Arc::new(storage), WIDE).unwrap();
+    let mut lab = Lab::on(disk, opened);
+    faults.skip_sync(true);
+    fill(&mut lab);
+    lab.rotate();
+    let disk = lab.disk.kill();
+    let holds = expected(&files(&disk), None);
+    assert_eq!(found(&open(Arc::new(disk.clone()), WIDE).unwrap()), holds);
+    let opened = open(Arc::new(disk.crash(&mut |count| count - 1)), WIDE).unwrap();
+    assert_eq!(found(&opened), holds);
+}
+
+#[test]
+fn what_is_kept_aside_is_on_disk_before_it_is_cut() {
+    let mut lab = Lab::new(WIDE);
+    fill(&mut lab);
+    lab.rotate();
+    lab.add(&[1], 1);
+    lab.sync();
+    let name = "log-000000000001";
+    let bytes = files(&lab.disk).remove(name).unwrap();
+    let index = places(name, &bytes).iter().rposition(|place| *place != Place::Padding).unwrap();
+    let disk = flipped(&lab.disk, name, index, 1);
+    let damaged = files(&disk)[name].clone();
+    let counted = Faults::new();
+    let count = |faults: &Faults| {
+        open(Arc::new(FaultyStorage::new(Arc::new(disk.kill()), faults.clone())), WIDE).unwrap();
+        faults.count(Operation::Sync)
+    };
+    for nth in 1..=count(&counted) {
+        let (disk, faults) = (disk.kill(), Faults::new());
+        faults.fail_from_nth(Operation::Sync, nth, Failure::InputOutput);
+        let storage = FaultyStorage::new(Arc::new(disk.clone()), faults);
+        assert!(open(Arc::new(storage), WIDE).is_err());
+        let after = files(&disk.crash(&mut |count| count - 1));
+        let aside = after.iter().find(|(name, _)| name.starts_with("quarantine-"));
+        let is_kept = aside.is_some_and(|(_, kept)| kept.contains(&damaged[index]));
+        assert!(after[name] == damaged || is_kept, "sync {nth}");
+    }
+}
