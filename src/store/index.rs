@@ -1,6 +1,6 @@
 //! Where the places of queues are in one file: a list per extent, sorted by sequence, at the end of
-//! a sealed file. An entry has a fixed size and a checksum of its own, so that any part of a list is
-//! read alone.
+//! a sealed file. An entry has a fixed size and a checksum of its own, so that any part of a list
+//! is read alone.
 
 use bytes::{Buf, BufMut};
 

@@ -138,8 +138,8 @@ pub(super) struct Bad {
     pub(super) unknown_kind: Option<u8>,
 }
 
-/// All records of a batch. Behind a damaged head the next one is searched for. Nothing stands behind
-/// an index, and what fills a batch up to the next one is none.
+/// All records of a batch. Behind a damaged head the next one is searched for. Nothing stands
+/// behind an index, and what fills a batch up to the next one is none.
 pub(super) fn records<'a>(file: u64, span: &Span, bytes: &'a [u8]) -> Vec<Read<'a>> {
     let mut offset = span.offset + BATCH_HEADER_SIZE as u64;
     let end = span.records_end();

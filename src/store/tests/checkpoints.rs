@@ -93,7 +93,8 @@ fn without_a_checkpoint_a_log_that_lacks_its_beginning_is_refused_and_nothing_is
         refused.to_string(),
         "no checkpoint is whole, and without one the log cannot be read but from its beginning; \
          missing: log-000000000001; found: checkpoint-000000000002, checkpoint-000000000003, \
-         log-000000000002, log-000000000003, log-000000000004; put a copy of the data directory back"
+         log-000000000002, log-000000000003, log-000000000004; put a copy of the data directory \
+         back"
     );
     assert_eq!(files(&disk), before);
 }
