@@ -43,6 +43,7 @@ impl Writer {
         let (mut buffer, lists) = encode_index(index, number, offset);
         let flags = BatchFlags { is_seal: true, ..flags };
         self.write_batch(&mut buffer, 1, now, flags)?;
+        self.counts.index_bytes += buffer.len() as u64;
         self.sync_current()?;
         lock(&self.ledger).sealed(number, self.current.offset, &lists);
         self.shared.clear();

@@ -79,6 +79,7 @@ impl Writer {
         }
         let count = writer.count;
         self.write_batch(&mut buffer, count, now, BatchFlags::default())?;
+        self.counts.moved_bytes += buffer.len() as u64;
         let mut ledger = lock(&self.ledger);
         for (queue, entry) in &entries {
             ledger.moved(number, *queue, entry);
