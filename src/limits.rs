@@ -149,6 +149,10 @@ pub const READ_SIZE_MAX: u64 = 1024 * 1024;
 /// A sealed file of which at most one part in this many is alive is copied on.
 pub const COMPACTION_LIVE_PART: u64 = 4;
 
+/// How long what is alive in a sparse file must stay the same before it is copied on: a queue whose
+/// consumers take at least a message a second empties its files without that.
+pub const COMPACTION_REST_MS: u64 = 1000;
+
 /// Bytes copied on from old files per batch: little enough to delay no sync much.
 pub const COMPACTION_SIZE_MAX: u64 = 256 * 1024;
 

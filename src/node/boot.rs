@@ -62,6 +62,7 @@ fn serve(flags: &Serve) -> Result<(), Failure> {
         Config::load(flags, config::environment::of_process()).map_err(Failure::config)?;
     logging::start(&config.logging).map_err(Failure::unavailable)?;
     logging::report(&warnings);
+    memory::avoid_huge_pages();
     raise_open_file_limit();
     let seed = seed().map_err(Failure::unavailable)?;
     let opened = open_store(&config)?;

@@ -39,6 +39,8 @@ pub use storage::{FileStorage, Storage, StorageFile};
 pub use writer::{Writer, WriterCounts};
 
 #[cfg(test)]
+mod amplification_tests;
+#[cfg(test)]
 mod format_tests;
 #[cfg(test)]
 mod tests;

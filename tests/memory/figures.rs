@@ -1,12 +1,16 @@
-//! What one of each costs: an idle connection, one with a channel, an idle queue, a message that
+//! What an empty broker takes, and what one of each costs: an idle connection, one with a channel, an idle queue, a message that
 //! waits.
 
 use leveret::protocol::frame;
 use leveret::protocol::methods::{Method, WireMethod, basic, queue};
+use leveret::server::Clock;
 
-use crate::resident::Growth;
+use crate::resident::{Growth, resident};
 use crate::wire::{Wire, declare, push_publish};
 use crate::{KIB, MIB, alone, connections_max, is_optimized, start};
+
+/// What a broker without clients, queues and messages may take.
+const EMPTY_SIZE_MAX: u64 = 10 * 1000 * 1000;
 
 /// Few enough that what a batch needs on its way weighs nothing.
 const BATCH: usize = 100;
@@ -15,6 +19,22 @@ fn tell(what: &str, count: usize, growth: u64) -> u64 {
     let each = growth / count as u64;
     println!("{what}: {each} bytes each ({count} of them, {} KiB together)", growth / KIB);
     each
+}
+
+#[test]
+fn an_empty_broker_is_small() {
+    let _alone = alone();
+    let clock = Clock::start();
+    let mut process = start();
+    let took = clock.elapsed().as_millis();
+    let line = process.output_line();
+    let (_, said) = line.rsplit_once("; ").expect("what it says about its start");
+    let size = resident(&process);
+    println!("empty broker: {} KiB, ready {took} ms after it was called, {said}", size / KIB);
+    // Without optimization the code alone is larger.
+    if is_optimized() {
+        assert!(size < EMPTY_SIZE_MAX, "{size}");
+    }
 }
 
 #[test]

@@ -1,16 +1,17 @@
 //! Messages that are copied on from old files of which little is alive, so that one unsettled
 //! message does not hold a whole file. A copy counts from when it stands in the log behind it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use super::super::error::StoreError;
 use super::super::header::{BATCH_HEADER_SIZE, BatchFlags};
 use super::super::index::IndexEntry;
+use super::super::ledger::{FileLedger, Ledger};
 use super::super::reader::Copied;
 use super::super::record::{FLAG_MOVED, FLAG_PERSISTENT, FLAG_TRANSIENT, Place, RecordWriter};
 use super::{Writer, lock};
-use crate::limits::{COMPACTION_LIVE_PART, COMPACTION_SIZE_MAX};
+use crate::limits::{COMPACTION_LIVE_PART, COMPACTION_REST_MS, COMPACTION_SIZE_MAX};
 use crate::message::{Moment, QueueId, SequenceRange};
 
 /// What is being copied on.
@@ -20,6 +21,8 @@ pub(in crate::store) struct Moves {
     victim: Option<u64>,
     /// Places of the victim that are still to be copied: by queue, rising.
     left: VecDeque<(QueueId, SequenceRange)>,
+    /// Files of which little is alive: how much, and since when.
+    sparse: BTreeMap<u64, (u64, Moment)>,
 }
 
 impl Moves {
@@ -29,18 +32,19 @@ impl Moves {
 }
 
 impl Writer {
-    /// Looks for an old file of which little is alive. The oldest that can go anyway comes first.
-    pub(in crate::store) fn choose_victim(&mut self) {
+    /// Looks for an old file of which little is alive, and for a while the same. The oldest comes
+    /// first. One that still gets emptier is left alone: a queue that is drained empties it, and a
+    /// copy would be written for nothing.
+    pub(in crate::store) fn choose_victim(&mut self, now: Moment) {
         if !self.moves.is_empty() {
             return;
         }
         let ledger = lock(&self.ledger);
-        let is_sparse = |file: &super::super::ledger::FileLedger| {
-            file.is_sealed && file.live > 0 && file.live * COMPACTION_LIVE_PART <= file.written
-        };
-        let Some((&victim, _)) = ledger.files.iter().find(|(_, file)| is_sparse(file)) else {
-            return;
-        };
+        let sparse = sparse_files(&ledger, &self.moves.sparse, now);
+        let is_at_rest = |since: &Moment| now.since(*since) >= COMPACTION_REST_MS;
+        let victim = sparse.iter().find(|(_, (_, since))| is_at_rest(since)).map(|(at, _)| *at);
+        self.moves.sparse = sparse;
+        let Some(victim) = victim else { return };
         let mut left = VecDeque::new();
         for (queue, found) in ledger.queues_sorted() {
             for (&first, extent) in found.extents.iter().filter(|(_, e)| e.file == victim) {
@@ -49,7 +53,8 @@ impl Writer {
             }
         }
         drop(ledger);
-        self.moves = Moves { victim: Some(victim), left };
+        self.moves.victim = Some(victim);
+        self.moves.left = left;
     }
 
     /// Copies some of what is left, as a batch of its own behind all that is in the ledger.
@@ -105,4 +110,21 @@ impl Writer {
         }
         Ok(copies)
     }
+}
+
+/// Sealed files of which little is alive, with how much it is, and since when it is so much: what
+/// was known at the last look is kept.
+fn sparse_files(
+    ledger: &Ledger,
+    before: &BTreeMap<u64, (u64, Moment)>,
+    now: Moment,
+) -> BTreeMap<u64, (u64, Moment)> {
+    let is_sparse = |file: &FileLedger| {
+        file.is_sealed && file.live > 0 && file.live * COMPACTION_LIVE_PART <= file.written
+    };
+    let files = ledger.files.iter().filter(|(_, file)| is_sparse(file));
+    let known = |number, live| before.get(number).copied().filter(|(known, _)| *known == live);
+    files
+        .map(|(number, file)| (*number, known(number, file.live).unwrap_or((file.live, now))))
+        .collect()
 }

@@ -22,7 +22,7 @@ impl Writer {
         if let Err(error) = self.give_back_files() {
             self.failed_aside("give back a log file", error);
         }
-        self.choose_victim();
+        self.choose_victim(now);
         if !self.moves.is_empty() {
             self.write(now, true);
         }
