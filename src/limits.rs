@@ -153,6 +153,10 @@ pub const COMPACTION_LIVE_PART: u64 = 4;
 /// consumers take at least a message a second empties its files without that.
 pub const COMPACTION_REST_MS: u64 = 1000;
 
+/// Sparse files that are left alone because they still get emptier: a drain in order has few of
+/// them at a time, and one in any order has all, which must not fill the disk with what is dead.
+pub const SPARSE_FILES_MAX: usize = 8;
+
 /// Bytes copied on from old files per batch: little enough to delay no sync much.
 pub const COMPACTION_SIZE_MAX: u64 = 256 * 1024;
 

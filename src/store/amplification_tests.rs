@@ -273,7 +273,9 @@ fn a_backlog_of_which_a_part_stays_is_written_at_most_twice() {
     }
     flow.rest();
     let amplification = flow.amplification(COUNT);
-    assert_eq!(flow.opened.writer.counts().moved, COUNT / 10);
+    // Each once, but for what is in the last file.
+    let moved = flow.opened.writer.counts().moved;
+    assert!((COUNT / 11..=COUNT / 10).contains(&moved), "{moved}");
     assert!(amplification <= 2.2, "{amplification}");
 }
 

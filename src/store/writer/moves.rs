@@ -11,7 +11,9 @@ use super::super::ledger::{FileLedger, Ledger};
 use super::super::reader::Copied;
 use super::super::record::{FLAG_MOVED, FLAG_PERSISTENT, FLAG_TRANSIENT, Place, RecordWriter};
 use super::{Writer, lock};
-use crate::limits::{COMPACTION_LIVE_PART, COMPACTION_REST_MS, COMPACTION_SIZE_MAX};
+use crate::limits::{
+    COMPACTION_LIVE_PART, COMPACTION_REST_MS, COMPACTION_SIZE_MAX, SPARSE_FILES_MAX,
+};
 use crate::message::{Moment, QueueId, SequenceRange};
 
 /// What is being copied on.
@@ -34,7 +36,7 @@ impl Moves {
 impl Writer {
     /// Looks for an old file of which little is alive, and for a while the same. The oldest comes
     /// first. One that still gets emptier is left alone: a queue that is drained empties it, and a
-    /// copy would be written for nothing.
+    /// copy would be written for nothing. Where such files are many, the emptiest is taken.
     pub(in crate::store) fn choose_victim(&mut self, now: Moment) {
         if !self.moves.is_empty() {
             return;
@@ -42,7 +44,10 @@ impl Writer {
         let ledger = lock(&self.ledger);
         let sparse = sparse_files(&ledger, &self.moves.sparse, now);
         let is_at_rest = |since: &Moment| now.since(*since) >= COMPACTION_REST_MS;
-        let victim = sparse.iter().find(|(_, (_, since))| is_at_rest(since)).map(|(at, _)| *at);
+        let at_rest = sparse.iter().find(|(_, (_, since))| is_at_rest(since));
+        let emptiest = sparse.iter().min_by_key(|(_, (live, _))| *live);
+        let victim = at_rest.or(emptiest.filter(|_| sparse.len() > SPARSE_FILES_MAX));
+        let victim = victim.map(|(number, _)| *number);
         self.moves.sparse = sparse;
         let Some(victim) = victim else { return };
         let mut left = VecDeque::new();
