@@ -54,8 +54,8 @@ pub const DELIVERY_OVERHEAD_SIZE: u64 = 256;
 /// that a stopped one harms only itself.
 pub const SESSION_WINDOW_SIZE: u64 = 1024 * 1024;
 
-/// A session's buffers are counted again when they changed by this many bytes: little beside what is
-/// counted for, and enough that a busy session seldom touches the counter.
+/// A session's buffers are counted again when they changed by this many bytes: little beside what
+/// is counted for, and enough that a busy session seldom touches the counter.
 pub const CHARGE_STEP_SIZE: u64 = 16 * 1024;
 
 /// Bytes a session lets wait for its socket before it stops reading and draining.
