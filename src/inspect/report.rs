@@ -23,7 +23,7 @@ fn write_all(out: &mut String, overview: &Overview) -> fmt::Result {
     }
     if let Some(definitions) = &overview.definitions {
         let counts: Vec<String> =
-            definitions.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            definitions.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         fact("Definitions", &counts.join(", "))?;
     }
     fact("Total", &totals(overview))?;
@@ -246,7 +246,7 @@ mod tests {
 Data directory  /data
 Format          1
 State           not stopped in order: a start reads the end of the log again
-Definitions     1 queues, 1 users
+Definitions     queues 1, users 1
 Total           2 messages of 2.0 KiB in 1 queue; 4 files of 4.1 KiB
 Damage          none found (--verify reads every message)
 
