@@ -70,7 +70,7 @@ mod tests {
     fn serve(line: &str) -> Serve {
         match CommandLine::try_parse_from(line.split(' ')).unwrap().into_command() {
             Command::Serve(serve) => serve,
-            other => panic!("{line} is {other:?}"),
+            Command::Inspect(options) => panic!("{line} is {options:?}"),
         }
     }
 

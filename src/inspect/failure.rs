@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::text::counted;
 use crate::message::Name;
 use crate::store::StoreError;
 
@@ -15,7 +16,7 @@ pub(super) enum Failure {
     /// There is nothing of a store in the folder.
     NoDataDirectory(PathBuf),
     /// The store does not open.
-    Refused(StoreError),
+    Refused { error: StoreError, holder: Option<String> },
     /// There is no such queue.
     NoQueue { what: String, near: Vec<String> },
     /// There is no such virtual host.
@@ -25,7 +26,7 @@ pub(super) enum Failure {
     /// The file to export to would be in the folder that is looked at.
     ExportInside(PathBuf),
     /// Some messages could not be read.
-    Damaged(u64),
+    Damaged { count: u64, is_in_use: bool },
     /// Nothing more can be written.
     Output(io::Error),
 }
@@ -46,9 +47,13 @@ impl fmt::Display for Failure {
                 "{} is no data directory of Leveret: there is no log and no checkpoint in it",
                 path.display()
             ),
-            Self::Refused(error) => {
+            Self::Refused { error, holder: None } => {
                 write!(f, "the store does not open, and a start would be refused: {error}")
             }
+            Self::Refused { error, holder: Some(holder) } => write!(
+                f,
+                "the files were changed by {holder} while they were read; try again ({error})"
+            ),
             Self::NoQueue { what, near } if near.is_empty() => write!(f, "there is no {what}"),
             Self::NoQueue { what, near } => {
                 write!(f, "there is no {what}; near it are {}", near.join(", "))
@@ -65,11 +70,21 @@ impl fmt::Display for Failure {
                 "cannot export to {}: it is in the data directory, in which nothing is changed",
                 file.display()
             ),
-            Self::Damaged(1) => f.write_str("1 message is damaged and could not be read"),
-            Self::Damaged(count) => write!(f, "{count} messages are damaged and could not be read"),
+            Self::Damaged { count, is_in_use: false } => {
+                write!(f, "{} could not be read: what is on disk is damaged", messages(*count))
+            }
+            Self::Damaged { count, is_in_use: true } => write!(
+                f,
+                "{} could not be read: damaged, or given away by the running broker since",
+                messages(*count)
+            ),
             Self::Output(error) => write!(f, "cannot write: {error}"),
         }
     }
+}
+
+fn messages(count: u64) -> String {
+    counted(count, "message")
 }
 
 #[cfg(test)]
@@ -85,6 +100,21 @@ mod tests {
         let known = vec!["/".into(), "shop".into()];
         let unknown = Failure::NoVirtualHost { name: "shpo".to_owned(), known };
         assert_eq!(unknown.to_string(), "there is no virtual host 'shpo'; there are: /, shop");
+    }
+
+    #[test]
+    fn a_running_broker_is_a_reason_to_try_again() {
+        let error = || StoreError::NoCheckpoint { found: vec!["log-2".to_owned()] };
+        let refused = Failure::Refused { error: error(), holder: None }.to_string();
+        assert!(refused.starts_with("the store does not open, and a start would be refused: no"));
+        let busy = Failure::Refused { error: error(), holder: Some("process 7".to_owned()) };
+        let text = busy.to_string();
+        let expected = "the files were changed by process 7 while they were read; try again (no";
+        assert!(text.starts_with(expected), "{text}");
+        let gone = Failure::Damaged { count: 2, is_in_use: true }.to_string();
+        let expected =
+            "2 messages could not be read: damaged, or given away by the running broker since";
+        assert_eq!(gone, expected);
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn value(field: &FieldValue) -> Value {
         FieldValue::F64(value) => float(*value),
         FieldValue::Decimal { scale, value } => json!({ "scale": scale, "value": value }),
         FieldValue::LongString(bytes) => {
-            std::str::from_utf8(bytes).map_or_else(|_| base64(bytes), |text| Value::from(text))
+            std::str::from_utf8(bytes).map_or_else(|_| base64(bytes), Value::from)
         }
         FieldValue::Array(values) => values.iter().map(value).collect(),
         FieldValue::Timestamp(seconds) => (*seconds).into(),
@@ -104,7 +104,9 @@ mod tests {
             ..Properties::default()
         };
         set.encode(&mut bytes);
-        let expected = json!({ "content_type": "text/plain", "delivery_mode": 2, "timestamp": 7, "type": "k" });
+        let expected = json!({
+            "content_type": "text/plain", "delivery_mode": 2, "timestamp": 7, "type": "k",
+        });
         assert_eq!(properties(&bytes), expected);
         assert_eq!(properties(&[0, 0]), json!({}));
     }

@@ -1,7 +1,6 @@
 //! A data directory that is only looked at: its files as they are, and the store as the next start
 //! would find it. What is found is shown elsewhere.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,42 +44,50 @@ impl Folder {
         Ok(Self { path: path.to_owned(), storage: Arc::new(storage), holder })
     }
 
-    /// Opens the store above the folder. A damaged definition is told, and passed over.
+    /// Opens the store above the folder. A running broker may take files away while they are read:
+    /// then it begins anew.
     pub(super) fn recover(&self) -> Result<Recovered, StoreError> {
-        match self.attempt(false) {
+        for _ in 1..INSPECT_ATTEMPTS {
+            match self.attempt() {
+                Ok(recovered) if self.holder.is_none() || recovered.is_sound() => {
+                    return Ok(recovered);
+                }
+                Err(error) if self.holder.is_none() => return Err(error),
+                _ => {}
+            }
+        }
+        self.attempt()
+    }
+
+    /// A damaged definition is told, and passed over.
+    fn attempt(&self) -> Result<Recovered, StoreError> {
+        match self.open_store(StoreOptions::default()) {
             Err(refusal @ StoreError::DamagedDefinition { .. }) => {
-                let recovered = self.attempt(true)?;
+                let accepting =
+                    StoreOptions { accepts_damaged_definitions: true, ..StoreOptions::default() };
+                let recovered = self.open_store(accepting)?;
                 Ok(Recovered { refusal: Some(refusal), ..recovered })
             }
             result => result,
         }
     }
 
-    /// A running broker may take files away between the listing and the reading.
-    fn attempt(&self, accepts_damaged_definitions: bool) -> Result<Recovered, StoreError> {
-        let options = StoreOptions { accepts_damaged_definitions, ..StoreOptions::default() };
-        let mut attempt = 1;
-        loop {
-            match self.attempt_once(options) {
-                Err(StoreError::Disk { error, .. })
-                    if error.kind() == io::ErrorKind::NotFound
-                        && self.holder.is_some()
-                        && attempt < INSPECT_ATTEMPTS =>
-                {
-                    attempt += 1;
-                }
-                result => return result,
-            }
-        }
-    }
-
-    fn attempt_once(&self, options: StoreOptions) -> Result<Recovered, StoreError> {
-        let overlay = Overlay::over(self.storage.clone()).map_err(|error| StoreError::Disk {
+    fn open_store(&self, options: StoreOptions) -> Result<Recovered, StoreError> {
+        let names = self.storage.list().map_err(|error| StoreError::Disk {
             what: "list the data directory".to_owned(),
             error,
         })?;
-        let overlay = Arc::new(overlay);
+        // Nothing is in a spare file, and it may be taken at any moment.
+        let names =
+            names.into_iter().filter(|name| !matches!(FileRole::of(name), FileRole::Spare(_)));
+        let overlay = Arc::new(Overlay::over(self.storage.clone(), names));
         let opened = store::open(overlay.clone(), options)?;
         Ok(Recovered { opened, overlay, refusal: None })
+    }
+}
+
+impl Recovered {
+    fn is_sound(&self) -> bool {
+        self.refusal.is_none() && self.opened.damage.is_none()
     }
 }

@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn open(disk: &MemoryStorage) -> (Opened, QueueState) {
-        let overlay = Overlay::over(Arc::new(disk.clone())).unwrap();
+        let overlay = Overlay::over(Arc::new(disk.clone()), disk.list().unwrap());
         let opened = store::open(Arc::new(overlay), StoreOptions::default()).unwrap();
         let queue = QueueState {
             number: QUEUE,

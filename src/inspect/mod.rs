@@ -66,11 +66,12 @@ fn inspect(options: &Options, output: &mut dyn Write) -> Result<(), Failure> {
         options.queue.is_some() || options.number.is_some() || options.export.is_some();
     let recovered = match folder.recover() {
         Ok(recovered) => recovered,
-        Err(error) if wants_messages => return Err(Failure::Refused(error)),
         Err(error) => {
-            let overview = Overview::of_files(&folder, Some(&error));
-            show(&overview.map_err(Failure::Unreadable)?, options, output)?;
-            return Err(Failure::Refused(error));
+            if !wants_messages {
+                let overview = Overview::of_files(&folder, Some(&error));
+                show(&overview.map_err(Failure::Unreadable)?, options, output)?;
+            }
+            return Err(Failure::Refused { error, holder: folder.holder });
         }
     };
     let opened = &recovered.opened;
@@ -81,7 +82,7 @@ fn inspect(options: &Options, output: &mut dyn Write) -> Result<(), Failure> {
     let overview = Overview::of_store(&folder, &recovered, &catalog, options.verify);
     let overview = overview.map_err(Failure::Unreadable)?;
     show(&overview, options, output)?;
-    check_damaged(overview.damaged_messages())
+    check_damaged(overview.damaged_messages(), &folder)
 }
 
 fn show(overview: &Overview, options: &Options, output: &mut dyn Write) -> Result<(), Failure> {
@@ -109,22 +110,30 @@ fn messages(
     if let Some(holder) = &folder.holder {
         tell(&format!("in use by {holder}: what it is just writing may be missing"));
     }
-    match &options.export {
+    let written = match &options.export {
         Some(file) if file == Path::new(STANDARD_OUTPUT) => {
-            export_to(output, options, recovered, &queues).and_then(finish)
+            export_to(output, options, recovered, &queues)?
         }
-        Some(file) => {
-            let mut output = export::create(file, &folder.path)?;
-            let written = export_to(&mut *output, options, recovered, &queues)?;
-            output.flush().map_err(Failure::Output)?;
-            let (messages, queues) = (written.messages, queues.len() as u64);
-            let what = text::counted(messages, "message");
-            let place = text::counted(queues, "queue");
-            tell(&format!("{what} of {place} exported to {}", file.display()));
-            finish(written)
-        }
-        None => print_to(output, options, recovered, &queues).and_then(finish),
-    }
+        Some(file) => export_to_file(file, options, folder, recovered, &queues)?,
+        None => print_to(output, options, recovered, &queues)?,
+    };
+    check_damaged(written.damaged, folder)
+}
+
+fn export_to_file(
+    file: &Path,
+    options: &Options,
+    folder: &Folder,
+    recovered: &Recovered,
+    queues: &[&QueueState],
+) -> Result<Written, Failure> {
+    let mut output = export::create(file, &folder.path)?;
+    let written = export_to(&mut *output, options, recovered, queues)?;
+    output.flush().map_err(Failure::Output)?;
+    let what = text::counted(written.messages, "message");
+    let place = text::counted(queues.len() as u64, "queue");
+    tell(&format!("{what} of {place} exported to {}", file.display()));
+    Ok(written)
 }
 
 /// The queues that are meant: the one that is named, or all.
@@ -171,12 +180,8 @@ fn sum(all: impl Iterator<Item = Result<Written, Failure>>) -> Result<Written, F
     Ok(sum)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "fits and_then")]
-fn finish(written: Written) -> Result<(), Failure> {
-    check_damaged(written.damaged)
-}
-
-/// What is damaged is told to the shell too.
-fn check_damaged(count: u64) -> Result<(), Failure> {
-    if count == 0 { Ok(()) } else { Err(Failure::Damaged(count)) }
+/// What could not be read is told to the shell too. A running broker may have given it away.
+fn check_damaged(count: u64, folder: &Folder) -> Result<(), Failure> {
+    let is_in_use = folder.holder.is_some();
+    if count == 0 { Ok(()) } else { Err(Failure::Damaged { count, is_in_use }) }
 }

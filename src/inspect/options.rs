@@ -35,10 +35,10 @@ pub struct Options {
     #[arg(value_name = "DATA_DIR")]
     pub data_dir: PathBuf,
     /// Print the messages of this queue, the first one first
-    #[arg(long, short, value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub queue: Option<String>,
     /// The virtual host of the queue [default: /]
-    #[arg(long, short, value_name = "NAME", requires = "queue")]
+    #[arg(long, value_name = "NAME", requires = "queue")]
     pub vhost: Option<String>,
     /// Print the messages of the queue of this number, for one that is no longer declared
     #[arg(long, value_name = "NUMBER", conflicts_with = "queue")]
@@ -48,7 +48,7 @@ pub struct Options {
     pub count: Option<u64>,
     /// Write messages to a new file, one line of JSON each, the payload in Base64; `-` is the
     /// standard output. Of every queue, unless one is named
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]

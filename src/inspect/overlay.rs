@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::{Storage, StorageFile};
 
-/// The files of a storage as they were at one moment, and what was changed above them since.
+/// Files of a storage as they were when they were first opened, and what was changed above them
+/// since.
 #[derive(Debug)]
 pub(super) struct Overlay {
     below: Arc<dyn Storage>,
@@ -35,11 +36,11 @@ struct Layer {
 }
 
 impl Overlay {
-    /// The files there are now.
-    pub(super) fn over(below: Arc<dyn Storage>) -> io::Result<Self> {
+    /// These files, and no others of those that are below.
+    pub(super) fn over(below: Arc<dyn Storage>, names: impl IntoIterator<Item = String>) -> Self {
         let entry = |name: String| (name.clone(), Entry { below: Some(name), layer: None });
-        let files = below.list()?.into_iter().map(entry).collect();
-        Ok(Self { below, files: Mutex::new(files) })
+        let files = names.into_iter().map(entry).collect();
+        Self { below, files: Mutex::new(files) }
     }
 
     /// A file of this name is there after all changes.
@@ -183,6 +184,10 @@ mod tests {
     use super::*;
     use crate::store::MemoryStorage;
 
+    fn over(below: &Arc<MemoryStorage>) -> Overlay {
+        Overlay::over(below.clone(), below.list().unwrap())
+    }
+
     fn below() -> Arc<MemoryStorage> {
         let below = MemoryStorage::new(1000);
         below.create("a").unwrap().write_at(0, b"hare and hound").unwrap();
@@ -201,7 +206,7 @@ mod tests {
     #[test]
     fn what_is_written_and_cut_is_seen_above_and_not_below() {
         let below = below();
-        let overlay = Overlay::over(below.clone()).unwrap();
+        let overlay = over(&below);
         let file = overlay.open("a").unwrap();
         file.write_at(5, b"or").unwrap();
         file.write_at(6, b"x").unwrap();
@@ -219,7 +224,7 @@ mod tests {
     #[test]
     fn names_that_are_made_renamed_and_removed_change_above_and_not_below() {
         let below = below();
-        let overlay = Overlay::over(below.clone()).unwrap();
+        let overlay = over(&below);
         overlay.create("c").unwrap().write_at(0, b"new").unwrap();
         overlay.rename("a", "d").unwrap();
         overlay.remove("b").unwrap();
@@ -234,7 +239,7 @@ mod tests {
     #[test]
     fn a_file_that_grows_below_is_seen_as_it_was_first_opened() {
         let below = below();
-        let overlay = Overlay::over(below.clone()).unwrap();
+        let overlay = over(&below);
         assert_eq!(read(&overlay, "a"), "hare and hound");
         below.open("a").unwrap().write_at(14, b"s").unwrap();
         below.create("late").unwrap();
@@ -244,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_cut_alone_is_no_writing() {
-        let overlay = Overlay::over(below()).unwrap();
+        let overlay = over(&below());
         overlay.open("a").unwrap().set_size(4).unwrap();
         assert!(!overlay.is_written("a"));
         overlay.open("a").unwrap().write_at(4, b"s").unwrap();

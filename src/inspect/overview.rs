@@ -46,6 +46,13 @@ pub(super) struct DamageFound {
     pub(super) messages: Option<u64>,
 }
 
+impl DamageFound {
+    /// Something that was on disk for certain cannot be read.
+    pub(super) fn is_some(&self) -> bool {
+        !self.places.is_empty() || !self.checkpoints.is_empty() || self.messages.unwrap_or(0) > 0
+    }
+}
+
 /// Bytes that were on disk for certain and cannot be read.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct DamagedPlace {
@@ -162,7 +169,12 @@ impl Overview {
             in_use_by: folder.holder.clone(),
             format_versions: versions,
             stopped_in_order: None,
-            refusals: refusal.iter().map(ToString::to_string).collect(),
+            // While a broker runs, that is no more than a file that was just changed.
+            refusals: refusal
+                .filter(|_| folder.holder.is_none())
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             damage: None,
             definitions: None,
             totals: Totals {

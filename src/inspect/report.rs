@@ -30,7 +30,7 @@ fn write_all(out: &mut String, overview: &Overview) -> fmt::Result {
     if let Some(damage) = &overview.damage {
         write_damage(out, damage, overview.in_use_by.is_some())?;
     }
-    write!(out, "\n{}", files(&overview.files))?;
+    write!(out, "\n{}", files(overview))?;
     match overview.queues.as_deref() {
         Some([_, ..]) => write!(out, "\n{}", queues(overview.queues.as_deref().unwrap_or(&[]))),
         _ => Ok(()),
@@ -46,6 +46,9 @@ fn versions(versions: &[u16]) -> String {
 
 fn state(overview: &Overview) -> String {
     match (&overview.in_use_by, overview.stopped_in_order) {
+        (Some(holder), _) if overview.queues.is_none() => {
+            format!("in use by {holder}, which changed files while they were read")
+        }
         (Some(holder), _) => format!(
             "in use by {holder}: this is how far its files are, without what it is just writing"
         ),
@@ -96,13 +99,24 @@ fn write_damage(out: &mut String, damage: &DamageFound, is_in_use: bool) -> fmt:
         let depth = if damage.messages.is_some() { "" } else { " (--verify reads every message)" };
         lines.push(format!("none found{depth}"));
     }
+    if is_in_use && damage.is_some() {
+        lines.push(
+            "(what the running broker is just writing or giving back may look so)".to_owned(),
+        );
+    }
     for (at, line) in lines.iter().enumerate() {
         writeln!(out, "{:15} {}", if at == 0 { "Damage" } else { "" }, printable(line))?;
     }
     Ok(())
 }
 
-fn files(files: &[FileLine]) -> String {
+fn files(overview: &Overview) -> String {
+    // Which log files are in use, only an open store knows; of a running broker not even that.
+    let unused = match (&overview.queues, &overview.in_use_by) {
+        (None, _) => "",
+        (Some(_), None) => "not in use",
+        (Some(_), Some(_)) => "begun or given back just now",
+    };
     let row = |file: &FileLine| {
         let log = file.log;
         let figure = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
@@ -112,15 +126,15 @@ fn files(files: &[FileLine]) -> String {
             figure(log.map(|log| log.messages_written.to_string())),
             figure(log.map(|log| log.messages_alive.to_string())),
             figure(log.map(|log| size(log.bytes_alive))),
-            remark(file),
+            remark(file, unused),
         ]
     };
-    let rows: Vec<_> = files.iter().map(row).collect();
+    let rows: Vec<_> = overview.files.iter().map(row).collect();
     let headings = ["File", "size", "messages written", "alive", "bodies alive", "remark"];
     columns(headings, [false, true, true, true, true, false], &rows)
 }
 
-fn remark(file: &FileLine) -> String {
+fn remark(file: &FileLine, unused: &str) -> String {
     match (file.kind, file.log, file.checkpoint) {
         (_, Some(log), _) if log.is_sealed => "sealed".to_owned(),
         (_, Some(_), _) => "open: not sealed yet".to_owned(),
@@ -132,7 +146,7 @@ fn remark(file: &FileLine) -> String {
             }
             _ => "not whole".to_owned(),
         },
-        ("log", None, None) => "not in use".to_owned(),
+        ("log", None, None) => unused.to_owned(),
         ("spare", ..) => "to be written again".to_owned(),
         ("reserve", ..) => "room for a full disk".to_owned(),
         ("quarantine", ..) => "damaged bytes, set aside".to_owned(),
@@ -297,6 +311,7 @@ Damage          log-000000000002 at byte 64: 100 bytes cannot be read
         let text = to_text(&Overview { damage, in_use_by, stopped_in_order: None, ..overview() });
         assert!(text.contains("\nState           in use by process 7: "), "{text}");
         assert!(text.contains("\nDamage          none found"), "{text}");
+        assert!(!text.contains("may look so"), "{text}");
     }
 
     #[test]
