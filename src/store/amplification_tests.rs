@@ -172,7 +172,6 @@ impl Flow {
 
     /// Bytes written for each byte of all messages' content, all files, heads and checkpoints
     /// included, from the first start on.
-    #[expect(clippy::print_stdout, reason = "the figures are published")]
     fn amplification(&self, what: &str) -> f64 {
         let written = self.storage.written.load(Ordering::Relaxed);
         let counts = self.opened.writer.counts();
