@@ -172,16 +172,14 @@ impl Flow {
 
     /// Bytes written for each byte of all messages' content, all files, heads and checkpoints
     /// included, from the first start on.
-    fn amplification(&self, what: &str) -> f64 {
+    fn amplification(&self) -> f64 {
         let written = self.storage.written.load(Ordering::Relaxed);
         let counts = self.opened.writer.counts();
         // The head of the very first file is written before anybody counts.
         assert_eq!(counts.bytes + header::FILE_HEADER_SIZE as u64, written, "{counts:?}");
         let set_aside = self.storage.set_aside.load(Ordering::Relaxed);
         assert_eq!(set_aside, RESERVE_SIZE, "room is set aside once");
-        let amplification = written as f64 / (COUNT * CONTENT_SIZE) as f64;
-        println!("{what}: {amplification:.5} ({counts:?})");
-        amplification
+        written as f64 / (COUNT * CONTENT_SIZE) as f64
     }
 
     fn files(&self) -> usize {
@@ -222,15 +220,14 @@ fn consumed_promptly(queues: u64, batch: u64) -> Flow {
 #[test]
 fn messages_consumed_promptly_are_written_once_with_little_around_them() {
     for batch in [4, 50, 400] {
-        let amplification =
-            consumed_promptly(1, batch).amplification(&format!("batches of {batch}"));
+        let amplification = consumed_promptly(1, batch).amplification();
         assert!((1.0..=1.1).contains(&amplification), "{amplification} in batches of {batch}");
     }
 }
 
 #[test]
 fn a_message_for_several_queues_is_written_once() {
-    let amplification = consumed_promptly(3, 50).amplification("to three queues");
+    let amplification = consumed_promptly(3, 50).amplification();
     assert!((1.0..=1.1).contains(&amplification), "{amplification}");
 }
 
@@ -244,7 +241,7 @@ fn what_is_acknowledged_before_its_batch_is_cut_is_not_written() {
         flow.acknowledge(range(first, 50));
         flow.turn();
     }
-    let amplification = flow.amplification("acknowledged before the cut");
+    let amplification = flow.amplification();
     assert!(amplification < 0.001, "{amplification}");
 }
 
@@ -252,14 +249,14 @@ fn what_is_acknowledged_before_its_batch_is_cut_is_not_written() {
 fn a_backlog_that_is_drained_in_order_is_written_once() {
     let mut flow = Flow::new(1);
     flow.fill();
-    let full = flow.amplification("full");
+    let full = flow.amplification();
     // Slowly: a file is as good as empty for a long time before it is.
     for first in (0..COUNT).step_by(20) {
         flow.acknowledge(range(first, 20));
         flow.turn();
     }
     flow.rest();
-    let amplification = flow.amplification("drained in order");
+    let amplification = flow.amplification();
     assert!(amplification <= 1.11, "{amplification}, {full} when full");
     assert_eq!(flow.opened.writer.counts().moved, 0);
     assert!(flow.files() >= 10, "{:?}", flow.names);
@@ -275,7 +272,7 @@ fn a_backlog_of_which_a_part_stays_is_written_at_most_twice() {
         flow.turn();
     }
     flow.rest();
-    let amplification = flow.amplification("drained but for a tenth");
+    let amplification = flow.amplification();
     // Each once, but for what is in the last file.
     let moved = flow.opened.writer.counts().moved;
     assert!((COUNT / 11..=COUNT / 10).contains(&moved), "{moved}");
@@ -296,7 +293,7 @@ fn a_backlog_that_is_drained_in_any_order_is_written_at_most_twice() {
         }
     }
     flow.rest();
-    let amplification = flow.amplification("drained in any order");
+    let amplification = flow.amplification();
     assert!(flow.opened.writer.counts().moved > 0);
     assert!(amplification <= 2.2, "{amplification}");
 }
