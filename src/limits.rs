@@ -54,6 +54,10 @@ pub const DELIVERY_OVERHEAD_SIZE: u64 = 256;
 /// that a stopped one harms only itself.
 pub const SESSION_WINDOW_SIZE: u64 = 1024 * 1024;
 
+/// A session's buffers are counted again when they changed by this many bytes: little beside what
+/// is counted for, and enough that a busy session seldom touches the counter.
+pub const CHARGE_STEP_SIZE: u64 = 16 * 1024;
+
 /// Bytes a session lets wait for its socket before it stops reading and draining.
 pub const SESSION_OUTPUT_SIZE_MAX: usize = 256 * 1024;
 
@@ -153,6 +157,14 @@ pub const READ_SIZE_MAX: u64 = 1024 * 1024;
 /// A sealed file of which at most one part in this many is alive is copied on.
 pub const COMPACTION_LIVE_PART: u64 = 4;
 
+/// How long what is alive in a sparse file must stay the same before it is copied on: a queue whose
+/// consumers take at least a message a second empties its files without that.
+pub const COMPACTION_REST_MS: u64 = 1000;
+
+/// Sparse files that are left alone because they still get emptier: a drain in order has few of
+/// them at a time, and one in any order has all, which must not fill the disk with what is dead.
+pub const SPARSE_FILES_MAX: usize = 8;
+
 /// Bytes copied on from old files per batch: little enough to delay no sync much.
 pub const COMPACTION_SIZE_MAX: u64 = 256 * 1024;
 
@@ -199,3 +211,19 @@ pub const DISK_CHECK_MS: u64 = 250;
 /// Steps back of a permission's pattern that needs a search: milliseconds at most, and more than
 /// any sensible pattern takes for a name of 255 bytes.
 pub const PATTERN_BACKTRACK_MAX: usize = 100_000;
+
+/// Messages that an inspection reads at a time: enough that reading streams, and a bound for those
+/// without a body.
+pub const INSPECT_READ_COUNT_MAX: u64 = 1024;
+
+/// Bytes of bodies that an inspection reads at a time.
+pub const INSPECT_READ_SIZE_MAX: u64 = 1024 * 1024;
+
+/// Messages of a queue that an inspection prints where nobody says how many: a screen or two.
+pub const INSPECT_PRINTED_COUNT: u64 = 20;
+
+/// Bytes of a body that an inspection prints: a few lines.
+pub const INSPECT_PREVIEW_SIZE: usize = 240;
+
+/// How often an inspection begins anew when a running broker takes a file away under it.
+pub const INSPECT_ATTEMPTS: usize = 5;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tracing::{debug, error, info, warn};
 
-use super::command_line::{Command, CommandLine, Serve};
+use super::command_line::Serve;
 use super::config::{self, Config, ListenAddress, QueueType, TcpOptions};
 use super::store_threads::StoreThreads;
 use super::{definitions, logging, memory, shutdown};
@@ -42,11 +42,10 @@ impl Failure {
     }
 }
 
-/// Runs what the command line asks for, to its end.
+/// Runs a node to its end.
 #[must_use]
-pub fn run(command_line: CommandLine) -> ExitCode {
-    let Command::Serve(flags) = command_line.into_command();
-    match serve(&flags) {
+pub fn run(flags: &Serve) -> ExitCode {
+    match serve(flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody is left to tell if this fails.
@@ -62,6 +61,7 @@ fn serve(flags: &Serve) -> Result<(), Failure> {
         Config::load(flags, config::environment::of_process()).map_err(Failure::config)?;
     logging::start(&config.logging).map_err(Failure::unavailable)?;
     logging::report(&warnings);
+    memory::avoid_huge_pages();
     raise_open_file_limit();
     let seed = seed().map_err(Failure::unavailable)?;
     let opened = open_store(&config)?;

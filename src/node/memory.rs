@@ -1,4 +1,5 @@
-//! How much memory this machine, or the part of it that the node was given, really has.
+//! How much memory this machine, or the part of it that the node was given, really has, and in
+//! which pieces the node takes it.
 
 use std::fs;
 
@@ -13,6 +14,15 @@ pub(super) fn available() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
     let allowed = LIMITS.iter().find_map(|path| limit(&fs::read_to_string(path).ok()?));
     [machine, allowed].into_iter().flatten().min()
+}
+
+/// Takes memory in small pages, also where the system would give huge ones unasked: a process that
+/// holds little would take some MiB more, and no message costs measurably less.
+pub(super) fn avoid_huge_pages() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(target: "node", %error, "memory may come in huge pages");
+    }
 }
 
 /// The line `MemTotal:  24567 kB`.

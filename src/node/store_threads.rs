@@ -15,7 +15,7 @@ use crate::broker::Broker;
 use crate::limits::{DISK_CHECK_MS, STORE_TEND_MS};
 use crate::message::Moment;
 use crate::server::Clock;
-use crate::store::{Health, Writer};
+use crate::store::{Health, Writer, WriterCounts};
 
 /// Unparks a thread.
 struct Unpark(Thread);
@@ -71,12 +71,23 @@ impl StoreThreads {
             error!(target: "store", "the reader ended by a panic");
         }
         match self.log.join() {
-            Ok(mut writer) => match writer.stop(self.clock.now()) {
-                Ok(()) => info!(target: "store", "the log is closed"),
-                Err(error) => error!(target: "store", %error, "the log was not closed in order"),
-            },
+            Ok(mut writer) => close(&mut writer, self.clock.now()),
             Err(_) => error!(target: "store", "the log's thread ended by a panic"),
         }
+    }
+}
+
+/// The last words of the log, and what this run has written.
+fn close(writer: &mut Writer, now: Moment) {
+    let result = writer.stop(now);
+    let WriterCounts { batches, syncs, bytes, index_bytes, checkpoint_bytes, moved_bytes, .. } =
+        writer.counts();
+    match result {
+        Ok(()) => info!(
+            target: "store",
+            bytes, index_bytes, checkpoint_bytes, moved_bytes, batches, syncs, "the log is closed"
+        ),
+        Err(error) => error!(target: "store", %error, "the log was not closed in order"),
     }
 }
 

@@ -85,6 +85,7 @@ impl Consumer {
         loop {
             silent_reads = if self.wire.fill()? { 0 } else { silent_reads + 1 };
             self.take_all(stopwatch.now_ns(), window)?;
+            progress.receive(self.wire.take_received());
             progress.consume(self.sequences.received());
             let is_silent = silent_reads > LOSS_PATIENCE_READS;
             let is_over = progress

@@ -26,11 +26,13 @@ pub(super) struct Measurement {
     pub(super) broker_resident_mib_max: Option<f64>,
     /// With the whole backlog waiting.
     pub(super) broker_resident_mib_full: Option<f64>,
-    /// Octets that the broker's process wrote to disks, for each octet of bodies and properties
-    /// that was published; only where those are to be kept.
+    /// Octets that the broker's process wrote to files, for each octet of bodies and properties
+    /// that was published; only where those are to be kept. It is what calls wrote without what
+    /// came here over sockets: both brokers send by such calls.
+    pub(super) file_octets_per_content_octet: Option<f64>,
+    /// The same of pages that were to go to disks, as Linux counts them.
     pub(super) disk_octets_per_content_octet: Option<f64>,
-    /// The same of octets in calls that write. Where a broker uses such calls for sockets, they are
-    /// in here.
+    /// The same of octets in calls that write, those to sockets included.
     pub(super) call_octets_per_content_octet: Option<f64>,
     pub(super) generator_cpu_us_per_message: Option<f64>,
     /// From publish to confirm; only where there are confirms.
@@ -110,6 +112,7 @@ impl Span<'_> {
             broker_cpu_us_per_message: self.cpu_us_per_message(|look| look.broker),
             broker_resident_mib_max: None,
             broker_resident_mib_full: None,
+            file_octets_per_content_octet: self.file_octets_per_content_octet(),
             disk_octets_per_content_octet: self.per_content_octet(|written| written.to_disks),
             call_octets_per_content_octet: self.per_content_octet(|written| written.by_calls),
             generator_cpu_us_per_message: self.cpu_us_per_message(|look| look.generator),
@@ -126,7 +129,15 @@ impl Span<'_> {
         (count > 0).then(|| spent.as_secs_f64() * 1e6 / count as f64)
     }
 
-    fn per_content_octet(&self, octets: fn(Written) -> u64) -> Option<f64> {
+    /// None where the broker sent more than its calls wrote: then it sends by other calls.
+    fn file_octets_per_content_octet(&self) -> Option<f64> {
+        let received = self.last.received.saturating_sub(self.first.received);
+        let written = self.last.broker?.written?.since(self.first.broker?.written?);
+        let to_files = written.by_calls.checked_sub(received)?;
+        self.per_content_octet(|_| to_files)
+    }
+
+    fn per_content_octet(&self, octets: impl FnOnce(Written) -> u64) -> Option<f64> {
         let written = self.last.broker?.written?.since(self.first.broker?.written?);
         let content = self.published_count.saturating_mul(self.scenario.content_size() as u64);
         let is_told = self.scenario.is_durable() && content > 0;
@@ -156,6 +167,7 @@ pub(super) struct Median {
     pub(super) broker_cpu_us_per_message: Option<f64>,
     pub(super) broker_resident_mib_max: Option<f64>,
     pub(super) broker_resident_mib_full: Option<f64>,
+    pub(super) file_octets_per_content_octet: Option<f64>,
     pub(super) disk_octets_per_content_octet: Option<f64>,
     pub(super) call_octets_per_content_octet: Option<f64>,
     pub(super) generator_cpu_us_per_message: Option<f64>,
@@ -184,6 +196,7 @@ impl Median {
             broker_cpu_us_per_message: figure(|run| run.broker_cpu_us_per_message),
             broker_resident_mib_max: figure(|run| run.broker_resident_mib_max),
             broker_resident_mib_full: figure(|run| run.broker_resident_mib_full),
+            file_octets_per_content_octet: figure(|run| run.file_octets_per_content_octet),
             disk_octets_per_content_octet: figure(|run| run.disk_octets_per_content_octet),
             call_octets_per_content_octet: figure(|run| run.call_octets_per_content_octet),
             generator_cpu_us_per_message: figure(|run| run.generator_cpu_us_per_message),
@@ -225,6 +238,7 @@ pub(super) mod tests {
             moment_ns: seconds * 1_000_000_000,
             published,
             consumed,
+            received: cpu_ms * 1027,
             broker: Some(usage),
             generator: None,
         }
@@ -258,6 +272,7 @@ pub(super) mod tests {
             consumed_per_second,
             broker_cpu_us_per_message: Some(1.0),
             broker_resident_mib_full: Some(8.0),
+            file_octets_per_content_octet: Some(1.25),
             disk_octets_per_content_octet: Some(1.5),
             confirm_latency: matches!(scenario.pace, Pace::ConfirmWindow(_)).then_some(latency),
             latency: matches!(scenario.pace, Pace::MessagesPerSecond(_)).then_some(latency),
@@ -289,6 +304,10 @@ pub(super) mod tests {
         let figures = Measurement::of(&scenario, "A", 1, &outcome);
         assert_eq!(figures.call_octets_per_content_octet, Some(2.0));
         assert_eq!(figures.disk_octets_per_content_octet, Some(4.0));
+        assert_eq!(figures.file_octets_per_content_octet, Some(1.0));
+        outcome.last.received = u64::MAX;
+        let figures = Measurement::of(&scenario, "A", 1, &outcome);
+        assert_eq!(figures.file_octets_per_content_octet, None, "it sends by other calls");
         outcome.last.broker.as_mut().unwrap().written = None;
         let figures = Measurement::of(&scenario, "A", 1, &outcome);
         assert_eq!(figures.disk_octets_per_content_octet, None);

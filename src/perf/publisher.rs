@@ -157,6 +157,7 @@ impl Publisher {
                 return Err(WireError::Unexpected("the broker does not confirm"));
             }
             self.take_confirms(&mut confirms, stopwatch.now_ns(), window)?;
+            progress.receive(self.wire.take_received());
         }
         Ok(Published { count, confirm_latency: confirms.latency, ..Published::default() })
     }

@@ -159,7 +159,8 @@ const GENERATOR_CPU: Column =
     column("generator CPU µs/message", |median| median.generator_cpu_us_per_message);
 const RESIDENT: Column = column("RSS MiB", |median| median.broker_resident_mib_max);
 const WRITTEN: Column =
-    column("written B/content B", |median| median.disk_octets_per_content_octet);
+    column("written B/content B", |median| median.file_octets_per_content_octet);
+const WRITTEN_PAGES: Column = column("in pages", |median| median.disk_octets_per_content_octet);
 
 const FULL_SPEED: [Column; 4] = [CONSUMED, BROKER_CPU, GENERATOR_CPU, RESIDENT];
 
@@ -171,23 +172,25 @@ const AT_A_RATE: [Column; 5] = [
     BROKER_CPU,
 ];
 
-const CONFIRMED: [Column; 7] = [
+const CONFIRMED: [Column; 8] = [
     CONSUMED,
     compared("confirm p50 µs", |median| median.confirm_p50_us),
     compared("confirm p99 µs", |median| median.confirm_p99_us),
     BROKER_CPU,
     GENERATOR_CPU,
     WRITTEN,
+    WRITTEN_PAGES,
     RESIDENT,
 ];
 
-const BACKLOG: [Column; 6] = [
+const BACKLOG: [Column; 7] = [
     compared("fill/s", |median| Some(median.published_per_second)),
     compared("drain/s", |median| Some(median.consumed_per_second)),
     compared("RSS when full MiB", |median| median.broker_resident_mib_full),
     column("highest RSS MiB", |median| median.broker_resident_mib_max),
     BROKER_CPU,
     WRITTEN,
+    WRITTEN_PAGES,
 ];
 
 #[cfg(test)]
@@ -249,9 +252,10 @@ mod tests {
         let texts: Vec<String> = tables.iter().map(Table::to_markdown).collect();
         assert_eq!(texts.len(), 2);
         let row = "| durable-confirm-1 | A | 100 | 2.00 | 10.0 | 2.00 | 100 | 2.00 | 1.00 | - | \
-                   1.50 | 3.00 |";
+                   1.25 | 1.50 | 3.00 |";
         assert!(texts[0].contains(row), "{}", texts[0]);
-        let row = "| backlog | A | 10,000 | 1.00 | 300 | 0.50 | 8.00 | 1.00 | 3.00 | 1.00 | 1.50 |";
+        let row = "| backlog | A | 10,000 | 1.00 | 300 | 0.50 | 8.00 | 1.00 | 3.00 | 1.00 | 1.25 | \
+                   1.50 |";
         assert!(texts[1].contains(row), "{}", texts[1]);
     }
 

@@ -62,6 +62,8 @@ impl Window {
 pub(super) struct Progress {
     published: AtomicU64,
     consumed: AtomicU64,
+    /// Octets that came from the broker.
+    received: AtomicU64,
     /// How many messages were published in all; `u64::MAX` until that is known.
     expected: AtomicU64,
     has_failed: AtomicBool,
@@ -72,6 +74,7 @@ impl Default for Progress {
         Self {
             published: AtomicU64::new(0),
             consumed: AtomicU64::new(0),
+            received: AtomicU64::new(0),
             expected: AtomicU64::new(u64::MAX),
             has_failed: AtomicBool::new(false),
         }
@@ -85,6 +88,10 @@ impl Progress {
 
     pub(super) fn consume(&self, count: u64) {
         self.consumed.store(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn receive(&self, octets: u64) {
+        self.received.fetch_add(octets, Ordering::Relaxed);
     }
 
     pub(super) fn expect(&self, count: u64) {
@@ -114,6 +121,8 @@ pub(super) struct Look {
     pub(super) moment_ns: u64,
     pub(super) published: u64,
     pub(super) consumed: u64,
+    /// Octets that came from the broker.
+    pub(super) received: u64,
     pub(super) broker: Option<Usage>,
     pub(super) generator: Option<Usage>,
 }
@@ -233,6 +242,7 @@ impl Watch<'_> {
             moment_ns: self.stopwatch.now_ns(),
             published: self.progress.published.load(Ordering::Relaxed),
             consumed: self.progress.consumed.load(Ordering::Relaxed),
+            received: self.progress.received.load(Ordering::Relaxed),
             broker: self.process.and_then(Usage::of),
             generator: Usage::of(std::process::id()),
         }

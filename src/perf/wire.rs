@@ -185,6 +185,11 @@ impl Wire {
         Ok(result?)
     }
 
+    /// Octets that came since this was asked last.
+    pub(super) fn take_received(&mut self) -> u64 {
+        std::mem::take(&mut self.input.received)
+    }
+
     /// The next frame that is there.
     pub(super) fn next_frame(&mut self) -> Result<Option<Frame<'_>>, WireError> {
         Ok(self.input.next(self.frame_size_max)?)
@@ -250,11 +255,13 @@ struct Input {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
+    /// Octets that came since somebody asked.
+    received: u64,
 }
 
 impl Default for Input {
     fn default() -> Self {
-        Self { buffer: vec![0; READ_SIZE].into(), start: 0, end: 0 }
+        Self { buffer: vec![0; READ_SIZE].into(), start: 0, end: 0, received: 0 }
     }
 }
 
@@ -277,6 +284,7 @@ impl Input {
             }
             Ok(size) => {
                 self.end += size;
+                self.received += size as u64;
                 Ok(true)
             }
             Err(error) if is_silence(&error) => Ok(false),
@@ -312,6 +320,7 @@ mod tests {
                 }
             }
             assert_eq!(payloads, [b"first".to_vec(), b"second".to_vec()], "cut at {cut}");
+            assert_eq!(input.received, bytes.len() as u64);
         }
     }
 

@@ -1,20 +1,40 @@
-//! What one of each costs: an idle connection, one with a channel, an idle queue, a message that
-//! waits.
+//! What an empty broker takes, and what one of each costs: an idle connection, one with a channel,
+//! an idle queue, a message that waits. Messages that are out with a consumer are in `unsettled`.
 
 use leveret::protocol::frame;
 use leveret::protocol::methods::{Method, WireMethod, basic, queue};
+use leveret::server::Clock;
 
-use crate::resident::Growth;
+use crate::resident::{Growth, resident};
 use crate::wire::{Wire, declare, push_publish};
 use crate::{KIB, MIB, alone, connections_max, is_optimized, start};
 
+/// What a broker without clients, queues and messages may take.
+const EMPTY_SIZE_MAX: u64 = 10 * 1000 * 1000;
+
 /// Few enough that what a batch needs on its way weighs nothing.
-const BATCH: usize = 100;
+pub(crate) const BATCH: usize = 100;
 
 fn tell(what: &str, count: usize, growth: u64) -> u64 {
     let each = growth / count as u64;
     println!("{what}: {each} bytes each ({count} of them, {} KiB together)", growth / KIB);
     each
+}
+
+#[test]
+fn an_empty_broker_is_small() {
+    let _alone = alone();
+    let clock = Clock::start();
+    let mut process = start();
+    let took = clock.elapsed().as_millis();
+    let line = process.output_line();
+    let (_, said) = line.rsplit_once("; ").expect("what it says about its start");
+    let size = resident(&process);
+    println!("empty broker: {} KiB, ready {took} ms after it was called, {said}", size / KIB);
+    // Without optimization the code alone is larger.
+    if is_optimized() {
+        assert!(size < EMPTY_SIZE_MAX, "{size}");
+    }
 }
 
 #[test]
@@ -101,6 +121,20 @@ fn publish(wire: &mut Wire, queue: &str, count: usize) {
 /// Flags and list of the properties: delivery mode 2.
 const PERSISTENT: [u8; 3] = [0x10, 0, 2];
 
+/// So many persistent messages for a queue as the figures here are measured in.
+pub(crate) fn persistent_batch(queue: &str, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let method =
+        basic::Publish { exchange: "", routing_key: queue, mandatory: false, immediate: false };
+    for _ in 0..BATCH {
+        frame::write_method(&mut bytes, 1, &method);
+        let class_id = basic::Publish::CLASS_ID;
+        frame::write_header(&mut bytes, 1, class_id, body.len() as u64, &PERSISTENT);
+        frame::write_body(&mut bytes, 1, body);
+    }
+    bytes
+}
+
 #[test]
 fn a_backlog_costs_disk_and_not_memory() {
     let _alone = alone();
@@ -108,16 +142,7 @@ fn a_backlog_costs_disk_and_not_memory() {
     let process = start();
     let mut wire = Wire::with_channel(process.address());
     wire.declare_queue("full");
-    let mut bytes = Vec::new();
-    let body = [b'x'; 1024];
-    let method =
-        basic::Publish { exchange: "", routing_key: "full", mandatory: false, immediate: false };
-    for _ in 0..BATCH {
-        frame::write_method(&mut bytes, 1, &method);
-        let class_id = basic::Publish::CLASS_ID;
-        frame::write_header(&mut bytes, 1, class_id, body.len() as u64, &PERSISTENT);
-        frame::write_body(&mut bytes, 1, &body);
-    }
+    let bytes = persistent_batch("full", &[b'x'; 1024]);
     let growth = Growth::of(&process);
     (0..count / BATCH).for_each(|_| wire.write(&bytes));
     assert_eq!(wire.message_count("full") as usize, count);

@@ -14,6 +14,7 @@ mod optimized;
 #[expect(dead_code, reason = "the system tests use all of it")]
 mod process;
 mod resident;
+mod unsettled;
 #[path = "../system/wire.rs"]
 #[expect(dead_code, reason = "the system tests use all of it")]
 mod wire;
@@ -29,9 +30,14 @@ const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
 fn start() -> Process {
+    Process::start_by(command())
+}
+
+/// Starts a broker on a port of its own.
+fn command() -> Command {
     let mut command = Command::new(optimized::binary());
     command.args(["serve", "--listen", "127.0.0.1:0"]);
-    Process::start_by(command)
+    command
 }
 
 /// The binary is the release one: a debug one takes more.

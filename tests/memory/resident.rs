@@ -50,6 +50,11 @@ impl Growth {
     }
 }
 
+/// What a process has now.
+pub(crate) fn resident(process: &Process) -> u64 {
+    status(process.id(), "VmRSS:")
+}
+
 /// A figure of the system about a process, in bytes.
 fn status(pid: u32, name: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");

@@ -71,12 +71,17 @@ impl Process {
     /// Ends it by a signal, SIGKILL for one that it cannot prepare for, and starts it again on the
     /// same data, on another port.
     pub(crate) fn restart(self, signal: Signal) -> Self {
+        let mut command = Command::new(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        self.restart_by(signal, command)
+    }
+
+    /// The same by a command line of one's own.
+    pub(crate) fn restart_by(self, signal: Signal, command: Command) -> Self {
         self.signal(signal);
         let mut process = self;
         process.ended();
         let folder = std::mem::replace(&mut process.folder, tempfile::tempdir().expect("a folder"));
-        let mut command = Command::new(binary());
-        command.args(["serve", "--listen", "127.0.0.1:0"]);
         let mut process = Self::launch_in(command, folder);
         let line = process.output_line();
         process.addresses = addresses(&line);

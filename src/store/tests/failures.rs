@@ -4,6 +4,7 @@
 
 use super::lab::*;
 use super::*;
+use crate::limits::{COMPACTION_REST_MS, FULL_DISK_PAUSE_MS};
 
 /// Small files, so that all that happens to files happens.
 const OPTIONS: StoreOptions = StoreOptions { file_size: 1500, reserve_size: 1000, ..SMALL };
@@ -71,7 +72,7 @@ impl Told {
     }
 
     fn turn(&mut self) {
-        self.now += crate::limits::FULL_DISK_PAUSE_MS + 1000;
+        self.now += FULL_DISK_PAUSE_MS.max(COMPACTION_REST_MS);
         self.opened.writer.turn(Moment(self.now));
     }
 
@@ -127,6 +128,7 @@ fn counts(disk: &MemoryStorage, faults: &Faults) -> BTreeMap<Operation, u64> {
     let mut told = Told::open(disk, faults).unwrap();
     let before: Vec<u64> = OPERATIONS.iter().map(|at| faults.count(*at)).collect();
     told.run();
+    assert!(told.opened.writer.counts().moved > 0, "messages are copied on");
     let after = OPERATIONS.iter().zip(before);
     after.map(|(at, before)| (*at, faults.count(*at) - before)).collect()
 }

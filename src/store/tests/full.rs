@@ -3,7 +3,7 @@
 
 use super::lab::*;
 use super::*;
-use crate::limits::FULL_DISK_PAUSE_MS;
+use crate::limits::{COMPACTION_REST_MS, FULL_DISK_PAUSE_MS};
 
 const RESERVE_SIZE: u64 = 8 * 1024;
 
@@ -91,12 +91,13 @@ fn a_sparse_file_that_cannot_be_read_is_left_and_the_next_one_copied_on() {
     let at = log.windows(body.len()).position(|window| window == body).unwrap() as u64;
     faults.flip_bits("log-000000000001", at..at + 1, 1);
     for _ in 0..4 {
-        lab.now += 1000;
+        lab.now += COMPACTION_REST_MS;
         lab.opened.writer.tend(Moment(lab.now));
     }
     assert_eq!(lab.opened.writer.counts().moved, 1, "the message of the second file");
     let reads = faults.count(Operation::Read);
     for _ in 0..10 {
+        lab.now += COMPACTION_REST_MS;
         lab.opened.writer.tend(Moment(lab.now));
     }
     assert_eq!(faults.count(Operation::Read), reads, "it is not tried again");

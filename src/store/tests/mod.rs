@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
+use crate::limits::COMPACTION_REST_MS;
 use crate::message::{
     Body, Envelope, Message, Moment, QueueId, Random, RecoveredRun, Sequence, SequenceRange,
 };
@@ -276,7 +277,7 @@ fn files_are_given_back_and_leftovers_copied_on() {
         }
         world.sync();
         world.fates.retain(|_, fate| *fate == Fate::Alive);
-        world.opened.writer.tend(Moment(round));
+        world.opened.writer.tend(Moment(round * COMPACTION_REST_MS));
     }
     let names = world.disk.list().unwrap();
     assert!(names.len() < 12, "{names:?}");

@@ -44,6 +44,7 @@ impl Writer {
         let flags = BatchFlags { is_seal: true, ..flags };
         let records = Records { count: 1, definition_count: 0 };
         self.write_batch(&mut buffer, records, now, flags)?;
+        self.counts.index_bytes += buffer.len() as u64;
         self.sync_current()?;
         lock(&self.ledger).sealed(number, self.current.offset, &lists);
         self.shared.clear();

@@ -74,8 +74,14 @@ pub struct WriterCounts {
     pub batches: u64,
     /// Syncs of log files.
     pub syncs: u64,
-    /// Bytes written, heads, indexes, checkpoints and zeros included.
+    /// Bytes given to the disk: everything that is written, whatever for. Room set aside is not.
     pub bytes: u64,
+    /// Those of indexes at the ends of files.
+    pub index_bytes: u64,
+    /// Those of checkpoints.
+    pub checkpoint_bytes: u64,
+    /// Those of messages copied on, with the heads of their batches.
+    pub moved_bytes: u64,
     /// Checkpoints.
     pub checkpoints: u64,
     /// Messages copied on from old files.

@@ -1,16 +1,19 @@
 //! Messages that are copied on from old files of which little is alive, so that one unsettled
 //! message does not hold a whole file. A copy counts from when it stands in the log behind it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 
 use super::super::error::StoreError;
 use super::super::header::{BATCH_HEADER_SIZE, BatchFlags};
 use super::super::index::IndexEntry;
+use super::super::ledger::{FileLedger, Ledger};
 use super::super::reader::Copied;
 use super::super::record::{FLAG_MOVED, FLAG_PERSISTENT, FLAG_TRANSIENT, Place, RecordWriter};
 use super::{Records, Writer, lock};
-use crate::limits::{COMPACTION_LIVE_PART, COMPACTION_SIZE_MAX};
+use crate::limits::{
+    COMPACTION_LIVE_PART, COMPACTION_REST_MS, COMPACTION_SIZE_MAX, SPARSE_FILES_MAX,
+};
 use crate::message::{Moment, QueueId, SequenceRange};
 
 /// What is being copied on.
@@ -20,6 +23,8 @@ pub(in crate::store) struct Moves {
     victim: Option<u64>,
     /// Places of the victim that are still to be copied: by queue, rising.
     left: VecDeque<(QueueId, SequenceRange)>,
+    /// Files of which little is alive: how much, and since when.
+    sparse: BTreeMap<u64, (u64, Moment)>,
     /// Files that hold something which cannot be read, and so cannot be copied on.
     stuck: BTreeSet<u64>,
 }
@@ -37,23 +42,26 @@ impl Moves {
 }
 
 impl Writer {
-    /// Looks for an old file of which little is alive. The oldest that can go anyway comes first.
-    pub(in crate::store) fn choose_victim(&mut self) {
+    /// Looks for an old file of which little is alive, and for a while the same. The oldest comes
+    /// first. One that still gets emptier is left alone: a queue that is drained empties it, and a
+    /// copy would be written for nothing. Where such files are many, the emptiest is taken.
+    pub(in crate::store) fn choose_victim(&mut self, now: Moment) {
         if !self.moves.is_empty() {
             return;
         }
         let last = self.moves.victim.take();
         let ledger = lock(&self.ledger);
-        let is_sparse = |file: &super::super::ledger::FileLedger| {
-            file.is_sealed && file.live > 0 && file.live * COMPACTION_LIVE_PART <= file.written
-        };
-        let stuck = &mut self.moves.stuck;
+        let mut sparse = sparse_files(&ledger, &self.moves.sparse, now);
         // Everything of it was to be copied on, and something is there still.
-        stuck.extend(last.filter(|last| ledger.files.get(last).is_some_and(is_sparse)));
-        let mut sparse = ledger.files.iter().filter(|(_, file)| is_sparse(file));
-        let Some((&victim, _)) = sparse.find(|(number, _)| !stuck.contains(number)) else {
-            return;
-        };
+        self.moves.stuck.extend(last.filter(|last| sparse.contains_key(last)));
+        sparse.retain(|number, _| !self.moves.stuck.contains(number));
+        let is_at_rest = |since: &Moment| now.since(*since) >= COMPACTION_REST_MS;
+        let at_rest = sparse.iter().find(|(_, (_, since))| is_at_rest(since));
+        let emptiest = sparse.iter().min_by_key(|(_, (live, _))| *live);
+        let victim = at_rest.or(emptiest.filter(|_| sparse.len() > SPARSE_FILES_MAX));
+        let victim = victim.map(|(number, _)| *number);
+        self.moves.sparse = sparse;
+        let Some(victim) = victim else { return };
         let mut left = VecDeque::new();
         for (queue, found) in ledger.queues_sorted() {
             for (&first, extent) in found.extents.iter().filter(|(_, e)| e.file == victim) {
@@ -62,7 +70,8 @@ impl Writer {
             }
         }
         drop(ledger);
-        (self.moves.victim, self.moves.left) = (Some(victim), left);
+        self.moves.victim = Some(victim);
+        self.moves.left = left;
     }
 
     /// Copies some of what is left, as a batch of its own behind all that is in the ledger.
@@ -93,6 +102,7 @@ impl Writer {
         }
         let records = Records { count: writer.count, definition_count: 0 };
         self.write_batch(&mut buffer, records, now, BatchFlags::default())?;
+        self.counts.moved_bytes += buffer.len() as u64;
         let mut ledger = lock(&self.ledger);
         for (queue, entry) in &entries {
             ledger.moved(number, *queue, entry);
@@ -118,4 +128,21 @@ impl Writer {
         }
         Ok(copies)
     }
+}
+
+/// Sealed files of which little is alive, with how much it is, and since when it is so much: what
+/// was known at the last look is kept.
+fn sparse_files(
+    ledger: &Ledger,
+    before: &BTreeMap<u64, (u64, Moment)>,
+    now: Moment,
+) -> BTreeMap<u64, (u64, Moment)> {
+    let is_sparse = |file: &FileLedger| {
+        file.is_sealed && file.live > 0 && file.live * COMPACTION_LIVE_PART <= file.written
+    };
+    let files = ledger.files.iter().filter(|(_, file)| is_sparse(file));
+    let known = |number, live| before.get(number).copied().filter(|(known, _)| *known == live);
+    files
+        .map(|(number, file)| (*number, known(number, file.live).unwrap_or((file.live, now))))
+        .collect()
 }

@@ -22,7 +22,7 @@ impl Writer {
         if let Err(error) = self.give_back_files() {
             self.failed_aside("give back a log file", error);
         }
-        self.choose_victim();
+        self.choose_victim(now);
         if !self.moves.is_empty() {
             self.write(now, true);
         }
@@ -109,6 +109,7 @@ impl Writer {
         self.checkpoints.push(Kept { number, next_file: head.next_file });
         self.last_checkpoint_size = bytes.len() as u64;
         self.count_bytes(self.last_checkpoint_size);
+        self.counts.checkpoint_bytes += self.last_checkpoint_size;
         self.written_since_checkpoint = 0;
         self.counts.checkpoints += 1;
         while self.checkpoints.len() > CHECKPOINTS_KEPT {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use leveret::broker::{Broker, MemoryOptions};
+use leveret::limits::COMPACTION_REST_MS;
 use leveret::message::Moment;
 use leveret::store::{Failure as DiskFailure, Faults, Health, MemoryStorage, Operation, Writer};
 
@@ -174,6 +175,9 @@ impl World {
             7 => format!("sync: {}", writer.sync()),
             8 => {
                 writer.tend(now);
+                // Again, when what is sparse had its rest.
+                self.now = now.plus(COMPACTION_REST_MS);
+                writer.tend(self.now);
                 "tend".to_owned()
             }
             9 => self.make_room(),
