@@ -15,6 +15,7 @@ mod mailbox;
 mod node_definitions;
 mod opening;
 mod options;
+mod out_of_service;
 mod permission;
 mod pressure;
 mod publish;

@@ -3,16 +3,20 @@
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
 use super::mailbox::Mailbox;
+use super::out_of_service::reason;
 use super::queue_handle::QueueHandle;
 use super::route_cache::RouteCache;
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use super::waiting::Waiting;
 use super::work::Work;
+
+use tracing::error;
 
 use crate::auth::{Permissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
@@ -69,6 +73,8 @@ pub struct Session {
     /// It published while an alarm is on: nothing is read before the alarm is over.
     pub(super) is_blocked: bool,
     effects: Vec<Effect>,
+    /// Those that are being carried out: where one breaks, the others are not lost.
+    in_hand: std::vec::IntoIter<Effect>,
 }
 
 /// The virtual host a client is in, and what it may do there.
@@ -143,6 +149,7 @@ impl Session {
             has_published: false,
             is_blocked: false,
             effects: Vec::new(),
+            in_hand: Vec::new().into_iter(),
         }
     }
 
@@ -177,6 +184,7 @@ impl Session {
             for settle in std::mem::take(&mut self.sent_settles) {
                 self.settle(&settle);
             }
+            self.look_after_queues();
             self.work.wake();
         }
     }
@@ -280,9 +288,7 @@ impl Session {
         let mut cost = 0;
         match &event {
             Event::Delivered(delivered) => cost = window_cost(delivered),
-            Event::ConsumerCancelled(key) => {
-                self.consumers.remove(key);
-            }
+            Event::ConsumerCancelled(key) => self.consumer_cancelled(*key),
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
             Event::Answered { reply: Reply::Got { .. } | Reply::GotEmpty, .. } => {
                 self.is_getting = false;
@@ -299,21 +305,37 @@ impl Session {
         }
     }
 
+    /// A consumer lost its queue. Credit that a queue took and left unused as it broke is free for
+    /// others, who are offered again.
+    fn consumer_cancelled(&mut self, key: ConsumerKey) {
+        self.consumers.remove(&key);
+        let state = self.channels.get(&key.channel);
+        if state.is_some_and(|state| state.credit.give(0)) {
+            self.resume(Some(key.channel));
+        }
+        if self.mailbox.window.give(0) {
+            self.resume(None);
+        }
+    }
+
     /// Offers again to the consumers of a channel, or of all.
     pub(super) fn resume(&mut self, channel: Option<u16>) {
         let short =
             self.consumers.iter().filter(|(key, _)| channel.is_none_or(|n| key.channel == n));
         for (_, consumer) in short {
-            consumer.queue.with(&mut self.work, |live| live.queue.resume(consumer.id));
+            // In what is out of service, nobody is a consumer.
+            let _ = consumer.queue.with(&mut self.work, |live| live.queue.resume(consumer.id));
         }
     }
 
     /// Carries out the machine's effects, neighbours of one kind together.
     fn perform(&mut self) {
-        while !self.effects.is_empty() {
-            let effects = std::mem::take(&mut self.effects);
+        while self.in_hand.len() > 0 || !self.effects.is_empty() {
+            if self.in_hand.len() == 0 {
+                self.in_hand = std::mem::take(&mut self.effects).into_iter();
+            }
             let mut batch = Vec::new();
-            for effect in effects {
+            while let Some(effect) = self.in_hand.next() {
                 if let Effect::Publish(publish) = effect {
                     batch.push(publish);
                     continue;
@@ -323,7 +345,7 @@ impl Session {
             }
             self.publish(&mut batch);
         }
-        self.delete_expired();
+        self.look_after_queues();
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -383,7 +405,8 @@ impl Session {
                 Event::Delivered(delivered) => self.give_back(delivered),
                 Event::Answered { reply: Reply::Got { queue, delivery, .. }, .. } => {
                     if let Some(handle) = self.queue_by_id(queue) {
-                        handle.with(&mut self.work, |live| {
+                        // What leaves service has nothing out any more.
+                        let _ = handle.with(&mut self.work, |live| {
                             let range = SequenceRange::one(delivery.sequence);
                             live.queue.settle(&[range], Outcome::Requeued);
                         });
@@ -396,7 +419,8 @@ impl Session {
 
     fn give_back(&mut self, delivered: Delivered) {
         let Some(handle) = self.queue_by_id(delivered.queue) else { return };
-        handle.with(&mut self.work, |live| {
+        // As above.
+        let _ = handle.with(&mut self.work, |live| {
             // Its consumer is gone by now, so no credit is to be given back.
             live.queue.return_unseen(ConsumerId(0), delivered.run);
         });
@@ -428,13 +452,28 @@ impl Session {
 }
 
 impl Drop for Session {
+    /// Also where a panic ends it: what it holds of others is given back, and nothing that breaks
+    /// once more here may end more than this session.
     fn drop(&mut self) {
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.leave())) {
+            let (name, panic) = (&self.name, reason(&*panic));
+            error!(target: "connection", panic, "something broke as connection ({name}) ended");
+            // What broke is not tried again; what comes after it is.
+            if self.in_hand.len() == 0 && self.effects.is_empty() {
+                break;
+            }
+        }
+        self.broker.unregister(self.id);
+    }
+}
+
+impl Session {
+    fn leave(&mut self) {
         self.abort();
         let unread = self.mailbox.close();
         self.give_back_unread(unread);
-        self.delete_expired();
+        self.look_after_queues();
         self.work.wake();
-        self.broker.unregister(self.id);
     }
 }
 
