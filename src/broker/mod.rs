@@ -38,3 +38,6 @@ pub use opening::{Left, UnreadableDefinition};
 pub use options::{BrokerOptions, Product, server_properties};
 pub use session::{Peer, Session};
 pub use shared::Broker;
+
+#[cfg(test)]
+mod out_of_service_tests;

@@ -213,6 +213,7 @@ impl QueueHandle {
             durability.memory.update(wreck.counted, Resident::default());
         }
         wreck.queue.abandon(undone);
+        wreck.queue.abandon(&wreck.effects);
         wreck.leave(work);
         for subscriber in wreck.subscribers.values() {
             let event = Event::ConsumerCancelled(subscriber.key);
@@ -454,6 +455,12 @@ impl Live {
             let _ = mailbox.push(event, &mut work.wakers);
         }
         self.has_logged
+    }
+
+    /// Effects of a step that are carried out when it ends.
+    #[cfg(test)]
+    pub(super) fn put_off(&mut self, effects: Vec<Effect>) {
+        self.effects.extend(effects);
     }
 
     /// Knows where a new consumer's deliveries go.
