@@ -108,6 +108,9 @@ impl Durability {
 
     /// A queue that left service and can be read: all of it is written, or never will be.
     pub(super) fn next_to_read_again(&self) -> Option<Arc<QueueHandle>> {
+        if lock(&self.fetches).broken.is_empty() {
+            return None;
+        }
         let is_over = self.poison().is_some();
         let mut fetches = lock(&self.fetches);
         let is_written = |position| is_over || self.is_durable(position);

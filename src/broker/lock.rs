@@ -39,11 +39,11 @@ impl Failure {
 
     /// Nothing goes on from here: nothing more is confirmed, and the node is to stop. A start reads
     /// everything again.
-    pub(super) fn report(&self, why: String) {
+    pub(super) fn report(&self, why: &str) {
         if let Some(log) = self.log.get() {
-            log.poison(&why);
+            log.poison(why);
         }
-        if self.why.set(why.clone()).is_ok() {
+        if self.why.set(why.to_owned()).is_ok() {
             error!(
                 target: "node",
                 "{why}. The node stops; what was confirmed is safe, and a start reads it again"
@@ -55,7 +55,7 @@ impl Failure {
     pub(super) fn why(&self) -> Option<&str> {
         let broken = self.log.get().filter(|log| log.has_panicked());
         if broken.is_some() && self.why.get().is_none() {
-            self.report("a panic broke what gathered for the log".to_owned());
+            self.report("a panic broke what gathered for the log");
         }
         self.why.get().map(String::as_str)
     }
@@ -74,7 +74,7 @@ pub(super) fn lock_or_fail<'a, T>(
     failure: &Failure,
 ) -> MutexGuard<'a, T> {
     mutex.lock().unwrap_or_else(|poisoned| {
-        failure.report(format!("a panic broke {what}"));
+        failure.report(&format!("a panic broke {what}"));
         poisoned.into_inner()
     })
 }

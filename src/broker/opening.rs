@@ -117,7 +117,7 @@ impl Broker {
 
     /// A part of the node without which it cannot go on has ended.
     pub fn fail(&self, why: &str) {
-        self.failure.report(why.to_owned());
+        self.failure.report(why);
     }
 
     /// Wakes this waker when a queue waits for bodies. True where one does.

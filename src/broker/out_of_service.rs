@@ -123,3 +123,21 @@ impl Broker {
         hosts.into_iter().find(|host| host.is_live(handle))
     }
 }
+
+#[cfg(test)]
+impl Broker {
+    /// Breaks a queue from inside, as a bug would.
+    pub(crate) fn plant_panic(&self, host: &str, queue: &str) {
+        let mut work = Work::default();
+        let handle = self.virtual_host(host).and_then(|host| host.queue(queue)).unwrap();
+        let broken = handle.with(&mut work, |_| panic!("planted"));
+        assert_eq!(broken, Err::<(), _>(OutOfService));
+        self.mend(&mut work);
+        work.wake();
+    }
+
+    /// The next session that receives something breaks.
+    pub(crate) fn plant_panic_in_session(&self) {
+        self.breaks_session.store(true, std::sync::atomic::Ordering::Release);
+    }
+}

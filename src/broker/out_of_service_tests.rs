@@ -465,9 +465,12 @@ fn an_exclusive_queue_that_was_read_again_goes_with_its_connection() {
     client.session.declare_queue(&declare).unwrap();
     client.plant("x");
     assert_eq!(client.look_at("x"), Ok(0));
+    client.consume("x", 1);
+    client.events();
     for queue in std::mem::take(&mut client.session.exclusive_queues) {
         client.session.delete_live_queue(&queue, false);
     }
+    assert!(matches!(&client.events()[..], [Event::ConsumerCancelled(_)]), "it was the live one");
     assert!(client.look_at("x").unwrap_err().contains("no queue 'x'"));
 }
 

@@ -220,6 +220,10 @@ impl Session {
     /// Takes bytes and tells how many it used; the rest is to come again after the next
     /// [`Session::pump`], or with more bytes.
     pub fn receive(&mut self, input: &[u8], now: Moment) -> usize {
+        #[cfg(test)]
+        if self.broker.breaks_session.swap(false, std::sync::atomic::Ordering::AcqRel) {
+            panic!("planted");
+        }
         let mut used = 0;
         loop {
             let rest = input.get(used..).unwrap_or(&[]);
@@ -455,6 +459,9 @@ impl Drop for Session {
     /// Also where a panic ends it: what it holds of others is given back, and nothing that breaks
     /// once more here may end more than this session.
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            error!(target: "connection", "something broke in connection ({}): it ends", self.name);
+        }
         while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.leave())) {
             let (name, panic) = (&self.name, reason(&*panic));
             error!(target: "connection", panic, "something broke as connection ({name}) ended");

@@ -37,6 +37,9 @@ pub struct Broker {
     pub(super) sessions: Mutex<BTreeMap<SessionId, Arc<Mailbox>>>,
     pub(super) random: Mutex<Random>,
     last_id: AtomicU64,
+    /// A panic is planted for the next session that receives something.
+    #[cfg(test)]
+    pub(super) breaks_session: AtomicBool,
 }
 
 impl Broker {
@@ -69,6 +72,8 @@ impl Broker {
             sessions: Mutex::default(),
             random: Mutex::new(Random::new(seed)),
             last_id: AtomicU64::new(0),
+            #[cfg(test)]
+            breaks_session: AtomicBool::new(false),
         }
     }
 

@@ -225,3 +225,29 @@ fn tell_disk(is_low: bool, free: u64, limit: u64) {
         info!(target: "store", free, limit, "free disk space is sufficient: publishers go on");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::broker::BrokerOptions;
+
+    #[test]
+    fn a_thread_that_ends_by_a_panic_ends_the_node() {
+        let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
+        for is_broken in [false, true] {
+            let guard = Guard {
+                broker: broker.clone(),
+                failed: Arc::new(Notify::new()),
+                what: "the thread broke",
+            };
+            let ended = catch_unwind(AssertUnwindSafe(move || {
+                let _guard = guard;
+                assert!(!is_broken, "planted");
+            }));
+            assert_eq!(ended.is_err(), is_broken);
+            assert_eq!(broker.failure(), is_broken.then_some("the thread broke"));
+        }
+    }
+}
