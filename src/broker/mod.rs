@@ -21,6 +21,7 @@ mod pressure;
 mod publish;
 mod queue_handle;
 mod queues;
+mod release;
 mod replies;
 mod requests;
 mod route_cache;

@@ -95,8 +95,8 @@ impl Broker {
             info!(
                 target: "queue",
                 queue = &*handle.definition.name, virtual_host = &*host.name, messages,
-                "the queue was read again and is back in service; messages that were only in memory \
-                 are lost"
+                "the queue was read again and is back in service; messages that were only in \
+                 memory are lost"
             );
         }
         true

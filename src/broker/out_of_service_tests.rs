@@ -2,6 +2,7 @@
 //! queue was read again, what its clients hear, and what of everybody else is untouched. Over
 //! sockets this is shown in `node::store_threads`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use smallvec::smallvec;
@@ -81,30 +82,13 @@ type Seen = (String, bool);
 
 impl Client {
     fn declare(&mut self, queue: &str, durable: bool) {
-        let declare = DeclareQueue {
-            queue: queue.into(),
-            is_server_named: false,
-            passive: false,
-            durable,
-            exclusive: false,
-            auto_delete: false,
-            arguments: FieldTable::new(),
-        };
-        self.session.declare_queue(&declare).unwrap();
+        self.session.declare_queue(&DeclareQueue { durable, ..declaration(queue) }).unwrap();
     }
 
     /// What a passive declare answers: how many messages, or the refusal's text.
     fn look_at(&mut self, queue: &str) -> Result<u32, String> {
-        let declare = DeclareQueue {
-            queue: queue.into(),
-            is_server_named: false,
-            passive: true,
-            durable: true,
-            exclusive: false,
-            auto_delete: false,
-            arguments: FieldTable::new(),
-        };
-        match self.session.declare_queue(&declare) {
+        let passive = DeclareQueue { passive: true, ..declaration(queue) };
+        match self.session.declare_queue(&passive) {
             Ok(Reply::QueueDeclared { message_count, .. }) => Ok(message_count),
             other => Err(format!("{other:?}")),
         }
@@ -173,6 +157,18 @@ impl Client {
         let broken = handle.with(&mut self.session.work, |_| panic!("planted"));
         assert!(broken.is_err());
         self.session.look_after_queues();
+    }
+}
+
+fn declaration(queue: &str) -> DeclareQueue {
+    DeclareQueue {
+        queue: queue.into(),
+        is_server_named: false,
+        passive: false,
+        durable: false,
+        exclusive: false,
+        auto_delete: false,
+        arguments: FieldTable::new(),
     }
 }
 
@@ -453,16 +449,8 @@ fn a_queue_may_break_again() {
 fn an_exclusive_queue_that_was_read_again_goes_with_its_connection() {
     let world = World::new();
     let mut client = world.client();
-    let declare = DeclareQueue {
-        queue: "x".into(),
-        is_server_named: false,
-        passive: false,
-        durable: false,
-        exclusive: true,
-        auto_delete: false,
-        arguments: FieldTable::new(),
-    };
-    client.session.declare_queue(&declare).unwrap();
+    let exclusive = DeclareQueue { exclusive: true, ..declaration("x") };
+    client.session.declare_queue(&exclusive).unwrap();
     client.plant("x");
     assert_eq!(client.look_at("x"), Ok(0));
     client.consume("x", 1);
@@ -483,14 +471,11 @@ fn a_panic_under_the_definitions_stops_the_node_and_nothing_is_confirmed() {
     client.events();
     assert_eq!(world.broker.failure(), None);
     let host = world.broker.virtual_host("/").unwrap();
-    let panicked = std::thread::scope(|scope| {
-        let changing = scope.spawn(|| {
-            let _definitions = host.definitions();
-            panic!("planted");
-        });
-        changing.join().is_err()
-    });
-    assert!(panicked);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _definitions = host.definitions();
+        panic!("planted");
+    }));
+    assert!(panicked.is_err());
     assert_eq!(world.broker.failure(), None, "nobody looked yet");
     client.declare("r", true);
     assert_eq!(world.broker.failure(), Some("a panic broke the definitions of a virtual host"));
@@ -510,7 +495,7 @@ fn what_a_session_holds_of_others_is_given_back_though_it_panics() {
     broken.declare("q", true);
     broken.publish("q", &["a"]);
     broken.consume("q", 1);
-    let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+    let seen = catch_unwind(AssertUnwindSafe(move || {
         let _client = broken;
         panic!("planted");
     }));

@@ -199,8 +199,8 @@ impl QueueHandle {
         self.count(live);
     }
 
-    /// Something broke: nothing of what is in RAM is trusted any more. Consumers are cancelled, gets
-    /// that wait find nothing, and bodies are counted no longer.
+    /// Something broke: nothing of what is in RAM is trusted any more. Consumers are cancelled,
+    /// gets that wait find nothing, and bodies are counted no longer.
     fn leave_service(&self, live: &mut Live, undone: &[Effect], work: &mut Work) -> Live {
         self.mark_gone();
         self.is_broken.store(true, Ordering::Release);

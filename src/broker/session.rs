@@ -3,12 +3,10 @@
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
 use super::mailbox::Mailbox;
-use super::out_of_service::reason;
 use super::queue_handle::QueueHandle;
 use super::route_cache::RouteCache;
 use super::shared::Broker;
@@ -16,14 +14,10 @@ use super::virtual_host::VirtualHost;
 use super::waiting::Waiting;
 use super::work::Work;
 
-use tracing::error;
-
 use crate::auth::{Permissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, SESSION_EVENTS_MAX, SESSION_OUTPUT_SIZE_MAX};
-use crate::message::{
-    ConsumerId, ConsumerKey, Message, Moment, Name, Outcome, Random, SequenceRange, SessionId,
-};
+use crate::message::{ConsumerId, ConsumerKey, Message, Moment, Name, Random, SessionId};
 use crate::protocol::reply::AmqpError;
 use crate::queue::Credit;
 
@@ -65,16 +59,16 @@ pub struct Session {
     /// What waits for the disk.
     pub(super) waiting: Waiting,
     /// A get waits for a body.
-    is_getting: bool,
+    pub(super) is_getting: bool,
     /// Deliveries that end when the output is with the socket.
-    sent_settles: Vec<Settle>,
+    pub(super) sent_settles: Vec<Settle>,
     /// It published: who only consumes is never held back.
     pub(super) has_published: bool,
     /// It published while an alarm is on: nothing is read before the alarm is over.
     pub(super) is_blocked: bool,
-    effects: Vec<Effect>,
+    pub(super) effects: Vec<Effect>,
     /// Those that are being carried out: where one breaks, the others are not lost.
-    in_hand: std::vec::IntoIter<Effect>,
+    pub(super) in_hand: std::vec::IntoIter<Effect>,
 }
 
 /// The virtual host a client is in, and what it may do there.
@@ -376,60 +370,6 @@ impl Session {
         }
     }
 
-    /// The connection ends: consumers, unsettled deliveries, unread ones, exclusive queues.
-    fn release(&mut self, settles: &[Settle]) {
-        self.waiting.clear();
-        self.is_getting = false;
-        self.let_go(None, settles);
-        self.requeue_unsent();
-        for state in std::mem::take(&mut self.channels).into_values() {
-            if let Some(token) = state.reply_token {
-                self.broker.replies.remove(&token);
-            }
-        }
-        let unread = self.mailbox.take();
-        self.give_back_unread(unread);
-        for queue in std::mem::take(&mut self.exclusive_queues) {
-            self.delete_live_queue(&queue, false);
-        }
-        self.post(Event::Released);
-    }
-
-    /// Deliveries that nobody acknowledges, and of which nobody knows whether they arrived.
-    fn requeue_unsent(&mut self) {
-        for settle in std::mem::take(&mut self.sent_settles) {
-            self.settle(&Settle { outcome: Outcome::Requeued, ..settle });
-        }
-    }
-
-    /// What was delivered but never read goes back as if it had not been.
-    fn give_back_unread(&mut self, unread: impl IntoIterator<Item = Event>) {
-        for event in unread {
-            match event {
-                Event::Delivered(delivered) => self.give_back(delivered),
-                Event::Answered { reply: Reply::Got { queue, delivery, .. }, .. } => {
-                    if let Some(handle) = self.queue_by_id(queue) {
-                        // What leaves service has nothing out any more.
-                        let _ = handle.with(&mut self.work, |live| {
-                            let range = SequenceRange::one(delivery.sequence);
-                            live.queue.settle(&[range], Outcome::Requeued);
-                        });
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn give_back(&mut self, delivered: Delivered) {
-        let Some(handle) = self.queue_by_id(delivered.queue) else { return };
-        // As above.
-        let _ = handle.with(&mut self.work, |live| {
-            // Its consumer is gone by now, so no credit is to be given back.
-            live.queue.return_unseen(ConsumerId(0), delivered.run);
-        });
-    }
-
     /// Tells this client's own connection.
     pub(super) fn post(&mut self, event: Event) {
         // A closed mailbox means that nobody is left to tell.
@@ -452,35 +392,6 @@ impl Session {
             state.is_refused = true;
         }
         self.post(Event::Refused { channel, error });
-    }
-}
-
-impl Drop for Session {
-    /// Also where a panic ends it: what it holds of others is given back, and nothing that breaks
-    /// once more here may end more than this session.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            error!(target: "connection", "something broke in connection ({}): it ends", self.name);
-        }
-        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.leave())) {
-            let (name, panic) = (&self.name, reason(&*panic));
-            error!(target: "connection", panic, "something broke as connection ({name}) ended");
-            // What broke is not tried again; what comes after it is.
-            if self.in_hand.len() == 0 && self.effects.is_empty() {
-                break;
-            }
-        }
-        self.broker.unregister(self.id);
-    }
-}
-
-impl Session {
-    fn leave(&mut self) {
-        self.abort();
-        let unread = self.mailbox.close();
-        self.give_back_unread(unread);
-        self.look_after_queues();
-        self.work.wake();
     }
 }
 
