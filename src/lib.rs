@@ -9,7 +9,10 @@
 //!    remembers, and the one door to the disk.
 //! 4. [`broker`]: the synchronous heart; a program may embed it without a runtime.
 //! 5. [`server`]: the AMQP door, where tokio begins.
-//! 6. [`node`]: assembly: configuration, boot, shutdown, logs. [`perf`]: a load generator.
+//! 6. [`node`]: assembly: configuration, boot, shutdown, logs. [`inspect`]: a look into a data
+//!    directory. [`perf`]: a load generator.
+//!
+//! [`command_line`] says which command of the binary is meant.
 //!
 //! [`limits`] holds every bound in the system, each with its reason.
 
@@ -31,5 +34,8 @@ pub mod broker;
 
 pub mod server;
 
+pub mod inspect;
 pub mod node;
 pub mod perf;
+
+pub mod command_line;

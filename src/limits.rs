@@ -54,6 +54,10 @@ pub const DELIVERY_OVERHEAD_SIZE: u64 = 256;
 /// that a stopped one harms only itself.
 pub const SESSION_WINDOW_SIZE: u64 = 1024 * 1024;
 
+/// A session's buffers are counted again when they changed by this many bytes: little beside what
+/// is counted for, and enough that a busy session seldom touches the counter.
+pub const CHARGE_STEP_SIZE: u64 = 16 * 1024;
+
 /// Bytes a session lets wait for its socket before it stops reading and draining.
 pub const SESSION_OUTPUT_SIZE_MAX: usize = 256 * 1024;
 
@@ -195,3 +199,19 @@ pub const DISK_CHECK_MS: u64 = 250;
 /// Steps back of a permission's pattern that needs a search: milliseconds at most, and more than
 /// any sensible pattern takes for a name of 255 bytes.
 pub const PATTERN_BACKTRACK_MAX: usize = 100_000;
+
+/// Messages that an inspection reads at a time: enough that reading streams, and a bound for those
+/// without a body.
+pub const INSPECT_READ_COUNT_MAX: u64 = 1024;
+
+/// Bytes of bodies that an inspection reads at a time.
+pub const INSPECT_READ_SIZE_MAX: u64 = 1024 * 1024;
+
+/// Messages of a queue that an inspection prints where nobody says how many: a screen or two.
+pub const INSPECT_PRINTED_COUNT: u64 = 20;
+
+/// Bytes of a body that an inspection prints: a few lines.
+pub const INSPECT_PREVIEW_SIZE: usize = 240;
+
+/// How often an inspection begins anew when a running broker takes a file away under it.
+pub const INSPECT_ATTEMPTS: usize = 5;

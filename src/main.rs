@@ -1,13 +1,13 @@
-//! The `leveret` binary: reads the command line and hands over to the node. Nothing is decided
-//! here.
+//! The `leveret` binary: reads the command line and hands over to the command it names. Nothing is
+//! decided here.
 
 use std::process::ExitCode;
 
-use leveret::node::{self, command_line::CommandLine};
+use leveret::command_line::{self, CommandLine};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    node::run(<CommandLine as clap::Parser>::parse())
+    command_line::run(<CommandLine as clap::Parser>::parse())
 }

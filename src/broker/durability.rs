@@ -13,7 +13,7 @@ use super::lock::lock;
 use super::queue_handle::QueueHandle;
 use super::work::Work;
 use crate::limits::FETCH_SIZE_MAX;
-use crate::message::SequenceRange;
+use crate::message::{Account, SequenceRange};
 use crate::queue::Resident;
 use crate::store::{Health, Log, Position, Reader, RecoveredQueue};
 
@@ -42,6 +42,8 @@ struct Fetches {
 pub(super) struct Memory {
     logged: AtomicU64,
     unlogged: AtomicU64,
+    /// What sessions hold: bodies that came in part, buffers, transactions.
+    sessions: Account,
     /// Bodies that are on disk too may take so much.
     pub(super) window_size: u64,
     /// Bodies that are nowhere else may take so much before they are written out.
@@ -67,10 +69,16 @@ impl Default for MemoryOptions {
 }
 
 impl Durability {
-    pub(super) fn new(log: Arc<Log>, reader: Reader, memory: MemoryOptions) -> Self {
+    pub(super) fn new(
+        log: Arc<Log>,
+        reader: Reader,
+        memory: MemoryOptions,
+        sessions: Account,
+    ) -> Self {
         let memory = Memory {
             logged: AtomicU64::new(0),
             unlogged: AtomicU64::new(0),
+            sessions,
             window_size: memory.window_size,
             unlogged_max: memory.unlogged_max,
             crowded: Mutex::default(),
@@ -174,9 +182,9 @@ impl Memory {
         self.logged.load(Ordering::Relaxed) > self.window_size
     }
 
-    /// More bodies are in RAM only than should be.
+    /// More is in RAM only than should be: what sessions hold counts too.
     pub(super) fn is_unlogged_over(&self) -> bool {
-        self.unlogged.load(Ordering::Relaxed) > self.unlogged_max
+        self.unlogged.load(Ordering::Relaxed) + self.sessions.sum() > self.unlogged_max
     }
 
     /// Bytes of bodies in RAM: those on disk too, and those nowhere else.
@@ -211,5 +219,29 @@ fn change(sum: &AtomicU64, before: u64, now: u64) {
         sum.fetch_add(now - before, Ordering::Relaxed);
     } else if before > now {
         sum.fetch_sub(before - now, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sessions_hold_counts_as_what_is_in_ram_only() {
+        let sessions = Account::default();
+        let memory = Memory {
+            logged: AtomicU64::new(0),
+            unlogged: AtomicU64::new(60),
+            sessions: sessions.clone(),
+            window_size: 0,
+            unlogged_max: 100,
+            crowded: Mutex::default(),
+        };
+        let charge = sessions.charge(40);
+        assert!(!memory.is_unlogged_over());
+        let more = sessions.charge(1);
+        assert!(memory.is_unlogged_over());
+        drop((charge, more));
+        assert!(!memory.is_unlogged_over());
     }
 }

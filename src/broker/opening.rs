@@ -68,7 +68,9 @@ impl Broker {
         let Left { log, reader, definitions, queues, next_queue } = left;
         let mut broker = Self::empty(options, seed);
         broker.skip_ids_below(next_queue);
-        broker.durability = Some(Arc::new(Durability::new(log.clone(), reader, memory)));
+        let sessions = broker.connection_options.account.clone();
+        let durability = Durability::new(log.clone(), reader, memory, sessions);
+        broker.durability = Some(Arc::new(durability));
         broker.failure.guard(log.clone());
         let mut restoring = Restoring {
             broker: &broker,
@@ -141,6 +143,12 @@ impl Broker {
     pub fn body_memory(&self) -> (u64, u64) {
         let used = self.durability.as_ref().map(|durability| durability.memory.used());
         used.map_or((0, 0), |used| (used.logged, used.unlogged))
+    }
+
+    /// Bytes that clients hold: bodies that came in part, transactions, buffers.
+    #[must_use]
+    pub fn session_memory(&self) -> u64 {
+        self.connection_options.account.sum()
     }
 
     /// Before a clean stop: the log hears what was delivered, so that the flag is exact.

@@ -99,7 +99,8 @@ impl Session {
         if let Some(transaction) = state.and_then(|state| state.transaction.as_mut()) {
             let queues = routed.route.queues.clone();
             let Routed { message, is_reply, .. } = routed;
-            transaction.push(Pending { publish, message, queues, is_reply });
+            let charge = self.broker.connection_options.account.charge(message.body_size());
+            transaction.push(Pending { publish, message, queues, is_reply, _charge: charge });
             return Ok(());
         }
         let Routed { message, route, is_reply } = routed;
@@ -269,7 +270,7 @@ impl Session {
         let state = self.channels.get_mut(&channel);
         let pending = state.and_then(|state| state.transaction.replace(Vec::new()));
         let mut batch = Batch::default();
-        for Pending { publish, message, queues, is_reply } in pending.unwrap_or_default() {
+        for Pending { publish, message, queues, is_reply, .. } in pending.unwrap_or_default() {
             self.enqueue(&publish, &message, &queues, is_reply, &mut batch);
         }
         let is_whole = self.flush(&mut batch);

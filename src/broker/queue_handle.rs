@@ -483,7 +483,7 @@ impl Live {
 mod tests {
     use super::super::durability::MemoryOptions;
     use super::*;
-    use crate::message::{Body, Envelope, Moment, Outcome, QueueOptions};
+    use crate::message::{Account, Body, Envelope, Moment, Outcome, QueueOptions};
     use crate::protocol::field::FieldTable;
     use crate::queue::{Consumer, Credit};
     use crate::store::{MemoryStorage, StoreOptions};
@@ -525,7 +525,8 @@ mod tests {
         let disk = MemoryStorage::new(1 << 24);
         let mut opened = crate::store::open(Arc::new(disk), StoreOptions::default()).unwrap();
         let (log, reader) = (opened.log.clone(), opened.reader.clone());
-        let durability = Arc::new(Durability::new(log, reader, MemoryOptions::default()));
+        let durability =
+            Arc::new(Durability::new(log, reader, MemoryOptions::default(), Account::default()));
         let handle = Arc::new(QueueHandle::new(auto_delete(), Some(&durability), None));
         let subscriber =
             Subscriber { mailbox: Arc::default(), key: ConsumerKey { channel: 1, number: 1 } };

@@ -17,7 +17,7 @@ use super::work::Work;
 use crate::auth::{Permissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, SESSION_EVENTS_MAX, SESSION_OUTPUT_SIZE_MAX};
-use crate::message::{ConsumerId, ConsumerKey, Message, Moment, Name, Random, SessionId};
+use crate::message::{Charge, ConsumerId, ConsumerKey, Message, Moment, Name, Random, SessionId};
 use crate::protocol::reply::AmqpError;
 use crate::queue::Credit;
 
@@ -69,6 +69,8 @@ pub struct Session {
     pub(super) effects: Vec<Effect>,
     /// Those that are being carried out: where one breaks, the others are not lost.
     pub(super) in_hand: std::vec::IntoIter<Effect>,
+    /// What its buffers hold.
+    buffered: Charge,
 }
 
 /// The virtual host a client is in, and what it may do there.
@@ -103,6 +105,8 @@ pub(super) struct Pending {
     pub(super) message: Message,
     pub(super) queues: Vec<Arc<QueueHandle>>,
     pub(super) is_reply: bool,
+    /// Nobody else counts its body yet.
+    pub(super) _charge: Charge,
 }
 
 /// A consumer of this session.
@@ -119,6 +123,7 @@ impl Session {
         let mailbox = Arc::new(Mailbox::default());
         let id = broker.register(&mailbox);
         let broker_random = broker.fork_random();
+        let buffered = broker.connection_options.account.charge(0);
         let connection =
             Connection::new(broker.connection_options.clone(), broker.fork_random(), now);
         Self {
@@ -144,6 +149,7 @@ impl Session {
             is_blocked: false,
             effects: Vec::new(),
             in_hand: Vec::new().into_iter(),
+            buffered,
         }
     }
 
@@ -174,6 +180,7 @@ impl Session {
     /// Bytes went to the socket. Once all have, deliveries that nobody acknowledges are over.
     pub fn sent(&mut self, now: Moment) {
         self.connection.sent(now);
+        self.count_buffers();
         if !self.sent_settles.is_empty() && self.connection.output().is_empty() {
             for settle in std::mem::take(&mut self.sent_settles) {
                 self.settle(&settle);
@@ -244,7 +251,12 @@ impl Session {
         if self.mailbox.len() == 0 && !self.waiting.has_answers() && !self.is_getting {
             self.connection.applied();
         }
+        self.count_buffers();
         self.work.wake();
+    }
+
+    fn count_buffers(&mut self) {
+        self.buffered.set_roughly(self.connection.buffered_size() as u64);
     }
 
     /// The event to tell next. While the output is full, only what brings no body, and not much of

@@ -3,8 +3,9 @@
 
 use bytes::Bytes;
 
+use super::phase::Options;
 use crate::limits::{BODY_COPIED_SIZE_MAX, CONTENT_SIZE_MAX};
-use crate::message::{Body, Envelope, Message};
+use crate::message::{Body, Charge, Envelope, Message};
 use crate::protocol::frame::{ContentHeader, Frame, FrameKind};
 use crate::protocol::methods::{WireMethod, basic};
 use crate::protocol::properties::PropertyView;
@@ -20,12 +21,15 @@ pub(super) struct Incoming {
     pub(super) mandatory: bool,
     pub(super) immediate: bool,
     header: Option<Header>,
+    /// What came of a large body, until all of it is there.
+    charge: Option<Charge>,
 }
 
 #[derive(Debug)]
 struct Header {
     properties: Box<[u8]>,
     is_persistent: bool,
+    body_size: u64,
     missing: u64,
     small: Vec<u8>,
     parts: Vec<Bytes>,
@@ -40,6 +44,7 @@ impl Incoming {
             mandatory: publish.mandatory,
             immediate: publish.immediate,
             header: None,
+            charge: None,
         }
     }
 
@@ -47,14 +52,20 @@ impl Incoming {
     pub(super) fn receive(
         &mut self,
         frame: &Frame<'_>,
-        message_size_max: u64,
+        options: &Options,
     ) -> Result<Option<Message>, AmqpError> {
         match &mut self.header {
             None => {
-                let header = read_header(frame, message_size_max)?;
+                let header = read_header(frame, options.message_size_max)?;
+                self.charge = header.is_large.then(|| options.account.charge(0));
                 self.header = Some(header);
             }
-            Some(header) => header.append(frame)?,
+            Some(header) => {
+                header.append(frame)?;
+                if let Some(charge) = &mut self.charge {
+                    charge.set(header.received_size());
+                }
+            }
         }
         let is_complete = self.header.as_ref().is_some_and(|header| header.missing == 0);
         Ok(is_complete.then(|| self.message()).flatten())
@@ -75,6 +86,11 @@ impl Incoming {
 }
 
 impl Header {
+    /// Bytes of a large body that are there.
+    fn received_size(&self) -> u64 {
+        self.body_size - self.missing
+    }
+
     fn append(&mut self, frame: &Frame<'_>) -> Result<(), ConnectionError> {
         if frame.kind != FrameKind::Body {
             let text = "expected content body, got non content body frame instead";
@@ -112,6 +128,7 @@ fn read_header(frame: &Frame<'_>, message_size_max: u64) -> Result<Header, AmqpE
     Ok(Header {
         properties: content.properties.into(),
         is_persistent: view.delivery_mode == Some(2),
+        body_size: content.body_size,
         missing: content.body_size,
         small: Vec::new(),
         parts: Vec::new(),

@@ -167,6 +167,12 @@ impl Connection {
         used
     }
 
+    /// Bytes that wait: for the rest of their frame, or for the socket.
+    #[must_use]
+    pub fn buffered_size(&self) -> usize {
+        self.unused_size + self.output.len()
+    }
+
     /// A request is with the broker, and its answer was not told yet.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
@@ -255,17 +261,15 @@ impl Connection {
         let result = match (channel.state, &mut channel.incoming) {
             (State::Closing, _) => return self.handle_frame_while_channel_closes(frame),
             (State::Released, _) => return,
-            (State::Open, Some(incoming)) => {
-                match incoming.receive(frame, self.options.message_size_max) {
-                    Ok(Some(message)) => {
-                        let (mandatory, immediate) = (incoming.mandatory, incoming.immediate);
-                        channel.incoming = None;
-                        publish(channel, message, mandatory, immediate, effects)
-                    }
-                    Ok(None) => Ok(()),
-                    Err(error) => Err(error),
+            (State::Open, Some(incoming)) => match incoming.receive(frame, &self.options) {
+                Ok(Some(message)) => {
+                    let (mandatory, immediate) = (incoming.mandatory, incoming.immediate);
+                    channel.incoming = None;
+                    publish(channel, message, mandatory, immediate, effects)
                 }
-            }
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            },
             (State::Open, None) => self.handle_channel_method(frame, effects),
         };
         if let Err(error) = result {

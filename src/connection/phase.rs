@@ -15,7 +15,7 @@ use crate::limits::{
     CHANNEL_MAX, FRAME_SIZE_MAX, HANDSHAKE_TIMEOUT_MS, HEARTBEAT_SECONDS, INITIAL_FRAME_SIZE_MAX,
     MESSAGE_SIZE_MAX,
 };
-use crate::message::Moment;
+use crate::message::{Account, Moment};
 use crate::protocol::field::FieldTable;
 
 /// What every connection of a node has in common.
@@ -37,6 +37,8 @@ pub struct Options {
     pub mechanisms: String,
     /// What connection.start says of us.
     pub server_properties: FieldTable,
+    /// Where bodies that came in part are counted.
+    pub account: Account,
 }
 
 impl Default for Options {
@@ -50,6 +52,7 @@ impl Default for Options {
             message_size_max: MESSAGE_SIZE_MAX,
             mechanisms: "PLAIN AMQPLAIN".into(),
             server_properties: FieldTable::new(),
+            account: Account::default(),
         }
     }
 }

@@ -399,3 +399,47 @@ fn large_bodies_are_cut_to_the_frames_agreed() {
     peer.tell(Event::Delivered(event));
     assert_eq!(peer.seen(), ["deliver 1", "Header", "Body", "Body", "Body"]);
 }
+
+/// The head of a publish on channel 1, and so many bytes of its body.
+fn publish_in_part(peer: &mut Peer, body_size: u64, bodies: &[&[u8]]) {
+    let publish =
+        basic::Publish { exchange: "", routing_key: "q", mandatory: false, immediate: false };
+    peer.send(1, &publish);
+    let mut bytes = Vec::new();
+    frame::write_header(&mut bytes, 1, basic::Publish::CLASS_ID, body_size, &[0, 0]);
+    bodies.iter().for_each(|body| frame::write_body(&mut bytes, 1, body));
+    peer.send_bytes(&bytes);
+}
+
+#[test]
+fn a_large_body_that_came_in_part_is_counted_until_all_came() {
+    let mut peer = Peer::open();
+    let account = peer.connection.options.account.clone();
+    publish_in_part(&mut peer, 6000, &[&[1; 4000]]);
+    assert_eq!(account.sum(), 4000);
+    let mut bytes = Vec::new();
+    frame::write_body(&mut bytes, 1, &[1; 2000]);
+    peer.send_bytes(&bytes);
+    assert_eq!(account.sum(), 0);
+    publish_in_part(&mut peer, 6000, &[&[1; 4000]]);
+    peer.send(
+        1,
+        &channel_class::Close { reply_code: 200, reply_text: "", class_id: 0, method_id: 0 },
+    );
+    assert_eq!(account.sum(), 0);
+}
+
+#[test]
+fn what_waits_for_the_socket_or_for_the_rest_of_its_frame_is_buffered() {
+    let mut peer = Peer::open();
+    let mut bytes = Vec::new();
+    frame::write_body(&mut bytes, 1, &[1; 1000]);
+    peer.send_bytes(&bytes[..600]);
+    assert_eq!(peer.connection.buffered_size(), 600);
+    let mut peer = Peer::open();
+    consume(&mut peer, true);
+    let _ = peer.connection.output().take();
+    assert_eq!(peer.connection.buffered_size(), 0);
+    peer.tell(delivered(&[1]));
+    assert_eq!(peer.connection.buffered_size(), peer.connection.output().len());
+}

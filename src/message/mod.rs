@@ -1,6 +1,7 @@
 //! Floor 1: the words all floors share: names and numbers, messages, and the arguments of
 //! declarations parsed once into typed options. Nothing here decides what happens to a message.
 
+mod account;
 mod argument;
 mod consumer_options;
 mod delivery;
@@ -21,6 +22,7 @@ pub mod sender_selected;
 mod sequence;
 mod term;
 
+pub use account::{Account, Charge};
 pub use consumer_options::ConsumerOptions;
 pub use delivery::{Delivery, Outcome, Run};
 pub use exchange_options::ExchangeOptions;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tracing::{debug, error, info, warn};
 
-use super::command_line::{Command, CommandLine, Serve};
+use super::command_line::Serve;
 use super::config::{self, Config, ListenAddress, QueueType, TcpOptions};
 use super::store_threads::StoreThreads;
 use super::{definitions, logging, memory, shutdown};
@@ -47,11 +47,10 @@ impl Failure {
     }
 }
 
-/// Runs what the command line asks for, to its end.
+/// Runs a node to its end.
 #[must_use]
-pub fn run(command_line: CommandLine) -> ExitCode {
-    let Command::Serve(flags) = command_line.into_command();
-    match serve(&flags) {
+pub fn run(flags: &Serve) -> ExitCode {
+    match serve(flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody is left to tell if this fails.

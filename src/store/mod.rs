@@ -3,7 +3,8 @@
 //! [`FaultyStorage`] breaks as it is told. It knows owners, sequences and bytes, and no AMQP.
 //!
 //! Reading order: [`Log`] (what everybody sees), `batch`, `record`, `ledger` (what facts come to),
-//! [`Writer`] (who turns the log), `recovery`, [`Reader`]. Every byte on disk is drawn here:
+//! [`Writer`] (who turns the log), `recovery`, [`Reader`], [`survey`] (for those who only look).
+//! Every byte on disk is drawn here:
 #![doc = include_str!("format.md")]
 
 mod batch;
@@ -25,6 +26,7 @@ mod recovery;
 mod scan;
 mod shelf;
 pub mod storage;
+pub mod survey;
 mod write_cache;
 mod writer;
 

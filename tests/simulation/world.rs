@@ -482,6 +482,12 @@ impl World {
         self.oracle.end_run();
         self.check()?;
         assert_eq!(self.broker.session_count(), self.wires.len(), "seed {}", self.seed);
+        self.wires.clear();
+        let left = self.broker.session_memory();
+        if left > 0 {
+            let text = format!("{left} bytes are charged to sessions that are gone");
+            return self.judge(Violation { invariant: "counters", text });
+        }
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod definitions;
 mod descriptors;
 mod disk;
 mod durability;
+mod inspect;
 mod log;
 mod login;
 mod process;

@@ -71,8 +71,8 @@ async fn a_publish_to_a_missing_exchange_is_404() {
     in_time(async {
         let client = Client::start().await;
         let (name, channel) = (unique("missing"), client.channel().await);
-        // The confirm it waits for learns of it: a request that comes while the channel closes would
-        // get lapin's own error instead.
+        // The confirm it waits for learns of it: a request that comes while the channel closes
+        // would get lapin's own error instead.
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
         let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
         let exchange = name.as_str().into();
