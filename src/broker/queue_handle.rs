@@ -81,8 +81,6 @@ pub(super) struct Live {
     /// Where in the log messages stand that were given to it late, behind later ones: before they
     /// are in a file, no body is forgotten.
     late_until: Position,
-    /// What the place of the next message was when it left service.
-    next_sequence: Sequence,
 }
 
 impl QueueHandle {
@@ -207,7 +205,7 @@ impl QueueHandle {
         // Deliveries are still known under numbers below this one.
         let next_sequence = live.queue.next_sequence();
         let mut wreck = std::mem::take(live);
-        live.next_sequence = next_sequence;
+        live.queue = Queue::recovered(QueueTraits::default(), next_sequence, []);
         live.has_logged = wreck.has_logged;
         if let Some(Link { durability, .. }) = &self.link {
             durability.memory.update(wreck.counted, Resident::default());
@@ -227,7 +225,7 @@ impl QueueHandle {
     /// have messages of it.
     pub(super) fn left_behind(&self) -> (Sequence, bool) {
         let live = lock(&self.live);
-        (live.next_sequence, live.has_logged)
+        (live.queue.next_sequence(), live.has_logged)
     }
 
     fn carry_out(self: &Arc<Self>, live: &mut Live, effect: Effect, work: &mut Work) {
