@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::out_of_service::OutOfService;
 use super::queue_handle::{Getter, QueueHandle, Subscriber, got_reply};
 use super::replies::REPLY_TO;
 use super::session::{LiveConsumer, Place, Session};
@@ -27,7 +28,7 @@ impl Session {
         let consumer = self.new_consumer(consume, &options);
         let id = consumer.id;
         let subscribed = self.subscribe(&handle, consumer, consume, nowait);
-        match subscribed {
+        match subscribed.map_err(|out_of_service| out_of_service.refusal(resource))? {
             Ok(()) => {
                 let live = LiveConsumer { id, queue: handle };
                 self.consumers.insert(consume.consumer, live);
@@ -71,7 +72,7 @@ impl Session {
         consumer: Consumer,
         consume: &Consume,
         nowait: bool,
-    ) -> Result<(), SubscribeRefused> {
+    ) -> Result<Result<(), SubscribeRefused>, OutOfService> {
         let id = consumer.id;
         let mailbox = self.mailbox.clone();
         let mut wakers = Vec::new();
@@ -98,7 +99,8 @@ impl Session {
         nowait: bool,
     ) {
         if let Some(live) = consumer.and_then(|key| self.consumers.remove(&key)) {
-            live.queue.with(&mut self.work, |queue| queue.unsubscribe(live.id));
+            // In what is out of service, nobody is a consumer.
+            let _ = live.queue.with(&mut self.work, |queue| queue.unsubscribe(live.id));
         } else if let Some(key) = consumer {
             self.cancel_replies(key);
         }
@@ -113,14 +115,15 @@ impl Session {
         let keys: Vec<ConsumerKey> = self.consumers.keys().copied().filter(is_meant).collect();
         let mut queues: BTreeMap<QueueId, (Arc<QueueHandle>, Vec<ConsumerId>)> = BTreeMap::new();
         for live in keys.iter().filter_map(|key| self.consumers.remove(key)) {
-            let id = live.queue.id();
+            let id = live.queue.incarnation;
             queues.entry(id).or_insert_with(|| (live.queue, Vec::new())).1.push(live.id);
         }
         for handle in settles.iter().filter_map(|settle| self.queue_by_id(settle.queue)) {
-            queues.entry(handle.id()).or_insert_with(|| (handle, Vec::new()));
+            queues.entry(handle.incarnation).or_insert_with(|| (handle, Vec::new()));
         }
         for (queue, (handle, ids)) in queues {
-            handle.with(&mut self.work, |live| {
+            // What leaves service lets everybody go by itself.
+            let _ = handle.with(&mut self.work, |live| {
                 ids.into_iter().for_each(|id| live.unsubscribe(id));
                 for settle in settles.iter().filter(|settle| settle.queue == queue) {
                     live.queue.settle(&settle.sequences, settle.outcome);
@@ -152,6 +155,7 @@ impl Session {
             true => None,
             false => Some(live.get(no_ack, get, getter)),
         });
+        let got = got.map_err(|out_of_service| out_of_service.refusal(resource))?;
         let Some(got) = got else { return Err(single_active(resource).into()) };
         let got = match got {
             // It is answered when the body was read.
@@ -162,7 +166,7 @@ impl Session {
             Fetched::Empty => None,
             Fetched::Got(delivery, left) => Some((delivery, left)),
         };
-        let reply = got_reply(handle.id(), no_ack, got);
+        let reply = got_reply(handle.incarnation, no_ack, got);
         self.post(Event::Answered { channel, reply });
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::work::Work;
 use crate::limits::FETCH_SIZE_MAX;
 use crate::message::{Account, SequenceRange};
 use crate::queue::Resident;
-use crate::store::{Health, Log, Position, Reader};
+use crate::store::{Health, Log, Position, Reader, RecoveredQueue};
 
 /// What a broker with a store shares with its queues.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ struct Fetches {
     /// The disk did not answer: they are asked for again after a pause.
     failed: Vec<(Arc<QueueHandle>, SequenceRange)>,
     readers: Vec<Waker>,
+    /// Queues that left service, and where in the log their last facts stand.
+    broken: Vec<(Arc<QueueHandle>, Position)>,
 }
 
 /// Bodies in RAM, all queues together.
@@ -104,8 +106,33 @@ impl Durability {
         work.wakers.extend(fetches.readers.pop());
     }
 
+    /// A queue left service: it is read again when all it gave to the log is written.
+    pub(super) fn read_again(&self, handle: Arc<QueueHandle>, work: &mut Work) {
+        let position = self.log.append().position();
+        let mut fetches = lock(&self.fetches);
+        fetches.broken.push((handle, position));
+        work.wakers.extend(fetches.readers.pop());
+    }
+
+    /// A queue that left service and can be read: all of it is written, or never will be.
+    pub(super) fn next_to_read_again(&self) -> Option<Arc<QueueHandle>> {
+        if lock(&self.fetches).broken.is_empty() {
+            return None;
+        }
+        let is_over = self.poison().is_some();
+        let mut fetches = lock(&self.fetches);
+        let is_written = |position| is_over || self.is_durable(position);
+        let at = fetches.broken.iter().position(|(_, position)| is_written(*position))?;
+        Some(fetches.broken.swap_remove(at).0)
+    }
+
+    /// What the store has of a queue.
+    pub(super) fn recover(&self, handle: &QueueHandle) -> RecoveredQueue {
+        self.reader.recover(handle.id())
+    }
+
     /// Reads what the first queue in line waits for. False where none waits.
-    pub(super) fn fetch(&self) -> bool {
+    pub(super) fn fetch(&self, work: &mut Work) -> bool {
         let Some((handle, range)) = lock(&self.fetches).asked.pop_front() else { return false };
         let found = match self.reader.read(handle.id(), range, FETCH_SIZE_MAX) {
             Ok(found) => found,
@@ -116,9 +143,7 @@ impl Durability {
                 return true;
             }
         };
-        let mut work = Work::default();
-        handle.fetched(found.covered, found.messages, &mut work);
-        work.wake();
+        handle.fetched(found.covered, found.messages, work);
         true
     }
 
@@ -138,7 +163,10 @@ impl Durability {
         if fetches.asked.is_empty() && !fetches.readers.iter().any(|known| known.will_wake(waker)) {
             fetches.readers.push(waker.clone());
         }
-        !fetches.asked.is_empty()
+        let first = fetches.broken.iter().map(|(_, position)| *position).min();
+        let is_asked = !fetches.asked.is_empty();
+        drop(fetches);
+        is_asked || first.is_some_and(|position| self.log.wait(position, waker))
     }
 }
 

@@ -15,11 +15,13 @@ mod mailbox;
 mod node_definitions;
 mod opening;
 mod options;
+mod out_of_service;
 mod permission;
 mod pressure;
 mod publish;
 mod queue_handle;
 mod queues;
+mod release;
 mod replies;
 mod requests;
 mod route_cache;
@@ -37,3 +39,6 @@ pub use opening::{Left, UnreadableDefinition};
 pub use options::{BrokerOptions, Product, server_properties};
 pub use session::{Peer, Session};
 pub use shared::Broker;
+
+#[cfg(test)]
+mod out_of_service_tests;

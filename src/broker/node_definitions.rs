@@ -7,7 +7,7 @@ use std::sync::{Arc, MutexGuard};
 
 use tracing::error;
 
-use super::lock::{lock, write};
+use super::lock::{lock, lock_or_fail, write};
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use crate::auth::Permissions;
@@ -59,7 +59,7 @@ pub type DeclarationResult = Result<Declared, DeclarationRefused>;
 impl Broker {
     /// The definitions of the node, locked.
     pub(super) fn node_definitions(&self) -> MutexGuard<'_, NodeDefinitions> {
-        lock(&self.node_definitions)
+        lock_or_fail(&self.node_definitions, "the definitions of the node", &self.failure)
     }
 
     /// Makes a change true: in the definitions, among the live virtual hosts, for logins. Nothing
@@ -107,7 +107,8 @@ impl Broker {
         let mut hosts = write(&self.virtual_hosts);
         let live = hosts.get(name).filter(|live| live.number == *number).cloned();
         let live = live.unwrap_or_else(|| {
-            Arc::new(VirtualHost::new(*number, name.clone(), self.durability.clone()))
+            let (durability, failure) = (self.durability.clone(), self.failure.clone());
+            Arc::new(VirtualHost::new(*number, name.clone(), durability, failure))
         });
         live.set_default_queue_kind(definition.settings.default_queue_kind);
         hosts.insert(name.clone(), live);

@@ -71,6 +71,7 @@ impl Broker {
         let sessions = broker.connection_options.account.clone();
         let durability = Durability::new(log.clone(), reader, memory, sessions);
         broker.durability = Some(Arc::new(durability));
+        broker.failure.guard(log.clone());
         let mut restoring = Restoring {
             broker: &broker,
             log: &log,
@@ -95,9 +96,30 @@ impl Broker {
         self.node_definitions().hosts().next().is_some()
     }
 
-    /// Reads bodies for the queue that waits longest. False where none waits.
+    /// Reads a queue again that left service, or bodies for the one that waits longest. False where
+    /// none waits.
     pub fn fetch(&self) -> bool {
-        self.durability.as_ref().is_some_and(|durability| durability.fetch())
+        let Some(durability) = &self.durability else { return false };
+        if self.read_again(durability) {
+            return true;
+        }
+        let mut work = Work::default();
+        let has_read = durability.fetch(&mut work);
+        self.mend(&mut work);
+        work.wake();
+        has_read
+    }
+
+    /// Why the node has to stop though nobody asked it to: something of ours broke that only a
+    /// start puts right. Nothing is confirmed from then on.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.why()
+    }
+
+    /// A part of the node without which it cannot go on has ended.
+    pub fn fail(&self, why: &str) {
+        self.failure.report(why);
     }
 
     /// Wakes this waker when a queue waits for bodies. True where one does.
@@ -111,6 +133,7 @@ impl Broker {
             let mut work = Work::default();
             durability.ask_again(&mut work);
             durability.memory.tend(&mut work);
+            self.mend(&mut work);
             work.wake();
         }
     }
@@ -130,9 +153,12 @@ impl Broker {
 
     /// Before a clean stop: the log hears what was delivered, so that the flag is exact.
     pub fn tell_delivered(&self) {
+        let mut work = Work::default();
         for host in read(&self.virtual_hosts).values() {
-            host.all_queues().iter().for_each(|queue| queue.tell_delivered());
+            host.all_queues().iter().for_each(|queue| queue.tell_delivered(&mut work));
         }
+        // What is delivered now comes to nobody.
+        work.wake();
     }
 
     /// The disk is nearly full, or no longer: publishers are held back. True where that is new.

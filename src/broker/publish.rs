@@ -135,20 +135,28 @@ impl Session {
         }
     }
 
-    /// Enqueues the groups, then confirms.
-    fn flush(&mut self, batch: &mut Batch) {
+    /// Enqueues the groups, then confirms. Where a queue is out of service, nothing of the batch is
+    /// confirmed: a message that is refused may have reached its other queues. False then.
+    fn flush(&mut self, batch: &mut Batch) -> bool {
+        let mut is_whole = true;
         for (queue, messages) in batch.groups.0.drain(..) {
-            queue.with(&mut self.work, |live| {
+            let enqueued = queue.with(&mut self.work, |live| {
                 if !live.queue.is_gone() {
                     for message in messages {
                         live.queue.enqueue(message);
                     }
                 }
             });
+            is_whole &= enqueued.is_ok();
         }
         for (channel, first, last) in batch.confirmed.0.drain(..) {
-            self.post_durable(Event::Confirmed { channel, first, last });
+            if is_whole {
+                self.post_durable(Event::Confirmed { channel, first, last });
+                continue;
+            }
+            (first..=last).for_each(|number| self.post(Event::Rejected { channel, number }));
         }
+        is_whole
     }
 
     /// Checks a message as RabbitMQ does, in its order, and finds its queues.
@@ -265,8 +273,11 @@ impl Session {
         for Pending { publish, message, queues, is_reply, .. } in pending.unwrap_or_default() {
             self.enqueue(&publish, &message, &queues, is_reply, &mut batch);
         }
-        self.flush(&mut batch);
+        let is_whole = self.flush(&mut batch);
         settles.iter().for_each(|settle| self.settle(settle));
+        if !is_whole {
+            return Err(ChannelError::precondition_failed("partial tx completion").into());
+        }
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! A live queue: the machine behind its lock, and the sessions its consumers belong to. Effects are
 //! carried out under the lock, so that what a consumer gets, and what the log hears, is in the
-//! queue's order.
+//! queue's order. What becomes of a queue in which something breaks is in `out_of_service`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +12,7 @@ use tracing::error;
 use super::durability::Durability;
 use super::lock::lock;
 use super::mailbox::Mailbox;
+use super::out_of_service::{Broken, OutOfService, reason};
 use super::work::Work;
 use crate::connection::{Delivered, Event, Reply};
 use crate::definitions::QueueDefinition;
@@ -48,7 +50,12 @@ struct Link {
 #[derive(Debug)]
 pub(super) struct QueueHandle {
     pub(super) definition: Arc<QueueDefinition>,
+    /// By which deliveries are known that this life of the queue made: the number of the queue,
+    /// and another one after it was read again.
+    pub(super) incarnation: QueueId,
     is_gone: AtomicBool,
+    /// Something broke in it: it is gone, and another takes its place.
+    is_broken: AtomicBool,
     link: Option<Link>,
     live: Mutex<Live>,
 }
@@ -103,14 +110,27 @@ impl QueueHandle {
             Some(found) => Queue::recovered(traits, next_sequence, found.runs),
         };
         let live = Live { queue, has_logged, ..Live::default() };
-        Self { definition, is_gone: AtomicBool::new(false), link, live: Mutex::new(live) }
+        Self {
+            incarnation: definition.id,
+            definition,
+            is_gone: AtomicBool::new(false),
+            is_broken: AtomicBool::new(false),
+            link,
+            live: Mutex::new(live),
+        }
     }
 
+    /// The queue's number, in the log and in routes.
     pub(super) fn id(&self) -> QueueId {
         self.definition.id
     }
 
-    /// It was deleted: who holds this looks the name up again.
+    /// It is out of service until another handle takes its place.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Acquire)
+    }
+
+    /// It was deleted, or left service: who holds this looks the name up again.
     pub(super) fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Acquire)
     }
@@ -121,26 +141,51 @@ impl QueueHandle {
     }
 
     /// Does something with the queue, then hands out what can be delivered.
+    ///
+    /// # Errors
+    /// Something broke in the queue, now or before. Whatever the step was to do, it is not done.
     pub(super) fn with<R>(
         self: &Arc<Self>,
         work: &mut Work,
         step: impl FnOnce(&mut Live) -> R,
-    ) -> R {
+    ) -> Result<R, OutOfService> {
         let mut live = lock(&self.live);
-        let result = step(&mut live);
-        self.dispatch(&mut live, work);
-        result
+        if self.is_broken() {
+            return Err(OutOfService);
+        }
+        let mut effects = std::mem::take(&mut live.effects);
+        // The lock is held on: nobody sees what a panic leaves behind, and it is used no more.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let result = step(&mut live);
+            self.dispatch(&mut live, &mut effects, work);
+            result
+        }));
+        match result {
+            Ok(result) => {
+                live.effects = effects;
+                Ok(result)
+            }
+            Err(panic) => {
+                let wreck = self.leave_service(&mut live, &effects, work);
+                drop(live);
+                drop((wreck, effects));
+                work.broken.push(Broken { handle: Arc::clone(self), why: reason(&*panic) });
+                Err(OutOfService)
+            }
+        }
     }
 
-    fn dispatch(self: &Arc<Self>, live: &mut Live, work: &mut Work) {
-        let mut effects = std::mem::take(&mut live.effects);
-        live.queue.dispatch(&mut effects);
+    fn dispatch(self: &Arc<Self>, live: &mut Live, effects: &mut Vec<Effect>, work: &mut Work) {
+        effects.append(&mut live.effects);
+        live.queue.dispatch(effects);
         if live.has_neighbors {
-            effects = in_order_of_sequences(effects);
+            *effects = in_order_of_sequences(std::mem::take(effects));
         }
+        // Taken from the end, so that what a panic leaves undone is still there.
+        effects.reverse();
         // The log is locked over neighboring facts, and never together with a mailbox.
         let mut appender = None;
-        for effect in effects.drain(..) {
+        while let Some(effect) = effects.pop() {
             if let Effect::Append(fact) = effect {
                 self.append(live, fact, &mut appender, work);
                 continue;
@@ -149,8 +194,38 @@ impl QueueHandle {
             self.carry_out(live, effect, work);
         }
         drop(appender);
-        live.effects = effects;
         self.count(live);
+    }
+
+    /// Something broke: nothing of what is in RAM is trusted any more. Consumers are cancelled,
+    /// gets that wait find nothing, and bodies are counted no longer.
+    fn leave_service(&self, live: &mut Live, undone: &[Effect], work: &mut Work) -> Live {
+        self.mark_gone();
+        self.is_broken.store(true, Ordering::Release);
+        // Deliveries are still known under numbers below this one.
+        let next_sequence = live.queue.next_sequence();
+        let mut wreck = std::mem::take(live);
+        live.queue = Queue::recovered(QueueTraits::default(), next_sequence, []);
+        live.has_logged = wreck.has_logged;
+        if let Some(Link { durability, .. }) = &self.link {
+            durability.memory.update(wreck.counted, Resident::default());
+        }
+        wreck.queue.abandon(undone);
+        wreck.queue.abandon(&wreck.effects);
+        wreck.leave(work);
+        for subscriber in wreck.subscribers.values() {
+            let event = Event::ConsumerCancelled(subscriber.key);
+            // A session that is gone needs no word.
+            let _ = subscriber.mailbox.push(event, &mut work.wakers);
+        }
+        wreck
+    }
+
+    /// Of a queue that is out of service: the place its next message has, and whether the log may
+    /// have messages of it.
+    pub(super) fn left_behind(&self) -> (Sequence, bool) {
+        let live = lock(&self.live);
+        (live.queue.next_sequence(), live.has_logged)
     }
 
     fn carry_out(self: &Arc<Self>, live: &mut Live, effect: Effect, work: &mut Work) {
@@ -202,7 +277,9 @@ impl QueueHandle {
         work: &mut Work,
     ) {
         let lost = self.with(work, |live| live.queue.fetched(asked, found));
-        if lost > 0 {
+        if let Ok(lost) = lost
+            && lost > 0
+        {
             error!(
                 target: "queue",
                 queue = %self.definition.name, lost, "messages are damaged on disk and are left out"
@@ -220,7 +297,7 @@ impl QueueHandle {
     ) {
         let Some(at) = live.getters.iter().position(|(waiting, _)| *waiting == get) else { return };
         let (_, getter) = live.getters.remove(at);
-        let reply = got_reply(self.id(), getter.no_ack, got);
+        let reply = got_reply(self.incarnation, getter.no_ack, got);
         let event = Event::Answered { channel: getter.channel, reply };
         let result = getter.mailbox.push(event, &mut work.wakers);
         if let Err(Event::Answered { reply: Reply::Got { delivery, .. }, .. }) = result {
@@ -254,7 +331,8 @@ impl QueueHandle {
     /// Too much is in RAM, and it is this queue's turn to give something up.
     pub(super) fn make_room(self: &Arc<Self>, work: &mut Work) {
         let Some(Link { durability, tail }) = &self.link else { return };
-        self.with(work, |live| {
+        // What left service holds nothing that is counted.
+        let _ = self.with(work, |live| {
             live.is_listed = false;
             let may_shed = live.late_until <= durability.log.stored();
             if may_shed && durability.memory.is_logged_over() {
@@ -285,15 +363,26 @@ impl QueueHandle {
     }
 
     /// At a clean stop: what was delivered before is told to the log.
-    pub(super) fn tell_delivered(&self) {
+    pub(super) fn tell_delivered(self: &Arc<Self>, work: &mut Work) {
         let Some(link) = &self.link else { return };
-        let live = lock(&self.live);
-        let delivered = live.queue.redelivered();
-        if delivered.is_empty() || !self.definition.durable {
+        if !self.definition.durable {
+            return;
+        }
+        let told = self.with(work, |live| live.queue.redelivered());
+        // Of what is not read again yet, anything may have been delivered.
+        let delivered = told.unwrap_or_else(|OutOfService| self.all_places());
+        if delivered.is_empty() {
             return;
         }
         let mut appender = link.durability.log.append();
         delivered.into_iter().for_each(|(range, _)| appender.delivered(&link.tail, range));
+    }
+
+    /// All places that messages ever had.
+    fn all_places(&self) -> Vec<(SequenceRange, u32)> {
+        let (next_sequence, _) = self.left_behind();
+        let last = next_sequence.checked_sub(1);
+        last.map(|last| (SequenceRange { first: 0, last }, 0)).into_iter().collect()
     }
 
     /// A session that is gone gives its run back; the release of the session follows.
@@ -301,7 +390,7 @@ impl QueueHandle {
         let Some(subscriber) = live.subscribers.get(&consumer) else {
             return live.queue.return_unseen(consumer, run);
         };
-        let delivered = Delivered { consumer: subscriber.key, queue: self.id(), run };
+        let delivered = Delivered { consumer: subscriber.key, queue: self.incarnation, run };
         let result = subscriber.mailbox.push(Event::Delivered(delivered), &mut work.wakers);
         if let Err(Event::Delivered(delivered)) = result {
             live.queue.return_unseen(consumer, delivered.run);
@@ -364,6 +453,12 @@ impl Live {
             let _ = mailbox.push(event, &mut work.wakers);
         }
         self.has_logged
+    }
+
+    /// Effects of a step that are carried out when it ends.
+    #[cfg(test)]
+    pub(super) fn put_off(&mut self, effects: Vec<Effect>) {
+        self.effects.extend(effects);
     }
 
     /// Knows where a new consumer's deliveries go.
@@ -434,17 +529,19 @@ mod tests {
         let subscriber =
             Subscriber { mailbox: Arc::default(), key: ConsumerKey { channel: 1, number: 1 } };
         let mut work = Work::default();
-        handle.with(&mut work, |live| {
+        let subscribed = handle.with(&mut work, |live| {
             live.queue.subscribe(consumer()).unwrap();
             live.subscribe(ConsumerId(1), subscriber);
             live.queue.enqueue(persistent());
         });
+        subscribed.unwrap();
         opened.writer.write(Moment(1), true);
         work.position = 0;
-        handle.with(&mut work, |live| {
+        let left = handle.with(&mut work, |live| {
             live.unsubscribe(ConsumerId(1));
             live.queue.settle(&[SequenceRange::one(0)], Outcome::Rejected);
         });
+        left.unwrap();
         assert_eq!(work.expired.len(), 1);
         assert!(work.position > 0, "the log heard of it");
         opened.writer.write(Moment(2), true);

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::consume::not_found;
 use super::exchanges::{apply_all, check_not_reserved};
+use super::out_of_service::OutOfService;
 use super::queue_handle::{QueueHandle, Subscriber};
 use super::session::{Place, Session};
 use super::work::Work;
@@ -32,7 +35,7 @@ impl Session {
         if let Some(handle) = place.host.queue(&declare.queue) {
             self.check_owner(&handle)?;
             self.check_equivalent(&place, &handle.definition, declare)?;
-            return Ok(self.declare_ok(&handle));
+            return self.declare_ok(resource, &handle);
         }
         let options = self.parse_options(&place, declare)?;
         self.check_dead_letter(&place, resource, &options)?;
@@ -61,7 +64,7 @@ impl Session {
         let resource = Resource::queue(name, &place.host.name);
         self.check_any(place, resource)?;
         let handle = self.open_queue(place, name)?;
-        Ok(self.declare_ok(&handle))
+        self.declare_ok(resource, &handle)
     }
 
     /// A passive declare of a reply address asks whether somebody still waits there.
@@ -72,14 +75,19 @@ impl Session {
         Ok(Reply::QueueDeclared { queue: name.clone(), message_count: 0, consumer_count: 1 })
     }
 
-    fn declare_ok(&mut self, handle: &Arc<QueueHandle>) -> Reply {
+    fn declare_ok(
+        &mut self,
+        resource: Resource<'_>,
+        handle: &Arc<QueueHandle>,
+    ) -> Result<Reply, AmqpError> {
+        let counts = handle.with(&mut self.work, |live| live.queue.counts());
         let Counts { ready, consumers, .. } =
-            handle.with(&mut self.work, |live| live.queue.counts());
-        Reply::QueueDeclared {
+            counts.map_err(|out_of_service| out_of_service.refusal(resource))?;
+        Ok(Reply::QueueDeclared {
             queue: handle.definition.name.clone(),
             message_count: u32::try_from(ready).unwrap_or(u32::MAX),
             consumer_count: u32::try_from(consumers).unwrap_or(u32::MAX),
-        }
+        })
     }
 
     fn check_equivalent(
@@ -139,6 +147,7 @@ impl Session {
         self.check(&place, Access::Read, resource)?;
         let handle = self.open_queue(&place, name)?;
         let purged = handle.with(&mut self.work, |live| live.queue.purge());
+        let purged = purged.map_err(|out_of_service| out_of_service.refusal(resource))?;
         let message_count = u32::try_from(purged.len()).unwrap_or(u32::MAX);
         Ok(Reply::QueuePurged { message_count })
     }
@@ -180,11 +189,20 @@ impl Session {
         if_empty: bool,
     ) -> Result<Removed, DeleteRefused> {
         let mut definitions = place.host.definitions();
+        // It may have been read again since it was looked up.
+        let again = place.host.queue_by_id(handle.id()).filter(|_| handle.is_broken());
+        let handle = again.as_ref().unwrap_or(handle);
         let mut told = Work::default();
-        let (remains, subscribers, has_logged) = handle.with(&mut self.work, |live| {
+        let deleted = handle.with(&mut self.work, |live| {
             let remains = live.queue.delete(if_unused, if_empty)?;
-            Ok((remains, std::mem::take(&mut live.subscribers), live.leave(&mut told)))
-        })?;
+            Ok((Some(remains), std::mem::take(&mut live.subscribers), live.leave(&mut told)))
+        });
+        let (remains, subscribers, has_logged) = match deleted {
+            Ok(deleted) => deleted?,
+            // Nobody knows what it holds, and nobody has it.
+            Err(OutOfService) if if_empty => return Err(DeleteRefused::NotEmpty),
+            Err(OutOfService) => (None, HashMap::default(), handle.left_behind().1),
+        };
         self.work.wakers.append(&mut told.wakers);
         handle.mark_gone();
         // The log must know the number of what was durable, so that it is never given again.
@@ -192,6 +210,7 @@ impl Session {
         let plan = definitions.plan_delete_queue(&handle.definition);
         apply_all(place, &mut definitions, &plan, &mut self.work);
         drop(definitions);
+        let Some(remains) = remains else { return Ok(Removed::default()) };
         let consumers = remains.consumers.iter().filter_map(|id| subscribers.get(id));
         Ok(Removed { ready_count: remains.ready_count, consumers: consumers.cloned().collect() })
     }
@@ -219,10 +238,13 @@ impl Session {
         }
     }
 
-    /// Auto-delete queues that lost their last consumer in this step.
-    pub(super) fn delete_expired(&mut self) {
+    /// What this step leaves to do with queues: those that left service come back, and auto-delete
+    /// ones that lost their last consumer go.
+    pub(super) fn look_after_queues(&mut self) {
+        self.broker.mend(&mut self.work);
         while let Some(handle) = self.work.expired.pop() {
             self.delete_live_queue(&handle, true);
+            self.broker.mend(&mut self.work);
         }
     }
 }

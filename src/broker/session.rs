@@ -17,10 +17,7 @@ use super::work::Work;
 use crate::auth::{Permissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, SESSION_EVENTS_MAX, SESSION_OUTPUT_SIZE_MAX};
-use crate::message::{
-    Charge, ConsumerId, ConsumerKey, Message, Moment, Name, Outcome, Random, SequenceRange,
-    SessionId,
-};
+use crate::message::{Charge, ConsumerId, ConsumerKey, Message, Moment, Name, Random, SessionId};
 use crate::protocol::reply::AmqpError;
 use crate::queue::Credit;
 
@@ -62,14 +59,16 @@ pub struct Session {
     /// What waits for the disk.
     pub(super) waiting: Waiting,
     /// A get waits for a body.
-    is_getting: bool,
+    pub(super) is_getting: bool,
     /// Deliveries that end when the output is with the socket.
-    sent_settles: Vec<Settle>,
+    pub(super) sent_settles: Vec<Settle>,
     /// It published: who only consumes is never held back.
     pub(super) has_published: bool,
     /// It published while an alarm is on: nothing is read before the alarm is over.
     pub(super) is_blocked: bool,
-    effects: Vec<Effect>,
+    pub(super) effects: Vec<Effect>,
+    /// Those that are being carried out: where one breaks, the others are not lost.
+    pub(super) in_hand: std::vec::IntoIter<Effect>,
     /// What its buffers hold.
     buffered: Charge,
 }
@@ -149,6 +148,7 @@ impl Session {
             has_published: false,
             is_blocked: false,
             effects: Vec::new(),
+            in_hand: Vec::new().into_iter(),
             buffered,
         }
     }
@@ -185,6 +185,7 @@ impl Session {
             for settle in std::mem::take(&mut self.sent_settles) {
                 self.settle(&settle);
             }
+            self.look_after_queues();
             self.work.wake();
         }
     }
@@ -220,6 +221,10 @@ impl Session {
     /// Takes bytes and tells how many it used; the rest is to come again after the next
     /// [`Session::pump`], or with more bytes.
     pub fn receive(&mut self, input: &[u8], now: Moment) -> usize {
+        #[cfg(test)]
+        if self.broker.breaks_session.swap(false, std::sync::atomic::Ordering::AcqRel) {
+            panic!("planted");
+        }
         let mut used = 0;
         loop {
             let rest = input.get(used..).unwrap_or(&[]);
@@ -293,9 +298,7 @@ impl Session {
         let mut cost = 0;
         match &event {
             Event::Delivered(delivered) => cost = window_cost(delivered),
-            Event::ConsumerCancelled(key) => {
-                self.consumers.remove(key);
-            }
+            Event::ConsumerCancelled(key) => self.consumer_cancelled(*key),
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
             Event::Answered { reply: Reply::Got { .. } | Reply::GotEmpty, .. } => {
                 self.is_getting = false;
@@ -312,21 +315,37 @@ impl Session {
         }
     }
 
+    /// A consumer lost its queue. Credit that a queue took and left unused as it broke is free for
+    /// others, who are offered again.
+    fn consumer_cancelled(&mut self, key: ConsumerKey) {
+        self.consumers.remove(&key);
+        let state = self.channels.get(&key.channel);
+        if state.is_some_and(|state| state.credit.give(0)) {
+            self.resume(Some(key.channel));
+        }
+        if self.mailbox.window.give(0) {
+            self.resume(None);
+        }
+    }
+
     /// Offers again to the consumers of a channel, or of all.
     pub(super) fn resume(&mut self, channel: Option<u16>) {
         let short =
             self.consumers.iter().filter(|(key, _)| channel.is_none_or(|n| key.channel == n));
         for (_, consumer) in short {
-            consumer.queue.with(&mut self.work, |live| live.queue.resume(consumer.id));
+            // In what is out of service, nobody is a consumer.
+            let _ = consumer.queue.with(&mut self.work, |live| live.queue.resume(consumer.id));
         }
     }
 
     /// Carries out the machine's effects, neighbours of one kind together.
     fn perform(&mut self) {
-        while !self.effects.is_empty() {
-            let effects = std::mem::take(&mut self.effects);
+        while self.in_hand.len() > 0 || !self.effects.is_empty() {
+            if self.in_hand.len() == 0 {
+                self.in_hand = std::mem::take(&mut self.effects).into_iter();
+            }
             let mut batch = Vec::new();
-            for effect in effects {
+            while let Some(effect) = self.in_hand.next() {
                 if let Effect::Publish(publish) = effect {
                     batch.push(publish);
                     continue;
@@ -336,7 +355,7 @@ impl Session {
             }
             self.publish(&mut batch);
         }
-        self.delete_expired();
+        self.look_after_queues();
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -363,58 +382,6 @@ impl Session {
         }
     }
 
-    /// The connection ends: consumers, unsettled deliveries, unread ones, exclusive queues.
-    fn release(&mut self, settles: &[Settle]) {
-        self.waiting.clear();
-        self.is_getting = false;
-        self.let_go(None, settles);
-        self.requeue_unsent();
-        for state in std::mem::take(&mut self.channels).into_values() {
-            if let Some(token) = state.reply_token {
-                self.broker.replies.remove(&token);
-            }
-        }
-        let unread = self.mailbox.take();
-        self.give_back_unread(unread);
-        for queue in std::mem::take(&mut self.exclusive_queues) {
-            self.delete_live_queue(&queue, false);
-        }
-        self.post(Event::Released);
-    }
-
-    /// Deliveries that nobody acknowledges, and of which nobody knows whether they arrived.
-    fn requeue_unsent(&mut self) {
-        for settle in std::mem::take(&mut self.sent_settles) {
-            self.settle(&Settle { outcome: Outcome::Requeued, ..settle });
-        }
-    }
-
-    /// What was delivered but never read goes back as if it had not been.
-    fn give_back_unread(&mut self, unread: impl IntoIterator<Item = Event>) {
-        for event in unread {
-            match event {
-                Event::Delivered(delivered) => self.give_back(delivered),
-                Event::Answered { reply: Reply::Got { queue, delivery, .. }, .. } => {
-                    if let Some(handle) = self.queue_by_id(queue) {
-                        handle.with(&mut self.work, |live| {
-                            let range = SequenceRange::one(delivery.sequence);
-                            live.queue.settle(&[range], Outcome::Requeued);
-                        });
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn give_back(&mut self, delivered: Delivered) {
-        let Some(handle) = self.queue_by_id(delivered.queue) else { return };
-        handle.with(&mut self.work, |live| {
-            // Its consumer is gone by now, so no credit is to be given back.
-            live.queue.return_unseen(ConsumerId(0), delivered.run);
-        });
-    }
-
     /// Tells this client's own connection.
     pub(super) fn post(&mut self, event: Event) {
         // A closed mailbox means that nobody is left to tell.
@@ -437,17 +404,6 @@ impl Session {
             state.is_refused = true;
         }
         self.post(Event::Refused { channel, error });
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.abort();
-        let unread = self.mailbox.close();
-        self.give_back_unread(unread);
-        self.delete_expired();
-        self.work.wake();
-        self.broker.unregister(self.id);
     }
 }
 

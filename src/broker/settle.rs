@@ -8,15 +8,17 @@ use crate::connection::Settle;
 use crate::message::QueueId;
 
 impl Session {
-    /// The live queue of this number. A deleted one is gone with all it had out.
+    /// The live queue that made deliveries under this number. A deleted one is gone with all it had
+    /// out, and one that was read again has it ready.
     pub(super) fn queue_by_id(&self, id: QueueId) -> Option<Arc<QueueHandle>> {
-        self.place.as_ref()?.host.queue_by_id(id)
+        self.place.as_ref()?.host.incarnation(id)
     }
 
     /// Ends deliveries of one queue and gives the channel's credit back.
     pub(super) fn settle(&mut self, settle: &Settle) {
         if let Some(handle) = self.queue_by_id(settle.queue) {
-            handle.with(&mut self.work, |live| {
+            // What leaves service has nothing out any more.
+            let _ = handle.with(&mut self.work, |live| {
                 live.queue.settle(&settle.sequences, settle.outcome);
             });
         }

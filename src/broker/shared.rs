@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::durability::Durability;
-use super::lock::{lock, read};
+use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
@@ -30,11 +30,16 @@ pub struct Broker {
     pub(super) replies: Replies,
     /// None where everything lives in memory.
     pub(super) durability: Option<Arc<Durability>>,
+    /// Why the node has to stop.
+    pub(super) failure: Arc<Failure>,
     /// Publishers are held back.
     pub(super) is_disk_low: AtomicBool,
     pub(super) sessions: Mutex<BTreeMap<SessionId, Arc<Mailbox>>>,
     pub(super) random: Mutex<Random>,
     last_id: AtomicU64,
+    /// A panic is planted for the next session that receives something.
+    #[cfg(test)]
+    pub(super) breaks_session: AtomicBool,
 }
 
 impl Broker {
@@ -62,10 +67,13 @@ impl Broker {
             virtual_hosts: RwLock::default(),
             replies: Replies::default(),
             durability: None,
+            failure: Arc::default(),
             is_disk_low: AtomicBool::new(false),
             sessions: Mutex::default(),
             random: Mutex::new(Random::new(seed)),
             last_id: AtomicU64::new(0),
+            #[cfg(test)]
+            breaks_session: AtomicBool::new(false),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use hashbrown::HashMap;
 
 use super::durability::Durability;
-use super::lock::{lock, read, write};
+use super::lock::{Failure, lock_or_fail, read, write};
 use super::queue_handle::QueueHandle;
 use super::work::Work;
 use crate::definitions::{
@@ -40,6 +40,7 @@ pub(super) struct VirtualHost {
     pub(super) number: VirtualHostNumber,
     pub(super) name: Name,
     durability: Option<Arc<Durability>>,
+    failure: Arc<Failure>,
     default_queue_kind: RwLock<Option<QueueKind>>,
     definitions: Mutex<VirtualHostDefinitions>,
     /// Where in the log its last change stands.
@@ -51,6 +52,7 @@ pub(super) struct VirtualHost {
 #[derive(Debug, Default)]
 struct Queues {
     by_name: HashMap<Name, Arc<QueueHandle>, foldhash::fast::FixedState>,
+    /// By the number of the queue, and by that of its incarnation where it is another.
     by_id: HashMap<QueueId, Arc<QueueHandle>, foldhash::fast::FixedState>,
 }
 
@@ -66,11 +68,13 @@ impl VirtualHost {
         number: VirtualHostNumber,
         name: Name,
         durability: Option<Arc<Durability>>,
+        failure: Arc<Failure>,
     ) -> Self {
         Self {
             number,
             name,
             durability,
+            failure,
             default_queue_kind: RwLock::default(),
             definitions: Mutex::default(),
             changed_at: AtomicU64::new(0),
@@ -111,7 +115,7 @@ impl VirtualHost {
 
     /// The definitions, locked.
     pub(super) fn definitions(&self) -> MutexGuard<'_, VirtualHostDefinitions> {
-        lock(&self.definitions)
+        lock_or_fail(&self.definitions, "the definitions of a virtual host", &self.failure)
     }
 
     /// What is declared now is on disk when the log is there up to this.
@@ -124,14 +128,39 @@ impl VirtualHost {
         read(&self.queues).by_name.get(name).cloned()
     }
 
-    /// The live queue of this number.
+    /// The live queue of this number, whichever its incarnation.
     pub(super) fn queue_by_id(&self, id: QueueId) -> Option<Arc<QueueHandle>> {
         read(&self.queues).by_id.get(&id).cloned()
     }
 
+    /// The live queue that made deliveries under this number.
+    pub(super) fn incarnation(&self, id: QueueId) -> Option<Arc<QueueHandle>> {
+        self.queue_by_id(id).filter(|handle| handle.incarnation == id)
+    }
+
+    /// Whether a queue has no other handle.
+    pub(super) fn is_live(&self, handle: &Arc<QueueHandle>) -> bool {
+        let queues = read(&self.queues);
+        queues.by_id.get(&handle.id()).is_some_and(|live| Arc::ptr_eq(live, handle))
+    }
+
+    /// Another incarnation of a queue takes its place. False where the first is not there any more.
+    /// The definitions are locked.
+    pub(super) fn replace(&self, before: &Arc<QueueHandle>, after: Arc<QueueHandle>) -> bool {
+        if !self.is_live(before) {
+            return false;
+        }
+        let mut queues = write(&self.queues);
+        queues.by_id.remove(&before.incarnation);
+        queues.by_id.insert(after.incarnation, after.clone());
+        queues.by_id.insert(after.id(), after.clone());
+        queues.by_name.insert(after.definition.name.clone(), after);
+        true
+    }
+
     /// All live queues.
     pub(super) fn all_queues(&self) -> Vec<Arc<QueueHandle>> {
-        read(&self.queues).by_id.values().cloned().collect()
+        read(&self.queues).by_name.values().cloned().collect()
     }
 
     /// Looks several queues up at once.
@@ -180,7 +209,9 @@ impl VirtualHost {
             Change::QueueDeleted(queue) => {
                 let mut queues = write(&self.queues);
                 queues.by_name.remove(&queue.name);
-                queues.by_id.remove(&queue.id);
+                if let Some(handle) = queues.by_id.remove(&queue.id) {
+                    queues.by_id.remove(&handle.incarnation);
+                }
             }
             Change::Bound(binding) => {
                 if let Some((exchange, key)) = self.routing_of(definitions, binding) {
@@ -251,7 +282,8 @@ impl VirtualHost {
         match &binding.destination {
             BindingEnd::Queue(name) => {
                 if let Some(queue) = self.queue(name) {
-                    queue.with(work, |live| {
+                    // Of what is out of service, nobody waits for a confirm here.
+                    let _ = queue.with(work, |live| {
                         for message in messages {
                             live.queue.enqueue(message);
                         }
@@ -282,7 +314,8 @@ impl VirtualHost {
         self.router.route(exchange, &input, self, &mut route);
         route.histories.iter().for_each(|exchange| exchange.remember(message));
         for queue in self.queues_by_id(&route.queues) {
-            queue.with(work, |live| {
+            // As above.
+            let _ = queue.with(work, |live| {
                 live.queue.enqueue(message.clone());
             });
         }

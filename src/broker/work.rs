@@ -1,9 +1,10 @@
-//! What a step wants done after its locks are released: sessions to wake, and queues to delete. It
-//! is carried out by the same caller, so nothing waits upward.
+//! What a step wants done after its locks are released: sessions to wake, queues to delete or to
+//! read again. It is carried out by the same caller, so nothing waits upward.
 
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::out_of_service::Broken;
 use super::queue_handle::QueueHandle;
 use crate::store::Position;
 
@@ -14,6 +15,8 @@ pub(super) struct Work {
     pub(super) wakers: Vec<Waker>,
     /// Auto-delete queues that lost their last consumer.
     pub(super) expired: Vec<Arc<QueueHandle>>,
+    /// Queues that left service.
+    pub(super) broken: Vec<Broken>,
     /// Where in the log the last fact of this step stands; 0 where there was none.
     pub(super) position: Position,
 }

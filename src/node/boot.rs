@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tracing::{debug, error, info, warn};
 
 use super::command_line::Serve;
@@ -23,6 +24,10 @@ const EXIT_CONFIG: u8 = 78;
 
 /// What the shell is told when the node cannot start: sysexits' EX_UNAVAILABLE.
 const EXIT_UNAVAILABLE: u8 = 69;
+
+/// What the shell is told when something of ours broke that only a start puts right: sysexits'
+/// EX_SOFTWARE.
+const EXIT_SOFTWARE: u8 = 70;
 
 /// Why a node does not start, and what the shell is told.
 struct Failure {
@@ -83,20 +88,24 @@ fn serve(flags: &Serve) -> Result<(), Failure> {
     })?;
     let broker = Arc::new(broker);
     let limit = disk_free_limit(&config);
-    let threads =
-        StoreThreads::start(writer, &broker, clock, limit).map_err(Failure::unavailable)?;
+    let failed = Arc::new(Notify::new());
+    let threads = StoreThreads::start(writer, &broker, clock, limit, &failed)
+        .map_err(Failure::unavailable)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("leveret-door")
         .build()
         .map_err(Failure::unavailable)?;
-    let result = runtime.block_on(listen(&config, broker.clone(), clock));
+    let result = runtime.block_on(listen(&config, broker.clone(), clock, &failed));
     // What clients did last is in the log before it is closed.
     drop(runtime);
     broker.tell_delivered();
     threads.stop();
     info!(target: "node", "stopped");
-    result
+    match broker.failure() {
+        Some(why) => Err(Failure { exit: EXIT_SOFTWARE, text: why.to_owned() }),
+        None => result,
+    }
 }
 
 /// Opens the store in the data directory, and says what was not as it should be.
@@ -180,7 +189,12 @@ fn define(config: &Config, broker: &Broker) -> Result<(), String> {
     config.definitions.iter().try_for_each(|path| definitions::import(broker, path))
 }
 
-async fn listen(config: &Config, broker: Arc<Broker>, clock: Clock) -> Result<(), Failure> {
+async fn listen(
+    config: &Config,
+    broker: Arc<Broker>,
+    clock: Clock,
+    failed: &Notify,
+) -> Result<(), Failure> {
     let stop = shutdown::Signals::watch().map_err(Failure::unavailable)?;
     let listeners = bind_all(config)?;
     let addresses: Vec<String> = listeners
@@ -193,7 +207,10 @@ async fn listen(config: &Config, broker: Arc<Broker>, clock: Clock) -> Result<()
         listener.run(broker.clone(), clock, &doors);
     }
     announce(config, &addresses, clock);
-    stop.received().await;
+    tokio::select! {
+        () = stop.received() => {}
+        () = failed.notified() => {}
+    }
     shutdown::close(&broker, doors).await;
     Ok(())
 }

@@ -11,3 +11,6 @@ mod shutdown;
 mod store_threads;
 
 pub use boot::run;
+
+#[cfg(test)]
+mod panic_tests;

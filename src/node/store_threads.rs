@@ -9,6 +9,7 @@ use std::task::{Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use crate::broker::Broker;
@@ -26,24 +27,45 @@ impl Wake for Unpark {
     }
 }
 
+/// Without its thread the node cannot go on: a panic of it ends the node.
+struct Guard {
+    broker: Arc<Broker>,
+    failed: Arc<Notify>,
+    what: &'static str,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.broker.fail(self.what);
+            self.failed.notify_one();
+        }
+    }
+}
+
 /// The running threads.
 #[derive(Debug)]
 pub(super) struct StoreThreads {
     stop: Arc<AtomicBool>,
     log: JoinHandle<Writer>,
     reader: JoinHandle<()>,
+    broker: Arc<Broker>,
     clock: Clock,
 }
 
 impl StoreThreads {
-    /// Starts them.
+    /// Starts them. `failed` is told when the node has to stop for a reason of its own.
     pub(super) fn start(
         writer: Writer,
         broker: &Arc<Broker>,
         clock: Clock,
         disk_free_limit: u64,
+        failed: &Arc<Notify>,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
+        let guard = |what| Guard { broker: broker.clone(), failed: failed.clone(), what };
+        let log_guard = guard("the log's thread ended by a panic");
+        let reader_guard = guard("the reader's thread ended by a panic");
         let turner = Turner {
             writer,
             broker: broker.clone(),
@@ -53,13 +75,18 @@ impl StoreThreads {
             tended_at: Moment(0),
             looked_at: Moment(0),
             health: Health::Good,
+            failed: failed.clone(),
         };
-        let log = thread::Builder::new().name("leveret-log".into()).spawn(|| turner.run())?;
-        let (broker, is_over) = (broker.clone(), stop.clone());
-        let reader = thread::Builder::new()
-            .name("leveret-reader".into())
-            .spawn(move || read(&broker, &is_over))?;
-        Ok(Self { stop, log, reader, clock })
+        let log = thread::Builder::new().name("leveret-log".into()).spawn(|| {
+            let _guard = log_guard;
+            turner.run()
+        })?;
+        let is_over = stop.clone();
+        let reader = thread::Builder::new().name("leveret-reader".into()).spawn(move || {
+            let guard = reader_guard;
+            read(&guard.broker, &is_over);
+        })?;
+        Ok(Self { stop, log, reader, broker: broker.clone(), clock })
     }
 
     /// Ends them in order: everything that was said is on disk, and the next start needs no log.
@@ -71,6 +98,10 @@ impl StoreThreads {
             error!(target: "store", "the reader ended by a panic");
         }
         match self.log.join() {
+            // What gathered last is not in it: only a start that reads the log may rely on it.
+            Ok(_) if self.broker.failure().is_some() => {
+                warn!(target: "store", "the log is left as it is");
+            }
             Ok(mut writer) => close(&mut writer, self.clock.now()),
             Err(_) => error!(target: "store", "the log's thread ended by a panic"),
         }
@@ -112,6 +143,8 @@ struct Turner {
     looked_at: Moment,
     /// As it was told last.
     health: Health,
+    /// Told when the node has to stop.
+    failed: Arc<Notify>,
 }
 
 impl Turner {
@@ -144,6 +177,9 @@ impl Turner {
         self.tended_at = now;
         self.writer.tend(now);
         self.broker.make_room();
+        if self.broker.failure().is_some() {
+            return self.failed.notify_one();
+        }
         self.tell_health();
         if now.since(self.looked_at) >= DISK_CHECK_MS {
             self.looked_at = now;
@@ -198,5 +234,31 @@ fn tell_disk(is_low: bool, free: u64, limit: u64) {
         );
     } else {
         info!(target: "store", free, limit, "free disk space is sufficient: publishers go on");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::broker::BrokerOptions;
+
+    #[test]
+    fn a_thread_that_ends_by_a_panic_ends_the_node() {
+        let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
+        for is_broken in [false, true] {
+            let guard = Guard {
+                broker: broker.clone(),
+                failed: Arc::new(Notify::new()),
+                what: "the thread broke",
+            };
+            let ended = catch_unwind(AssertUnwindSafe(move || {
+                let _guard = guard;
+                assert!(!is_broken, "planted");
+            }));
+            assert_eq!(ended.is_err(), is_broken);
+            assert_eq!(broker.failure(), is_broken.then_some("the thread broke"));
+        }
     }
 }

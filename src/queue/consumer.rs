@@ -43,6 +43,8 @@ struct Slot {
     consumer: Consumer,
     unsettled_count: u32,
     state: State,
+    /// Credit it took in this step: messages and bytes.
+    taken: (u64, u64),
 }
 
 impl Slot {
@@ -68,7 +70,18 @@ impl Slot {
         if counts {
             self.unsettled_count += 1;
         }
+        self.taken.0 += 1;
+        self.taken.1 += cost;
         true
+    }
+
+    /// Puts credit back that other queues share, for `count` deliveries of `cost` bytes together.
+    fn put_back_credit(&self, (count, cost): (u64, u64)) {
+        let consumer = &self.consumer;
+        if let Some(credit) = consumer.channel_credit.as_ref().filter(|_| !consumer.no_ack) {
+            credit.put_back(count);
+        }
+        consumer.window.put_back(cost);
     }
 }
 
@@ -122,7 +135,7 @@ impl ConsumerOrder {
         let waits = self.is_single_active && !self.slots.is_empty();
         let (id, priority) = (consumer.id, consumer.priority);
         let state = if waits { State::Waiting } else { State::Ready };
-        self.slots.insert(id, Slot { consumer, unsettled_count: 0, state });
+        self.slots.insert(id, Slot { consumer, unsettled_count: 0, state, taken: (0, 0) });
         if !waits {
             self.enter_ring(id, priority);
         }
@@ -152,6 +165,28 @@ impl ConsumerOrder {
     /// where it has none; it stays in the ring until its next turn.
     pub fn take_more(&mut self, id: ConsumerId, cost: u64) -> bool {
         self.slots.get_mut(&id).is_some_and(|slot| slot.take_credit(cost))
+    }
+
+    /// What this consumer took credit for is on its way.
+    pub fn handed_out(&mut self, id: ConsumerId) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.taken = (0, 0);
+        }
+    }
+
+    /// This run of so many messages and bytes does not reach its consumer.
+    pub fn put_back(&self, id: ConsumerId, count: u64, cost: u64) {
+        if let Some(slot) = self.slots.get(&id) {
+            slot.put_back_credit((count, cost));
+        }
+    }
+
+    /// The step ended before what was taken was handed out.
+    pub fn put_back_taken(&mut self) {
+        for slot in self.slots.values_mut() {
+            let taken = std::mem::take(&mut slot.taken);
+            slot.put_back_credit(taken);
+        }
     }
 
     /// Some consumer may be able to take something.

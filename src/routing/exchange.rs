@@ -58,6 +58,7 @@ impl Exchange {
         self.is_internal
     }
 
+    /// It changes only while the definitions are locked, whose owner sees to a panic.
     pub(super) fn table(&self) -> RwLockReadGuard<'_, Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -181,6 +181,7 @@ impl Router {
         }
     }
 
+    /// It changes only while the definitions are locked, whose owner sees to a panic.
     fn exchanges(&self) -> RwLockReadGuard<'_, Exchanges> {
         self.exchanges.read().unwrap_or_else(PoisonError::into_inner)
     }

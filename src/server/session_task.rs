@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use crate::broker::Session;
@@ -241,6 +241,18 @@ impl SessionTask {
             (None, Err(error)) => format!("{hung_up}: {error}"),
         };
         warn!(target: "connection", "closing AMQP connection ({name}): {why}");
+    }
+}
+
+impl Drop for SessionTask {
+    /// A panic ends this task only: the runtime keeps it, and the session gives back what it holds.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            error!(
+                target: "connection",
+                "closing AMQP connection ({}): something broke in its session", self.name
+            );
+        }
     }
 }
 

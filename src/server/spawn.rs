@@ -58,3 +58,22 @@ impl Doors {
         tokio::time::timeout(patience, stop.closed()).await.is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_ends_alone() {
+        let doors = Doors::default();
+        let (told, heard) = tokio::sync::oneshot::channel();
+        doors.spawn(async { panic!("planted") });
+        doors.spawn(async {
+            tokio::task::yield_now().await;
+            told.send(()).unwrap();
+        });
+        assert!(heard.await.is_ok());
+        doors.close();
+        assert!(doors.emptied(Duration::from_secs(5)).await, "it counts as ended");
+    }
+}

@@ -3,7 +3,7 @@
 //! telling how they fared. It touches no disk.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
 use super::batch::{Batch, Change, Tail};
@@ -237,16 +237,13 @@ impl Log {
     }
 
     /// Nothing more becomes durable.
-    pub(super) fn poison(&self, why: &str) {
+    pub fn poison(&self, why: &str) {
         let mut inner = self.lock();
         if matches!(inner.health, Health::Poisoned(_)) {
             return;
         }
-        inner.health = Health::Poisoned(why.into());
-        drop(inner.take());
-        inner.writing_size = 0;
+        let woken = inner.poison(why);
         self.pending_size.store(0, Ordering::Relaxed);
-        let woken = inner.take_waiters(Position::MAX);
         drop(inner);
         woken.into_iter().for_each(Waker::wake);
     }
@@ -267,9 +264,24 @@ impl Log {
         false
     }
 
-    /// A panic elsewhere cannot leave a batch half gathered: each fact is pushed in one step.
+    /// Somebody panicked while it was locked: what gathered may be half of a fact.
+    #[must_use]
+    pub fn has_panicked(&self) -> bool {
+        self.inner.is_poisoned()
+    }
+
+    /// After a panic of another holder, what gathered is not to be trusted: nothing of it is
+    /// written, and nothing becomes durable any more. A start reads what is on disk.
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(|poisoned| {
+            let mut inner = poisoned.into_inner();
+            if !matches!(inner.health, Health::Poisoned(_)) {
+                let woken = inner.poison("a panic broke what gathered for it");
+                self.pending_size.store(0, Ordering::Relaxed);
+                woken.into_iter().for_each(Waker::wake);
+            }
+            inner
+        })
     }
 }
 
@@ -278,6 +290,14 @@ impl Inner {
     fn is_due(&self) -> bool {
         self.health == Health::Good
             && (self.wanted >= self.number || self.open.size >= LOG_BATCH_SIZE_MIN)
+    }
+
+    /// Drops what gathered; gives all who wait, to be told.
+    fn poison(&mut self, why: &str) -> Vec<Waker> {
+        self.health = Health::Poisoned(why.into());
+        drop(self.take());
+        self.writing_size = 0;
+        self.take_waiters(Position::MAX)
     }
 
     fn take(&mut self) -> Batch {
@@ -369,6 +389,8 @@ impl Drop for Appender<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
     use crate::message::{Body, Envelope};
 
@@ -465,5 +487,19 @@ mod tests {
         assert!(log.cut(Moment(0), false).is_some());
         log.written(1);
         assert!(!log.is_congested());
+    }
+
+    #[test]
+    fn a_panic_while_facts_are_gathered_ends_the_log() {
+        let log = Log::new(1);
+        let position = add(&log, 10);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _appender = log.append();
+            panic!("planted");
+        }));
+        assert!(panicked.is_err() && log.has_panicked());
+        assert!(matches!(log.health(), Health::Poisoned(_)));
+        assert!(log.wait(position, Waker::noop()) && log.durable() == 0);
+        assert!(log.cut(Moment(1000), true).is_none(), "nothing of it is written");
     }
 }

@@ -86,7 +86,22 @@ impl Queue {
             self.has_progress = true;
             self.hand_out(stretch, &turn, &mut gathered);
         }
-        effects.extend(gathered.into_runs().map(|(id, run)| Effect::Deliver(id, run)));
+        for (id, run) in gathered.into_runs() {
+            effects.push(Effect::Deliver(id, run));
+            self.consumers.handed_out(id);
+        }
+    }
+
+    /// A step of this queue broke off and it is not used any more: credit that it took and that
+    /// other queues share is given back, for deliveries that are in no session's mailbox.
+    pub fn abandon(&mut self, undone: &[Effect]) {
+        self.consumers.put_back_taken();
+        for effect in undone {
+            if let Effect::Deliver(id, run) = effect {
+                let bytes = run.iter().map(|delivery| cost(&delivery.message)).sum();
+                self.consumers.put_back(*id, run.len() as u64, bytes);
+            }
+        }
     }
 
     /// The consumer that is served next, and with how many messages: a short slice, of messages

@@ -241,6 +241,20 @@ fn remove_unlisted(storage: &dyn Storage, unlisted: &[u64]) -> Result<(), StoreE
     })
 }
 
+impl Reader {
+    /// What is alive of a queue now, while the store is open. All of it may have been delivered.
+    #[must_use]
+    pub fn recover(&self, queue: QueueId) -> RecoveredQueue {
+        let (next_sequence, runs) = {
+            let ledger = lock(&self.ledger);
+            let found = ledger.queues.get(&queue);
+            found.map(|found| (found.next_sequence, runs_of(found, false))).unwrap_or_default()
+        };
+        let runs = runs.into_iter().map(|run| run.recovered(queue, self)).collect();
+        RecoveredQueue { queue, next_sequence, runs }
+    }
+}
+
 fn recovered_queues(reader: &Reader, was_clean: bool) -> Vec<RecoveredQueue> {
     let runs: Vec<(QueueId, Sequence, Vec<Run>)> = {
         let ledger = lock(&reader.ledger);

@@ -402,7 +402,8 @@ fn apply_queue(ledger: &mut Ledger, facts: &QueueFacts) {
     }
 }
 
-/// The ledger changes in steps that leave it whole.
+/// Only the log's thread changes the ledger, and when that ends by a panic the node stops: what a
+/// panic of a reader leaves is whole.
 pub(super) fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
     ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }

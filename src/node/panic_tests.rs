@@ -1,0 +1,181 @@
+//! Panics planted in a whole node in this process, with its threads, its doors and a client over
+//! sockets: what breaks is back, and nobody else notices. What a queue does by itself is shown in
+//! `broker::out_of_service_tests`.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_lite::StreamExt;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions,
+    QueueDeclareOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use tokio::sync::Notify;
+
+use super::store_threads::StoreThreads;
+use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions};
+use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
+use crate::store::{MemoryStorage, StoreOptions};
+
+/// How long anything here may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A node without its configuration.
+struct Node {
+    disk: MemoryStorage,
+    broker: Arc<Broker>,
+    threads: StoreThreads,
+    failed: Arc<Notify>,
+    address: SocketAddr,
+    _doors: Doors,
+}
+
+impl Node {
+    fn start(disk: MemoryStorage) -> Self {
+        let opened = crate::store::open(Arc::new(disk.clone()), StoreOptions::default()).unwrap();
+        let left = Left {
+            log: opened.log,
+            reader: opened.reader,
+            definitions: opened.definitions,
+            queues: opened.queues,
+            next_queue: opened.next_queue,
+        };
+        let memory = MemoryOptions::default();
+        let broker = Broker::open(BrokerOptions::default(), [1, 2], left, memory).unwrap();
+        if !broker.is_defined() {
+            broker.declare_defaults().unwrap();
+        }
+        let (broker, clock) = (Arc::new(broker), Clock::start());
+        let failed = Arc::new(Notify::new());
+        let threads = StoreThreads::start(opened.writer, &broker, clock, 0, &failed).unwrap();
+        let listener: Listener =
+            bind(([127, 0, 0, 1], 0).into(), ListenerOptions::default()).unwrap();
+        let address = listener.local_address().unwrap();
+        let doors = Doors::default();
+        listener.run(broker.clone(), clock, &doors);
+        Self { disk, broker, threads, failed, address, _doors: doors }
+    }
+
+    async fn connect(&self) -> Connection {
+        let uri = format!("amqp://guest:guest@{}/%2f", self.address);
+        Connection::connect(&uri, ConnectionProperties::default()).await.unwrap()
+    }
+
+    /// It stops in order and starts again.
+    fn restarted(self) -> Self {
+        self.broker.tell_delivered();
+        self.threads.stop();
+        Self::start(self.disk)
+    }
+}
+
+async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, what).await.expect("it takes too long")
+}
+
+async fn declare(channel: &Channel, passive: bool) -> lapin::Result<u32> {
+    let options = QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
+    let queue = channel.queue_declare("q".into(), options, FieldTable::default()).await?;
+    Ok(queue.message_count())
+}
+
+/// Publishes a persistent message and tells whether it was confirmed.
+async fn is_confirmed(channel: &Channel, body: &[u8]) -> bool {
+    let properties = BasicProperties::default().with_delivery_mode(2);
+    let options = BasicPublishOptions::default();
+    let sent = channel.basic_publish("".into(), "q".into(), options, body, properties).await;
+    matches!(sent.unwrap().await.unwrap(), Confirmation::Ack(_))
+}
+
+async fn consume(channel: &Channel) -> Consumer {
+    let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+    channel.basic_consume("q".into(), "".into(), options, none).await.unwrap()
+}
+
+/// The next messages, acknowledged where that is asked for: bodies, and whether all were flagged.
+async fn take(consumer: &mut Consumer, count: usize, acknowledges: bool) -> (Vec<u8>, bool) {
+    let (mut bodies, mut are_flagged) = (Vec::new(), true);
+    while bodies.len() < count {
+        let delivery = in_time(consumer.next()).await.unwrap().unwrap();
+        bodies.extend(&delivery.data);
+        are_flagged &= delivery.redelivered;
+        if acknowledges {
+            delivery.ack(BasicAckOptions::default()).await.unwrap();
+        }
+    }
+    (bodies, are_flagged)
+}
+
+/// Until the queue is back in service: who asks before gets 404 and a closed channel.
+async fn until_back(connection: &Connection) -> u32 {
+    loop {
+        let channel = connection.create_channel().await.unwrap();
+        match declare(&channel, true).await {
+            Ok(count) => return count,
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_breaks_is_back_with_all_that_was_confirmed() {
+    let node = Node::start(MemoryStorage::new(1 << 28));
+    let (publishing, consuming) = (node.connect().await, node.connect().await);
+    let channel = publishing.create_channel().await.unwrap();
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    declare(&channel, false).await.unwrap();
+    for body in [b"a", b"b", b"c"] {
+        assert!(in_time(is_confirmed(&channel, body)).await);
+    }
+    let mut consumer = consume(&consuming.create_channel().await.unwrap()).await;
+    assert_eq!(take(&mut consumer, 3, false).await, (b"abc".to_vec(), false));
+
+    node.broker.plant_panic("/", "q");
+    assert!(in_time(consumer.next()).await.is_none(), "the consumer is cancelled");
+    assert_eq!(in_time(until_back(&publishing)).await, 3);
+    assert!(publishing.status().connected() && consuming.status().connected());
+    assert!(in_time(is_confirmed(&channel, b"d")).await);
+    let mut consumer = consume(&consuming.create_channel().await.unwrap()).await;
+    assert_eq!(take(&mut consumer, 3, true).await, (b"abc".to_vec(), true));
+    assert_eq!(take(&mut consumer, 1, false).await, (b"d".to_vec(), false));
+
+    in_time(consuming.close(200, "bye".into())).await.unwrap();
+    while in_time(until_back(&publishing)).await != 1 {}
+    let node = node.restarted();
+    let connection = node.connect().await;
+    let mut consumer = consume(&connection.create_channel().await.unwrap()).await;
+    assert_eq!(take(&mut consumer, 1, true).await, (b"d".to_vec(), true));
+    assert_eq!(in_time(until_back(&connection)).await, 0);
+    node.threads.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_session_closes_its_connection_and_no_other() {
+    let node = Node::start(MemoryStorage::new(1 << 28));
+    let (victim, other) = (node.connect().await, node.connect().await);
+    let channel = victim.create_channel().await.unwrap();
+    node.broker.plant_panic_in_session();
+    assert!(in_time(declare(&channel, false)).await.is_err());
+    let channel = other.create_channel().await.unwrap();
+    assert_eq!(in_time(declare(&channel, false)).await, Ok(0));
+    while node.broker.session_count() > 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(node.broker.failure(), None);
+    node.threads.stop();
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_go_on_says_so_and_its_log_counts_as_torn() {
+    let node = Node::start(MemoryStorage::new(1 << 28));
+    node.broker.fail("it broke");
+    in_time(node.failed.notified()).await;
+    assert_eq!(node.broker.failure(), Some("it broke"));
+    node.threads.stop();
+    let opened = crate::store::open(Arc::new(node.disk), StoreOptions::default()).unwrap();
+    assert!(!opened.was_clean);
+}
