@@ -135,6 +135,10 @@ pub const LOG_FILE_SIZE: u64 = 32 * 1024 * 1024;
 /// before syncs faster than one that grows.
 pub const SPARE_FILES_MAX: usize = 2;
 
+/// Files behind the last checkpoint with which a start goes on without another: a node that is
+/// killed again and again leaves many small ones.
+pub const TAIL_FILES_MAX: usize = 64;
+
 /// A checkpoint is written when the log grew by this many times the last one's size, so that
 /// checkpoints stay a small part of what is written.
 pub const CHECKPOINT_GROWTH: u64 = 8;

@@ -104,11 +104,23 @@ impl Shelf {
 
 /// Reads a whole file from there on.
 pub(super) fn read_from(file: &dyn StorageFile, offset: u64) -> io::Result<Vec<u8>> {
-    let size = file.size()?.saturating_sub(offset);
-    let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
-    let read = file.read_at(offset, &mut bytes)?;
-    bytes.truncate(read);
+    let mut bytes = Vec::new();
+    read_into(file, offset, &mut bytes)?;
     Ok(bytes)
+}
+
+/// Reads a whole file from there on, in the place of what is in `bytes`: who reads many files takes
+/// memory once.
+pub(super) fn read_into(
+    file: &dyn StorageFile,
+    offset: u64,
+    bytes: &mut Vec<u8>,
+) -> io::Result<()> {
+    let size = file.size()?.saturating_sub(offset);
+    bytes.resize(usize::try_from(size).unwrap_or(usize::MAX), 0);
+    let read = file.read_at(offset, bytes)?;
+    bytes.truncate(read);
+    Ok(())
 }
 
 #[cfg(test)]

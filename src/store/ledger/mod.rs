@@ -144,14 +144,14 @@ impl Ledger {
     /// The open file is closed: its places stand in these lists now, which are sorted. Who only
     /// looks seals no file, and may leave an earlier one open.
     pub(super) fn sealed(&mut self, file: u64, size: u64, lists: &[(QueueId, List)]) {
-        let open = std::mem::take(&mut self.open);
+        let mut open: Vec<_> = std::mem::take(&mut self.open).into_iter().collect();
+        open.sort_unstable_by_key(|(queue, _)| *queue);
+        let mut lists = lists.iter().peekable();
         for (queue, mut entries) in open {
-            let queue = &queue;
-            let Some(found) = self.queues.get_mut(queue) else { continue };
-            let start = lists.partition_point(|(other, _)| other < queue);
-            let own = lists.get(start..).unwrap_or(&[]);
-            let own = own.iter().take_while(|(other, _)| other == queue).map(|(_, list)| *list);
-            let own: Vec<List> = own.collect();
+            while lists.next_if(|(other, _)| *other < queue).is_some() {}
+            let own = std::iter::from_fn(|| lists.next_if(|(other, _)| *other == queue));
+            let own: Vec<List> = own.map(|(_, list)| *list).collect();
+            let Some(found) = self.queues.get_mut(&queue) else { continue };
             let alive = &found.alive;
             for (first, extent) in found.extents.iter_mut().filter(|(_, e)| e.file == file) {
                 let listed = alive_of(&entries, alive, *first, extent.last);
@@ -167,7 +167,7 @@ impl Ledger {
                     found.extent_of(entry.sequence).is_some_and(|(_, e)| e.list.is_none())
                 };
                 entries.retain(is_open);
-                self.open.insert(*queue, entries);
+                self.open.insert(queue, entries);
             }
         }
         let state = self.files.entry(file).or_default();

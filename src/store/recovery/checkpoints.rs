@@ -16,6 +16,8 @@ use super::repairs::free_name;
 pub(super) struct Loaded {
     pub(super) head: Option<CheckpointHead>,
     pub(super) ledger: Ledger,
+    /// Bytes of the newest.
+    pub(super) size: u64,
     pub(super) kept: Vec<Kept>,
     pub(super) boot: u64,
     /// Names of those that are not whole, the newest first.
@@ -48,6 +50,7 @@ pub(super) fn load(storage: &dyn Storage, inventory: &Inventory) -> Result<Loade
         if loaded.head.is_none() {
             loaded.head = Some(head);
             loaded.ledger = ledger;
+            loaded.size = bytes.len() as u64;
         }
     }
     let missing = missing_logs(inventory);

@@ -18,7 +18,7 @@ use super::reader::Reader;
 use super::shelf::{Named, RESERVE, Shelf, log_name, parse_name};
 use super::storage::Storage;
 use super::writer::{Current, Moves, Writer, WriterCounts, WriterOptions, files, lock};
-use crate::limits::{LOG_FILE_SIZE, RESERVE_SIZE};
+use crate::limits::{LOG_FILE_SIZE, RESERVE_SIZE, TAIL_FILES_MAX};
 use crate::message::{QueueId, RecoveredRun, Sequence, SequenceRange};
 
 use checkpoints::{Loaded, load};
@@ -125,6 +125,7 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
         recover(storage, options.accepts_damaged_definitions)?;
     let was_clean = state.is_clean();
     let Recovering { head, ledger, damage, next_batch, boot, highest_file, kept, .. } = state;
+    let Recovering { checkpoint_size, tail_count, tail_size, .. } = state;
     let ledger = Arc::new(Mutex::new(ledger));
     let reader = Reader { shelf: shelf.clone(), ledger: ledger.clone() };
     let queues = recovered_queues(&reader, was_clean);
@@ -163,17 +164,18 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
         has_reserve: false,
         is_reserve_spent: false,
         checkpoints: kept,
-        last_checkpoint_size: 0,
-        written_since_checkpoint: 0,
+        last_checkpoint_size: checkpoint_size,
+        written_since_checkpoint: tail_size,
         retry_at: None,
         moves: Moves::default(),
         is_broken: false,
         counts: WriterCounts::default(),
     };
-    // The log is read again only behind this; and without one it could not be read at all. What was
-    // damaged is told once.
-    let is_long = head.is_none_or(|head| head.next_file < highest_file);
-    if is_long || is_new || !damage.quarantined.is_empty() {
+    // Without a checkpoint the log could not be read at all; with one, only what is behind it is
+    // read again. It takes its time, so it waits for the end of the file. What was damaged is told
+    // once.
+    let is_long = tail_count > TAIL_FILES_MAX;
+    if is_long || head.is_none() || !damage.quarantined.is_empty() {
         match writer.checkpoint(false) {
             // The next start reads more.
             Err(error) if error.is_full() && head.is_some() => {}
@@ -320,12 +322,13 @@ fn push_runs(
     edges.retain(|edge| *edge <= part.last);
     edges.sort_unstable();
     edges.dedup();
+    let bytes = bytes.filter(|_| edges.len() == 1);
     for (at, &first) in edges.iter().enumerate() {
         let last = edges.get(at + 1).map_or(part.last, |next| next - 1);
         let range = SequenceRange { first, last };
         let failure_count =
             counted.iter().find(|(c, _)| c.first <= first && first <= c.last).map_or(0, |c| c.1);
         let is_redelivered = !was_clean || flagged.contains(first) || failure_count > 0;
-        runs.push(Run { range, bytes: None, is_redelivered, failure_count });
+        runs.push(Run { range, bytes, is_redelivered, failure_count });
     }
 }

@@ -13,7 +13,7 @@ use super::super::header::{
 use super::super::ledger::Ledger;
 use super::super::record::Kind;
 use super::super::scan::{self, Bad, Gap, Scan, Span};
-use super::super::shelf::{Shelf, log_name, read_from};
+use super::super::shelf::{Shelf, log_name, read_into};
 use super::super::writer::Kept;
 use super::repairs::{FileRepair, Repairs};
 use super::{Damage, Loaded, replay};
@@ -35,8 +35,11 @@ pub(super) struct Recovering {
     pub(super) highest_file: u64,
     /// Batches up to this one are known to be synced.
     known_synced: u64,
-    /// Something was written since the checkpoint.
-    has_tail: bool,
+    /// Bytes of the checkpoint.
+    pub(super) checkpoint_size: u64,
+    /// Files and bytes of the log behind it.
+    pub(super) tail_count: usize,
+    pub(super) tail_size: u64,
     /// Nothing more is read: behind this everything is torn.
     is_cut: bool,
     /// What is missing before the next batch was found damaged at the end of the file before.
@@ -58,7 +61,7 @@ impl Recovering {
         loaded: Loaded,
         accepts_damaged_definitions: bool,
     ) -> Self {
-        let Loaded { head, ledger, kept, boot, damaged } = loaded;
+        let Loaded { head, ledger, size, kept, boot, damaged } = loaded;
         let next_batch = head.map_or(1, |head| head.next_batch);
         Self {
             shelf,
@@ -72,7 +75,9 @@ impl Recovering {
             boot,
             highest_file: 0,
             known_synced: next_batch - 1,
-            has_tail: false,
+            checkpoint_size: size,
+            tail_count: 0,
+            tail_size: 0,
             is_cut: false,
             is_gap_known: false,
             tally: Tally::default(),
@@ -81,10 +86,7 @@ impl Recovering {
 
     /// The last run ended in order, and nobody has started since.
     pub(super) fn is_clean(&self) -> bool {
-        match self.head {
-            Some(head) => head.is_clean_stop && !self.has_tail,
-            None => !self.has_tail,
-        }
+        self.tail_count == 0 && self.head.is_none_or(|head| head.is_clean_stop)
     }
 
     /// Reads the log behind the checkpoint.
@@ -92,12 +94,15 @@ impl Recovering {
         let first = self.head.map_or(0, |head| head.next_file);
         let files: Vec<u64> = logs.iter().copied().filter(|number| *number >= first).collect();
         self.highest_file = logs.last().copied().unwrap_or(0).max(first.saturating_sub(1));
-        self.has_tail = !files.is_empty();
+        self.tail_count = files.len();
+        let mut bytes = Vec::new();
         for number in &files {
-            self.look_for_synced(*number)?;
+            self.read(*number, &mut bytes)?;
+            self.look_for_synced(*number, &bytes)?;
         }
         for number in &files {
-            self.replay_file(*number)?;
+            self.read(*number, &mut bytes)?;
+            self.replay_file(*number, &bytes)?;
         }
         self.ledger.drop_transient();
         self.look_for_missing(logs);
@@ -117,41 +122,40 @@ impl Recovering {
     }
 
     /// What any batch says of those before it.
-    fn look_for_synced(&mut self, number: u64) -> Result<(), StoreError> {
-        let bytes = self.read(number)?;
-        match FileHeader::decode(&bytes) {
+    fn look_for_synced(&mut self, number: u64, bytes: &[u8]) -> Result<(), StoreError> {
+        match FileHeader::decode(bytes) {
             Ok(header) => self.boot = self.boot.max(header.boot),
             Err(HeaderError::UnknownVersion(version)) => {
                 return Err(StoreError::UnknownVersion { file: log_name(number), version });
             }
             Err(HeaderError::Damaged) => {}
         }
-        for span in scan::scan(number, &bytes).batches {
+        for span in scan::scan(number, bytes).batches {
             self.known_synced = self.known_synced.max(span.header.synced);
             self.boot = self.boot.max(span.header.boot);
         }
         Ok(())
     }
 
-    fn replay_file(&mut self, number: u64) -> Result<(), StoreError> {
-        let bytes = self.read(number)?;
-        let scan = scan::scan(number, &bytes);
+    fn replay_file(&mut self, number: u64, bytes: &[u8]) -> Result<(), StoreError> {
+        self.tail_size += bytes.len() as u64;
+        let scan = scan::scan(number, bytes);
         self.tally = Tally::default();
-        self.look_at_head(number, &scan, &bytes);
+        self.look_at_head(number, &scan, bytes);
         let mut end = FILE_HEADER_SIZE as u64;
         let mut is_sealed = false;
         for span in &scan.batches {
-            if self.is_cut || !self.reaches(number, span, &scan, &bytes)? {
+            if self.is_cut || !self.reaches(number, span, &scan, bytes)? {
                 self.is_cut = true;
                 break;
             }
             // What was saved before it stays, also where it is torn itself.
             end = span.offset;
-            if span.header.number > self.known_synced && !is_whole(number, span, &bytes) {
+            if span.header.number > self.known_synced && !is_whole(number, span, bytes) {
                 self.is_cut = true;
                 break;
             }
-            is_sealed = self.apply_batch(number, span, &bytes)?;
+            is_sealed = self.apply_batch(number, span, bytes)?;
             if span.header.flags.is_seal && !is_sealed {
                 // The index is damaged. It is made anew in its place.
                 self.next_batch = span.header.number;
@@ -161,7 +165,7 @@ impl Recovering {
         }
         if !self.is_cut
             && !is_sealed
-            && let Some((behind, has_index)) = self.look_behind(number, end, &scan, &bytes)?
+            && let Some((behind, has_index)) = self.look_behind(number, end, &scan, bytes)?
         {
             (end, is_sealed) = (behind, has_index);
         }
@@ -173,7 +177,7 @@ impl Recovering {
         if self.is_cut {
             self.damage.torn_size += size.saturating_sub(end);
         }
-        let head = self.head_for(number, end, &bytes);
+        let head = self.head_for(number, end, bytes);
         let seal = (!is_sealed).then(|| self.seal(number, end));
         self.repairs.push(FileRepair { number, size, end, head, seal });
         Ok(())
@@ -333,9 +337,9 @@ impl Recovering {
         Some(head.encode().to_vec())
     }
 
-    fn read(&self, number: u64) -> Result<Vec<u8>, StoreError> {
+    fn read(&self, number: u64, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
         let name = log_name(number);
-        let read = self.shelf.log_file(number).and_then(|file| read_from(&*file, 0));
+        let read = self.shelf.log_file(number).and_then(|file| read_into(&*file, 0, bytes));
         read.map_err(|error| StoreError::disk(format!("read {name}"), error))
     }
 }
