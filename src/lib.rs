@@ -8,7 +8,7 @@
 //! 3. [`connection`], [`routing`], [`queue`], [`auth`]: pure machines and tables. [`store`]: what
 //!    remembers, and the one door to the disk.
 //! 4. [`broker`]: the synchronous heart; a program may embed it without a runtime.
-//! 5. [`server`]: the AMQP door, where tokio begins.
+//! 5. [`server`]: the AMQP door, where tokio begins. [`metrics`]: the door for Prometheus.
 //! 6. [`node`]: assembly: configuration, boot, shutdown, logs. [`inspect`]: a look into a data
 //!    directory. [`perf`]: a load generator.
 //!
@@ -32,6 +32,7 @@ pub mod store;
 
 pub mod broker;
 
+pub mod metrics;
 pub mod server;
 
 pub mod inspect;

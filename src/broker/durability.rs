@@ -15,7 +15,7 @@ use super::work::Work;
 use crate::limits::FETCH_SIZE_MAX;
 use crate::message::{Account, SequenceRange};
 use crate::queue::Resident;
-use crate::store::{Health, Log, Position, Reader, RecoveredQueue};
+use crate::store::{Health, Log, Position, Reader, RecoveredQueue, StoreFigures};
 
 /// What a broker with a store shares with its queues.
 #[derive(Debug)]
@@ -145,6 +145,16 @@ impl Durability {
         };
         handle.fetched(found.covered, found.messages, work);
         true
+    }
+
+    /// Messages that a queue asked for are damaged.
+    pub(super) fn count_damaged(&self, count: u64) {
+        self.reader.count_damaged(count);
+    }
+
+    /// How the store fares.
+    pub(super) fn figures(&self) -> StoreFigures {
+        self.reader.figures()
     }
 
     /// Asks again for what could not be read.

@@ -8,6 +8,7 @@
 mod consume;
 mod durability;
 mod exchanges;
+mod figures;
 mod import;
 mod lock;
 mod login;
@@ -33,6 +34,7 @@ mod waiting;
 mod work;
 
 pub use durability::MemoryOptions;
+pub use figures::BrokerFigures;
 pub use import::{ImportFailure, ImportReport};
 pub use node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 pub use opening::{Left, UnreadableDefinition};

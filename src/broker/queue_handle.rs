@@ -280,6 +280,9 @@ impl QueueHandle {
         if let Ok(lost) = lost
             && lost > 0
         {
+            if let Some(link) = &self.link {
+                link.durability.count_damaged(lost);
+            }
             error!(
                 target: "queue",
                 queue = %self.definition.name, lost, "messages are damaged on disk and are left out"
@@ -514,6 +517,27 @@ mod tests {
         let envelope =
             Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: true };
         Message::new(envelope, Body::Copied(b"x"))
+    }
+
+    #[test]
+    fn a_message_that_reading_finds_damaged_is_counted() {
+        let disk = MemoryStorage::new(1 << 24);
+        let mut opened = crate::store::open(Arc::new(disk), StoreOptions::default()).unwrap();
+        let (log, reader) = (opened.log.clone(), opened.reader.clone());
+        let durability =
+            Arc::new(Durability::new(log, reader, MemoryOptions::default(), Account::default()));
+        let handle = Arc::new(QueueHandle::new(auto_delete(), Some(&durability), None));
+        let mut work = Work::default();
+        let filled = handle.with(&mut work, |live| live.queue.enqueue(persistent()));
+        filled.unwrap();
+        opened.writer.write(Moment(1), true);
+        let shed = handle.with(&mut work, |live| live.queue.shed(1, 0));
+        assert!(shed.unwrap() > 0, "its body is on disk only");
+        assert_eq!(durability.figures().quarantined_places, 0);
+        handle.fetched(SequenceRange::one(0), Vec::new(), &mut work);
+        assert_eq!(durability.figures().quarantined_places, 1);
+        handle.fetched(SequenceRange::one(0), Vec::new(), &mut work);
+        assert_eq!(durability.figures().quarantined_places, 1, "it is lost once");
     }
 
     /// Facts behind "the last consumer went" were once passed over: what its channel rejected came

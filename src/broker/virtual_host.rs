@@ -158,6 +158,11 @@ impl VirtualHost {
         true
     }
 
+    /// How many live queues there are.
+    pub(super) fn queue_count(&self) -> usize {
+        read(&self.queues).by_name.len()
+    }
+
     /// All live queues.
     pub(super) fn all_queues(&self) -> Vec<Arc<QueueHandle>> {
         read(&self.queues).by_name.values().cloned().collect()

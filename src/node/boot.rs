@@ -12,7 +12,7 @@ use tracing::{debug, error, info, warn};
 use super::command_line::Serve;
 use super::config::{self, Config, ListenAddress, QueueType, TcpOptions};
 use super::store_threads::StoreThreads;
-use super::{definitions, logging, memory, shutdown};
+use super::{definitions, logging, memory, metrics, shutdown};
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Product};
 use crate::connection;
 use crate::message::QueueKind;
@@ -196,17 +196,16 @@ async fn listen(
     failed: &Notify,
 ) -> Result<(), Failure> {
     let stop = shutdown::Signals::watch().map_err(Failure::unavailable)?;
-    let listeners = bind_all(config)?;
-    let addresses: Vec<String> = listeners
-        .iter()
-        .filter_map(|listener| listener.local_address().ok())
-        .map(|address| address.to_string())
-        .collect();
+    let listeners = bind_all(&config.listeners, listener_options(&config.tcp))?;
+    let scraped: Vec<_> = config.metrics.iter().map(|metrics| metrics.address).collect();
+    let scraped = bind_all(&scraped, ListenerOptions::default())?;
+    let places = Places { amqp: addresses(&listeners), metrics: addresses(&scraped) };
     let doors = Doors::default();
     for listener in listeners {
         listener.run(broker.clone(), clock, &doors);
     }
-    announce(config, &addresses, clock);
+    metrics::serve(scraped, config, disk_free_limit(config), &broker, &doors);
+    announce(config, &places, clock);
     tokio::select! {
         () = stop.received() => {}
         () = failed.notified() => {}
@@ -215,14 +214,30 @@ async fn listen(
     Ok(())
 }
 
+/// Where the doors really are.
+struct Places {
+    amqp: Vec<String>,
+    metrics: Vec<String>,
+}
+
+fn addresses(listeners: &[Listener]) -> Vec<String> {
+    let addresses = listeners.iter().filter_map(|listener| listener.local_address().ok());
+    addresses.map(|address| address.to_string()).collect()
+}
+
 /// The line operators and scripts wait for.
-fn announce(config: &Config, addresses: &[String], clock: Clock) {
-    let listening = match addresses {
+fn announce(config: &Config, places: &Places, clock: Clock) {
+    let listening = match places.amqp.as_slice() {
         [] => "nowhere".to_owned(),
         addresses => addresses.join(", "),
     };
+    let metrics = match places.metrics.as_slice() {
+        [] => String::new(),
+        addresses => format!("; metrics on {}", addresses.join(", ")),
+    };
     let line = format!(
-        "Leveret {} listens on {listening}; data directory {}; storage: {}; started in {} ms",
+        "Leveret {} listens on {listening}{metrics}; data directory {}; storage: {}; \
+         started in {} ms",
         env!("CARGO_PKG_VERSION"),
         config.data_dir.display(),
         if config.store.is_synced { "disk, confirmed after fsync" } else { "disk, not synced" },
@@ -233,11 +248,13 @@ fn announce(config: &Config, addresses: &[String], clock: Clock) {
     info!(target: "node", "Server startup complete; 0 plugins started.");
 }
 
-/// Binds every configured address. One family may be missing on a machine where the other is there.
-fn bind_all(config: &Config) -> Result<Vec<Listener>, Failure> {
-    let options = listener_options(&config.tcp);
+/// Binds all these addresses. One family may be missing on a machine where the other is there.
+fn bind_all(
+    addresses: &[ListenAddress],
+    options: ListenerOptions,
+) -> Result<Vec<Listener>, Failure> {
     let mut listeners = Vec::new();
-    for address in config.listeners.iter().flat_map(socket_addresses) {
+    for address in addresses.iter().flat_map(socket_addresses) {
         match bind(address.address, options) {
             Ok(listener) => listeners.push(listener),
             Err(error) if address.is_optional && is_missing_family(&error) => {

@@ -7,6 +7,7 @@ pub mod config;
 mod definitions;
 pub mod logging;
 mod memory;
+mod metrics;
 mod shutdown;
 mod store_threads;
 

@@ -1,6 +1,8 @@
-//! Listens on an address and gives every connection a task of its own. When descriptors run out,
-//! accepting pauses and says so; what is connected goes on.
+//! Listens on an address and gives every connection a task of its own: a session, or what another
+//! door makes of it. When descriptors run out, accepting pauses and says so; what is connected goes
+//! on.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -85,19 +87,38 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Starts to accept, until the doors close.
+    /// Starts to accept AMQP connections, until the doors close.
     pub fn run(self, broker: Arc<Broker>, clock: Clock, doors: &Doors) {
-        let (closing, inner) = (doors.closing(), doors.clone());
-        let accepting = self.accept_all(broker, clock, inner);
+        let tasks = doors.clone();
+        self.accept(doors, move |stream, peer| {
+            start_session(stream, peer, &broker, clock, &tasks);
+        });
+    }
+
+    /// Starts to accept for another door, until the doors close: what it makes of a connection is
+    /// the connection's task.
+    pub fn run_with<Served>(
+        self,
+        doors: &Doors,
+        serve: impl Fn(TcpStream) -> Served + Send + 'static,
+    ) where
+        Served: Future<Output = ()> + Send + 'static,
+    {
+        let tasks = doors.clone();
+        self.accept(doors, move |stream, _| tasks.spawn(serve(stream)));
+    }
+
+    fn accept(self, doors: &Doors, start: impl Fn(TcpStream, SocketAddr) + Send + 'static) {
+        let closing = doors.closing();
         doors.spawn(async move {
             tokio::select! {
                 () = closing => {}
-                () = accepting => {}
+                () = self.accept_all(start) => {}
             }
         });
     }
 
-    async fn accept_all(self, broker: Arc<Broker>, clock: Clock, doors: Doors) {
+    async fn accept_all(self, start: impl Fn(TcpStream, SocketAddr)) {
         let mut is_paused = false;
         loop {
             match self.socket.accept().await {
@@ -105,7 +126,10 @@ impl Listener {
                     if std::mem::take(&mut is_paused) {
                         info!(target: "connection", "accepting connections again");
                     }
-                    self.start_session(stream, peer, &broker, clock, &doors);
+                    if let Err(error) = self.set_options(&stream) {
+                        debug!(target: "connection", %error, %peer, "socket options were not set");
+                    }
+                    start(stream, peer);
                 }
                 Err(error) if is_of_one_connection(&error) => {
                     debug!(target: "connection", %error, "a connection ended unaccepted");
@@ -120,25 +144,6 @@ impl Listener {
         }
     }
 
-    fn start_session(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        broker: &Arc<Broker>,
-        clock: Clock,
-        doors: &Doors,
-    ) {
-        if let Err(error) = self.set_options(&stream) {
-            debug!(target: "connection", %error, %peer, "socket options were not set");
-        }
-        let Ok(local) = stream.local_addr() else { return };
-        let name = format!("{peer} -> {local}");
-        info!(target: "connection", "accepting AMQP connection {name}");
-        let peer = Peer { address: Some(peer.ip()) };
-        let session = Session::new(broker.clone(), peer, clock.now()).named(&name);
-        doors.spawn(Box::new(SessionTask::new(session, stream, clock, name)).run());
-    }
-
     fn set_options(&self, stream: &TcpStream) -> io::Result<()> {
         stream.set_nodelay(self.options.is_nodelay)?;
         let socket = SockRef::from(stream);
@@ -150,6 +155,21 @@ impl Listener {
         }
         Ok(())
     }
+}
+
+fn start_session(
+    stream: TcpStream,
+    peer: SocketAddr,
+    broker: &Arc<Broker>,
+    clock: Clock,
+    doors: &Doors,
+) {
+    let Ok(local) = stream.local_addr() else { return };
+    let name = format!("{peer} -> {local}");
+    info!(target: "connection", "accepting AMQP connection {name}");
+    let peer = Peer { address: Some(peer.ip()) };
+    let session = Session::new(broker.clone(), peer, clock.now()).named(&name);
+    doors.spawn(Box::new(SessionTask::new(session, stream, clock, name)).run());
 }
 
 /// The error concerns the connection that was to be accepted, not the listener.

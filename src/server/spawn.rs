@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | listener | address | when the doors close |
 //! | session | connection | when its connection is closed and written out |
+//! | scrape | connection of a scraper | when its client is done, or soon after the doors close |
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// All tasks of the AMQP door. Dropping it does not stop them; [`Doors::close`] does.
+/// All tasks of the doors. Dropping it does not stop them; [`Doors::close`] does.
 #[derive(Clone, Debug)]
 pub struct Doors {
     stop: Arc<watch::Sender<bool>>,
@@ -38,7 +39,7 @@ impl Doors {
     }
 
     /// Resolves when the doors are to close.
-    pub(super) fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut alive = self.alive.clone();
         async move {
             // The sender lives in every clone of the doors, so only `true` ends this.

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use super::fact::{self, Fact, StoredMessage};
+use super::figures::{Figures, StoreFigures};
 use super::index::{ENTRY_SIZE, IndexEntry, List};
 use super::ledger::{Extent, Ledger};
 use super::record::{self, FLAG_SHARED, Place, RECORD_HEADER_SIZE};
@@ -21,6 +22,7 @@ use crate::message::{Message, QueueId, Sequence, SequenceRange};
 pub struct Reader {
     pub(super) shelf: Arc<Shelf>,
     pub(super) ledger: Arc<Mutex<Ledger>>,
+    pub(super) figures: Arc<Figures>,
 }
 
 /// What was found.
@@ -62,6 +64,17 @@ struct Part {
 }
 
 impl Reader {
+    /// How the store fares.
+    #[must_use]
+    pub fn figures(&self) -> StoreFigures {
+        self.figures.now()
+    }
+
+    /// A queue read messages, and so many of them are damaged.
+    pub fn count_damaged(&self, count: u64) {
+        self.figures.add_damaged_messages(count);
+    }
+
     /// Reads the living messages of a range, as many as fit `size_max` bytes, at least one.
     ///
     /// # Errors

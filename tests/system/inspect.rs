@@ -61,17 +61,17 @@ fn contents(folder: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
     fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap())).collect()
 }
 
-fn kill(process: &mut Process) {
+pub(crate) fn kill(process: &mut Process) {
     process.signal(Signal::KILL);
     process.ended();
 }
 
-async fn declare(channel: &Channel, queue: &str) {
+pub(crate) async fn declare(channel: &Channel, queue: &str) {
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap();
 }
 
-async fn publish(channel: &Channel, exchange: &str, key: &str, body: &[u8]) {
+pub(crate) async fn publish(channel: &Channel, exchange: &str, key: &str, body: &[u8]) {
     let mut headers = FieldTable::default();
     headers.insert("x-shop".into(), AMQPValue::LongString("north".into()));
     let properties = BasicProperties::default()
@@ -84,7 +84,7 @@ async fn publish(channel: &Channel, exchange: &str, key: &str, body: &[u8]) {
 }
 
 /// Two queues with messages, one of which is in both, and one without.
-async fn fill(process: &Process) {
+pub(crate) async fn fill(process: &Process) {
     let (connection, channel) = connect(process).await;
     for queue in ["orders", "archive", "empty"] {
         declare(&channel, queue).await;
@@ -233,7 +233,7 @@ async fn after_a_clean_stop_the_flags_and_counts_are_shown_as_they_are() {
 }
 
 /// Flips a bit in the first place where these bytes stand in any file of the log.
-fn flip(folder: &Path, bytes: &[u8]) {
+pub(crate) fn flip(folder: &Path, bytes: &[u8]) {
     for (name, (mut content, _)) in contents(folder) {
         let found = content.windows(bytes.len()).position(|part| part == bytes);
         if let Some(at) = found.filter(|_| name.starts_with("log-")) {

@@ -18,6 +18,7 @@ mod durability;
 mod inspect;
 mod log;
 mod login;
+mod metrics;
 mod process;
 mod rust_client;
 mod start;

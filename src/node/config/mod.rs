@@ -65,6 +65,8 @@ pub struct Config {
     pub cluster_name: String,
     pub product: Product,
     pub store: StoreConfig,
+    /// `None` where nobody is to scrape them.
+    pub metrics: Option<MetricsConfig>,
     pub logging: LogConfig,
 }
 
@@ -111,6 +113,14 @@ pub struct StoreConfig {
     pub disk_free_limit: u64,
     /// The same as a part of the memory.
     pub disk_free_share: Option<f64>,
+}
+
+/// Where metrics are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsConfig {
+    pub address: ListenAddress,
+    /// From the slash on.
+    pub path: String,
 }
 
 /// What the server properties say.

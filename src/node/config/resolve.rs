@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Config, Permissions, Product, QueueType, StoreConfig, TcpOptions,
+    Config, MetricsConfig, Permissions, Product, QueueType, StoreConfig, TcpOptions,
     errors::{Layer, Origin, Warning},
     keys::Setting,
     logs::{
@@ -74,6 +74,9 @@ pub struct Typed {
     pub product_version: Option<String>,
     pub product_platform: Option<String>,
     pub product_information: Option<String>,
+    pub prometheus_port: Option<u16>,
+    pub prometheus_ip: Option<IpAddr>,
+    pub prometheus_path: Option<String>,
     pub log_console: Option<bool>,
     pub log_console_level: Option<LogLevel>,
     pub log_console_format: Option<LogFormat>,
@@ -135,6 +138,7 @@ impl Typed {
             definitions: self.definitions(&mut warnings),
             product: self.product(),
             store: self.store(),
+            metrics: self.metrics(),
             logging: self.logging(),
             listeners: listeners(self.listeners, self.listen_flags),
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("./data")),
@@ -166,6 +170,13 @@ impl Typed {
             disk_free_limit: self.disk_free_limit.unwrap_or(50_000_000),
             disk_free_share: self.disk_free_share,
         }
+    }
+
+    /// Several brokers of one machine would have one port: without one that is set, none listens.
+    fn metrics(&self) -> Option<MetricsConfig> {
+        let address = ListenAddress { host: self.prometheus_ip, port: self.prometheus_port? };
+        let path = self.prometheus_path.as_deref().unwrap_or("/metrics");
+        Some(MetricsConfig { address, path: format!("/{}", path.trim_start_matches('/')) })
     }
 
     fn tcp(&self) -> TcpOptions {

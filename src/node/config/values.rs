@@ -26,6 +26,8 @@ pub enum Kind {
     Pattern,
     /// A port, or an address with a port.
     Address,
+    /// An address without a port.
+    Ip,
     /// Anything.
     Text,
 }
@@ -80,6 +82,10 @@ impl Kind {
             Self::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
             Self::Pattern => Pattern::parse(text).ok().map(|_| Value::Text(text.to_owned())),
             Self::Address => ListenAddress::parse(text).map(Value::Address),
+            Self::Ip => {
+                let host = text.parse().ok()?;
+                Some(Value::Address(ListenAddress { host: Some(host), port: 0 }))
+            }
             Self::Text => Some(Value::Text(text.to_owned())),
         }
     }
@@ -105,6 +111,7 @@ impl Kind {
                 "a port (every interface) or ADDRESS:PORT, such as 127.0.0.1:5672 or [::1]:5672"
                     .to_owned()
             }
+            Self::Ip => "an address, such as 127.0.0.1 or ::1".to_owned(),
             Self::Text => "a text".to_owned(),
         }
     }
@@ -299,6 +306,17 @@ mod tests {
         assert_eq!(kind.parse("8KiB"), Some(Value::Number(8192)));
         assert_eq!(kind.parse("4095"), None);
         assert_eq!(Kind::Size { min: 4096, max: 8192 }.parse("0"), None);
+    }
+
+    #[test]
+    fn an_address_without_a_port_is_of_either_family() {
+        for text in ["127.0.0.1", "::1", "0.0.0.0"] {
+            let host = Kind::Ip.parse(text).and_then(|value| value.to_address()?.host);
+            assert_eq!(host.map(|host| host.to_string()).as_deref(), Some(text));
+        }
+        for text in ["", "localhost", "127.0.0.1:80", "[::1]"] {
+            assert_eq!(Kind::Ip.parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod tail;
 use std::sync::{Arc, Mutex};
 
 use super::error::StoreError;
+use super::figures::Figures;
 use super::header::{FileHeader, FileKind};
 use super::ledger::QueueLedger;
 use super::log::Log;
@@ -127,7 +128,8 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
     let Recovering { head, ledger, damage, next_batch, boot, highest_file, kept, .. } = state;
     let Recovering { checkpoint_size, tail_count, tail_size, .. } = state;
     let ledger = Arc::new(Mutex::new(ledger));
-    let reader = Reader { shelf: shelf.clone(), ledger: ledger.clone() };
+    let figures = Arc::new(Figures::of_start(&damage));
+    let reader = Reader { shelf: shelf.clone(), ledger: ledger.clone(), figures: figures.clone() };
     let queues = recovered_queues(&reader, was_clean);
     let (definitions, next_queue) = {
         let ledger = lock(&ledger);
@@ -170,6 +172,7 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
         moves: Moves::default(),
         is_broken: false,
         counts: WriterCounts::default(),
+        figures,
     };
     // Without a checkpoint the log could not be read at all; with one, only what is behind it is
     // read again. It takes its time, so it waits for the end of the file. What was damaged is told
@@ -182,6 +185,9 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
             written => written?,
         }
     }
+    writer.publish();
+    // A disk that does not say is asked again while the log is turned.
+    let _ = writer.free_bytes();
     Ok(Opened { writer, log, reader, definitions, queues, next_queue, was_clean, is_new, damage })
 }
 

@@ -2,10 +2,12 @@
 //! what was removed does not come back, and what is read is what was written.
 //!
 //! What becomes of single bytes: `flips`, `torn`, `foreign`, `checkpoints`; of failing calls:
-//! `failures`, `full`; of what is written: `written`. What all of them look with: `lab`.
+//! `failures`, `full`; of what is written: `written`, and counted: `figures`. What all of them look
+//! with: `lab`.
 
 mod checkpoints;
 mod failures;
+mod figures;
 mod flips;
 mod foreign;
 mod full;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::batch::{Batch, QueueFacts};
 use super::encode::{self, Shared};
 use super::error::{StoreError, is_full};
+use super::figures::Figures;
 use super::header::{
     BATCH_ALIGNMENT, BATCH_HEADER_SIZE, BatchFlags, BatchHeader, FILE_HEADER_SIZE,
 };
@@ -128,6 +129,8 @@ pub struct Writer {
     /// The disk failed for good: nothing more is written or synced.
     pub(super) is_broken: bool,
     pub(super) counts: WriterCounts,
+    /// Where the counts are left for those who watch.
+    pub(super) figures: Arc<Figures>,
 }
 
 impl Writer {
@@ -154,17 +157,20 @@ impl Writer {
     /// # Errors
     /// The disk does not say.
     pub fn free_bytes(&self) -> std::io::Result<u64> {
-        self.shelf.storage.free_bytes()
+        let free = self.shelf.storage.free_bytes()?;
+        self.figures.set_free_bytes(free);
+        Ok(free)
     }
 
     /// Cuts a batch where it is time, writes it, and syncs where somebody waits or it is old. True
     /// where something was done.
     pub fn turn(&mut self, now: Moment) -> bool {
         let has_written = self.write(now, false);
-        if self.is_sync_due(now) {
-            return self.sync() || has_written;
+        let has_synced = self.is_sync_due(now) && self.sync();
+        if has_written || has_synced {
+            self.figures.publish(&self.counts);
         }
-        has_written
+        has_written || has_synced
     }
 
     /// When [`Writer::turn`] has something to do though nobody wakes it.

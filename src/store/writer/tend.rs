@@ -16,9 +16,24 @@ impl Writer {
     /// Does what can be done while nobody waits: gives files back, chooses what to copy on, sets
     /// room aside.
     pub fn tend(&mut self, now: Moment) {
-        if self.is_broken {
-            return;
+        if !self.is_broken {
+            self.look_after_files(now);
         }
+        self.publish();
+    }
+
+    /// Leaves all counts where those who watch read them.
+    pub(in crate::store) fn publish(&self) {
+        self.figures.publish(&self.counts);
+        let ledger = lock(&self.ledger);
+        // The open file is listed once a message is in it.
+        let is_unlisted = !ledger.files.contains_key(&self.current.number);
+        let count = ledger.files.len() as u64 + u64::from(is_unlisted);
+        drop(ledger);
+        self.figures.set_log_files(count);
+    }
+
+    fn look_after_files(&mut self, now: Moment) {
         if let Err(error) = self.give_back_files() {
             self.failed_aside("give back a log file", error);
         }

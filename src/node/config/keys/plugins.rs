@@ -72,9 +72,28 @@ pub(super) static MANAGEMENT: &[Key] = &[
         Kind::POSITIVE,
         "Milliseconds between samples.",
     ),
-    Key::later("prometheus.tcp.port", "15692", Kind::PORT, "Port of the metrics."),
-    Key::later("prometheus.tcp.ip", "", Kind::Text, "Address of the metrics."),
-    Key::later("prometheus.path", "/metrics", Kind::Text, "Path of the metrics."),
+    Key::obeyed(
+        "prometheus.tcp.port",
+        "",
+        Kind::PORT,
+        "Port of the metrics for Prometheus, 15692 in RabbitMQ. Without it nothing listens for \
+         them. Port 0 lets the system choose.",
+        |typed, setting| typed.prometheus_port = setting.number(),
+    ),
+    Key::obeyed(
+        "prometheus.tcp.ip",
+        "",
+        Kind::Ip,
+        "Address of the metrics, where their port is set. Without it that is every interface.",
+        |typed, setting| typed.prometheus_ip = setting.value.to_address().and_then(|a| a.host),
+    ),
+    Key::obeyed(
+        "prometheus.path",
+        "/metrics",
+        Kind::Text,
+        "Path of the metrics.",
+        |typed, setting| typed.prometheus_path = setting.text(),
+    ),
     Key::later(
         "prometheus.return_per_object_metrics",
         "false",

@@ -331,3 +331,15 @@ fn a_log_file_stands_in_the_folder_for_logs() {
     assert_eq!((file.format, file.filter.default), (LogFormat::Json, LogLevel::Error));
     assert_eq!(file.filter.categories[&LogCategory::Queue], LogLevel::None);
 }
+
+#[test]
+fn metrics_are_told_only_where_they_have_a_port() {
+    let metrics = |text: &str| config(text).metrics.map(|m| (m.address.to_string(), m.path));
+    assert_eq!(metrics("prometheus.tcp.ip = ::1\nprometheus.path = /a"), None);
+    let expected = Some(("*:15692".to_owned(), "/metrics".to_owned()));
+    assert_eq!(metrics("prometheus.tcp.port = 15692"), expected);
+    let text = "prometheus.tcp.port = 0\nprometheus.tcp.ip = ::1\nprometheus.path = a/b";
+    assert_eq!(metrics(text), Some(("[::1]:0".to_owned(), "/a/b".to_owned())));
+    let told = errors("prometheus.tcp.ip = localhost");
+    assert!(told.contains("expected an address, such as 127.0.0.1 or ::1"), "{told}");
+}

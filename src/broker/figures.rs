@@ -1,0 +1,132 @@
+//! How the broker fares, for those who watch it. Everything here is told at once, however much the
+//! broker holds: nothing walks over queues or messages.
+
+use std::sync::atomic::Ordering;
+
+use super::lock::read;
+use super::shared::Broker;
+use crate::store::{Health, StoreFigures};
+
+/// How a broker fares at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerFigures {
+    /// Connections, with those that are still logging in.
+    pub connections: u64,
+    /// Queues of all virtual hosts.
+    pub queues: u64,
+    /// Bytes of bodies in memory that are on disk too.
+    pub logged_body_bytes: u64,
+    /// Bytes of bodies that are in memory only.
+    pub unlogged_body_bytes: u64,
+    /// Bytes that clients hold: bodies that came in part, transactions, buffers.
+    pub session_bytes: u64,
+    /// Publishers are held back because the disk is nearly full.
+    pub is_disk_low: bool,
+    /// How the log fares; well where there is none.
+    pub health: Health,
+    /// How the store fares; all zero where there is none.
+    pub store: StoreFigures,
+}
+
+impl Broker {
+    /// How it fares now.
+    #[must_use]
+    pub fn figures(&self) -> BrokerFigures {
+        let (logged_body_bytes, unlogged_body_bytes) = self.body_memory();
+        let durability = self.durability.as_ref();
+        BrokerFigures {
+            connections: self.session_count() as u64,
+            queues: self.queue_count(),
+            logged_body_bytes,
+            unlogged_body_bytes,
+            session_bytes: self.session_memory(),
+            is_disk_low: self.is_disk_low.load(Ordering::Relaxed),
+            health: durability.map_or(Health::Good, |durability| durability.log.health()),
+            store: durability.map(|durability| durability.figures()).unwrap_or_default(),
+        }
+    }
+
+    /// Virtual hosts are few, and each knows how many queues it has.
+    fn queue_count(&self) -> u64 {
+        read(&self.virtual_hosts).values().map(|host| host.queue_count() as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::broker::{BrokerOptions, Left, MemoryOptions, Peer, Session};
+    use crate::definitions::import::Definitions;
+    use crate::message::Moment;
+    use crate::store::{MemoryStorage, StoreOptions, Writer};
+
+    fn opened() -> (Arc<Broker>, Writer) {
+        let disk = Arc::new(MemoryStorage::new(1 << 26));
+        let opened = crate::store::open(disk, StoreOptions::default()).unwrap();
+        let left = Left {
+            log: opened.log,
+            reader: opened.reader,
+            definitions: opened.definitions,
+            queues: opened.queues,
+            next_queue: opened.next_queue,
+        };
+        let (options, memory) = (BrokerOptions::default(), MemoryOptions::default());
+        let broker = Broker::open(options, [1, 2], left, memory).unwrap();
+        (Arc::new(broker), opened.writer)
+    }
+
+    #[test]
+    fn connections_and_queues_of_all_hosts_are_counted() {
+        let (broker, _writer) = opened();
+        assert_eq!((broker.figures().connections, broker.figures().queues), (0, 0));
+        let file = br#"{
+            "vhosts": [{"name": "/"}, {"name": "b"}],
+            "queues": [
+                {"name": "q", "vhost": "/", "durable": true, "auto_delete": false},
+                {"name": "r", "vhost": "/", "durable": false, "auto_delete": false},
+                {"name": "q", "vhost": "b", "durable": true, "auto_delete": false}
+            ]
+        }"#;
+        broker.import(&Definitions::read(file).unwrap()).unwrap();
+        assert_eq!(broker.figures().queues, 3);
+        let session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
+        assert_eq!(broker.figures().connections, 1);
+        drop(session);
+        assert_eq!(broker.figures().connections, 0);
+    }
+
+    #[test]
+    fn bytes_in_memory_are_those_that_were_counted() {
+        let (broker, _writer) = opened();
+        let before = broker.figures();
+        assert_eq!((before.logged_body_bytes, before.unlogged_body_bytes), (0, 0));
+        let memory = &broker.durability.as_ref().unwrap().memory;
+        let now = crate::queue::Resident { logged: 5, unlogged: 7 };
+        memory.update(crate::queue::Resident::default(), now);
+        let _charge = broker.connection_options.account.charge(9);
+        let after = broker.figures();
+        let bytes = (after.logged_body_bytes, after.unlogged_body_bytes, after.session_bytes);
+        assert_eq!(bytes, (5, 7, before.session_bytes + 9));
+    }
+
+    #[test]
+    fn an_alarm_and_a_log_that_failed_are_told() {
+        let (broker, writer) = opened();
+        assert_eq!((broker.figures().is_disk_low, broker.figures().health), (false, Health::Good));
+        broker.set_disk_low(true);
+        writer.log().poison("it broke");
+        let figures = broker.figures();
+        assert_eq!(figures.health, Health::Poisoned("it broke".into()));
+        assert!(figures.is_disk_low);
+        assert_eq!(figures.store.free_bytes, writer.free_bytes().unwrap());
+    }
+
+    #[test]
+    fn a_broker_without_a_store_has_nothing_on_disk() {
+        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+        let figures = broker.figures();
+        assert_eq!((figures.store, figures.health), (StoreFigures::default(), Health::Good));
+    }
+}

@@ -1,0 +1,96 @@
+//! HTTP for scrapers: one path that answers GET, on connections that others accept. What it tells
+//! is in `table`; who listens, and which task this runs in, the node says.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tracing::debug;
+
+use super::MetricsOptions;
+use super::table::{self, Seen};
+use super::text::CONTENT_TYPE;
+use crate::broker::Broker;
+use crate::limits::{
+    METRICS_BUFFER_SIZE_MAX, METRICS_CONNECTIONS_MAX, METRICS_END_PATIENCE_MS,
+    METRICS_IDLE_PATIENCE_MS,
+};
+
+/// The metrics of one node.
+#[derive(Debug)]
+pub struct Metrics {
+    router: Router,
+    /// One for each connection that may be open.
+    permits: Semaphore,
+    /// How long a connection may go without a whole request.
+    pub(super) patience: Duration,
+}
+
+/// What an answer is made of.
+#[derive(Debug)]
+struct Source {
+    broker: Arc<Broker>,
+    options: MetricsOptions,
+}
+
+impl Metrics {
+    /// Metrics of this broker.
+    #[must_use]
+    pub fn new(broker: Arc<Broker>, options: MetricsOptions) -> Self {
+        // A brace in a path stands for itself.
+        let path = options.path.replace('{', "{{").replace('}', "}}");
+        let source = Arc::new(Source { broker, options });
+        let router = Router::new().without_v07_checks().route(&path, get(scrape));
+        Self {
+            router: router.with_state(source),
+            permits: Semaphore::new(METRICS_CONNECTIONS_MAX),
+            patience: Duration::from_millis(METRICS_IDLE_PATIENCE_MS),
+        }
+    }
+
+    /// Answers on one connection until its client is done, or soon after `closing` is. One too many
+    /// is closed unanswered.
+    pub async fn serve<Stream>(self: Arc<Self>, stream: Stream, closing: impl Future<Output = ()>)
+    where
+        Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Ok(_permit) = self.permits.try_acquire() else {
+            debug!(target: "metrics", "too many connections");
+            return;
+        };
+        let service = TowerToHyperService::new(self.router.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.patience)
+            .max_buf_size(METRICS_BUFFER_SIZE_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let result = tokio::select! {
+            result = connection.as_mut() => result,
+            () = closing => {
+                connection.as_mut().graceful_shutdown();
+                let patience = Duration::from_millis(METRICS_END_PATIENCE_MS);
+                tokio::time::timeout(patience, connection).await.unwrap_or(Ok(()))
+            }
+        };
+        if let Err(error) = result {
+            debug!(target: "metrics", %error, "a scrape was not answered to its end");
+        }
+    }
+}
+
+async fn scrape(State(source): State<Arc<Source>>) -> impl IntoResponse {
+    let seen = Seen { options: &source.options, broker: source.broker.figures() };
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], table::text(&seen))
+}

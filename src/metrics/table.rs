@@ -1,0 +1,182 @@
+//! The one table of metrics: every name with its help text and where its values come from. Names of
+//! RabbitMQ have its help texts too; what it has not begins with `leveret_`.
+
+use super::MetricsOptions;
+use super::text::{Kind, Text};
+use crate::broker::BrokerFigures;
+use crate::store::Health;
+
+/// What is told, all of one moment.
+#[derive(Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) options: &'a MetricsOptions,
+    pub(super) broker: BrokerFigures,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) help: &'static str,
+    values: fn(&Seen<'_>, &mut Values<'_>),
+}
+
+/// Takes the values of one metric.
+#[derive(Debug)]
+struct Values<'a> {
+    text: &'a mut Text,
+    name: &'static str,
+}
+
+/// Every metric, in the order of the answer.
+pub(super) static FAMILIES: &[Family] = &[
+    Family::gauge("rabbitmq_build_info", "RabbitMQ & Erlang/OTP version info", build_info),
+    Family::gauge("rabbitmq_identity_info", "RabbitMQ node & cluster identity info", identity_info),
+    Family::gauge("rabbitmq_connections", "Connections currently open", |seen, values| {
+        values.one(seen.broker.connections);
+    }),
+    Family::gauge("rabbitmq_queues", "Queues available", |seen, values| {
+        values.one(seen.broker.queues);
+    }),
+    Family::gauge(
+        "rabbitmq_disk_space_available_bytes",
+        "Disk space available in bytes",
+        |seen, values| values.one(seen.broker.store.free_bytes),
+    ),
+    Family::gauge(
+        "rabbitmq_disk_space_available_limit_bytes",
+        "Free disk space low watermark in bytes",
+        |seen, values| values.one(seen.options.disk_free_limit),
+    ),
+    Family::gauge(
+        "rabbitmq_alarms_free_disk_space_watermark",
+        "is 1 if free disk space watermark alarm is in effect",
+        |seen, values| values.one(seen.broker.is_disk_low.into()),
+    ),
+    Family::counter(
+        "leveret_store_quarantined_places_total",
+        "Damaged places of the log: found at the start, and messages that reading found since",
+        |seen, values| values.one(seen.broker.store.quarantined_places),
+    ),
+    Family::gauge(
+        "leveret_store_quarantined_bytes",
+        "Damaged bytes that the last start set aside in quarantine files",
+        |seen, values| values.one(seen.broker.store.quarantined_bytes),
+    ),
+    Family::gauge(
+        "leveret_store_torn_bytes",
+        "Bytes never known to be on disk that the last start cut off the end of the log",
+        |seen, values| values.one(seen.broker.store.torn_bytes),
+    ),
+    Family::gauge(
+        "leveret_store_damaged_checkpoints",
+        "Checkpoints that the last start found damaged and set aside",
+        |seen, values| values.one(seen.broker.store.damaged_checkpoints),
+    ),
+    Family::gauge(
+        "leveret_store_is_poisoned",
+        "is 1 if a write or a sync failed for good: nothing is confirmed before a restart",
+        |seen, values| values.one(matches!(seen.broker.health, Health::Poisoned(_)).into()),
+    ),
+    Family::gauge(
+        "leveret_store_is_full",
+        "is 1 while the disk is full: confirms wait until it has room",
+        |seen, values| values.one((seen.broker.health == Health::Full).into()),
+    ),
+    Family::counter("leveret_store_written_bytes_total", "Bytes given to the disk", written_bytes),
+    Family::counter("leveret_store_batches_total", "Batches written to the log", |seen, values| {
+        values.one(seen.broker.store.batches);
+    }),
+    Family::counter("leveret_store_syncs_total", "Syncs of log files", |seen, values| {
+        values.one(seen.broker.store.syncs);
+    }),
+    Family::gauge("leveret_store_log_files", "Log files in the data directory", |seen, values| {
+        values.one(seen.broker.store.log_files);
+    }),
+    Family::gauge(
+        "leveret_memory_body_bytes",
+        "Bytes of message bodies in memory: on disk too, nowhere else, and on their way in",
+        body_bytes,
+    ),
+];
+
+/// The text of an answer.
+pub(super) fn text(seen: &Seen<'_>) -> String {
+    let mut text = Text::default();
+    for family in FAMILIES {
+        text.head(family.name, family.kind, family.help);
+        (family.values)(seen, &mut Values { text: &mut text, name: family.name });
+    }
+    text.into_string()
+}
+
+fn build_info(seen: &Seen<'_>, values: &mut Values<'_>) {
+    let version = env!("CARGO_PKG_VERSION");
+    let labels = [
+        ("rabbitmq_version", seen.options.rabbitmq_version.as_str()),
+        ("prometheus_plugin_version", version),
+        ("prometheus_client_version", version),
+        ("erlang_version", "none"),
+        ("product_name", "Leveret"),
+        ("product_version", version),
+    ];
+    values.labeled(&labels, 1);
+}
+
+/// A single node has no cluster's permanent number; to Prometheus an empty label is none.
+fn identity_info(seen: &Seen<'_>, values: &mut Values<'_>) {
+    let labels = [
+        ("rabbitmq_node", seen.options.node.as_str()),
+        ("rabbitmq_cluster", seen.options.cluster.as_str()),
+        ("rabbitmq_cluster_permanent_id", ""),
+        ("rabbitmq_endpoint", "aggregated"),
+    ];
+    values.labeled(&labels, 1);
+}
+
+fn written_bytes(seen: &Seen<'_>, values: &mut Values<'_>) {
+    let store = &seen.broker.store;
+    values.of_kind("log", store.log_bytes);
+    values.of_kind("index", store.index_bytes);
+    values.of_kind("checkpoint", store.checkpoint_bytes);
+    values.of_kind("moved", store.moved_bytes);
+}
+
+fn body_bytes(seen: &Seen<'_>, values: &mut Values<'_>) {
+    values.of_kind("logged", seen.broker.logged_body_bytes);
+    values.of_kind("unlogged", seen.broker.unlogged_body_bytes);
+    values.of_kind("sessions", seen.broker.session_bytes);
+}
+
+impl Family {
+    const fn counter(
+        name: &'static str,
+        help: &'static str,
+        values: fn(&Seen<'_>, &mut Values<'_>),
+    ) -> Self {
+        Self { name, kind: Kind::Counter, help, values }
+    }
+
+    const fn gauge(
+        name: &'static str,
+        help: &'static str,
+        values: fn(&Seen<'_>, &mut Values<'_>),
+    ) -> Self {
+        Self { name, kind: Kind::Gauge, help, values }
+    }
+}
+
+impl Values<'_> {
+    fn one(&mut self, value: u64) {
+        self.text.sample(self.name, &[], value);
+    }
+
+    fn of_kind(&mut self, kind: &str, value: u64) {
+        self.text.sample(self.name, &[("kind", kind)], value);
+    }
+
+    fn labeled(&mut self, labels: &[(&str, &str)], value: u64) {
+        self.text.sample(self.name, labels, value);
+    }
+}

@@ -1,0 +1,263 @@
+//! What a scraper gets, by values: every metric from a value of its own, and requests over a pipe.
+
+use std::future::{pending, ready};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+use super::table::{self, FAMILIES, Seen};
+use super::text::Kind;
+use super::{Metrics, MetricsOptions};
+use crate::broker::{Broker, BrokerFigures, BrokerOptions, Peer, Session};
+use crate::limits::METRICS_CONNECTIONS_MAX;
+use crate::message::Moment;
+use crate::store::{Health, StoreFigures};
+
+fn options() -> MetricsOptions {
+    MetricsOptions {
+        path: "/metrics".into(),
+        node: "leveret@hare".into(),
+        cluster: "field".into(),
+        rabbitmq_version: "4.3.5".into(),
+        disk_free_limit: 1,
+    }
+}
+
+fn figures() -> BrokerFigures {
+    BrokerFigures {
+        connections: 2,
+        queues: 3,
+        logged_body_bytes: 4,
+        unlogged_body_bytes: 5,
+        session_bytes: 6,
+        is_disk_low: false,
+        health: Health::Good,
+        store: StoreFigures {
+            batches: 7,
+            syncs: 8,
+            log_bytes: 9,
+            index_bytes: 10,
+            checkpoint_bytes: 11,
+            moved_bytes: 12,
+            log_files: 13,
+            free_bytes: 14,
+            quarantined_places: 15,
+            quarantined_bytes: 16,
+            torn_bytes: 17,
+            damaged_checkpoints: 18,
+        },
+    }
+}
+
+fn text(broker: BrokerFigures) -> String {
+    table::text(&Seen { options: &options(), broker })
+}
+
+/// The lines with values.
+fn samples(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.starts_with('#')).collect()
+}
+
+#[test]
+fn every_metric_has_its_own_value() {
+    let version = env!("CARGO_PKG_VERSION");
+    let text = text(figures());
+    let build = format!(
+        "rabbitmq_build_info{{rabbitmq_version=\"4.3.5\",prometheus_plugin_version=\"{version}\",\
+         prometheus_client_version=\"{version}\",erlang_version=\"none\",\
+         product_name=\"Leveret\",product_version=\"{version}\"}} 1"
+    );
+    let expected = [
+        build.as_str(),
+        "rabbitmq_identity_info{rabbitmq_node=\"leveret@hare\",rabbitmq_cluster=\"field\",\
+         rabbitmq_cluster_permanent_id=\"\",rabbitmq_endpoint=\"aggregated\"} 1",
+        "rabbitmq_connections 2",
+        "rabbitmq_queues 3",
+        "rabbitmq_disk_space_available_bytes 14",
+        "rabbitmq_disk_space_available_limit_bytes 1",
+        "rabbitmq_alarms_free_disk_space_watermark 0",
+        "leveret_store_quarantined_places_total 15",
+        "leveret_store_quarantined_bytes 16",
+        "leveret_store_torn_bytes 17",
+        "leveret_store_damaged_checkpoints 18",
+        "leveret_store_is_poisoned 0",
+        "leveret_store_is_full 0",
+        "leveret_store_written_bytes_total{kind=\"log\"} 9",
+        "leveret_store_written_bytes_total{kind=\"index\"} 10",
+        "leveret_store_written_bytes_total{kind=\"checkpoint\"} 11",
+        "leveret_store_written_bytes_total{kind=\"moved\"} 12",
+        "leveret_store_batches_total 7",
+        "leveret_store_syncs_total 8",
+        "leveret_store_log_files 13",
+        "leveret_memory_body_bytes{kind=\"logged\"} 4",
+        "leveret_memory_body_bytes{kind=\"unlogged\"} 5",
+        "leveret_memory_body_bytes{kind=\"sessions\"} 6",
+    ];
+    assert_eq!(samples(&text), expected);
+}
+
+#[test]
+fn what_is_wrong_is_one() {
+    let flags = |broker: BrokerFigures| {
+        let text = text(broker);
+        let is_on = |name: &str| text.contains(&format!("\n{name} 1\n"));
+        (
+            is_on("rabbitmq_alarms_free_disk_space_watermark"),
+            is_on("leveret_store_is_poisoned"),
+            is_on("leveret_store_is_full"),
+        )
+    };
+    assert_eq!(flags(figures()), (false, false, false));
+    assert_eq!(flags(BrokerFigures { is_disk_low: true, ..figures() }), (true, false, false));
+    let health = Health::Poisoned("it broke".into());
+    assert_eq!(flags(BrokerFigures { health, ..figures() }), (false, true, false));
+    let health = Health::Full;
+    assert_eq!(flags(BrokerFigures { health, ..figures() }), (false, false, true));
+}
+
+/// What `promtool check metrics` asks for.
+#[test]
+fn names_are_as_prometheus_wants_them() {
+    let mut names: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), FAMILIES.len());
+    for family in FAMILIES {
+        let name = family.name;
+        let fits = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+        assert!(name.chars().all(fits), "{name}");
+        assert!(name.starts_with("rabbitmq_") || name.starts_with("leveret_"), "{name}");
+        assert_eq!(name.ends_with("_total"), family.kind == Kind::Counter, "{name}");
+        assert!(!name.ends_with("_count") && !name.ends_with("_sum"), "{name}");
+        assert!(!family.help.is_empty() && !family.help.ends_with('.'), "{name}");
+    }
+}
+
+#[test]
+fn every_name_is_in_the_documentation() {
+    let documentation = include_str!("../../docs/metrics.md");
+    for family in FAMILIES {
+        let name = format!("`{}`", family.name);
+        assert!(documentation.contains(&name), "{name} in docs/metrics.md");
+    }
+}
+
+fn metrics(broker: &Arc<Broker>, path: &str) -> Arc<Metrics> {
+    Arc::new(Metrics::new(broker.clone(), MetricsOptions { path: path.into(), ..options() }))
+}
+
+fn broker() -> Arc<Broker> {
+    Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap())
+}
+
+/// The client's end of a pipe to the door, once it has said this.
+async fn said(request: &str) -> (DuplexStream, DuplexStream) {
+    let (mut client, server) = tokio::io::duplex(64 * 1024);
+    client.write_all(request.as_bytes()).await.unwrap();
+    (client, server)
+}
+
+/// The whole answer to one request, after which the door closes.
+async fn answer(metrics: &Arc<Metrics>, method: &str, path: &str) -> String {
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let (mut client, server) = said(&request).await;
+    metrics.clone().serve(server, pending()).await;
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_scrape_is_answered_with_what_is_now() {
+    let broker = broker();
+    let metrics = metrics(&broker, "/metrics");
+    let before = answer(&metrics, "GET", "/metrics").await;
+    assert!(before.starts_with("HTTP/1.1 200 OK\r\n"), "{before}");
+    let kind = "\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n";
+    assert!(before.contains(kind), "{before}");
+    let (_, body) = before.split_once("\r\n\r\n").unwrap();
+    let expected = table::text(&Seen { options: &options(), broker: broker.figures() });
+    assert_eq!(body, expected);
+    assert!(body.contains("\nrabbitmq_connections 0\n"), "{body}");
+    let _session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
+    let after = answer(&metrics, "GET", "/metrics").await;
+    assert!(after.contains("\nrabbitmq_connections 1\n"), "{after}");
+}
+
+#[tokio::test]
+async fn another_path_is_not_found_and_another_method_not_allowed() {
+    let metrics = metrics(&broker(), "/a/{b}");
+    for (method, path, status) in [
+        ("GET", "/a/%7Bb%7D", "404 Not Found"),
+        ("GET", "/a/{b}", "200 OK"),
+        ("HEAD", "/a/{b}", "200 OK"),
+        ("GET", "/a/{b}?family=x", "200 OK"),
+        ("GET", "/a/c", "404 Not Found"),
+        ("GET", "/", "404 Not Found"),
+        ("POST", "/a/{b}", "405 Method Not Allowed"),
+        ("DELETE", "/a/{b}", "405 Method Not Allowed"),
+        ("POST", "/a/c", "404 Not Found"),
+    ] {
+        let answer = answer(&metrics, method, path).await;
+        let expected = format!("HTTP/1.1 {status}\r\n");
+        assert!(answer.starts_with(&expected), "{method} {path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn one_connection_takes_several_scrapes_and_ends_with_the_node() {
+    let metrics = metrics(&broker(), "/metrics");
+    let request = "GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n";
+    let (mut client, server) = said(&request.repeat(2)).await;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let closing = async {
+        let _ = stopped.await;
+    };
+    let serving = metrics.serve(server, closing);
+    let reading = async {
+        let mut seen = Vec::new();
+        while seen.windows(12).filter(|part| part == b"HTTP/1.1 200").count() < 2 {
+            assert!(client.read_buf(&mut seen).await.unwrap() > 0, "it goes on");
+        }
+        stop.send(()).unwrap();
+    };
+    tokio::join!(serving, reading);
+}
+
+#[tokio::test]
+async fn who_says_nothing_or_half_of_it_is_hung_up_on() {
+    for (begun, is_closing) in [("", false), ("GET /met", false), ("GET /met", true)] {
+        let options = MetricsOptions { path: "/metrics".into(), ..options() };
+        let mut metrics = Metrics::new(broker(), options);
+        if !is_closing {
+            metrics.patience = Duration::from_millis(10);
+        }
+        let (mut client, server) = said(begun).await;
+        if is_closing {
+            Arc::new(metrics).serve(server, ready(())).await;
+        } else {
+            Arc::new(metrics).serve(server, pending()).await;
+        }
+        let mut rest = String::new();
+        client.read_to_string(&mut rest).await.unwrap();
+        assert!(!rest.contains("200 OK"), "{rest}");
+    }
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_closed() {
+    let metrics = metrics(&broker(), "/metrics");
+    let mut held = Vec::new();
+    let mut serving = Vec::new();
+    for _ in 0..METRICS_CONNECTIONS_MAX {
+        let (client, server) = said("").await;
+        held.push(client);
+        let mut future = Box::pin(metrics.clone().serve(server, pending()));
+        assert!(futures_lite::future::poll_once(&mut future).await.is_none());
+        serving.push(future);
+    }
+    assert_eq!(answer(&metrics, "GET", "/metrics").await, "");
+    serving.pop();
+    assert!(answer(&metrics, "GET", "/metrics").await.starts_with("HTTP/1.1 200 OK\r\n"));
+}

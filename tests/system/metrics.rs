@@ -1,0 +1,210 @@
+//! What a scraper gets from the real binary over a socket: where it listens, what is told, and that
+//! damage on disk is counted. Every name and value by itself is shown beside the table of metrics.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+
+use lapin::options::BasicGetOptions;
+
+use crate::durability::connect;
+use crate::inspect::{declare, fill, flip, kill, publish};
+use crate::process::{PATIENCE, Process};
+
+const SCRAPED: [&str; 6] = [
+    "--listen",
+    "127.0.0.1:0",
+    "--set",
+    "prometheus.tcp.port=0",
+    "--set",
+    "prometheus.tcp.ip=127.0.0.1",
+];
+
+/// Where it says that its metrics are.
+fn place(process: &mut Process) -> SocketAddr {
+    let line = process.output_line();
+    let (_, rest) = line.split_once("; metrics on ").expect(&line);
+    rest.split_once(';').expect(&line).0.parse().expect(&line)
+}
+
+fn plug(process: &mut Process) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&place(process), PATIENCE).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// The whole answer to a request.
+fn answer(process: &mut Process, method: &str, path: &str) -> String {
+    let mut stream = plug(process);
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: hare\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// What is told now.
+fn scrape(process: &mut Process) -> String {
+    let answer = answer(process, "GET", "/metrics");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.contains("\r\ncontent-type: text/plain; version=0.0.4"), "{head}");
+    body.to_owned()
+}
+
+/// One value, by its name and labels.
+fn value(body: &str, name: &str) -> u64 {
+    let mut lines = body.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let value = lines.next().unwrap_or_else(|| panic!("{name} in {body}"));
+    assert_eq!(lines.next(), None, "{name} is told once");
+    value.parse().unwrap()
+}
+
+/// TCP sockets on which a process listens.
+fn listening_count(process: &Process) -> usize {
+    let folder = format!("/proc/{}/fd", process.id());
+    let links =
+        fs::read_dir(folder).unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    let sockets: Vec<String> = links.map(|link| link.display().to_string()).collect();
+    let is_own = |line: &str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let is_listening = columns.get(3) == Some(&"0A");
+        is_listening && columns.get(9).is_some_and(|n| sockets.contains(&format!("socket:[{n}]")))
+    };
+    let read = |name| fs::read_to_string(format!("/proc/net/{name}")).unwrap_or_default();
+    [read("tcp"), read("tcp6")].iter().flat_map(|table| table.lines()).filter(|l| is_own(l)).count()
+}
+
+#[tokio::test]
+async fn a_scrape_follows_what_clients_do() {
+    let mut process = Process::start_with(&SCRAPED);
+    let before = scrape(&mut process);
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(
+        before.contains(&format!("product_name=\"Leveret\",product_version=\"{version}\"}} 1"))
+    );
+    assert!(before.contains("rabbitmq_identity_info{rabbitmq_node=\"leveret@"), "{before}");
+    assert_eq!(value(&before, "rabbitmq_connections"), 0);
+    assert_eq!(value(&before, "rabbitmq_queues"), 0);
+    assert_eq!(value(&before, "rabbitmq_disk_space_available_limit_bytes"), 50_000_000);
+    assert!(value(&before, "rabbitmq_disk_space_available_bytes") > 0);
+    assert_eq!(value(&before, "leveret_store_log_files"), 1);
+    let (_connection, channel) = connect(&process).await;
+    declare(&channel, "q").await;
+    publish(&channel, "", "q", &[b'x'; 5000]).await;
+    let after = scrape(&mut process);
+    assert_eq!(value(&after, "rabbitmq_connections"), 1);
+    assert_eq!(value(&after, "rabbitmq_queues"), 1);
+    assert!(value(&after, "leveret_memory_body_bytes{kind=\"logged\"}") >= 5000);
+    let rise = |name| value(&after, name) - value(&before, name);
+    assert!(rise("leveret_store_written_bytes_total{kind=\"log\"}") >= 5000);
+    assert!(rise("leveret_store_batches_total") >= 2);
+    assert!(rise("leveret_store_syncs_total") >= 2);
+    for name in ["is_poisoned", "is_full", "quarantined_places_total", "torn_bytes"] {
+        assert_eq!(value(&after, &format!("leveret_store_{name}")), 0);
+    }
+}
+
+#[tokio::test]
+async fn damage_that_the_start_found_is_counted() {
+    let mut process = Process::start();
+    fill(&process).await;
+    kill(&mut process);
+    let folder = process.data_folder();
+    flip(folder, b"order two");
+    let flags = [&SCRAPED[..], &["--data-dir", folder.to_str().unwrap()]].concat();
+    let mut process = Process::start_with(&flags);
+    process.logged("bytes were set aside as quarantine-log-000000000001-");
+    let body = scrape(&mut process);
+    assert_eq!(value(&body, "leveret_store_quarantined_places_total"), 1);
+    assert!(value(&body, "leveret_store_quarantined_bytes") > 9);
+    assert_eq!(value(&body, "rabbitmq_queues"), 3);
+}
+
+/// The damage is in a sealed file behind a checkpoint, which a start does not read.
+#[tokio::test]
+async fn damage_that_is_found_by_reading_is_counted() {
+    let mut process = Process::start();
+    let (connection, channel) = connect(&process).await;
+    declare(&channel, "large").await;
+    for number in 0..40 {
+        let mut body = format!("<large {number:03}>").into_bytes();
+        body.resize(1024 * 1024, b'.');
+        publish(&channel, "", "large", &body).await;
+    }
+    drop((channel, connection));
+    kill(&mut process);
+    let folder = process.data_folder();
+    flip(folder, b"<large 003>");
+    let flags = [&SCRAPED[..], &["--data-dir", folder.to_str().unwrap()]].concat();
+    let mut process = Process::start_with(&flags);
+    let body = scrape(&mut process);
+    assert_eq!(value(&body, "leveret_store_quarantined_places_total"), 0);
+    let (_connection, channel) = connect(&process).await;
+    for number in [0, 1, 2, 4] {
+        let options = BasicGetOptions { no_ack: true };
+        let got = channel.basic_get("large".into(), options).await.unwrap().unwrap();
+        assert!(got.delivery.data.starts_with(format!("<large {number:03}>").as_bytes()));
+    }
+    process.logged("messages are damaged on disk and are left out");
+    let body = scrape(&mut process);
+    assert_eq!(value(&body, "leveret_store_quarantined_places_total"), 1);
+}
+
+#[test]
+fn a_broker_listens_for_scrapers_only_where_it_is_told_a_port() {
+    let mut process = Process::start();
+    assert_eq!(listening_count(&process), 1);
+    assert!(!process.output_line().contains("metrics"));
+    let mut flags = SCRAPED.to_vec();
+    flags[3] = "prometheus.path=/elsewhere";
+    assert_eq!(listening_count(&Process::start_with(&flags)), 1, "an address is no port");
+    let process = Process::start_with(&SCRAPED);
+    assert_eq!((listening_count(&process), process.addresses().len()), (2, 1));
+}
+
+#[test]
+fn only_the_path_that_is_set_answers_and_only_get() {
+    let flags = [&SCRAPED[..], &["--set", "prometheus.path=/elsewhere"]].concat();
+    let mut process = Process::start_with(&flags);
+    for (method, path, status) in [
+        ("GET", "/elsewhere", "200 OK"),
+        ("GET", "/metrics", "404 Not Found"),
+        ("POST", "/elsewhere", "405 Method Not Allowed"),
+    ] {
+        let answer = answer(&mut process, method, path);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_told_as_for_other_listeners() {
+    let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = format!("prometheus.tcp.port={}", holder.local_addr().unwrap().port());
+    let mut flags = SCRAPED.to_vec();
+    flags[3] = &port;
+    let (status, lines) = Process::launch_with(&flags).ended();
+    assert_eq!(status.code(), Some(69), "{lines:#?}");
+    let address = holder.local_addr().unwrap();
+    let expected = format!("cannot listen on {address}: Address already in use");
+    assert!(lines.iter().any(|line| line.text.contains(&expected)), "{lines:#?}");
+    assert!(lines.iter().all(|line| !line.is_output), "it never listened: {lines:#?}");
+}
+
+#[test]
+fn scrapers_that_are_connected_do_not_hold_up_a_stop() {
+    let mut process = Process::start_with(&SCRAPED);
+    let (mut silent, mut halfway, mut waiting) =
+        (plug(&mut process), plug(&mut process), plug(&mut process));
+    halfway.write_all(b"GET /met").unwrap();
+    waiting.write_all(b"GET /metrics HTTP/1.1\r\nHost: hare\r\n\r\n").unwrap();
+    let mut first = [0; 15];
+    waiting.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    process.stop();
+    for stream in [&mut silent, &mut halfway, &mut waiting] {
+        match stream.read_to_end(&mut Vec::new()) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+    }
+}
