@@ -1,5 +1,5 @@
 //! The one table of metrics: every name with its help text and where its values come from. Names of
-//! RabbitMQ have its help texts too; what it has not begins with `leveret_`.
+//! RabbitMQ are its own, help texts are ours; what it has not begins with `leveret_`.
 
 use super::MetricsOptions;
 use super::text::{Kind, Text};
@@ -31,27 +31,35 @@ struct Values<'a> {
 
 /// Every metric, in the order of the answer.
 pub(super) static FAMILIES: &[Family] = &[
-    Family::gauge("rabbitmq_build_info", "RabbitMQ & Erlang/OTP version info", build_info),
-    Family::gauge("rabbitmq_identity_info", "RabbitMQ node & cluster identity info", identity_info),
-    Family::gauge("rabbitmq_connections", "Connections currently open", |seen, values| {
-        values.one(seen.broker.connections);
-    }),
-    Family::gauge("rabbitmq_queues", "Queues available", |seen, values| {
+    Family::gauge(
+        "rabbitmq_build_info",
+        "Versions of the broker, and of what it stands in for",
+        build_info,
+    ),
+    Family::gauge("rabbitmq_identity_info", "Names of the node and its cluster", identity_info),
+    Family::gauge(
+        "rabbitmq_connections",
+        "Open connections, with those that are logging in",
+        |seen, values| {
+            values.one(seen.broker.connections);
+        },
+    ),
+    Family::gauge("rabbitmq_queues", "Queues of all virtual hosts", |seen, values| {
         values.one(seen.broker.queues);
     }),
     Family::gauge(
         "rabbitmq_disk_space_available_bytes",
-        "Disk space available in bytes",
+        "Free bytes of the disk with the data directory",
         |seen, values| values.one(seen.broker.store.free_bytes),
     ),
     Family::gauge(
         "rabbitmq_disk_space_available_limit_bytes",
-        "Free disk space low watermark in bytes",
+        "Free bytes of the disk below which publishers are blocked",
         |seen, values| values.one(seen.options.disk_free_limit),
     ),
     Family::gauge(
         "rabbitmq_alarms_free_disk_space_watermark",
-        "is 1 if free disk space watermark alarm is in effect",
+        "is 1 while publishers are blocked because the disk is nearly full",
         |seen, values| values.one(seen.broker.is_disk_low.into()),
     ),
     Family::counter(
