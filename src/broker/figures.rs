@@ -65,16 +65,10 @@ mod tests {
     fn opened() -> (Arc<Broker>, Writer) {
         let disk = Arc::new(MemoryStorage::new(1 << 26));
         let opened = crate::store::open(disk, StoreOptions::default()).unwrap();
-        let left = Left {
-            log: opened.log,
-            reader: opened.reader,
-            definitions: opened.definitions,
-            queues: opened.queues,
-            next_queue: opened.next_queue,
-        };
+        let (writer, left) = Left::part(opened);
         let (options, memory) = (BrokerOptions::default(), MemoryOptions::default());
         let broker = Broker::open(options, [1, 2], left, memory).unwrap();
-        (Arc::new(broker), opened.writer)
+        (Arc::new(broker), writer)
     }
 
     #[test]

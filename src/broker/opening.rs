@@ -17,7 +17,7 @@ use crate::connection::Event;
 use crate::definitions::Change;
 use crate::definitions::record::{self, Fact, RecordError};
 use crate::message::{QueueId, VirtualHostNumber};
-use crate::store::{Change as Gone, Definition, Log, Reader, RecoveredQueue};
+use crate::store::{Change as Gone, Definition, Log, Opened, Reader, RecoveredQueue, Writer};
 
 /// What the store gives a broker that is opened.
 #[derive(Debug)]
@@ -32,6 +32,15 @@ pub struct Left {
     pub queues: Vec<RecoveredQueue>,
     /// Above every number of a queue that was ever stored.
     pub next_queue: u64,
+}
+
+impl Left {
+    /// Parts what was opened: the one that turns the log goes its own way.
+    #[must_use]
+    pub fn part(opened: Opened) -> (Writer, Self) {
+        let Opened { writer, log, reader, definitions, queues, next_queue, .. } = opened;
+        (writer, Self { log, reader, definitions, queues, next_queue })
+    }
 }
 
 /// A definition that the store has and this version cannot read.

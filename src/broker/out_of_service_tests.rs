@@ -34,16 +34,10 @@ impl World {
 
     fn open(disk: MemoryStorage) -> Self {
         let opened = crate::store::open(Arc::new(disk.clone()), StoreOptions::default()).unwrap();
-        let left = Left {
-            log: opened.log,
-            reader: opened.reader,
-            definitions: opened.definitions,
-            queues: opened.queues,
-            next_queue: opened.next_queue,
-        };
+        let (writer, left) = Left::part(opened);
         let (options, memory) = (BrokerOptions::default(), MemoryOptions::default());
         let broker = Broker::open(options, [1, 2], left, memory).unwrap();
-        Self { disk, writer: opened.writer, broker: Arc::new(broker) }
+        Self { disk, writer, broker: Arc::new(broker) }
     }
 
     /// The process is killed, and starts again.

@@ -69,17 +69,7 @@ fn serve(flags: &Serve) -> Result<(), Failure> {
     memory::avoid_huge_pages();
     raise_open_file_limit();
     let seed = seed().map_err(Failure::unavailable)?;
-    let opened = open_store(&config)?;
-    let (writer, left) = (
-        opened.writer,
-        Left {
-            log: opened.log,
-            reader: opened.reader,
-            definitions: opened.definitions,
-            queues: opened.queues,
-            next_queue: opened.next_queue,
-        },
-    );
+    let (writer, left) = Left::part(open_store(&config)?);
     let broker = Broker::open(broker_options(&config), seed, left, memory_options(&config))
         .map_err(Failure::unavailable)?;
     define(&config, &broker).map_err(|text| {

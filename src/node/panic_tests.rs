@@ -37,13 +37,7 @@ struct Node {
 impl Node {
     fn start(disk: MemoryStorage) -> Self {
         let opened = crate::store::open(Arc::new(disk.clone()), StoreOptions::default()).unwrap();
-        let left = Left {
-            log: opened.log,
-            reader: opened.reader,
-            definitions: opened.definitions,
-            queues: opened.queues,
-            next_queue: opened.next_queue,
-        };
+        let (writer, left) = Left::part(opened);
         let memory = MemoryOptions::default();
         let broker = Broker::open(BrokerOptions::default(), [1, 2], left, memory).unwrap();
         if !broker.is_defined() {
@@ -51,7 +45,7 @@ impl Node {
         }
         let (broker, clock) = (Arc::new(broker), Clock::start());
         let failed = Arc::new(Notify::new());
-        let threads = StoreThreads::start(opened.writer, &broker, clock, 0, &failed).unwrap();
+        let threads = StoreThreads::start(writer, &broker, clock, 0, &failed).unwrap();
         let listener: Listener =
             bind(([127, 0, 0, 1], 0).into(), ListenerOptions::default()).unwrap();
         let address = listener.local_address().unwrap();

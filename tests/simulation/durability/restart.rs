@@ -64,14 +64,13 @@ impl Node {
         run: &Run,
         chance: &mut Chance,
     ) -> Result<Self, String> {
-        let Opened { writer, log, reader, definitions, mut queues, next_queue, .. } = opened;
+        let (writer, mut left) = Left::part(opened);
         if run.plant == Some(Plant::SequenceReused) {
-            for queue in &mut queues {
+            for queue in &mut left.queues {
                 let last = queue.runs.iter().map(|run| run.range.last + 1).max();
                 queue.next_sequence = last.unwrap_or(0);
             }
         }
-        let left = Left { log, reader, definitions, queues, next_queue };
         let seed = [run.seed, chance.below(1 << 30) as u64];
         let broker = Broker::open(BrokerOptions::default(), seed, left, MEMORY);
         let broker = Arc::new(broker.map_err(|error| error.to_string())?);
