@@ -487,7 +487,7 @@ mod tests {
     use crate::message::{Account, Body, Envelope, Moment, Outcome, QueueOptions};
     use crate::protocol::field::FieldTable;
     use crate::queue::{Consumer, Credit};
-    use crate::store::{MemoryStorage, StoreOptions};
+    use crate::store::{MemoryStorage, Opened, StoreOptions};
 
     fn auto_delete() -> Arc<QueueDefinition> {
         Arc::new(QueueDefinition {
@@ -519,14 +519,20 @@ mod tests {
         Message::new(envelope, Body::Copied(b"x"))
     }
 
+    /// A queue over a store in memory.
+    fn stored() -> (Opened, Arc<Durability>, Arc<QueueHandle>) {
+        let disk = MemoryStorage::new(1 << 24);
+        let opened = crate::store::open(Arc::new(disk), StoreOptions::default()).unwrap();
+        let (log, reader) = (opened.log.clone(), opened.reader.clone());
+        let durability = Durability::new(log, reader, MemoryOptions::default(), Account::default());
+        let durability = Arc::new(durability);
+        let handle = Arc::new(QueueHandle::new(auto_delete(), Some(&durability), None));
+        (opened, durability, handle)
+    }
+
     #[test]
     fn a_message_that_reading_finds_damaged_is_counted() {
-        let disk = MemoryStorage::new(1 << 24);
-        let mut opened = crate::store::open(Arc::new(disk), StoreOptions::default()).unwrap();
-        let (log, reader) = (opened.log.clone(), opened.reader.clone());
-        let durability =
-            Arc::new(Durability::new(log, reader, MemoryOptions::default(), Account::default()));
-        let handle = Arc::new(QueueHandle::new(auto_delete(), Some(&durability), None));
+        let (mut opened, durability, handle) = stored();
         let mut work = Work::default();
         let filled = handle.with(&mut work, |live| live.queue.enqueue(persistent()));
         filled.unwrap();
@@ -544,12 +550,7 @@ mod tests {
     /// back after a restart where somebody kept the queue alive.
     #[test]
     fn what_is_settled_as_the_last_consumer_goes_is_told_to_the_log() {
-        let disk = MemoryStorage::new(1 << 24);
-        let mut opened = crate::store::open(Arc::new(disk), StoreOptions::default()).unwrap();
-        let (log, reader) = (opened.log.clone(), opened.reader.clone());
-        let durability =
-            Arc::new(Durability::new(log, reader, MemoryOptions::default(), Account::default()));
-        let handle = Arc::new(QueueHandle::new(auto_delete(), Some(&durability), None));
+        let (mut opened, _, handle) = stored();
         let subscriber =
             Subscriber { mailbox: Arc::default(), key: ConsumerKey { channel: 1, number: 1 } };
         let mut work = Work::default();

@@ -6,7 +6,7 @@ use std::io;
 use super::checkpoint;
 use super::header::{FileHeader, HeaderError};
 use super::reader::Reader;
-use super::shelf::{Named, RESERVE, parse_name, read_from};
+use super::shelf::{Named, QUARANTINE, RESERVE, parse_name, read_from};
 use super::storage::StorageFile;
 use super::writer::lock;
 use crate::message::{Message, Moment, QueueId, Sequence, SequenceRange};
@@ -37,7 +37,7 @@ impl FileRole {
             Named::Checkpoint(number) => Self::Checkpoint(number),
             Named::Spare(number) => Self::Spare(number),
             Named::Other if name == RESERVE => Self::Reserve,
-            Named::Other if name.starts_with("quarantine-") => Self::Quarantine,
+            Named::Other if name.starts_with(QUARANTINE) => Self::Quarantine,
             Named::Other => Self::Other,
         }
     }
