@@ -41,8 +41,12 @@ pub const BODY_COPIED_SIZE_MAX: u64 = 4096;
 pub const BODY_SHARED_SIZE_MIN: usize = 4096;
 
 /// Messages up to this size are put together on the stack before they are copied to where they
-/// stay.
-pub const MESSAGE_STACK_SIZE: usize = 512;
+/// stay: the largest body that is copied, and names and properties.
+pub const MESSAGE_STACK_SIZE: usize = BODY_COPIED_SIZE_MAX as usize + 1024;
+
+/// Publishes that are alike and handed on as one: enough that what is done once for all of them
+/// costs nothing, few enough that consumers get the first while the rest is read.
+pub const PUBLISH_RUN_COUNT_MAX: usize = 256;
 
 /// The name a client gives itself is cut here: it is for logs and listings.
 pub const CLIENT_NAME_SIZE_MAX: usize = 256;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use smallvec::smallvec;
 
+use super::publish::Batch;
 use super::session::Place;
 use super::{Broker, BrokerOptions, Left, MemoryOptions, Peer, Session};
 use crate::auth::Permissions;
 use crate::connection::command::{Consume, DeclareQueue, DeleteQueue};
 use crate::connection::{Event, Publish, Reply, Settle};
 use crate::message::{
-    Body, ConsumerKey, Envelope, Message, Moment, Outcome, QueueId, Sequence, SequenceRange,
+    Body, ConsumerKey, Envelope, Message, MessageRun, Moment, Outcome, QueueId, Sequence, SequenceRange,
 };
 use crate::protocol::field::FieldTable;
 use crate::store::{MemoryStorage, StoreOptions, Writer};
@@ -89,17 +90,18 @@ impl Client {
     }
 
     fn publish(&mut self, queue: &str, bodies: &[&str]) {
-        let mut gathered = Vec::new();
+        let mut batch = Batch::default();
         for body in bodies {
             self.confirm += 1;
             let properties = &[0, 0];
             let envelope =
                 Envelope { exchange: "", routing_key: queue, properties, is_persistent: true };
             let message = Message::new(envelope, Body::Copied(body.as_bytes()));
-            let confirm = self.confirm;
-            gathered.push(Publish { channel: 1, message, mandatory: false, confirm });
+            let (confirm, messages) = (self.confirm, MessageRun::one(message));
+            let publish = Publish { channel: 1, messages, mandatory: false, confirm };
+            self.session.publish(publish, &mut batch);
         }
-        self.session.publish(&mut gathered);
+        self.session.flush(&mut batch);
     }
 
     fn consume(&mut self, queue: &str, number: u32) {

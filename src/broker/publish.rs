@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::consume::not_found;
 use super::queue_handle::QueueHandle;
 use super::replies::REPLY_TO;
@@ -11,139 +13,175 @@ use super::session::{Pending, Place, Session};
 use crate::auth::Access;
 use crate::connection::{Event, Publish, Settle};
 use crate::limits::PUBLISH_GROUPS_MAX;
-use crate::message::{Message, Resource, expiration, sender_selected};
+use crate::message::{Message, MessageRun, Resource, expiration, sender_selected};
 use crate::protocol::field::FieldValue;
 use crate::protocol::methods::{WireMethod, basic};
-use crate::protocol::properties::PropertyView;
+use crate::protocol::properties::{self, PropertyView};
 use crate::protocol::reply::{AmqpError, ChannelError};
 use crate::routing::{Route, RouteInput};
 
 const PUBLISH: (u16, u16) = (basic::Publish::CLASS_ID, basic::Publish::METHOD_ID);
 
-/// Properties that the broker looks at: headers, reply-to, expiration, user-id.
-const INSPECTED_FLAGS: u16 = 1 << 13 | 1 << 9 | 1 << 8 | 1 << 4;
-
 /// Messages by queue, in the order in which they came.
-#[derive(Default)]
-struct Groups(Vec<(Arc<QueueHandle>, Vec<Message>)>);
+#[derive(Debug, Default)]
+struct Groups(Vec<(Arc<QueueHandle>, SmallVec<[MessageRun; 1]>)>);
 
 impl Groups {
-    fn add(&mut self, queue: &Arc<QueueHandle>, message: Message) {
+    fn add(&mut self, queue: &Arc<QueueHandle>, messages: MessageRun) {
         let found = self.0.iter_mut().rev().find(|(known, _)| Arc::ptr_eq(known, queue));
         match found {
-            Some((_, messages)) => messages.push(message),
-            None => self.0.push((queue.clone(), vec![message])),
+            Some((_, runs)) => runs.push(messages),
+            None => self.0.push((queue.clone(), SmallVec::from_buf([messages]))),
         }
+    }
+
+    fn add_to_all(&mut self, queues: &[Arc<QueueHandle>], messages: MessageRun) {
+        let Some((last, others)) = queues.split_last() else { return };
+        if !others.is_empty() {
+            messages.iter().for_each(Message::share);
+        }
+        others.iter().for_each(|queue| self.add(queue, messages.clone()));
+        self.add(last, messages);
     }
 }
 
 /// Confirms of one batch that wait for their messages to be enqueued: channel, first, last.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Confirmed(Vec<(u16, u64, u64)>);
 
 impl Confirmed {
-    fn add(&mut self, channel: u16, number: u64) {
-        if number == 0 {
-            return;
-        }
-        match self.0.iter_mut().rev().find(|(known, ..)| *known == channel) {
-            Some((_, _, last)) => *last = number,
-            None => self.0.push((channel, number, number)),
+    fn add(&mut self, publish: &Publish) {
+        let Some((first, last)) = publish.confirms() else { return };
+        match self.0.iter_mut().rev().find(|(known, ..)| *known == publish.channel) {
+            Some((_, _, known_last)) => *known_last = last,
+            None => self.0.push((publish.channel, first, last)),
         }
     }
 }
 
 /// A batch on its way.
-#[derive(Default)]
-struct Batch {
+#[derive(Debug, Default)]
+pub(super) struct Batch {
     groups: Groups,
     confirmed: Confirmed,
 }
 
-/// Where one message goes, and the message as it is to be delivered.
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.groups.0.is_empty() && self.confirmed.0.is_empty()
+    }
+}
+
+/// Where one message goes.
 struct Routed {
-    message: Message,
+    /// The message as it is to be delivered, where that is not as it came.
+    rewritten: Option<Message>,
     route: Arc<CachedRoute>,
     /// It goes to a waiting requester instead.
     is_reply: bool,
 }
 
 impl Session {
-    /// Publishes what was gathered.
-    pub(super) fn publish(&mut self, gathered: &mut Vec<Publish>) {
-        if gathered.is_empty() {
+    /// Publishes one run after the other into a batch, which [`Session::flush`] ends.
+    pub(super) fn publish(&mut self, publish: Publish, batch: &mut Batch) {
+        if !self.channels.get(&publish.channel).is_some_and(|state| !state.is_refused) {
             return;
         }
+        if batch.is_empty() {
+            self.begin();
+        }
+        let channel = publish.channel;
+        if let Err(error) = self.publish_run(publish, batch) {
+            // What came before it is done before the channel closes.
+            self.flush(batch);
+            self.refuse(channel, error.at(PUBLISH.0, PUBLISH.1));
+        }
+    }
+
+    /// A batch begins.
+    fn begin(&mut self) {
         self.has_published = true;
         self.block_where_alarmed();
         self.work.position = 0;
-        let mut batch = Batch::default();
-        for publish in gathered.drain(..) {
-            let Some(state) = self.channels.get(&publish.channel) else { continue };
-            if state.is_refused {
-                continue;
-            }
-            let channel = publish.channel;
-            if let Err(error) = self.publish_one(publish, &mut batch) {
-                // What came before it is done before the channel closes.
-                self.flush(&mut batch);
-                self.refuse(channel, error.at(PUBLISH.0, PUBLISH.1));
-            }
-        }
-        self.flush(&mut batch);
     }
 
-    fn publish_one(&mut self, publish: Publish, batch: &mut Batch) -> Result<(), AmqpError> {
-        let routed = self.route(&publish)?;
-        let state = self.channels.get_mut(&publish.channel);
-        if let Some(transaction) = state.and_then(|state| state.transaction.as_mut()) {
-            let queues = routed.route.queues.clone();
-            let Routed { message, is_reply, .. } = routed;
-            let charge = self.broker.connection_options.account.charge(message.body_size());
-            transaction.push(Pending { publish, message, queues, is_reply, _charge: charge });
+    /// A run whose way is known goes as one; otherwise each message finds its own.
+    fn publish_run(&mut self, publish: Publish, batch: &mut Batch) -> Result<(), AmqpError> {
+        if publish.messages.len() == 1 {
+            return self.publish_one(publish, batch);
+        }
+        let state = self.channels.get(&publish.channel);
+        let is_transaction = state.is_some_and(|state| state.transaction.is_some());
+        if !is_transaction
+            && let Some(first) = publish.messages.first()
+            && let Some(route) = self.cached(publish.channel, first)
+        {
+            self.enqueue(publish, None, &route.queues, false, batch);
             return Ok(());
         }
-        let Routed { message, route, is_reply } = routed;
-        self.enqueue(&publish, &message, &route.queues, is_reply, batch);
+        let Publish { channel, messages, mandatory, confirm } = publish;
+        for (message, place) in messages.into_messages().zip(0..) {
+            let confirm = if confirm == 0 { 0 } else { confirm + place };
+            let messages = MessageRun::one(message);
+            self.publish_one(Publish { channel, messages, mandatory, confirm }, batch)?;
+        }
         Ok(())
     }
 
-    /// Adds a routed message to the batch, or gives it back.
+    fn publish_one(&mut self, publish: Publish, batch: &mut Batch) -> Result<(), AmqpError> {
+        let Some(message) = publish.messages.first() else { return Ok(()) };
+        let Routed { rewritten, route, is_reply } = self.route(publish.channel, message)?;
+        let state = self.channels.get_mut(&publish.channel);
+        if let Some(transaction) = state.and_then(|state| state.transaction.as_mut()) {
+            let queues = route.queues.clone();
+            let body_bytes = publish.messages.body_bytes();
+            let charge = self.broker.connection_options.account.charge(body_bytes);
+            transaction.push(Pending { publish, rewritten, queues, is_reply, _charge: charge });
+            return Ok(());
+        }
+        self.enqueue(publish, rewritten, &route.queues, is_reply, batch);
+        Ok(())
+    }
+
+    /// Adds routed messages to the batch, or gives them back as they came.
     fn enqueue(
         &mut self,
-        publish: &Publish,
-        message: &Message,
+        publish: Publish,
+        rewritten: Option<Message>,
         queues: &[Arc<QueueHandle>],
         is_reply: bool,
         batch: &mut Batch,
     ) {
-        let is_routed = if is_reply { self.reply(message) } else { !queues.is_empty() };
-        if queues.len() > 1 {
-            message.share();
+        batch.confirmed.add(&publish);
+        let Publish { channel, messages, mandatory, .. } = publish;
+        let is_routed = match is_reply {
+            true => rewritten.as_ref().or(messages.first()).is_some_and(|reply| self.reply(reply)),
+            false => !queues.is_empty(),
+        };
+        if is_routed {
+            batch.groups.add_to_all(queues, rewritten.map_or(messages, MessageRun::one));
+        } else if mandatory {
+            messages.into_messages().for_each(|message| self.return_message(channel, message));
         }
-        for queue in queues {
-            batch.groups.add(queue, message.clone());
-        }
-        if !is_routed && publish.mandatory {
-            let message = publish.message.clone();
-            self.returned_size += message.body_size();
-            self.post(Event::Returned { channel: publish.channel, message });
-        }
-        batch.confirmed.add(publish.channel, publish.confirm);
         if batch.groups.0.len() >= PUBLISH_GROUPS_MAX {
             self.flush(batch);
         }
     }
 
+    fn return_message(&mut self, channel: u16, message: Message) {
+        self.returned_size += message.body_size();
+        self.post(Event::Returned { channel, message });
+    }
+
     /// Enqueues the groups, then confirms. Where a queue is out of service, nothing of the batch is
     /// confirmed: a message that is refused may have reached its other queues. False then.
-    fn flush(&mut self, batch: &mut Batch) -> bool {
+    pub(super) fn flush(&mut self, batch: &mut Batch) -> bool {
         let mut is_whole = true;
-        for (queue, messages) in batch.groups.0.drain(..) {
+        for (queue, runs) in batch.groups.0.drain(..) {
             let enqueued = queue.with(&mut self.work, |live| {
                 if !live.queue.is_gone() {
-                    for message in messages {
-                        live.queue.enqueue(message);
+                    for run in runs {
+                        live.queue.enqueue_run(run);
                     }
                 }
             });
@@ -159,13 +197,13 @@ impl Session {
         is_whole
     }
 
-    /// Checks a message as RabbitMQ does, in its order, and finds its queues.
-    fn route(&mut self, publish: &Publish) -> Result<Routed, AmqpError> {
-        let message = &publish.message;
-        if !has_inspected_properties(message.properties())
-            && let Some(route) = self.cached(publish)
+    /// Where a message goes. The exchange is looked for and permissions are asked once for each
+    /// key that is remembered.
+    fn route(&mut self, channel: u16, message: &Message) -> Result<Routed, AmqpError> {
+        if !properties::are_inspected(message.properties())
+            && let Some(route) = self.cached(channel, message)
         {
-            return Ok(Routed { message: message.clone(), route, is_reply: false });
+            return Ok(Routed { rewritten: None, route, is_reply: false });
         }
         let place = self.place()?;
         let resource = Resource::exchange(message.exchange(), &place.host.name);
@@ -176,19 +214,21 @@ impl Session {
             let text = format!("cannot publish to internal {resource}");
             return Err(ChannelError::access_refused(text).into());
         }
-        self.route_inspected(&place, publish)
+        self.route_inspected(&place, channel, message)
     }
 
-    fn cached(&mut self, publish: &Publish) -> Option<Arc<CachedRoute>> {
+    fn cached(&mut self, channel: u16, message: &Message) -> Option<Arc<CachedRoute>> {
         let generation = self.place.as_ref()?.host.router.generation();
-        let state = self.channels.get_mut(&publish.channel)?;
-        let message = &publish.message;
+        let state = self.channels.get_mut(&channel)?;
         state.routes.route(generation, message.exchange(), message.routing_key())
     }
 
-    /// Looks at the properties that concern the broker, then routes.
-    fn route_inspected(&mut self, place: &Place, publish: &Publish) -> Result<Routed, AmqpError> {
-        let original = &publish.message;
+    fn route_inspected(
+        &mut self,
+        place: &Place,
+        channel: u16,
+        original: &Message,
+    ) -> Result<Routed, AmqpError> {
         let view = PropertyView::parse(original.properties())
             .map_err(|_| ChannelError::precondition_failed("invalid message: properties"))?;
         self.check_user_id(&view)?;
@@ -196,23 +236,25 @@ impl Session {
             expiration::parse(text)?;
         }
         let selected = sender_selected::routing_keys(&view)?;
-        let mut message = original.clone();
+        let mut rewritten = None;
         if view.reply_to == Some(REPLY_TO) {
-            message = self.with_reply_key(publish.channel, &message)?;
+            rewritten = Some(self.with_reply_key(channel, original)?);
         }
         if original.exchange().is_empty() && Self::is_reply_key(original.routing_key()) {
-            return Ok(Routed { message, route: no_queues(), is_reply: true });
+            return Ok(Routed { rewritten, route: no_queues(), is_reply: true });
         }
         let keys: Vec<&str> = std::iter::once(original.routing_key())
             .chain(selected.routing_keys.iter().map(|key| &**key))
             .collect();
+        let message = rewritten.as_ref().unwrap_or(original);
         if selected.has_bcc
             && let Some(properties) = sender_selected::without_bcc(message.properties())
         {
-            message = message.with_properties(&properties);
+            rewritten = Some(message.with_properties(&properties));
         }
-        let route = self.look_up(place, publish, &message, &keys);
-        Ok(Routed { message, route, is_reply: false })
+        let delivered = rewritten.as_ref().unwrap_or(original);
+        let route = self.look_up(place, channel, original, delivered, &keys);
+        Ok(Routed { rewritten, route, is_reply: false })
     }
 
     /// Asks the router, and remembers the answer where it depends on nothing but the key.
@@ -220,13 +262,13 @@ impl Session {
     fn look_up(
         &mut self,
         place: &Place,
-        publish: &Publish,
+        channel: u16,
+        message: &Message,
         delivered: &Message,
         keys: &[&str],
     ) -> Arc<CachedRoute> {
-        let message = &publish.message;
         if keys.len() == 1
-            && let Some(route) = self.cached(publish)
+            && let Some(route) = self.cached(channel, message)
         {
             return route;
         }
@@ -245,7 +287,7 @@ impl Session {
         let may_appear = message.exchange().is_empty() && cached.queues.is_empty();
         if is_lasting
             && !may_appear
-            && let Some(state) = self.channels.get_mut(&publish.channel)
+            && let Some(state) = self.channels.get_mut(&channel)
         {
             let (exchange, key) = (message.exchange(), message.routing_key());
             state.routes.remember(generation, exchange, key, cached.clone());
@@ -270,8 +312,8 @@ impl Session {
         let state = self.channels.get_mut(&channel);
         let pending = state.and_then(|state| state.transaction.replace(Vec::new()));
         let mut batch = Batch::default();
-        for Pending { publish, message, queues, is_reply, .. } in pending.unwrap_or_default() {
-            self.enqueue(&publish, &message, &queues, is_reply, &mut batch);
+        for Pending { publish, rewritten, queues, is_reply, .. } in pending.unwrap_or_default() {
+            self.enqueue(publish, rewritten, &queues, is_reply, &mut batch);
         }
         let is_whole = self.flush(&mut batch);
         settles.iter().for_each(|settle| self.settle(settle));
@@ -279,14 +321,6 @@ impl Session {
             return Err(ChannelError::precondition_failed("partial tx completion").into());
         }
         Ok(())
-    }
-}
-
-/// The two octets of property flags name something the broker must look at.
-fn has_inspected_properties(properties: &[u8]) -> bool {
-    match properties {
-        [high, low, ..] => u16::from_be_bytes([*high, *low]) & INSPECTED_FLAGS != 0,
-        _ => false,
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::mailbox::Mailbox;
+use super::publish::Batch;
 use super::queue_handle::QueueHandle;
 use super::route_cache::RouteCache;
 use super::shared::Broker;
@@ -102,7 +103,8 @@ pub(super) struct ChannelState {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) publish: Publish,
-    pub(super) message: Message,
+    /// The message as it is to be delivered, where that is not as it came.
+    pub(super) rewritten: Option<Message>,
     pub(super) queues: Vec<Arc<QueueHandle>>,
     pub(super) is_reply: bool,
     /// Nobody else counts its body yet.
@@ -344,16 +346,16 @@ impl Session {
             if self.in_hand.len() == 0 {
                 self.in_hand = std::mem::take(&mut self.effects).into_iter();
             }
-            let mut batch = Vec::new();
+            let mut batch = Batch::default();
             while let Some(effect) = self.in_hand.next() {
                 if let Effect::Publish(publish) = effect {
-                    batch.push(publish);
+                    self.publish(publish, &mut batch);
                     continue;
                 }
-                self.publish(&mut batch);
+                self.flush(&mut batch);
                 self.carry_out(effect);
             }
-            self.publish(&mut batch);
+            self.flush(&mut batch);
         }
         self.look_after_queues();
     }
@@ -366,7 +368,8 @@ impl Session {
             Effect::Settle(settle) => self.settle(&settle),
             Effect::SettleSent(settle) => self.sent_settles.push(settle),
             Effect::Release(settles) => self.release(&settles),
-            Effect::Publish(publish) => self.publish(&mut vec![publish]),
+            // Publishes are gathered before they come to this.
+            Effect::Publish(_) => {}
         }
     }
 

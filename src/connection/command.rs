@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use crate::message::{ConsumerKey, Message, Name, Outcome, QueueId, SequenceRange};
+use crate::message::{ConsumerKey, MessageRun, Name, Outcome, QueueId, SequenceRange};
 use crate::protocol::field::FieldTable;
 
 /// What a step of the connection wants done, in this order.
@@ -15,7 +15,7 @@ pub enum Effect {
     OpenVirtualHost(Name),
     /// Carry out a method; the connection reads no further before it is applied.
     Request(Request),
-    /// Route a message. Neighbours are one batch.
+    /// Route messages. Neighbours are one batch.
     Publish(Publish),
     /// End deliveries.
     Settle(Settle),
@@ -47,17 +47,26 @@ pub struct Request {
     pub command: Command,
 }
 
-/// A message and how it is to be published.
+/// Messages that go to the same place, and how they are to be published.
 #[derive(Debug)]
 pub struct Publish {
-    /// The channel it came on.
+    /// The channel they came on.
     pub channel: u16,
-    /// The message; exchange and routing key are in it.
-    pub message: Message,
-    /// It comes back where no queue takes it.
+    /// The messages; exchange and routing key are in each.
+    pub messages: MessageRun,
+    /// They come back where no queue takes them.
     pub mandatory: bool,
-    /// Its number on a channel in confirm mode, else 0.
+    /// The number of the first on a channel in confirm mode, else 0; the others follow it.
     pub confirm: u64,
+}
+
+impl Publish {
+    /// The numbers of the first and the last; `None` on a channel without confirms.
+    #[must_use]
+    pub fn confirms(&self) -> Option<(u64, u64)> {
+        let last = self.confirm + self.messages.len() as u64 - 1;
+        (self.confirm > 0).then_some((self.confirm, last))
+    }
 }
 
 /// Deliveries of one queue that ended in the same way.

@@ -11,7 +11,7 @@ use super::content::Incoming;
 use super::output::Output;
 use super::phase::{Options, Phase};
 use crate::limits::CLOSED_INPUT_SIZE_MAX;
-use crate::message::{Moment, Name, Random};
+use crate::message::{MessageRun, Moment, Name, Random};
 use crate::protocol::frame::{self, Frame, FrameError, FrameKind};
 use crate::protocol::methods::{Method, WireMethod, basic, channel as channel_class, connection};
 use crate::protocol::reply::{AmqpError, ConnectionError};
@@ -148,10 +148,14 @@ impl Connection {
         if input.len() > self.unused_size {
             self.last_received = now;
         }
-        let mut used = 0;
+        let (mut used, mut last) = (0, None);
         while let Some(rest) = input.get(used..).filter(|rest| !rest.is_empty()) {
             if self.awaits_broker {
                 break;
+            }
+            if let Some(size) = self.receive_whole(rest, &mut last, effects) {
+                used += size;
+                continue;
             }
             let step = match self.phase {
                 Phase::Closed | Phase::Silent(_) => rest.len(),
@@ -352,7 +356,8 @@ fn publish(
         Mode::Confirm(confirms) => confirms.next(),
         Mode::Plain | Mode::Transaction(_) => 0,
     };
-    effects.push(Effect::Publish(Publish { channel: channel.number, message, mandatory, confirm }));
+    let (channel, messages) = (channel.number, MessageRun::one(message));
+    effects.push(Effect::Publish(Publish { channel, messages, mandatory, confirm }));
     Ok(())
 }
 

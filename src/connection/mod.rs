@@ -20,6 +20,7 @@ mod methods;
 mod output;
 mod phase;
 mod unsettled;
+mod whole;
 
 pub use command::{Command, Credentials, Effect, Publish, Request, Settle};
 pub use event::{Delivered, Event, Reply};

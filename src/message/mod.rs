@@ -11,6 +11,7 @@ pub mod expiration;
 mod ids;
 #[expect(clippy::module_inception, reason = "the floor is named after its main type")]
 mod message;
+mod message_run;
 mod moment;
 mod name;
 pub mod queue_options;
@@ -28,6 +29,7 @@ pub use delivery::{Delivery, Outcome, Run};
 pub use exchange_options::ExchangeOptions;
 pub use ids::{ConsumerId, ConsumerKey, ExchangeId, GetId, QueueId, SessionId, VirtualHostNumber};
 pub use message::{Body, BodyPart, Envelope, Message};
+pub use message_run::MessageRun;
 pub use moment::Moment;
 pub use name::{DEFAULT_VIRTUAL_HOST, Name, cleaned};
 pub use queue_options::{QueueDeclaration, QueueKind, QueueOptions};

@@ -97,6 +97,19 @@ properties! {
     cluster_id: 2, &'a str, Box<str>, text, |out, text| write_text(out, text);
 }
 
+/// Properties that a broker looks at when it routes: headers, reply-to, expiration, user-id.
+const INSPECTED_FLAGS: u16 = 1 << 13 | 1 << 9 | 1 << 8 | 1 << 4;
+
+/// Whether there is a property that a broker looks at when it routes. `bytes` are flags and list as
+/// they stand in a content header.
+#[must_use]
+pub fn are_inspected(bytes: &[u8]) -> bool {
+    match bytes {
+        [high, low, ..] => u16::from_be_bytes([*high, *low]) & INSPECTED_FLAGS != 0,
+        _ => false,
+    }
+}
+
 impl<'a> PropertyView<'a> {
     /// The headers, if there are any, are a table.
     #[must_use]

@@ -75,6 +75,32 @@ impl Slot {
         true
     }
 
+    /// Takes credit for at most `count_max` further deliveries with these costs, as far as it goes;
+    /// tells for how many.
+    fn take_more(&mut self, count_max: usize, costs: impl Iterator<Item = u64>) -> usize {
+        let consumer = &self.consumer;
+        let counts = !consumer.no_ack;
+        let shared = consumer.channel_credit.as_ref().filter(|_| counts);
+        let mut granted = count_max as u64;
+        if counts && consumer.prefetch_count != 0 {
+            let left = consumer.prefetch_count.saturating_sub(self.unsettled_count);
+            granted = granted.min(left.into());
+        }
+        if let Some(credit) = shared {
+            granted = credit.take_at_most(granted);
+        }
+        let (count, cost) = consumer.window.take_run(costs.take(clamped(granted)));
+        if let Some(credit) = shared {
+            credit.put_back(granted - count);
+        }
+        if counts {
+            self.unsettled_count += u32::try_from(count).unwrap_or(u32::MAX);
+        }
+        self.taken.0 += count;
+        self.taken.1 += cost;
+        clamped(count)
+    }
+
     /// Puts credit back that other queues share, for `count` deliveries of `cost` bytes together.
     fn put_back_credit(&self, (count, cost): (u64, u64)) {
         let consumer = &self.consumer;
@@ -161,10 +187,15 @@ impl ConsumerOrder {
         self.slots.get(&id).map(|slot| &slot.consumer)
     }
 
-    /// Takes credit for one more delivery of `cost` bytes to a consumer that has its turn. False
-    /// where it has none; it stays in the ring until its next turn.
-    pub fn take_more(&mut self, id: ConsumerId, cost: u64) -> bool {
-        self.slots.get_mut(&id).is_some_and(|slot| slot.take_credit(cost))
+    /// Takes credit for at most `count_max` more deliveries with these costs to a consumer that has
+    /// its turn, and tells for how many it had some. It stays in the ring until its next turn.
+    pub fn take_more(
+        &mut self,
+        id: ConsumerId,
+        count_max: usize,
+        costs: impl Iterator<Item = u64>,
+    ) -> usize {
+        self.slots.get_mut(&id).map_or(0, |slot| slot.take_more(count_max, costs))
     }
 
     /// What this consumer took credit for is on its way.
@@ -258,6 +289,10 @@ impl ConsumerOrder {
             }
         }
     }
+}
+
+fn clamped(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::stretch::{Marks, Stretch};
 use super::stretch_map::StretchMap;
 use super::totals::Totals;
-use crate::message::{Message, Sequence};
+use crate::message::{MessageRun, Sequence};
 
 /// Stretches up to which an empty queue keeps room.
 const CAPACITY_KEPT: usize = 32;
@@ -39,17 +39,13 @@ impl Contents {
         contents
     }
 
-    /// Appends a message that just arrived and tells its place.
-    pub fn push(&mut self, message: Message, is_logged: bool) -> Sequence {
-        let sequence = self.next_sequence;
-        self.next_sequence += 1;
+    /// Appends messages that just arrived and tells the place of the first.
+    pub fn push(&mut self, messages: MessageRun, is_logged: bool) -> Sequence {
+        let first = self.next_sequence;
+        self.next_sequence += messages.len() as u64;
         let marks = Marks { is_logged, ..Marks::default() };
-        self.totals += Totals::of_one(&message, is_logged);
-        match self.fresh.back_mut() {
-            Some(back) if back.takes(sequence, marks) => back.push(message),
-            _ => self.fresh.push_back(Stretch::one(sequence, message, marks)),
-        }
-        sequence
+        self.append(Stretch::of(first, messages, marks));
+        first
     }
 
     /// Puts delivered messages back at their original places.

@@ -44,6 +44,37 @@ impl Credit {
         true
     }
 
+    /// Takes at most `units`, as far as the limit goes, and tells how many. Whoever gets less than
+    /// it wants and goes on wanting calls [`Credit::take`], which remembers that.
+    pub fn take_at_most(&self, units: u64) -> u64 {
+        let limit = self.limit.load(Ordering::SeqCst);
+        if limit == 0 {
+            self.used.fetch_add(units, Ordering::SeqCst);
+            return units;
+        }
+        let granted = |used: u64| units.min(limit.saturating_sub(used));
+        let add = |used: u64| Some(used + granted(used));
+        self.used.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add).map_or(0, granted)
+    }
+
+    /// Takes one cost after the other while the limit is not reached; the last one may pass it, and
+    /// so may what others take at the same time. Tells how many it took and what they add up to.
+    pub fn take_run(&self, costs: impl Iterator<Item = u64>) -> (u64, u64) {
+        let (limit, used) =
+            (self.limit.load(Ordering::SeqCst), self.used.load(Ordering::SeqCst));
+        let room = if limit == 0 { u64::MAX } else { limit.saturating_sub(used) };
+        let (mut count, mut sum) = (0, 0);
+        for cost in costs {
+            if sum >= room {
+                break;
+            }
+            count += 1;
+            sum += cost;
+        }
+        self.used.fetch_add(sum, Ordering::SeqCst);
+        (count, sum)
+    }
+
     /// Gives `units` back. True where somebody came short and there is room now: the caller offers
     /// again to the queues that share this credit.
     pub fn give(&self, units: u64) -> bool {

@@ -29,12 +29,12 @@ pub enum Fact {
 pub(super) struct Facts(Vec<Fact>);
 
 impl Facts {
-    pub(super) fn add(&mut self, sequence: Sequence, message: Message) {
+    pub(super) fn add(&mut self, place: Sequence, mut added: Vec<Message>) {
         match self.0.last_mut() {
-            Some(Fact::Added { first, messages }) if *first + messages.len() as u64 == sequence => {
-                messages.push(message);
+            Some(Fact::Added { first, messages }) if *first + messages.len() as u64 == place => {
+                messages.append(&mut added);
             }
-            _ => self.0.push(Fact::Added { first: sequence, messages: vec![message] }),
+            _ => self.0.push(Fact::Added { first: place, messages: added }),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::message::Message;
+use crate::message::{Message, MessageRun};
 
 /// Room for pointers up to which a list may keep what it does not need.
 const CAPACITY_KEPT: usize = 1024;
@@ -17,7 +17,31 @@ pub(super) enum Messages {
     Many(VecDeque<Message>),
 }
 
+/// What is known of bodies without a look at each.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// Bytes of all.
+    pub(super) all: u64,
+    /// Of every one, where they have the same size.
+    pub(super) each: Option<u64>,
+}
+
+impl Sizes {
+    /// Bytes of some of them.
+    fn of(self, some: &Messages) -> u64 {
+        self.each.map_or_else(|| some.body_bytes(), |size| size * some.len() as u64)
+    }
+}
+
 impl Messages {
+    pub(super) fn of(run: MessageRun) -> Self {
+        let mut messages = run.into_messages();
+        match (messages.len(), messages.next()) {
+            (1, Some(message)) => Self::One(message),
+            (_, first) => Self::Many(first.into_iter().chain(messages).collect()),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::One(_) => 1,
@@ -64,10 +88,9 @@ impl Messages {
         *self = Self::Many(messages);
     }
 
-    /// Cuts `count` off the front and tells the bytes of their bodies, of which there are
-    /// `body_bytes` in all; `None` where that leaves nothing on one side. The smaller side is
+    /// Cuts `count` off the front and tells the bytes of their bodies; `None` where that leaves nothing on one side. The smaller side is
     /// moved, so that cutting a long list again and again near either end costs little.
-    pub(super) fn split_front(&mut self, count: usize, body_bytes: u64) -> Option<(Self, u64)> {
+    pub(super) fn split_front(&mut self, count: usize, sizes: Sizes) -> Option<(Self, u64)> {
         let Self::Many(messages) = self else { return None };
         if count == 0 || count >= messages.len() {
             return None;
@@ -75,19 +98,20 @@ impl Messages {
         if count == 1 {
             let front = messages.pop_front()?;
             shrink(messages);
-            let bytes = front.body_size();
-            return Some((Self::One(front), bytes));
+            let front = Self::One(front);
+            let bytes = sizes.of(&front);
+            return Some((front, bytes));
         }
         if count <= messages.len() / 2 {
             let front = Self::Many(messages.drain(..count).collect());
             shrink(messages);
-            let bytes = front.body_bytes();
+            let bytes = sizes.of(&front);
             return Some((front, bytes));
         }
         let rest = Self::Many(messages.split_off(count));
         shrink(messages);
-        let rest_bytes = rest.body_bytes();
-        Some((std::mem::replace(self, rest), body_bytes - rest_bytes))
+        let rest_bytes = sizes.of(&rest);
+        Some((std::mem::replace(self, rest), sizes.all - rest_bytes))
     }
 
     /// Takes in what comes behind; the shorter of both is moved.

@@ -1,10 +1,10 @@
 //! Consecutive messages that are alike, with their bodies or without. It does not know where in a
 //! queue it stands, or with whom it is out.
 
-use super::messages::Messages;
+use super::messages::{Messages, Sizes};
 use super::totals::{Resident, Totals};
 use crate::limits::MESSAGE_OVERHEAD_SIZE;
-use crate::message::{Message, Sequence, SequenceRange};
+use crate::message::{Message, MessageRun, Sequence, SequenceRange};
 
 /// What a queue knows of a message besides its place and its body; neighbors that have the same
 /// are alike.
@@ -30,6 +30,9 @@ enum Bodies {
 pub struct Stretch {
     first: Sequence,
     body_bytes: u64,
+    /// The size of every body, where they are known to have the same: then nobody needs to look
+    /// at each.
+    even_size: Option<u32>,
     marks: Marks,
     bodies: Bodies,
 }
@@ -38,11 +41,18 @@ impl Stretch {
     /// One message with its body.
     #[must_use]
     pub fn one(first: Sequence, message: Message, marks: Marks) -> Self {
+        Self::of(first, MessageRun::one(message), marks)
+    }
+
+    /// Messages with their bodies.
+    #[must_use]
+    pub fn of(first: Sequence, messages: MessageRun, marks: Marks) -> Self {
         Self {
             first,
-            body_bytes: message.body_size(),
+            body_bytes: messages.body_bytes(),
+            even_size: messages.even_size().and_then(|size| u32::try_from(size).ok()),
             marks,
-            bodies: Bodies::Resident(Messages::One(message)),
+            bodies: Bodies::Resident(Messages::of(messages)),
         }
     }
 
@@ -50,7 +60,13 @@ impl Stretch {
     #[must_use]
     pub fn paged(range: SequenceRange, body_bytes: u64, marks: Marks) -> Self {
         let count = usize::try_from(range.count()).unwrap_or(usize::MAX);
-        Self { first: range.first, body_bytes, marks, bodies: Bodies::Paged(count) }
+        Self {
+            first: range.first,
+            body_bytes,
+            even_size: None,
+            marks,
+            bodies: Bodies::Paged(count),
+        }
     }
 
     /// How many messages.
@@ -156,25 +172,18 @@ impl Stretch {
         resident.into_iter().flatten()
     }
 
-    /// A message at this place that is like these can be pushed.
+    /// The size of every body, where they are known to have the same.
     #[must_use]
-    pub fn takes(&self, sequence: Sequence, marks: Marks) -> bool {
-        !self.is_paged() && self.marks == marks && self.last() + 1 == sequence
-    }
-
-    /// Adds a message at the end of a stretch that [`Stretch::takes`] it.
-    pub fn push(&mut self, message: Message) {
-        if let Bodies::Resident(messages) = &mut self.bodies {
-            self.body_bytes += message.body_size();
-            messages.push(message);
-        }
+    pub fn even_size(&self) -> Option<u64> {
+        self.even_size.map(u64::from)
     }
 
     /// Cuts `count` messages off the front; `None` where that leaves nothing on one side.
     pub fn split_front(&mut self, count: usize) -> Option<Self> {
         let (bodies, body_bytes) = match &mut self.bodies {
             Bodies::Resident(messages) => {
-                let (front, bytes) = messages.split_front(count, self.body_bytes)?;
+                let sizes = Sizes { all: self.body_bytes, each: self.even_size.map(u64::from) };
+                let (front, bytes) = messages.split_front(count, sizes)?;
                 (Bodies::Resident(front), bytes)
             }
             Bodies::Paged(all) => {
@@ -184,7 +193,8 @@ impl Stretch {
                 (Bodies::Paged(count), bytes)
             }
         };
-        let front = Self { first: self.first, body_bytes, marks: self.marks, bodies };
+        let Self { first, marks, even_size, .. } = *self;
+        let front = Self { first, body_bytes, even_size, marks, bodies };
         self.body_bytes -= body_bytes;
         self.first += count as u64;
         Some(front)
@@ -213,12 +223,14 @@ impl Stretch {
             (Bodies::Resident(_), Bodies::Paged(_)) | (Bodies::Paged(_), Bodies::Resident(_)) => {}
         }
         self.body_bytes += next.body_bytes;
+        self.even_size = self.even_size.filter(|size| next.even_size == Some(*size));
         Ok(())
     }
 
     /// Forgets the bodies.
     pub fn forget(&mut self) {
         self.bodies = Bodies::Paged(self.len());
+        self.even_size = None;
     }
 }
 

@@ -9,7 +9,9 @@ use super::fact::{Fact, Facts};
 use super::stretch::{Marks, Stretch};
 use super::totals::Totals;
 use super::unsettled::Unsettled;
-use crate::message::{ConsumerId, Delivery, GetId, Message, Outcome, Run, Sequence, SequenceRange};
+use crate::message::{
+    ConsumerId, Delivery, GetId, Message, MessageRun, Outcome, Run, Sequence, SequenceRange,
+};
 
 mod paging;
 mod serve;
@@ -174,12 +176,18 @@ impl Queue {
 
     /// Adds a message at the end; nothing is delivered before [`Queue::dispatch`].
     pub fn enqueue(&mut self, message: Message) -> Sequence {
-        if !self.traits.is_durable || !message.is_persistent() {
-            return self.contents.push(message, false);
+        self.enqueue_run(MessageRun::one(message))
+    }
+
+    /// The same with several messages that are alike; tells the place of the first.
+    pub fn enqueue_run(&mut self, messages: MessageRun) -> Sequence {
+        if !self.traits.is_durable || !messages.is_persistent() {
+            return self.contents.push(messages, false);
         }
-        let sequence = self.contents.push(message.clone(), true);
-        self.activity().facts.add(sequence, message);
-        sequence
+        let logged = messages.iter().cloned().collect();
+        let first = self.contents.push(messages, true);
+        self.activity().facts.add(first, logged);
+        first
     }
 
     /// Ends deliveries. Sequences that are not out (settled before, or the queue lost them) are

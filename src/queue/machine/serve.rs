@@ -108,16 +108,14 @@ impl Queue {
     /// that are alike, as far as its credit goes.
     fn next_turn(&mut self) -> Option<Turn> {
         let first = self.contents.first()?;
-        let consumer = self.consumers.take_turn(cost(first.message(0)?))?;
+        let even_cost = first.even_size().map(|size| size + DELIVERY_OVERHEAD_SIZE);
+        let cost = |index| even_cost.or_else(|| first.message(index).map(cost));
+        let consumer = self.consumers.take_turn(cost(0)?)?;
         let (id, no_ack) = (consumer.id, consumer.no_ack);
-        let count_max = slice(self.contents.len(), self.consumers.served_count());
-        let mut count = 1;
-        while count < count_max
-            && let Some(message) = first.message(count)
-            && self.consumers.take_more(id, cost(message))
-        {
-            count += 1;
-        }
+        let ready = self.contents.len();
+        let count_max = slice(ready, self.consumers.served_count()).min(first.len());
+        let more = count_max.saturating_sub(1);
+        let count = 1 + self.consumers.take_more(id, more, (1..count_max).map_while(cost));
         Some(Turn { consumer: id, no_ack, count })
     }
 
@@ -161,7 +159,7 @@ impl Queue {
 fn slice(ready: usize, consumers: usize) -> usize {
     match consumers {
         // Nobody else waits for his turn.
-        0 | 1 => TURN_COUNT_MAX,
+        0 | 1 => usize::MAX,
         _ => (ready / (consumers * TURNS_PER_SHARE)).clamp(1, TURN_COUNT_MAX),
     }
 }
