@@ -42,7 +42,11 @@ pub const BODY_SHARED_SIZE_MIN: usize = 4096;
 
 /// Messages up to this size are put together on the stack before they are copied to where they
 /// stay: the largest body that is copied, and names and properties.
-pub const MESSAGE_STACK_SIZE: usize = BODY_COPIED_SIZE_MAX as usize + 1024;
+pub const MESSAGE_STACK_SIZE: usize = 5120;
+
+/// Bodies from this size on are copied together with what came between the message's parts: of a
+/// smaller one those 30 bytes would be a notable part.
+pub const AS_IT_CAME_SIZE_MIN: usize = 256;
 
 /// Publishes that are alike and handed on as one: enough that what is done once for all of them
 /// costs nothing, few enough that consumers get the first while the rest is read.
@@ -78,8 +82,13 @@ pub const PUBLISH_GROUPS_MAX: usize = 32;
 /// The read buffer of a worker thread: a full one is a good batch.
 pub const READ_BUFFER_SIZE: usize = 128 * 1024;
 
-/// Buffers one session reads before others have their turn.
-pub const READS_PER_TURN_MAX: usize = 4;
+/// The write buffer that a worker thread keeps: what sessions let wait for a socket, and the last
+/// message that passed it.
+pub const WRITE_BUFFER_SIZE_MAX: usize = 2 * SESSION_OUTPUT_SIZE_MAX;
+
+/// Who reads as much as this at once publishes as fast as it can: it gives way before it reads
+/// again.
+pub const BUSY_READ_SIZE_MIN: usize = 16 * 1024;
 
 /// Slices of one vectored write: far below what the system takes.
 pub const WRITE_SLICES_MAX: usize = 64;

@@ -14,7 +14,8 @@ use crate::auth::Permissions;
 use crate::connection::command::{Consume, DeclareQueue, DeleteQueue};
 use crate::connection::{Event, Publish, Reply, Settle};
 use crate::message::{
-    Body, ConsumerKey, Envelope, Message, MessageRun, Moment, Outcome, QueueId, Sequence, SequenceRange,
+    Body, ConsumerKey, Envelope, Message, MessageRun, Moment, Outcome, QueueId, Sequence,
+    SequenceRange,
 };
 use crate::protocol::field::FieldTable;
 use crate::store::{MemoryStorage, StoreOptions, Writer};

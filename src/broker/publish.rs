@@ -84,7 +84,7 @@ struct Routed {
 impl Session {
     /// Publishes one run after the other into a batch, which [`Session::flush`] ends.
     pub(super) fn publish(&mut self, publish: Publish, batch: &mut Batch) {
-        if !self.channels.get(&publish.channel).is_some_and(|state| !state.is_refused) {
+        if self.channels.get(&publish.channel).is_none_or(|state| state.is_refused) {
             return;
         }
         if batch.is_empty() {

@@ -30,3 +30,5 @@ pub use phase::Options;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;

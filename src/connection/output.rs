@@ -98,9 +98,27 @@ impl Output {
             }
         }
         if self.is_empty() {
-            // An idle connection keeps no buffer.
-            *self = Self::default();
+            self.buffer.clear();
+            self.start = 0;
+            self.shared.clear();
         }
+    }
+
+    /// Gives a buffer to write to, where there is none yet: whoever moves bytes has one at hand.
+    pub fn lend(&mut self, buffer: Vec<u8>) -> Option<Vec<u8>> {
+        if self.buffer.capacity() > 0 {
+            return Some(buffer);
+        }
+        self.buffer = buffer;
+        None
+    }
+
+    /// Takes the memory back that an idle connection does not need.
+    pub fn reclaim(&mut self) -> Vec<u8> {
+        if !self.is_empty() {
+            return Vec::new();
+        }
+        std::mem::take(self).buffer
     }
 
     /// Everything that waits, in one piece, and nothing waits any more: for tests and simulations.
@@ -152,9 +170,15 @@ mod tests {
     }
 
     #[test]
-    fn a_drained_output_keeps_no_memory() {
+    fn a_drained_output_gives_its_memory_back() {
         let (mut output, expected) = filled();
+        assert_eq!(output.reclaim().capacity(), 0, "it is in use");
         output.advance(expected.len());
-        assert_eq!(output.buffer.capacity(), 0);
+        let buffer = output.reclaim();
+        assert!(buffer.is_empty() && buffer.capacity() > 0);
+        assert_eq!((output.buffer.capacity(), output.shared.capacity()), (0, 0));
+        assert!(output.lend(buffer).is_none());
+        output.buffer().push(1);
+        assert!(output.lend(Vec::new()).is_some(), "it has one");
     }
 }

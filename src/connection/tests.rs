@@ -16,10 +16,10 @@ use crate::protocol::{PROTOCOL_HEADER, frame};
 const START: Moment = Moment(1_000_000);
 
 /// A machine and what a client would see of it.
-struct Peer {
+pub(super) struct Peer {
     connection: Connection,
     now: Moment,
-    effects: Vec<Effect>,
+    pub(super) effects: Vec<Effect>,
 }
 
 impl Peer {
@@ -30,7 +30,7 @@ impl Peer {
     }
 
     /// A connection on which channel 1 is open.
-    fn open() -> Self {
+    pub(super) fn open() -> Self {
         let mut peer = Self::new();
         peer.send_bytes(&PROTOCOL_HEADER);
         peer.start_ok(&FieldTable::new());
@@ -57,13 +57,13 @@ impl Peer {
         );
     }
 
-    fn send_bytes(&mut self, bytes: &[u8]) -> usize {
+    pub(super) fn send_bytes(&mut self, bytes: &[u8]) -> usize {
         let used = self.connection.receive(bytes, self.now, &mut self.effects);
         self.connection.applied();
         used
     }
 
-    fn send(&mut self, channel: u16, method: &impl WireMethod) {
+    pub(super) fn send(&mut self, channel: u16, method: &impl WireMethod) {
         let mut bytes = Vec::new();
         frame::write_method(&mut bytes, channel, method);
         assert_eq!(self.send_bytes(&bytes), bytes.len());

@@ -6,7 +6,7 @@ use super::channel::{Channel, Mode, State};
 use super::command::{Effect, Publish};
 use super::machine::Connection;
 use super::phase::Phase;
-use crate::limits::{BODY_COPIED_SIZE_MAX, PUBLISH_RUN_COUNT_MAX};
+use crate::limits::{AS_IT_CAME_SIZE_MIN, BODY_COPIED_SIZE_MAX, PUBLISH_RUN_COUNT_MAX};
 use crate::message::{Body, Envelope, Message, MessageRun};
 use crate::protocol::frame::{self, ContentHeader, Frame, FrameKind};
 use crate::protocol::methods::{Method, WireMethod, basic};
@@ -25,13 +25,11 @@ pub(super) struct Head<'a> {
     is_plain: bool,
 }
 
-/// A whole publish at the front of the input.
-struct Whole<'a> {
-    head: Head<'a>,
-    body: &'a [u8],
-    /// Of all its frames.
-    size: usize,
-}
+/// Octets of a frame that are not payload.
+const FRAME_OVERHEAD: usize = 8;
+
+/// Octets of a method frame with basic.publish before the name of the exchange.
+const EXCHANGE_AT: usize = 7 + 2 + 2 + 2 + 1;
 
 impl Connection {
     /// Takes a publish that is whole, and tells its size; `None` where something else is next, or
@@ -45,15 +43,39 @@ impl Connection {
         if self.phase != Phase::Running || !is_publish(input) {
             return None;
         }
-        let size_max = self.options.message_size_max.min(BODY_COPIED_SIZE_MAX);
-        let (whole, is_alike) = read(input, self.frame_size_max, size_max, last.as_ref())?;
-        let channel = self.channels.get_mut(&whole.head.channel)?;
+        let (method, method_size) = frame::next(input, self.frame_size_max).ok()??;
+        let (header, header_size) =
+            frame::next(input.get(method_size..)?, self.frame_size_max).ok()??;
+        if header.kind != FrameKind::Header || header.channel != method.channel {
+            return None;
+        }
+        let is_alike = Head::follow(last, &method, header.payload)?;
+        let head = last.as_ref()?;
+        let body_at = method_size + header_size;
+        let body = match head.body_size {
+            0 => &[][..],
+            _ => self.whole_body(input.get(body_at..)?, head)?,
+        };
+        let size = if body.is_empty() { body_at } else { body_at + body.len() + FRAME_OVERHEAD };
+        let channel = self.channels.get_mut(&head.channel)?;
         if channel.state != State::Open || channel.incoming.is_some() {
             return None;
         }
-        publish(channel, &whole, is_alike, effects);
-        *last = Some(whole.head);
-        Some(whole.size)
+        let message = message(head, input.get(EXCHANGE_AT..size - 1)?, body)?;
+        publish(channel, head, message, is_alike, effects);
+        Some(size)
+    }
+
+    /// The body, where it is one frame and small enough to be copied.
+    fn whole_body<'a>(&self, input: &'a [u8], head: &Head<'_>) -> Option<&'a [u8]> {
+        if head.body_size > self.options.message_size_max.min(BODY_COPIED_SIZE_MAX) {
+            return None;
+        }
+        let (frame, _) = frame::next(input, self.frame_size_max).ok()??;
+        let is_whole = frame.kind == FrameKind::Body
+            && frame.channel == head.channel
+            && frame.payload.len() as u64 == head.body_size;
+        is_whole.then_some(frame.payload)
     }
 }
 
@@ -61,50 +83,38 @@ impl Connection {
 fn is_publish(input: &[u8]) -> bool {
     const CLASS: [u8; 2] = basic::Publish::CLASS_ID.to_be_bytes();
     const METHOD: [u8; 2] = basic::Publish::METHOD_ID.to_be_bytes();
-    let [kind, _, _, _, _, _, _, class @ .., m0, m1] = input.get(..11).unwrap_or(&[]) else {
-        return false;
-    };
-    *kind == FrameKind::Method as u8 && class == CLASS && [*m0, *m1] == METHOD
+    let Some((&[kind, ..], ids)) = input.split_first_chunk::<7>() else { return false };
+    kind == FrameKind::Method as u8 && ids.starts_with(&CLASS) && ids.get(2..4) == Some(&METHOD)
 }
 
-/// The publish at the front of the input, and whether it goes where the last one went.
-fn read<'a>(
-    input: &'a [u8],
-    frame_size_max: usize,
-    body_size_max: u64,
-    last: Option<&Head<'a>>,
-) -> Option<(Whole<'a>, bool)> {
-    let mut size = 0;
-    let mut next = |kind: FrameKind, channel: Option<u16>| -> Option<Frame<'a>> {
-        let (frame, frame_size) = frame::next(input.get(size..)?, frame_size_max).ok()??;
-        size += frame_size;
-        let is_meant = frame.kind == kind && channel.is_none_or(|channel| channel == frame.channel);
-        is_meant.then_some(frame)
-    };
-    let method = next(FrameKind::Method, None)?;
-    let header = next(FrameKind::Header, Some(method.channel))?;
-    let (head, is_alike) = match last.filter(|last| last.channel == method.channel) {
-        Some(last) if last.method == method.payload => match last.header == header.payload {
-            true => (*last, last.is_plain),
-            false => {
-                let head = last.with_header(header.payload)?;
-                let is_alike = head.is_plain && last.envelope.properties == head.envelope.properties;
-                (head, is_alike)
-            }
-        },
-        _ => (Head::read(&method, header.payload)?, false),
-    };
-    if head.body_size > body_size_max {
-        return None;
+/// A large one is copied in one piece, a small one without what came between its parts.
+fn message(head: &Head<'_>, as_it_came: &[u8], body: &[u8]) -> Option<Message> {
+    match body.len() {
+        AS_IT_CAME_SIZE_MIN.. => Message::as_it_came(head.envelope, as_it_came),
+        _ => Some(Message::new(head.envelope, Body::Copied(body))),
     }
-    let body = match head.body_size {
-        0 => &[][..],
-        _ => next(FrameKind::Body, Some(method.channel))?.payload,
-    };
-    (body.len() as u64 == head.body_size).then_some((Whole { head, body, size }, is_alike))
 }
 
 impl<'a> Head<'a> {
+    /// Makes `last` the head of what comes next, and tells whether that goes where the last one
+    /// went. Mostly nothing changes, and nothing is read again.
+    fn follow(last: &mut Option<Self>, method: &Frame<'a>, header: &'a [u8]) -> Option<bool> {
+        let known = last
+            .as_ref()
+            .filter(|known| known.channel == method.channel && known.method == method.payload);
+        let Some(known) = known else {
+            *last = Some(Self::read(method, header)?);
+            return Some(false);
+        };
+        if known.header == header {
+            return Some(known.is_plain);
+        }
+        let next = known.with_header(header)?;
+        let is_alike = next.is_plain && known.envelope.properties == next.envelope.properties;
+        *last = Some(next);
+        Some(is_alike)
+    }
+
     fn read(method: &Frame<'a>, header: &'a [u8]) -> Option<Self> {
         let Ok(Method::BasicPublish(publish)) = Method::decode(method.payload) else { return None };
         if publish.immediate {
@@ -151,12 +161,11 @@ impl<'a> Head<'a> {
 /// Hands the message on: with those before it where they are alike.
 fn publish(
     channel: &mut Channel,
-    whole: &Whole<'_>,
+    head: &Head<'_>,
+    message: Message,
     is_alike: bool,
     effects: &mut Vec<Effect>,
 ) {
-    let Whole { head, body, .. } = whole;
-    let message = Message::new(head.envelope, Body::Copied(body));
     let confirm = match &mut channel.mode {
         Mode::Confirm(confirms) => confirms.next(),
         Mode::Plain | Mode::Transaction(_) => 0,

@@ -13,8 +13,12 @@ use crate::limits::MESSAGE_STACK_SIZE;
 ///
 /// ```text
 /// one allocation: | count | header | exchange | routing key | properties | body, if it is small |
+/// as it came:     | count | header | exchange |.| routing key |...| properties |...| body |
 /// header.parts:   the frames of a large body, each a slice of its own, never joined
 /// ```
+///
+/// A message that came in frames which follow each other may keep what was between its parts: then
+/// it is copied in one piece.
 #[derive(Clone, Debug)]
 pub struct Message(ThinArc<Header, u8>);
 
@@ -24,6 +28,7 @@ struct Header {
     routing_key_size: u8,
     is_persistent: bool,
     is_shared: AtomicBool,
+    is_as_it_came: bool,
     properties_size: u32,
     body_size: u64,
     #[expect(clippy::box_collection, reason = "a thin pointer: small messages have no parts")]
@@ -52,6 +57,16 @@ pub struct Envelope<'a> {
     pub is_persistent: bool,
 }
 
+/// Between exchange and routing key, as they come: a size.
+const KEY_GAP: usize = 1;
+
+/// Between routing key and properties: flags, an end of a frame, the head of the next, class,
+/// weight, and the size of the body.
+const PROPERTIES_GAP: usize = 1 + 1 + 7 + 2 + 2 + 8;
+
+/// Between properties and body: an end of a frame and the head of the next.
+const BODY_GAP: usize = 1 + 7;
+
 impl Message {
     /// A message of these parts. Names are short strings: what passes 255 bytes is cut.
     #[must_use]
@@ -74,11 +89,33 @@ impl Message {
             routing_key_size,
             is_persistent: envelope.is_persistent,
             is_shared: AtomicBool::new(false),
+            is_as_it_came: false,
             properties_size: u32::try_from(envelope.properties.len()).unwrap_or(u32::MAX),
             body_size,
             parts,
         };
         Self(ThinArc::from_header_and_slice(header, &bytes))
+    }
+
+    /// A message whose parts stand in `bytes` as they came: from its exchange's name to the end of
+    /// its body, in frames that follow each other. `envelope` is what is in them. `None` where they
+    /// cannot be there.
+    #[must_use]
+    pub fn as_it_came(envelope: Envelope<'_>, bytes: &[u8]) -> Option<Self> {
+        let Envelope { exchange, routing_key, properties, is_persistent } = envelope;
+        let sizes = [exchange.len(), KEY_GAP, routing_key.len(), PROPERTIES_GAP, properties.len()];
+        let body_size = bytes.len().checked_sub(sizes.iter().sum::<usize>() + BODY_GAP)?;
+        let header = Header {
+            exchange_size: u8::try_from(exchange.len()).ok()?,
+            routing_key_size: u8::try_from(routing_key.len()).ok()?,
+            is_persistent,
+            is_shared: AtomicBool::new(false),
+            is_as_it_came: true,
+            properties_size: u32::try_from(properties.len()).ok()?,
+            body_size: body_size as u64,
+            parts: None,
+        };
+        Some(Self(ThinArc::from_header_and_slice(header, bytes)))
     }
 
     /// The same message with other properties, for what the broker must rewrite.
@@ -106,7 +143,7 @@ impl Message {
     /// The routing key it was published with.
     #[must_use]
     pub fn routing_key(&self) -> &str {
-        let start = usize::from(self.header().exchange_size);
+        let start = usize::from(self.header().exchange_size) + self.gap(KEY_GAP);
         self.text(start, start + usize::from(self.header().routing_key_size))
     }
 
@@ -165,12 +202,18 @@ impl Message {
     }
 
     fn small_body(&self) -> &[u8] {
-        let start = self.properties_start() + self.header().properties_size as usize;
-        self.bytes(start, self.0.slice.len())
+        let end = self.properties_start() + self.header().properties_size as usize;
+        self.bytes(end + self.gap(BODY_GAP), self.0.slice.len())
     }
 
     fn properties_start(&self) -> usize {
-        usize::from(self.header().exchange_size) + usize::from(self.header().routing_key_size)
+        let names =
+            usize::from(self.header().exchange_size) + usize::from(self.header().routing_key_size);
+        names + self.gap(KEY_GAP + PROPERTIES_GAP)
+    }
+
+    fn gap(&self, size: usize) -> usize {
+        if self.header().is_as_it_came { size } else { 0 }
     }
 
     fn bytes(&self, start: usize, end: usize) -> &[u8] {

@@ -134,12 +134,12 @@ impl Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Body, Envelope};
+    use crate::message::{Body, Envelope, Message};
 
-    fn message(body: &str) -> Message {
+    fn message(body: &str) -> MessageRun {
         let envelope =
             Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: false };
-        Message::new(envelope, Body::Copied(body.as_bytes()))
+        MessageRun::one(Message::new(envelope, Body::Copied(body.as_bytes())))
     }
 
     fn filled(count: u64) -> Contents {

@@ -60,8 +60,7 @@ impl Credit {
     /// Takes one cost after the other while the limit is not reached; the last one may pass it, and
     /// so may what others take at the same time. Tells how many it took and what they add up to.
     pub fn take_run(&self, costs: impl Iterator<Item = u64>) -> (u64, u64) {
-        let (limit, used) =
-            (self.limit.load(Ordering::SeqCst), self.used.load(Ordering::SeqCst));
+        let (limit, used) = (self.limit.load(Ordering::SeqCst), self.used.load(Ordering::SeqCst));
         let room = if limit == 0 { u64::MAX } else { limit.saturating_sub(used) };
         let (mut count, mut sum) = (0, 0);
         for cost in costs {

@@ -88,8 +88,9 @@ impl Messages {
         *self = Self::Many(messages);
     }
 
-    /// Cuts `count` off the front and tells the bytes of their bodies; `None` where that leaves nothing on one side. The smaller side is
-    /// moved, so that cutting a long list again and again near either end costs little.
+    /// Cuts `count` off the front and tells the bytes of their bodies; `None` where that leaves
+    /// nothing on one side. The smaller side is moved, so that cutting a long list again and again
+    /// near either end costs little.
     pub(super) fn split_front(&mut self, count: usize, sizes: Sizes) -> Option<(Self, u64)> {
         let Self::Many(messages) = self else { return None };
         if count == 0 || count >= messages.len() {

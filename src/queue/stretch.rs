@@ -247,11 +247,11 @@ mod tests {
 
     /// Messages from place 10 on, each with its own number of bytes.
     fn resident(count: usize) -> Stretch {
-        let mut stretch = Stretch::one(10, message("x"), Marks::default());
+        let mut run = MessageRun::one(message("x"));
         for size in 2..=count {
-            stretch.push(message(&"x".repeat(size)));
+            run.push(message(&"x".repeat(size)), size as u64);
         }
-        stretch
+        Stretch::of(10, run, Marks::default())
     }
 
     fn sizes(stretch: &Stretch) -> Vec<u64> {
@@ -331,8 +331,7 @@ mod tests {
 
     #[test]
     fn a_list_that_was_long_gives_memory_back() {
-        let mut stretch = resident(2);
-        (0..20_000).for_each(|_| stretch.push(message("x")));
+        let mut stretch = resident(20_000);
         while stretch.len() > 100 {
             assert!(stretch.split_front(50).is_some());
         }

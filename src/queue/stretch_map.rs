@@ -183,7 +183,7 @@ fn offset(first: Sequence, sequence: Sequence) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Body, Envelope, Message, Random};
+    use crate::message::{Body, Envelope, Message, MessageRun, Random};
     use crate::queue::stretch::Marks;
 
     fn message() -> Message {
@@ -197,11 +197,9 @@ mod tests {
     }
 
     fn resident(places: SequenceRange) -> Stretch {
-        let mut stretch = Stretch::one(places.first, message(), Marks::default());
-        for _ in 1..places.count() {
-            stretch.push(message());
-        }
-        stretch
+        let mut run = MessageRun::one(message());
+        (1..places.count()).for_each(|_| run.push(message(), 1));
+        Stretch::of(places.first, run, Marks::default())
     }
 
     fn paged(places: SequenceRange) -> Stretch {

@@ -15,12 +15,18 @@ use tracing::{error, info, warn};
 use super::clock::Clock;
 use crate::broker::Session;
 use crate::connection::CloseReason;
-use crate::limits::{HANG_UP_PATIENCE_MS, READ_BUFFER_SIZE, READS_PER_TURN_MAX, WRITE_SLICES_MAX};
+use crate::limits::{
+    BUSY_READ_SIZE_MIN, HANG_UP_PATIENCE_MS, READ_BUFFER_SIZE, WRITE_BUFFER_SIZE_MAX,
+    WRITE_SLICES_MAX,
+};
 use crate::message::Moment;
 
 thread_local! {
     /// One read buffer for all connections of a worker thread.
     static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER_SIZE]);
+
+    /// A buffer that the next connection of a worker thread writes to: an idle one has none.
+    static WRITE_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What woke a session.
@@ -44,6 +50,8 @@ pub(super) struct SessionTask {
     timer: Option<(Moment, Pin<Box<Sleep>>)>,
     /// The socket took less than there was.
     is_write_blocked: bool,
+    /// It read much, and there may be more.
+    is_busy: bool,
 }
 
 impl SessionTask {
@@ -56,6 +64,7 @@ impl SessionTask {
             rest: Vec::new(),
             timer: None,
             is_write_blocked: false,
+            is_busy: false,
         }
     }
 
@@ -92,7 +101,9 @@ impl SessionTask {
     async fn serve(&mut self) -> io::Result<()> {
         loop {
             self.set_timer();
+            self.reclaim_buffer();
             let ready = poll_fn(|context| self.poll_ready(context)).await?;
+            self.lend_buffer();
             if ready.is_late {
                 self.session.elapse(self.clock.now());
             }
@@ -109,7 +120,25 @@ impl SessionTask {
                 return Ok(());
             }
             // Others on this thread have their turn before this one reads again.
-            tokio::task::consume_budget().await;
+            match std::mem::take(&mut self.is_busy) {
+                true => give_way().await,
+                false => tokio::task::consume_budget().await,
+            }
+        }
+    }
+
+    fn lend_buffer(&mut self) {
+        let buffer = WRITE_BUFFER.take();
+        if let Some(unused) = self.session.output().lend(buffer) {
+            WRITE_BUFFER.set(unused);
+        }
+    }
+
+    /// Memory of a connection that waits is of use to others; large ones are of use to nobody.
+    fn reclaim_buffer(&mut self) {
+        let buffer = self.session.output().reclaim();
+        if buffer.capacity() > 0 && buffer.capacity() <= WRITE_BUFFER_SIZE_MAX {
+            WRITE_BUFFER.set(buffer);
         }
     }
 
@@ -150,22 +179,18 @@ impl SessionTask {
         self.timer = Some((deadline, Box::pin(sleep(wait))));
     }
 
-    /// Reads what there is, a few buffers at the most. False where the client is gone.
+    /// Reads what there is, a buffer at the most. False where the client is gone.
     fn read(&mut self) -> io::Result<bool> {
         READ_BUFFER.with_borrow_mut(|buffer| {
-            for _ in 0..READS_PER_TURN_MAX {
-                let count = match self.stream.try_read(buffer) {
-                    Ok(0) => return Ok(false),
-                    Ok(count) => count,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error),
-                };
-                let bytes = buffer.get(..count).unwrap_or(&[]);
-                self.take(bytes);
-                if count < buffer.len() || !self.session.may_read() {
-                    break;
-                }
-            }
+            let count = match self.stream.try_read(buffer) {
+                Ok(0) => return Ok(false),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) => return Err(error),
+            };
+            self.is_busy = count >= BUSY_READ_SIZE_MIN;
+            let bytes = buffer.get(..count).unwrap_or(&[]);
+            self.take(bytes);
             Ok(true)
         })
     }
@@ -254,6 +279,21 @@ impl Drop for SessionTask {
             );
         }
     }
+}
+
+/// Goes to the end of this worker's tasks at once, where an idle worker finds and takes it: whoever
+/// it woke goes on here, and both run side by side. `yield_now` would hide it until this worker has
+/// nothing else to do.
+async fn give_way() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A poll's answer as a flag, its failure as an error.
