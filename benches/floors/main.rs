@@ -7,6 +7,11 @@
 
 mod broker;
 mod client;
+mod connection;
+mod protocol;
+mod queue;
+mod routing;
+mod store;
 mod wire;
 
 use std::process::ExitCode;
@@ -19,19 +24,27 @@ type Round = Box<dyn FnMut() -> u64>;
 
 /// An operation by its name, and how it is made ready.
 struct Operation {
-    name: &'static str,
+    name: String,
     prepare: Box<dyn Fn() -> Round>,
 }
 
 impl Operation {
-    fn new(name: &'static str, prepare: impl Fn() -> Round + 'static) -> Self {
-        Self { name, prepare: Box::new(prepare) }
+    fn new(name: impl Into<String>, prepare: impl Fn() -> Round + 'static) -> Self {
+        Self { name: name.into(), prepare: Box::new(prepare) }
     }
 }
 
 /// All operations, from the ground up.
 fn operations() -> Vec<Operation> {
-    broker::operations()
+    let floors = [
+        protocol::operations(),
+        connection::operations(),
+        routing::operations(),
+        queue::operations(),
+        store::operations(),
+        broker::operations(),
+    ];
+    floors.into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {
@@ -41,7 +54,7 @@ fn main() -> ExitCode {
         known.iter().for_each(|operation| println!("{}", operation.name));
         return ExitCode::SUCCESS;
     };
-    let operation = known.iter().find(|operation| operation.name == name);
+    let operation = known.iter().find(|operation| operation.name == *name);
     let (Some(operation), Ok(rounds)) = (operation, rounds.parse::<u32>()) else {
         println!("usage: floors [OPERATION ROUNDS]; without, it lists the operations");
         return ExitCode::FAILURE;

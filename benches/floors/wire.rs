@@ -1,5 +1,6 @@
 //! Bytes as clients and the broker write them: what `leveret perf` sends, and how long that is.
 
+use leveret::message::{Body, Envelope, Message};
 use leveret::protocol::frame;
 use leveret::protocol::methods::{WireMethod, basic};
 use leveret::protocol::properties::Properties;
@@ -27,9 +28,25 @@ impl Content<'static> {
     pub(crate) fn transient(body_size: usize) -> Self {
         Self { exchange: "", routing_key: QUEUE, body_size, is_persistent: false }
     }
+
+    /// A persistent one.
+    pub(crate) fn persistent(body_size: usize) -> Self {
+        Self { is_persistent: true, ..Self::transient(body_size) }
+    }
 }
 
 impl Content<'_> {
+    /// The message as the broker has it.
+    pub(crate) fn message(&self) -> Message {
+        let envelope = Envelope {
+            exchange: self.exchange,
+            routing_key: self.routing_key,
+            properties: &self.properties(),
+            is_persistent: self.is_persistent,
+        };
+        Message::new(envelope, Body::Copied(&self.body()))
+    }
+
     /// A publish with all its frames.
     pub(crate) fn publish(&self) -> Vec<u8> {
         self.after(&basic::Publish {
@@ -56,13 +73,17 @@ impl Content<'_> {
         frame::write_method(&mut bytes, CHANNEL, method);
         let (size, properties) = (self.body_size as u64, self.properties());
         frame::write_header(&mut bytes, CHANNEL, basic::Publish::CLASS_ID, size, &properties);
-        frame::write_body(&mut bytes, CHANNEL, &vec![b'.'; self.body_size]);
+        frame::write_body(&mut bytes, CHANNEL, &self.body());
         bytes
+    }
+
+    pub(crate) fn body(&self) -> Vec<u8> {
+        vec![b'.'; self.body_size]
     }
 
     /// Its properties as they stand in the content header.
     pub(crate) fn properties(&self) -> Vec<u8> {
-        let delivery_mode = Some(if self.is_persistent { 2 } else { 1 });
+        let delivery_mode = self.is_persistent.then_some(2);
         let mut bytes = Vec::new();
         Properties { delivery_mode, ..Properties::default() }.encode(&mut bytes);
         bytes
