@@ -140,8 +140,8 @@ fn publish_deliver_ack(body_size: usize) -> Round {
     })
 }
 
-/// Persistent messages to a durable queue, in confirm mode: all of a read are written and synced
-/// before they are delivered and acknowledged.
+/// Persistent messages to a durable queue, in confirm mode: all of a read are written, synced and
+/// confirmed before the consumer has its turn. What is acknowledged before that is not written.
 fn durable(body_size: usize) -> Round {
     let Setting { mut writer, mut publisher, consumer } = Setting::new(true, false);
     assert!(publisher.send(&wire::method(&confirm::Select { nowait: false })) > 0, "no confirms");
@@ -158,8 +158,8 @@ fn durable(body_size: usize) -> Round {
     })
 }
 
-/// Messages by a topic exchange with very many bindings, of which each matches one; `key_count` keys
-/// in turn: few are remembered by the channel, many are not.
+/// Messages by a topic exchange with very many bindings, of which each matches one; `key_count`
+/// keys in turn: few are remembered by the channel, many are not.
 fn topic(key_count: usize) -> Round {
     let Setting { writer: _writer, mut publisher, mut consumer } = Setting::new(false, true);
     for number in 0..BINDING_COUNT {

@@ -1,4 +1,4 @@
-//! Floor 0: frames to methods, headers and bodies, and back, as connection and load generator do it.
+//! Floor 0: frames to methods, headers and bodies, and back, as connection and load generator do.
 
 use std::hint::black_box;
 

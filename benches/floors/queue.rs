@@ -1,5 +1,5 @@
-//! Floor 3: the machine of one queue with one consumer. Messages go in and are dispatched, and their
-//! deliveries end, so many for each dispatch. The message itself is made before.
+//! Floor 3: the machine of one queue with one consumer. Messages go in and are dispatched, and
+//! their deliveries end, so many for each dispatch. The message itself is made before.
 
 use std::sync::Arc;
 
