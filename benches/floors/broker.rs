@@ -1,0 +1,236 @@
+//! Floor 4, and with it all below: messages from one client through a queue to another. A round is
+//! what one read of a busy publisher's socket brings; doors and system calls are not in it.
+
+use std::sync::Arc;
+
+use leveret::broker::{Broker, BrokerOptions, Left, MemoryOptions};
+use leveret::limits::READ_BUFFER_SIZE;
+use leveret::protocol::field::FieldTable;
+use leveret::protocol::methods::{basic, confirm, queue};
+use leveret::store::{self, MemoryStorage, StoreOptions, Writer};
+
+use crate::client::{Client, NOW};
+use crate::wire::{self, CONSUMER_TAG, Content, QUEUE};
+use crate::{Operation, Round};
+
+/// Unacknowledged messages that a consumer has at the most.
+const PREFETCH_COUNT: u16 = 1000;
+
+/// Deliveries that one acknowledgement is for.
+const ACK_STEP: u64 = 100;
+
+/// Messages of a round in which each comes alone.
+const ALONE_COUNT: u64 = 100;
+
+/// Bindings of the topic exchange.
+const BINDING_COUNT: usize = 10_000;
+
+pub(crate) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("broker_publish_deliver_16", || publish_deliver(16)),
+        Operation::new("broker_publish_deliver_1024", || publish_deliver(1024)),
+        Operation::new("broker_publish_deliver_16_alone", publish_deliver_alone),
+        Operation::new("broker_publish_deliver_ack_16", || publish_deliver_ack(16)),
+        Operation::new("broker_publish_deliver_ack_1024", || publish_deliver_ack(1024)),
+        Operation::new("broker_publish_confirm_deliver_ack_16", || durable(16)),
+        Operation::new("broker_publish_confirm_deliver_ack_1024", || durable(1024)),
+        Operation::new("broker_publish_deliver_topic_remembered", || topic(16)),
+        Operation::new("broker_publish_deliver_topic_forgotten", || topic(BINDING_COUNT)),
+    ]
+}
+
+/// A broker over a store, as a node has it, the disk in memory; a publisher, and a consumer of the
+/// queue that it publishes to.
+struct Setting {
+    writer: Writer,
+    publisher: Client,
+    consumer: Client,
+}
+
+impl Setting {
+    fn new(durable: bool, no_ack: bool) -> Self {
+        let (mut writer, broker) = open();
+        let (publisher, mut consumer) = (Client::new(&broker), Client::new(&broker));
+        let declare = queue::Declare {
+            queue: QUEUE,
+            passive: false,
+            durable,
+            exclusive: false,
+            auto_delete: false,
+            nowait: false,
+            arguments: FieldTable::new(),
+        };
+        let declared = consumer.send(&wire::method(&declare)) + consumer.take();
+        writer.turn(NOW);
+        assert!(declared + consumer.take() > 0, "the queue was not declared");
+        let qos = basic::Qos { prefetch_size: 0, prefetch_count: PREFETCH_COUNT, global: false };
+        let consume = basic::Consume {
+            queue: QUEUE,
+            consumer_tag: CONSUMER_TAG,
+            no_local: false,
+            no_ack,
+            exclusive: false,
+            nowait: false,
+            arguments: FieldTable::new(),
+        };
+        assert!(consumer.send(&wire::method(&qos)) > 0, "no prefetch");
+        assert!(consumer.send(&wire::method(&consume)) > 0, "no consumer");
+        Self { writer, publisher, consumer }
+    }
+}
+
+fn open() -> (Writer, Arc<Broker>) {
+    let disk = Arc::new(MemoryStorage::new(1 << 30));
+    let opened = store::open(disk, StoreOptions::default()).expect("an empty store");
+    let (mut writer, left) = Left::part(opened);
+    let (options, memory) = (BrokerOptions::default(), MemoryOptions::default());
+    let broker = Broker::open(options, [1, 2], left, memory).expect("a broker");
+    broker.declare_defaults().expect("a virtual host and a user");
+    assert!(writer.write(NOW, true) && writer.sync(), "the disk is in memory");
+    (writer, Arc::new(broker))
+}
+
+/// As many publishes as one read brings.
+fn one_read(content: &Content<'_>) -> (Vec<u8>, u64) {
+    let publish = content.publish();
+    let count = READ_BUFFER_SIZE / publish.len();
+    (publish.repeat(count), count as u64)
+}
+
+/// Transient messages to a consumer that acknowledges nothing.
+fn publish_deliver(body_size: usize) -> Round {
+    let Setting { writer, mut publisher, mut consumer } = Setting::new(false, true);
+    let content = Content::transient(body_size);
+    let (bytes, count) = one_read(&content);
+    let delivery_size = content.delivery().len();
+    let written = writer.counts().batches;
+    Box::new(move || {
+        publisher.send(&bytes);
+        let delivered = (consumer.take() / delivery_size) as u64;
+        assert_eq!(delivered, count, "messages are missing");
+        assert_eq!(writer.counts().batches, written, "the log has nothing to do with them");
+        count
+    })
+}
+
+/// The same, where each is delivered before the next one comes.
+fn publish_deliver_alone() -> Round {
+    let Setting { writer: _writer, mut publisher, mut consumer } = Setting::new(false, true);
+    let content = Content::transient(16);
+    let (bytes, delivery_size) = (content.publish(), content.delivery().len());
+    Box::new(move || {
+        for _ in 0..ALONE_COUNT {
+            publisher.send(&bytes);
+            assert_eq!(consumer.take(), delivery_size, "a message is missing");
+        }
+        ALONE_COUNT
+    })
+}
+
+/// The same to one that acknowledges a hundred at once, as soon as it has them.
+fn publish_deliver_ack(body_size: usize) -> Round {
+    let Setting { writer: _writer, mut publisher, consumer } = Setting::new(false, false);
+    let content = Content::transient(body_size);
+    let (bytes, count) = one_read(&content);
+    let mut acks = Acks::new(consumer, &content);
+    Box::new(move || {
+        publisher.send(&bytes);
+        acks.take_all(count);
+        count
+    })
+}
+
+/// Persistent messages to a durable queue, in confirm mode: all of a read are written, synced and
+/// confirmed before the consumer has its turn. What is acknowledged before that is not written.
+fn durable(body_size: usize) -> Round {
+    let Setting { mut writer, mut publisher, consumer } = Setting::new(true, false);
+    assert!(publisher.send(&wire::method(&confirm::Select { nowait: false })) > 0, "no confirms");
+    let content = Content::persistent(body_size);
+    let (bytes, count) = one_read(&content);
+    let mut acks = Acks::new(consumer, &content);
+    Box::new(move || {
+        let early = publisher.send(&bytes) + publisher.take();
+        assert_eq!(early, 0, "confirmed before it is on disk");
+        assert!(writer.turn(NOW), "nothing was written");
+        assert!(publisher.take() > 0, "nothing was confirmed");
+        acks.take_all(count);
+        count
+    })
+}
+
+/// Messages by a topic exchange with very many bindings, of which each matches one; `key_count`
+/// keys in turn: few are remembered by the channel, many are not.
+fn topic(key_count: usize) -> Round {
+    let Setting { writer: _writer, mut publisher, mut consumer } = Setting::new(false, true);
+    for number in 0..BINDING_COUNT {
+        let bind = queue::Bind {
+            queue: QUEUE,
+            exchange: "amq.topic",
+            routing_key: &format!("orders.{number:05}.*"),
+            nowait: true,
+            arguments: FieldTable::new(),
+        };
+        publisher.send(&wire::method(&bind));
+    }
+    let reads = topic_reads(key_count);
+    let mut reads = reads.into_iter().cycle();
+    let delivery_size = topic_content("orders.00000.created").delivery().len();
+    Box::new(move || {
+        let (bytes, count) = reads.next().expect("it begins again");
+        publisher.send(&bytes);
+        assert_eq!((consumer.take() / delivery_size) as u64, count, "messages are missing");
+        count
+    })
+}
+
+fn topic_content(routing_key: &str) -> Content<'_> {
+    Content { exchange: "amq.topic", routing_key, ..Content::transient(16) }
+}
+
+/// What some reads bring, one after the other, and how many publishes each has.
+fn topic_reads(key_count: usize) -> Vec<(Vec<u8>, u64)> {
+    let keys = (0..BINDING_COUNT).map(|number| format!("orders.{:05}.created", number % key_count));
+    let publishes: Vec<_> = keys.map(|key| topic_content(&key).publish()).collect();
+    let count = READ_BUFFER_SIZE / publishes[0].len();
+    publishes.chunks(count).map(|read| (read.concat(), read.len() as u64)).collect()
+}
+
+/// A consumer that acknowledges.
+struct Acks {
+    consumer: Client,
+    delivery_size: usize,
+    expected: u64,
+    delivered: u64,
+    acked: u64,
+}
+
+impl Acks {
+    fn new(consumer: Client, content: &Content<'_>) -> Self {
+        let delivery_size = content.delivery().len();
+        Self { consumer, delivery_size, expected: 0, delivered: 0, acked: 0 }
+    }
+
+    /// Takes `count` more messages, and acknowledges in full steps.
+    fn take_all(&mut self, count: u64) {
+        self.expected += count;
+        while self.delivered < self.expected {
+            let mut size = self.consumer.take();
+            self.delivered += (size / self.delivery_size) as u64;
+            size += self.ack();
+            assert!(size > 0, "messages are missing");
+        }
+        assert_eq!(self.delivered, self.expected, "more came than was sent");
+    }
+
+    fn ack(&mut self) -> usize {
+        let steps = self.acked / ACK_STEP + 1..=self.delivered / ACK_STEP;
+        let acks = steps
+            .map(|step| basic::Ack { delivery_tag: step * ACK_STEP, multiple: true })
+            .flat_map(|ack| wire::method(&ack));
+        let bytes: Vec<u8> = acks.collect();
+        self.acked = self.delivered / ACK_STEP * ACK_STEP;
+        let size = self.consumer.send(&bytes);
+        self.delivered += (size / self.delivery_size) as u64;
+        size
+    }
+}

@@ -1,0 +1,64 @@
+//! Floor 3: the machine of one queue with one consumer. Messages go in and are dispatched, and
+//! their deliveries end, so many for each dispatch. The message itself is made before.
+
+use std::sync::Arc;
+
+use leveret::message::{ConsumerId, Outcome, SequenceRange};
+use leveret::queue::{Consumer, Credit, Effect, Queue, QueueTraits};
+
+use crate::wire::Content;
+use crate::{Operation, Round};
+
+/// Messages of one round, or somewhat more.
+const COUNT: u64 = 100;
+
+pub(crate) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("queue_enqueue_dispatch_settle", || enqueue_dispatch(1, false)),
+        Operation::new("queue_enqueue_dispatch_settle_100", || enqueue_dispatch(100, false)),
+        Operation::new("queue_enqueue_dispatch", || enqueue_dispatch(1, true)),
+        Operation::new("queue_enqueue_dispatch_100", || enqueue_dispatch(100, true)),
+    ]
+}
+
+/// `count` messages for each dispatch; with `no_ack` nothing is settled.
+fn enqueue_dispatch(count: u64, no_ack: bool) -> Round {
+    let mut queue = Queue::new(QueueTraits::default());
+    let consumer = Consumer {
+        id: ConsumerId(1),
+        no_ack,
+        is_exclusive: false,
+        priority: 0,
+        prefetch_count: 1000,
+        channel_credit: None,
+        window: Arc::new(Credit::new(0)),
+    };
+    queue.subscribe(consumer).expect("nobody else is there");
+    let (message, mut effects) = (Content::transient(16).message(), Vec::new());
+    Box::new(move || {
+        for _ in 0..COUNT / count {
+            let first = queue.next_sequence();
+            for _ in 0..count {
+                queue.enqueue(message.clone());
+            }
+            queue.dispatch(&mut effects);
+            assert_eq!(dispatched(&effects), count, "a delivery is missing");
+            effects.clear();
+            if !no_ack {
+                let range = SequenceRange { first, last: first + count - 1 };
+                queue.settle(&[range], Outcome::Accepted);
+            }
+        }
+        let counts = queue.counts();
+        assert_eq!((counts.ready, counts.unsettled), (0, 0), "something is left");
+        COUNT
+    })
+}
+
+fn dispatched(effects: &[Effect]) -> u64 {
+    let runs = effects.iter().map(|effect| match effect {
+        Effect::Deliver(_, run) => run.len() as u64,
+        _ => 0,
+    });
+    runs.sum()
+}
