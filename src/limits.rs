@@ -90,6 +90,19 @@ pub const WRITE_BUFFER_SIZE_MAX: usize = 2 * SESSION_OUTPUT_SIZE_MAX;
 /// again.
 pub const BUSY_READ_SIZE_MIN: usize = 16 * 1024;
 
+/// Over how long the pace of a queue's consumers is taken: less would be noise.
+pub const PACE_WINDOW_MS: u64 = 10;
+
+/// Consumers have enough to do for so long; publishers that add more may wait.
+pub const WORK_AHEAD_MS: u64 = 3;
+
+/// What would take consumers longer is a backlog: they are slow by choice, and nobody waits for
+/// them.
+pub const WORK_AHEAD_MS_MAX: u64 = 100;
+
+/// The longest a publisher waits for consumers before it goes on.
+pub const HOLD_MS_MAX: u64 = 10;
+
 /// Slices of one vectored write: far below what the system takes.
 pub const WRITE_SLICES_MAX: usize = 64;
 

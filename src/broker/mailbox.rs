@@ -52,6 +52,11 @@ impl Mailbox {
         Ok(())
     }
 
+    /// The waker of a session that sleeps.
+    pub(super) fn waker(&self) -> Option<Waker> {
+        lock(&self.inner).waker.take()
+    }
+
     /// The oldest event.
     pub(super) fn pop(&self) -> Option<Event> {
         lock(&self.inner).events.pop_front()

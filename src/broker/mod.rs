@@ -17,6 +17,7 @@ mod node_definitions;
 mod opening;
 mod options;
 mod out_of_service;
+mod pace;
 mod permission;
 mod pressure;
 mod publish;

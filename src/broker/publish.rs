@@ -186,6 +186,9 @@ impl Session {
                 }
             });
             is_whole &= enqueued.is_ok();
+            if std::mem::take(&mut self.work.is_ahead) {
+                self.hold_for(&queue);
+            }
         }
         for (channel, first, last) in batch.confirmed.0.drain(..) {
             if is_whole {

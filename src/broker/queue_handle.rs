@@ -13,6 +13,7 @@ use super::durability::Durability;
 use super::lock::lock;
 use super::mailbox::Mailbox;
 use super::out_of_service::{Broken, OutOfService, reason};
+use super::pace::{Hold, Pace};
 use super::work::Work;
 use crate::connection::{Delivered, Event, Reply};
 use crate::definitions::QueueDefinition;
@@ -76,6 +77,9 @@ pub(super) struct Live {
     is_listed: bool,
     /// What it held after it last looked for bodies to forget.
     kept: u64,
+    /// How fast its consumers are, and publishers that wait for them.
+    pace: Pace,
+    held: Vec<Arc<Hold>>,
     /// The log has, or had, messages of it.
     has_logged: bool,
     /// Where in the log messages stand that were given to it late, behind later ones: before they
@@ -195,6 +199,17 @@ impl QueueHandle {
         }
         drop(appender);
         self.count(live);
+        live.keep_pace(work);
+    }
+
+    /// Lets a publisher wait until the queue wants more. False where it does already.
+    pub(super) fn hold(&self, hold: &Arc<Hold>) -> bool {
+        let mut live = lock(&self.live);
+        let must_wait = !live.pace.is_over(live.queue.counts());
+        if must_wait {
+            live.held.push(hold.clone());
+        }
+        must_wait
     }
 
     /// Something broke: nothing of what is in RAM is trusted any more. Consumers are cancelled,
@@ -433,6 +448,16 @@ pub(super) fn got_reply(queue: QueueId, no_ack: bool, got: Option<(Delivery, usi
 }
 
 impl Live {
+    /// Sees how fast consumers are, and lets publishers go on that waited for them.
+    fn keep_pace(&mut self, work: &mut Work) {
+        self.pace.observe(self.queue.handed_out(), work.now);
+        let counts = self.queue.counts();
+        work.is_ahead = self.pace.is_ahead(counts.ready);
+        if !self.held.is_empty() && self.pace.is_over(counts) {
+            work.wakers.extend(self.held.drain(..).filter_map(|hold| hold.end()));
+        }
+    }
+
     /// What a queue keeps in RAM though it is on disk.
     fn size_kept(&self) -> u64 {
         let is_served = self.queue.counts().consumers > 0;

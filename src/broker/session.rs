@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::mailbox::Mailbox;
+use super::pace::Hold;
 use super::publish::Batch;
 use super::queue_handle::QueueHandle;
 use super::route_cache::RouteCache;
@@ -67,6 +68,8 @@ pub struct Session {
     pub(super) has_published: bool,
     /// It published while an alarm is on: nothing is read before the alarm is over.
     pub(super) is_blocked: bool,
+    /// A queue that is ahead of its consumers, and until when this waits for it.
+    pub(super) hold: Option<(Arc<Hold>, Moment)>,
     pub(super) effects: Vec<Effect>,
     /// Those that are being carried out: where one breaks, the others are not lost.
     pub(super) in_hand: std::vec::IntoIter<Effect>,
@@ -149,6 +152,7 @@ impl Session {
             sent_settles: Vec::new(),
             has_published: false,
             is_blocked: false,
+            hold: None,
             effects: Vec::new(),
             in_hand: Vec::new().into_iter(),
             buffered,
@@ -181,6 +185,7 @@ impl Session {
 
     /// Bytes went to the socket. Once all have, deliveries that nobody acknowledges are over.
     pub fn sent(&mut self, now: Moment) {
+        self.work.now = now;
         self.connection.sent(now);
         self.count_buffers();
         if !self.sent_settles.is_empty() && self.connection.output().is_empty() {
@@ -206,7 +211,7 @@ impl Session {
         let has_room = self.mailbox.len() < SESSION_EVENTS_MAX
             && self.returned_size < SESSION_OUTPUT_SIZE_MAX as u64;
         let may_answer = !self.is_congested() || (has_room && !self.connection.is_waiting());
-        may_answer && !self.is_blocked && !self.is_held_back()
+        may_answer && !self.is_blocked && !self.is_held_back() && !self.is_on_hold()
     }
 
     /// Whom to wake when an event comes, what is waited for is on disk, or the disk has room again.
@@ -227,6 +232,7 @@ impl Session {
         if self.broker.breaks_session.swap(false, std::sync::atomic::Ordering::AcqRel) {
             panic!("planted");
         }
+        self.work.now = now;
         let mut used = 0;
         loop {
             let rest = input.get(used..).unwrap_or(&[]);
@@ -279,11 +285,14 @@ impl Session {
     /// When [`Session::elapse`] has something to do.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        self.connection.deadline()
+        let hold = self.hold.as_ref().map(|(_, until)| *until);
+        self.connection.deadline().into_iter().chain(hold).min()
     }
 
     /// Time passed.
     pub fn elapse(&mut self, now: Moment) {
+        self.work.now = now;
+        self.end_hold(now);
         self.connection.elapse(now, &mut self.effects);
         self.pump();
     }

@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use super::out_of_service::Broken;
 use super::queue_handle::QueueHandle;
+use crate::message::Moment;
 use crate::store::Position;
 
 /// Things left to do.
@@ -19,6 +20,10 @@ pub(super) struct Work {
     pub(super) broken: Vec<Broken>,
     /// Where in the log the last fact of this step stands; 0 where there was none.
     pub(super) position: Position,
+    /// When this step is done.
+    pub(super) now: Moment,
+    /// The queue of the last step has more than its consumers need for now.
+    pub(super) is_ahead: bool,
 }
 
 impl Work {

@@ -124,6 +124,8 @@ pub struct Queue {
     activity: Option<Box<Activity>>,
     /// Messages left since the last look at what to fetch.
     has_progress: bool,
+    /// Messages that went to consumers so far.
+    handed_out: u64,
     is_gone: bool,
 }
 
@@ -166,6 +168,12 @@ impl Queue {
     #[must_use]
     pub fn is_single_active(&self) -> bool {
         self.traits.is_single_active
+    }
+
+    /// How many messages went to consumers so far.
+    #[must_use]
+    pub fn handed_out(&self) -> u64 {
+        self.handed_out
     }
 
     /// The place that the next message will have.

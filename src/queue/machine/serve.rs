@@ -84,6 +84,7 @@ impl Queue {
             && let Some(stretch) = self.contents.pop(turn.count)
         {
             self.has_progress = true;
+            self.handed_out += stretch.len() as u64;
             self.hand_out(stretch, &turn, &mut gathered);
         }
         for (id, run) in gathered.into_runs() {
