@@ -10,6 +10,7 @@ use crate::node::{
     self,
     command_line::{SERVE_HELP, Serve},
 };
+use crate::perf;
 
 const AFTER_HELP: &str = "\
 Without a command, `serve` is meant: `leveret --listen 5672` starts a broker.";
@@ -38,6 +39,8 @@ pub enum Command {
     Serve(Serve),
     /// Look into a data directory, of a broker that runs or not, without changing anything
     Inspect(inspect::Options),
+    /// Load an AMQP 0-9-1 broker, check that every message arrives once and in order, and measure
+    Perf(Box<perf::Options>),
 }
 
 impl CommandLine {
@@ -54,6 +57,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
     match command_line.into_command() {
         Command::Serve(flags) => node::run(&flags),
         Command::Inspect(options) => inspect::run(&options),
+        Command::Perf(options) => perf::run(&options),
     }
 }
 
@@ -70,7 +74,7 @@ mod tests {
     fn serve(line: &str) -> Serve {
         match CommandLine::try_parse_from(line.split(' ')).unwrap().into_command() {
             Command::Serve(serve) => serve,
-            Command::Inspect(options) => panic!("{line} is {options:?}"),
+            other => panic!("{line} is {other:?}"),
         }
     }
 
@@ -112,7 +116,8 @@ mod tests {
     #[test]
     fn the_help_names_every_flag_and_shows_examples() {
         let help = CommandLine::command().render_long_help().to_string();
-        for part in ["--listen", "--data-dir", "--config", "--set", "serve", "inspect", "Examples:"]
+        for part in
+            ["--listen", "--data-dir", "--config", "--set", "serve", "inspect", "perf", "Examples:"]
         {
             assert!(help.contains(part), "{part} in\n{help}");
         }
