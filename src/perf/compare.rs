@@ -42,8 +42,8 @@ fn report(options: &Compare) -> Result<Report, String> {
     }
     let length = options.length();
     let settings = Settings {
-        warm_up_seconds: length.warm_up,
-        seconds: length.seconds,
+        warm_up_seconds: length.warm_up.as_secs_f64(),
+        seconds: length.measured.as_secs_f64(),
         rounds: options.rounds,
         messages: options.messages,
         connections: options.connections,
