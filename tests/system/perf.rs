@@ -90,7 +90,7 @@ fn every_kind_of_run_has_a_summary_and_ends_well() {
     let broker = Process::start();
     let uri = format!("amqp://guest:guest@{}/%2F", broker.address());
     for (line, words) in [
-        ("--publishers 3 --consumers 6 --queues 2 --prefetch 50", "shares"),
+        ("--publishers 3 --consumers 6 --queues 2 --prefetch 50 --count 6000", "shares"),
         ("--exchange headers --bindings 30 --queues 3 --consumers 2 --auto-ack", "consumed"),
         ("--exchange direct --bindings 5 --queues 5 --threads 2 --publishers 2", "consumed"),
         ("--consumers 0 --count 1000 --size 64", "published"),
