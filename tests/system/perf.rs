@@ -1,5 +1,5 @@
-//! `leveret perf` as its users run it, against a real broker: every scenario for a moment, what makes
-//! a run invalid, and what is said where there is nothing to load.
+//! `leveret perf` as its users run it, against a real broker: every scenario for a moment, what
+//! makes a run invalid, and what is said where there is nothing to load.
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
@@ -111,7 +111,7 @@ fn every_kind_of_run_has_a_summary_and_ends_well() {
     }
 }
 
-// ---- What makes a run invalid --------------------------------------------------------------------
+// ---- What makes a run invalid -------------------------------------------------------------------
 
 /// A run on a queue that others can reach.
 struct Disturbed {
@@ -220,7 +220,7 @@ fn a_run_that_got_a_message_late_is_invalid() {
     assert_eq!((&check["duplicated"], &check["lost"]), (&0.into(), &0.into()), "{check}");
 }
 
-// ---- What is said where nothing can be done ------------------------------------------------------
+// ---- What is said where nothing can be done -----------------------------------------------------
 
 #[test]
 fn what_cannot_be_done_is_said_in_words() {

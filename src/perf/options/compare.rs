@@ -13,6 +13,7 @@ use crate::perf::workload::{Kind, Workload, all, named};
 /// Every scenario runs against each broker in turn, round after round; medians count, beside those
 /// of the broker that is named last.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
+#[command(args_override_self = true)]
 pub(in crate::perf) struct Compare {
     /// The brokers to load
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', required = true)]
@@ -156,6 +157,12 @@ mod tests {
         {
             assert!(options(line).targets().is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_said_last_counts() {
+        let length = options("--against a:1 --duration 10 --duration 2").length();
+        assert_eq!(length.measured, Duration::from_secs(2));
     }
 
     #[test]
