@@ -12,7 +12,7 @@ use super::runs::{self, Conditions, Look, Stopwatch};
 use super::session::{own_prefix, say, write_file};
 use super::summary::line;
 use super::wire::Wire;
-use super::workload::Workload;
+use super::workload::{Kind, Workload};
 
 /// A pause after each run, in which a broker may clear away what the run left.
 const REST: Duration = Duration::from_millis(500);
@@ -32,7 +32,7 @@ fn report(options: &Compare) -> Result<Report, String> {
     let stopwatch = Stopwatch::default();
     let disk = disk(options, stopwatch)?;
     let mut runs = Vec::new();
-    for workload in &workloads {
+    for workload in in_running_order(&workloads) {
         for round in 1..=options.rounds {
             for target in &targets {
                 runs.push(measure(workload, target, round, options, stopwatch)?);
@@ -42,14 +42,22 @@ fn report(options: &Compare) -> Result<Report, String> {
     }
     let length = options.length();
     let settings = Settings {
-        warm_up_seconds: length.warm_up,
-        seconds: length.seconds,
+        warm_up_seconds: length.warm_up.as_secs_f64(),
+        seconds: length.measured.as_secs_f64(),
         rounds: options.rounds,
         messages: options.messages,
         connections: options.connections,
     };
     let notes = options.note.iter().cloned().collect();
     Ok(Report::new(notes, settings, disk, brokers, workloads, runs))
+}
+
+/// Idle connections first: what they cost shows only in a broker that has no memory to spare from
+/// what it did before.
+fn in_running_order(workloads: &[Workload]) -> Vec<&Workload> {
+    let is_idle = |workload: &&Workload| matches!(workload.kind, Kind::Idle { .. });
+    let (first, then): (Vec<_>, Vec<_>) = workloads.iter().partition(is_idle);
+    first.into_iter().chain(then).collect()
 }
 
 /// Tries the disk, where a folder on it was named.
@@ -136,4 +144,17 @@ fn publish(report: &Report, options: &Compare) -> Result<(), String> {
 
 fn joined(tables: &[Table], to_text: fn(&Table) -> String) -> String {
     tables.iter().map(to_text).collect::<Vec<String>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perf::workload::named;
+
+    #[test]
+    fn idle_connections_are_measured_before_anything_else() {
+        let workloads = ["s1", "s10", "s2"].map(|name| named(name).unwrap());
+        let order = in_running_order(&workloads);
+        assert_eq!(order.iter().map(|w| w.name.as_str()).collect::<Vec<_>>(), ["s10", "s1", "s2"]);
+    }
 }

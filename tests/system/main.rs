@@ -19,6 +19,7 @@ mod inspect;
 mod log;
 mod login;
 mod metrics;
+mod perf;
 mod process;
 mod rust_client;
 mod start;

@@ -82,7 +82,9 @@ impl Client for Opener {
             self.handshake = Some(Handshake::begin(self.output.bytes()));
         }
         if now_ns.saturating_sub(self.since_ns) > ANSWER_PATIENCE_NS {
-            return Err(WireError::Unexpected("the broker opens no connection"));
+            return Err(WireError::Unexpected(
+                "the broker opens no more connections: has it reached its limit of open files?",
+            ));
         }
         Ok(Standing::Going)
     }

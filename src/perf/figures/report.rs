@@ -23,10 +23,10 @@ pub(in crate::perf) struct Broker {
 }
 
 /// How long and how often was measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(in crate::perf) struct Settings {
-    pub(in crate::perf) warm_up_seconds: u64,
-    pub(in crate::perf) seconds: u64,
+    pub(in crate::perf) warm_up_seconds: f64,
+    pub(in crate::perf) seconds: f64,
     pub(in crate::perf) rounds: u64,
     /// Of a backlog.
     pub(in crate::perf) messages: u64,
@@ -187,8 +187,8 @@ mod tests {
             .iter()
             .map(|(scenario, broker, rate)| measurement(&named(scenario).unwrap(), broker, *rate));
         let settings = Settings {
-            warm_up_seconds: 2,
-            seconds: 10,
+            warm_up_seconds: 2.0,
+            seconds: 10.0,
             rounds: 3,
             messages: 1000,
             connections: 10,

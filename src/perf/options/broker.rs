@@ -1,6 +1,7 @@
 //! Which broker to load, as whom, and how long: what all kinds of runs have in common.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -48,11 +49,11 @@ pub(in crate::perf) struct Run {
     #[arg(long, value_name = "PID")]
     pid: Option<u32>,
     /// Seconds that are measured
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = at_least_one())]
-    duration: u64,
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    duration: Duration,
     /// Seconds of load before that
-    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
-    warm_up: u64,
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    warm_up: Duration,
     /// Threads for those who publish, and as many for those who consume
     #[arg(long, value_name = "COUNT", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -98,8 +99,14 @@ impl Run {
     }
 
     pub(in crate::perf) fn length(&self) -> Length {
-        Length { warm_up: self.warm_up, seconds: self.duration }
+        Length { warm_up: self.warm_up, measured: self.duration }
     }
+}
+
+/// A length of time.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "this is no number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 pub(super) fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
@@ -142,6 +149,16 @@ mod tests {
     fn a_flag_counts_more_than_the_uri() {
         let found = target("--uri amqp://a:b@h:1/v --user c");
         assert_eq!(found, ("h:1".to_owned(), credentials("c", "b", "v")));
+    }
+
+    #[test]
+    fn lengths_are_seconds_with_fractions() {
+        let words = ["perf", "--duration", "0.25", "--warm-up", "0"];
+        let length = CommandLine::try_parse_from(words).unwrap().run.length();
+        assert_eq!((length.measured, length.warm_up), (Duration::from_millis(250), Duration::ZERO));
+        for text in ["-1", "x", ""] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! Scenarios against several brokers, as typed and as meant.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::Target;
-use super::broker::{Login, at_least_one, one_or_more};
+use super::broker::{Login, at_least_one, one_or_more, seconds};
 use crate::perf::runs::Length;
 use crate::perf::workload::{Kind, Workload, all, named};
 
 /// Every scenario runs against each broker in turn, round after round; medians count, beside those
 /// of the broker that is named last.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
+#[command(args_override_self = true)]
 pub(in crate::perf) struct Compare {
     /// The brokers to load
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', required = true)]
@@ -29,11 +31,11 @@ pub(in crate::perf) struct Compare {
     #[arg(long, value_name = "SCENARIO", value_delimiter = ',', value_parser = named)]
     scenarios: Vec<Workload>,
     /// Seconds that are measured in each run
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = at_least_one())]
-    duration: u64,
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    duration: Duration,
     /// Seconds of load before that
-    #[arg(long, value_name = "SECONDS", default_value_t = 3)]
-    warm_up: u64,
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
+    warm_up: Duration,
     /// Runs of each scenario against each broker, of which the median counts
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = at_least_one())]
     pub(in crate::perf) rounds: u64,
@@ -103,7 +105,7 @@ impl Compare {
     }
 
     pub(in crate::perf) fn length(&self) -> Length {
-        Length { warm_up: self.warm_up, seconds: self.duration }
+        Length { warm_up: self.warm_up, measured: self.duration }
     }
 }
 
@@ -158,6 +160,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_last_counts() {
+        let length = options("--against a:1 --duration 10 --duration 2").length();
+        assert_eq!(length.measured, Duration::from_secs(2));
+    }
+
+    #[test]
     fn all_scenarios_are_meant_where_none_is_named() {
         assert_eq!(options("--against a:1").workloads(), all());
         let two = options("--against a:1 --scenarios s2,s1").workloads();
@@ -184,7 +192,7 @@ mod tests {
     #[test]
     fn runs_of_no_length_and_notes_without_a_name_are_refused() {
         for flag in
-            ["--duration 0", "--messages 0", "--rounds 0", "--note machine", "--scenarios x"]
+            ["--duration x", "--messages 0", "--rounds 0", "--note machine", "--scenarios x"]
         {
             let words = ["perf", "--against", "a:1"].into_iter().chain(flag.split(' '));
             assert!(CommandLine::try_parse_from(words).is_err(), "{flag}");

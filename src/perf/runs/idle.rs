@@ -50,7 +50,7 @@ pub(super) fn run(
         Ok::<_, WireError>((seen, join(opening)?))
     })?;
     let mut links: Vec<Link> = opened.into_iter().flatten().collect();
-    thread::sleep(Duration::from_secs(conditions.length.seconds));
+    thread::sleep(conditions.length.measured);
     let after = watch.look();
     let quiet = links.iter_mut().filter_map(|link| link.is_quiet().then_some(())).count();
     let is_complete = quiet == connections as usize;

@@ -33,9 +33,9 @@ impl Window {
     pub(in crate::perf) const ALWAYS: Self = Self { from_ns: 0, until_ns: u64::MAX };
 
     pub(in crate::perf) fn starting(now_ns: u64, length: Length) -> Self {
-        let nanoseconds = |seconds: u64| seconds.saturating_mul(SECOND_NS);
+        let nanoseconds = |length: Duration| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
         let from_ns = now_ns.saturating_add(nanoseconds(length.warm_up));
-        Self { from_ns, until_ns: from_ns.saturating_add(nanoseconds(length.seconds)) }
+        Self { from_ns, until_ns: from_ns.saturating_add(nanoseconds(length.measured)) }
     }
 
     pub(in crate::perf) fn contains(self, moment_ns: u64) -> bool {
@@ -46,10 +46,9 @@ impl Window {
 /// How long a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::perf) struct Length {
-    /// Seconds of load before anything is measured.
-    pub(in crate::perf) warm_up: u64,
-    /// Seconds that are measured.
-    pub(in crate::perf) seconds: u64,
+    /// Of load before anything is measured.
+    pub(in crate::perf) warm_up: Duration,
+    pub(in crate::perf) measured: Duration,
 }
 
 #[cfg(test)]
@@ -58,7 +57,8 @@ mod tests {
 
     #[test]
     fn a_window_holds_its_start_and_not_its_end() {
-        let window = Window::starting(SECOND_NS, Length { warm_up: 2, seconds: 3 });
+        let (warm_up, measured) = (Duration::from_secs(2), Duration::from_secs(3));
+        let window = Window::starting(SECOND_NS, Length { warm_up, measured });
         assert_eq!(window, Window { from_ns: 3 * SECOND_NS, until_ns: 6 * SECOND_NS });
         let window = Window { from_ns: 10, until_ns: 20 };
         assert_eq!([9, 10, 19, 20].map(|at| window.contains(at)), [false, true, true, false]);

@@ -253,7 +253,6 @@ impl<C: Client> Reactor<C> {
         if slot.client.output().is_empty() {
             standing = slot.client.prepare(now_ns, shared)?;
         }
-        let mut is_ready = link.is_readable;
         if link.is_writable && !slot.client.output().is_empty() {
             let written = link.write(slot.client.output());
             if written.is_err() {
@@ -261,10 +260,12 @@ impl<C: Client> Reactor<C> {
                 take(&mut slot.client, link, &mut self.buffer, self.stopwatch, shared)?;
             }
             slot.client.written(written?);
-            is_ready |= link.is_writable;
             self.active_ns = now_ns;
+            if slot.client.output().is_empty() && standing == Standing::Going {
+                standing = slot.client.prepare(now_ns, shared)?;
+            }
         }
-        if is_ready {
+        if link.is_readable || (link.is_writable && !slot.client.output().is_empty()) {
             slot.is_ready = true;
             self.ready.push_back(index);
         }

@@ -3,7 +3,7 @@
 
 use super::{Acknowledgements, Argument, Churn, ExchangeKind, Kind, QueueLife, Workload};
 
-/// What they are called, in the order in which they run.
+/// What they are called, in the order in which they are told.
 pub(in crate::perf) const SCENARIO_NAMES: [&str; 18] = [
     "s1", "s2", "s3", "s3t", "s3-1", "s4", "s5", "s6", "s6-10", "s7", "s8", "s9", "s10", "s11-1",
     "s11-32", "s12", "s13", "s14",
@@ -119,7 +119,7 @@ pub(in crate::perf) fn named(name: &str) -> Result<Workload, String> {
     })
 }
 
-/// All scenarios, in the order in which they run.
+/// All scenarios, in the order in which they are told.
 pub(in crate::perf) fn all() -> Vec<Workload> {
     SCENARIO_NAMES.iter().filter_map(|name| named(name).ok()).collect()
 }
