@@ -144,6 +144,10 @@ pub const LOG_PENDING_SIZE_MAX: u64 = 16 * 1024 * 1024;
 /// that sealing is seldom.
 pub const LOG_FILE_SIZE: u64 = 32 * 1024 * 1024;
 
+/// A log file gets its room on the disk by so much at a time: a file that grows with each write
+/// syncs much slower. Little for an idle node to hold, and seldom enough to cost nothing.
+pub const LOG_EXTENT_SIZE: u64 = 4 * 1024 * 1024;
+
 /// Sealed files without anything alive that are kept to be written again: a file that was written
 /// before syncs faster than one that grows.
 pub const SPARE_FILES_MAX: usize = 2;

@@ -103,6 +103,10 @@ impl StorageFile for CountingFile {
         self.file.set_size(size)
     }
 
+    fn extend(&self, from: u64, to: u64) -> io::Result<()> {
+        self.file.extend(from, to)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.file.sync()
     }

@@ -31,6 +31,8 @@ pub(super) struct Current {
     pub(super) file: Arc<dyn StorageFile>,
     /// Where the next batch goes.
     pub(super) offset: u64,
+    /// Up to here it has its room on the disk, or was not given it: it grows as it is written.
+    room_end: u64,
     /// Records of definitions in it.
     pub(super) definition_count: u32,
 }
@@ -38,7 +40,30 @@ pub(super) struct Current {
 impl Current {
     /// A file that has its head, and no batch yet.
     pub(super) fn new(number: u64, file: Arc<dyn StorageFile>) -> Self {
-        Self { number, file, offset: FILE_HEADER_SIZE as u64, definition_count: 0 }
+        // Where its size is not known, it grows as it is written.
+        let room_end = file.size().unwrap_or(u64::MAX);
+        let offset = FILE_HEADER_SIZE as u64;
+        Self { number, file, offset, room_end, definition_count: 0 }
+    }
+
+    /// Makes room for what is written next, a good piece at a time. Where the disk has none, or
+    /// cannot do that, the file grows as it is written, and that tells what is wrong.
+    fn extend(&mut self, size: u64, options: &WriterOptions) {
+        let needed = (self.offset + size).min(options.file_size);
+        if needed <= self.room_end || options.extent_size == 0 {
+            return;
+        }
+        let to = needed.next_multiple_of(options.extent_size).min(options.file_size);
+        // It is asked again a piece later.
+        let _ = self.file.extend(self.room_end, to);
+        self.room_end = to;
+    }
+
+    /// Gives back the room behind what was written.
+    pub(super) fn shorten(&mut self) {
+        if self.file.set_size(self.offset).is_ok() {
+            self.room_end = self.offset;
+        }
     }
 }
 
@@ -62,6 +87,8 @@ pub(super) struct Kept {
 pub(super) struct WriterOptions {
     /// A log file is sealed at this size.
     pub(super) file_size: u64,
+    /// It gets its room on the disk by so much at a time; 0 where it grows as it is written.
+    pub(super) extent_size: u64,
     /// A confirm waits for the disk; else for the operating system only.
     pub(super) is_synced: bool,
     /// Bytes set aside for settlements when the disk is full; 0 for none.
@@ -212,7 +239,7 @@ impl Writer {
     fn failed(&mut self, cut: Cut, error: &StoreError, now: Moment) {
         if error.is_full() {
             // What was written in part takes room; where it stays, it is written over.
-            let _ = self.current.file.set_size(self.current.offset);
+            self.current.shorten();
             self.release_reserve();
             self.retry_at = Some(now.plus(FULL_DISK_PAUSE_MS));
             self.log.put_back(cut, Health::Full);
@@ -318,6 +345,7 @@ impl Writer {
             *place = head;
         }
         buffer.resize(buffer.len().next_multiple_of(BATCH_ALIGNMENT), 0);
+        self.current.extend(buffer.len() as u64, &self.options);
         self.current.file.write_at(self.current.offset, buffer).map_err(|error| {
             StoreError::disk(format!("write to log file {}", self.current.number), error)
         })?;
