@@ -43,8 +43,10 @@ struct Inner {
     open: Batch,
     /// Something was appended since the last cut.
     is_open: bool,
-    /// When the turner first saw that.
+    /// Not after this, as far as the turner knows.
     opened_at: Option<Moment>,
+    /// When the turner last saw that nothing is open.
+    seen_empty_at: Option<Moment>,
     /// The last position somebody waits for.
     wanted: Position,
     waiters: Vec<(Position, Waker)>,
@@ -62,8 +64,18 @@ struct Inner {
 pub struct Appender<'a> {
     log: &'a Log,
     inner: MutexGuard<'a, Inner>,
-    /// The turner must know: the batch has a deadline from now on.
-    is_first: bool,
+    /// Below the lock, so that it is free when the turner wakes and takes it.
+    woken: Woken,
+}
+
+/// Wakes the turner at its end.
+#[derive(Debug)]
+struct Woken(Option<Waker>);
+
+impl Drop for Woken {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(Waker::wake);
+    }
 }
 
 /// A batch that was cut, to be written.
@@ -84,6 +96,7 @@ impl Log {
                 open: Batch::default(),
                 is_open: false,
                 opened_at: None,
+                seen_empty_at: None,
                 wanted: 0,
                 waiters: Vec::new(),
                 turner: None,
@@ -99,7 +112,7 @@ impl Log {
 
     /// Locks the log to append facts that belong together.
     pub fn append(&self) -> Appender<'_> {
-        Appender { log: self, inner: self.lock(), is_first: false }
+        Appender { log: self, inner: self.lock(), woken: Woken(None) }
     }
 
     /// All positions up to this one are on disk.
@@ -186,15 +199,14 @@ impl Log {
     /// Takes what gathered, where it is time: somebody waits, it is much, or it is old.
     pub(super) fn cut(&self, now: Moment, is_forced: bool) -> Option<Cut> {
         let mut inner = self.lock();
-        if inner.is_open && inner.opened_at.is_none() {
-            inner.opened_at = Some(now);
-        }
+        inner.look(now);
         let is_old = inner.opened_at.is_some_and(|at| now.since(at) >= LOG_RIDE_MS);
         if matches!(inner.health, Health::Poisoned(_)) || !(is_forced || is_old || inner.is_due()) {
             return None;
         }
         let is_wanted = inner.wanted >= inner.number || inner.wanted > self.durable();
         let batch = inner.take();
+        inner.seen_empty_at = Some(now);
         let number = inner.number;
         inner.number += 1;
         inner.writing_size = batch.body_size;
@@ -286,6 +298,16 @@ impl Log {
 }
 
 impl Inner {
+    /// The turner looks, at the latest when it tends: the first fact does not wake it, since who
+    /// waits for that does so a moment later.
+    fn look(&mut self, now: Moment) {
+        if !self.is_open {
+            self.seen_empty_at = Some(now);
+        } else if self.opened_at.is_none() {
+            self.opened_at = Some(self.seen_empty_at.unwrap_or(now));
+        }
+    }
+
     /// There is something to cut at once.
     fn is_due(&self) -> bool {
         self.health == Health::Good
@@ -369,7 +391,6 @@ impl Appender<'_> {
             return;
         }
         step(&mut inner.open);
-        self.is_first |= !inner.is_open;
         inner.is_open = true;
         let pending = inner.open.body_size + inner.writing_size;
         self.log.pending_size.store(pending, Ordering::Relaxed);
@@ -377,12 +398,10 @@ impl Appender<'_> {
 }
 
 impl Drop for Appender<'_> {
-    /// A batch that became due, or the first fact of one, is told to who turns the log.
+    /// A batch that became due is told to who turns the log.
     fn drop(&mut self) {
-        if (self.is_first || self.inner.is_due())
-            && let Some(turner) = self.inner.turner.take()
-        {
-            turner.wake();
+        if self.inner.is_due() {
+            self.woken.0 = self.inner.turner.take();
         }
     }
 }
