@@ -161,10 +161,6 @@ impl StorageFile for OverlayFile {
         Ok(())
     }
 
-    fn extend(&self, _from: u64, to: u64) -> io::Result<()> {
-        self.set_size(to)
-    }
-
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use crate::broker::Broker;
-use crate::limits::{DISK_CHECK_MS, STORE_TEND_MS};
+use crate::limits::{DISK_CHECK_MS, LOG_LOOKOUT_COUNT, LOG_LOOKOUT_MISSES_MAX, STORE_TEND_MS};
 use crate::message::Moment;
 use crate::server::Clock;
 use crate::store::{Health, Writer, WriterCounts};
@@ -132,6 +132,36 @@ fn read(broker: &Broker, stop: &AtomicBool) {
     }
 }
 
+/// Looks out for the next confirm that is waited for, a little while after the last one, instead of
+/// going to sleep and being woken: who publishes one message at a time sends the next one soon.
+/// Where nothing comes, it does so more and more seldom.
+#[derive(Debug, Default)]
+struct Lookout {
+    /// How often it was in vain since it last was not.
+    misses: u32,
+    /// So many times it is left out.
+    rests: u32,
+}
+
+impl Lookout {
+    /// Looks until there is something, or it was long enough. Others run first.
+    fn stand(&mut self, is_there: impl Fn() -> bool) {
+        if self.rests > 0 {
+            self.rests -= 1;
+            return;
+        }
+        for _ in 0..LOG_LOOKOUT_COUNT {
+            if is_there() {
+                self.misses = 0;
+                return;
+            }
+            thread::yield_now();
+        }
+        self.misses = (self.misses + 1).min(LOG_LOOKOUT_MISSES_MAX);
+        self.rests = 1 << self.misses;
+    }
+}
+
 /// The log's thread.
 struct Turner {
     writer: Writer,
@@ -150,12 +180,16 @@ struct Turner {
 impl Turner {
     fn run(mut self) -> Writer {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut lookout = Lookout::default();
         loop {
             let now = self.clock.now();
             let has_turned = self.writer.turn(now);
             self.tend(now);
             if self.stop.load(Ordering::Acquire) {
                 return self.writer;
+            }
+            if has_turned && self.writer.is_batch_small() {
+                lookout.stand(|| self.writer.log().is_wanted());
             }
             if !has_turned && !self.writer.log().register(&waker) {
                 thread::park_timeout(self.patience());

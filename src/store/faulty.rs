@@ -308,11 +308,6 @@ impl StorageFile for FaultyFile {
         self.file.set_size(size)
     }
 
-    fn extend(&self, from: u64, to: u64) -> io::Result<()> {
-        self.faults.call(Operation::SetSize)?;
-        self.file.extend(from, to)
-    }
-
     fn sync(&self) -> io::Result<()> {
         self.faults.call(Operation::Sync)?;
         let is_skipped = self.faults.lock().skips_sync;

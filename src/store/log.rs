@@ -30,6 +30,8 @@ pub enum Health {
 pub struct Log {
     inner: Mutex<Inner>,
     durable: AtomicU64,
+    /// The last position that a waker waited for.
+    wanted: AtomicU64,
     /// The last position that is in a file, synced or not.
     stored: AtomicU64,
     /// Messages that wait to be written, in bytes.
@@ -105,6 +107,7 @@ impl Log {
                 written: number.saturating_sub(1),
             }),
             durable: AtomicU64::new(number.saturating_sub(1)),
+            wanted: AtomicU64::new(0),
             stored: AtomicU64::new(number.saturating_sub(1)),
             pending_size: AtomicU64::new(0),
         }
@@ -149,6 +152,7 @@ impl Log {
             return true;
         }
         inner.wanted = inner.wanted.max(position);
+        self.wanted.store(inner.wanted, Ordering::Release);
         match inner.waiters.iter_mut().find(|(_, known)| known.will_wake(waker)) {
             Some((earliest, _)) => *earliest = position.min(*earliest),
             None => inner.waiters.push((position, waker.clone())),
@@ -157,6 +161,12 @@ impl Log {
         drop(inner);
         turner.into_iter().for_each(Waker::wake);
         false
+    }
+
+    /// Somebody waits for what is not on disk. Takes no lock: one may look again and again.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Acquire) > self.durable()
     }
 
     /// Somebody waits for this position, without a waker: a test, or a simulation.

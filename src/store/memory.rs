@@ -141,10 +141,6 @@ impl StorageFile for MemoryFile {
         live(&self.disk)?.set_size(self.number, size)
     }
 
-    fn extend(&self, _from: u64, to: u64) -> io::Result<()> {
-        self.set_size(to)
-    }
-
     fn sync(&self) -> io::Result<()> {
         live(&self.disk)?.file(self.number)?.content.sync();
         Ok(())

@@ -19,7 +19,9 @@ use super::log::{Cut, Health, Log, Position};
 use super::reader::Reader;
 use super::shelf::Shelf;
 use super::storage::StorageFile;
-use crate::limits::{FULL_DISK_PAUSE_MS, LOG_BATCH_SIZE_MAX, LOG_UNSYNCED_MS};
+use crate::limits::{
+    FULL_DISK_PAUSE_MS, LOG_BATCH_SIZE_MAX, LOG_SMALL_BATCH_SIZE_MAX, LOG_UNSYNCED_MS,
+};
 use crate::message::{Moment, SequenceRange};
 
 pub(super) use moves::Moves;
@@ -31,8 +33,8 @@ pub(super) struct Current {
     pub(super) file: Arc<dyn StorageFile>,
     /// Where the next batch goes.
     pub(super) offset: u64,
-    /// Up to here it has its room on the disk, or was not given it: it grows as it is written.
-    room_end: u64,
+    /// Up to here it was written before, with zeros or in an earlier life.
+    ready_end: u64,
     /// Records of definitions in it.
     pub(super) definition_count: u32,
 }
@@ -41,28 +43,33 @@ impl Current {
     /// A file that has its head, and no batch yet.
     pub(super) fn new(number: u64, file: Arc<dyn StorageFile>) -> Self {
         // Where its size is not known, it grows as it is written.
-        let room_end = file.size().unwrap_or(u64::MAX);
+        let ready_end = file.size().unwrap_or(u64::MAX);
         let offset = FILE_HEADER_SIZE as u64;
-        Self { number, file, offset, room_end, definition_count: 0 }
+        Self { number, file, offset, ready_end, definition_count: 0 }
     }
 
-    /// Makes room for what is written next, a good piece at a time. Where the disk has none, or
-    /// cannot do that, the file grows as it is written, and that tells what is wrong.
-    fn extend(&mut self, size: u64, options: &WriterOptions) {
-        let needed = (self.offset + size).min(options.file_size);
-        if needed <= self.room_end || options.extent_size == 0 {
-            return;
+    /// Fills the file with zeros before a small batch comes to its end; tells how many. Of a large
+    /// one the sync takes long anyway, and would take twice as long with as many zeros.
+    fn make_ready(&mut self, size: u64, options: &WriterOptions) -> u64 {
+        let end = self.offset + size;
+        let to = end.next_multiple_of(options.ready_size.max(1)).min(options.file_size);
+        let from = self.ready_end.max(self.offset);
+        if size > LOG_SMALL_BATCH_SIZE_MAX || options.ready_size == 0 || end <= from || to <= from {
+            return 0;
         }
-        let to = needed.next_multiple_of(options.extent_size).min(options.file_size);
-        // It is asked again a piece later.
-        let _ = self.file.extend(self.room_end, to);
-        self.room_end = to;
+        if self.file.fill(from, to).is_err() {
+            // The batch is written all the same, where it can be. If not, that tells.
+            self.shorten();
+            return 0;
+        }
+        self.ready_end = to;
+        to - from
     }
 
     /// Gives back the room behind what was written.
     pub(super) fn shorten(&mut self) {
         if self.file.set_size(self.offset).is_ok() {
-            self.room_end = self.offset;
+            self.ready_end = self.offset;
         }
     }
 }
@@ -87,8 +94,8 @@ pub(super) struct Kept {
 pub(super) struct WriterOptions {
     /// A log file is sealed at this size.
     pub(super) file_size: u64,
-    /// It gets its room on the disk by so much at a time; 0 where it grows as it is written.
-    pub(super) extent_size: u64,
+    /// It is filled with zeros by so much at a time before it is written; 0 for never.
+    pub(super) ready_size: u64,
     /// A confirm waits for the disk; else for the operating system only.
     pub(super) is_synced: bool,
     /// Bytes set aside for settlements when the disk is full; 0 for none.
@@ -110,6 +117,8 @@ pub struct WriterCounts {
     pub checkpoint_bytes: u64,
     /// Those of messages copied on, with the heads of their batches.
     pub moved_bytes: u64,
+    /// Zeros written ahead of small batches, which are in no other count.
+    pub ready_bytes: u64,
     /// Checkpoints.
     pub checkpoints: u64,
     /// Messages copied on from old files.
@@ -132,6 +141,8 @@ pub struct Writer {
     pub(super) synced_batch: u64,
     /// The last position that is in a file.
     pub(super) written: Position,
+    /// Bytes of the last batch, as it is in its file.
+    pub(super) batch_size: u64,
     /// Since when something is in a file and not synced.
     pub(super) unsynced_since: Option<Moment>,
     /// Somebody waits for a position that is in a file and not synced.
@@ -171,6 +182,12 @@ impl Writer {
     #[must_use]
     pub fn counts(&self) -> WriterCounts {
         self.counts
+    }
+
+    /// The last batch was small: whoever waited for it sends little at a time.
+    #[must_use]
+    pub fn is_batch_small(&self) -> bool {
+        self.batch_size <= LOG_SMALL_BATCH_SIZE_MAX
     }
 
     /// The disk was full, and there is not enough room yet for the next time.
@@ -345,7 +362,7 @@ impl Writer {
             *place = head;
         }
         buffer.resize(buffer.len().next_multiple_of(BATCH_ALIGNMENT), 0);
-        self.current.extend(buffer.len() as u64, &self.options);
+        self.counts.ready_bytes += self.current.make_ready(buffer.len() as u64, &self.options);
         self.current.file.write_at(self.current.offset, buffer).map_err(|error| {
             StoreError::disk(format!("write to log file {}", self.current.number), error)
         })?;
@@ -353,6 +370,7 @@ impl Writer {
         self.current.definition_count = definition_count;
         self.next_batch += 1;
         self.unsynced_since.get_or_insert(now);
+        self.batch_size = buffer.len() as u64;
         self.counts.batches += 1;
         self.count_bytes(buffer.len() as u64);
         Ok(())

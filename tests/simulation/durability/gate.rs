@@ -188,11 +188,6 @@ impl StorageFile for GateFile {
         self.file.set_size(size)
     }
 
-    fn extend(&self, from: u64, to: u64) -> io::Result<()> {
-        drop(self.gate.pass());
-        self.file.extend(from, to)
-    }
-
     fn sync(&self) -> io::Result<()> {
         drop(self.gate.pass());
         self.file.sync()
