@@ -144,9 +144,14 @@ pub const LOG_LOOKOUT_MISSES_MAX: u32 = 7;
 /// How long a written batch that nobody waits for may stay unsynced.
 pub const LOG_UNSYNCED_MS: u64 = 200;
 
-/// Messages that wait to be written, in bytes, before their publishers pause: some hundredths of a
-/// second of a fast disk.
-pub const LOG_PENDING_SIZE_MAX: u64 = 16 * 1024 * 1024;
+/// Messages that wait to be written, in bytes, before their publishers pause: some milliseconds of a
+/// fast disk. With 16 MiB a backlog took half as much again of memory and filled half as fast, since
+/// what was written had left the processor's cache by then.
+pub const LOG_PENDING_SIZE_MAX: u64 = 2 * 1024 * 1024;
+
+/// A busy log keeps a buffer of this size for the next batch: what may wait, and what one read of a
+/// few publishers adds.
+pub const LOG_BUFFER_SIZE_MAX: usize = 4 * 1024 * 1024;
 
 /// A log file is sealed at this size: small enough that one leftover holds little, large enough
 /// that sealing is seldom.

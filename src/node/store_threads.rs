@@ -111,12 +111,20 @@ impl StoreThreads {
 /// The last words of the log, and what this run has written.
 fn close(writer: &mut Writer, now: Moment) {
     let result = writer.stop(now);
-    let WriterCounts { batches, syncs, bytes, index_bytes, checkpoint_bytes, moved_bytes, .. } =
-        writer.counts();
+    let WriterCounts {
+        batches,
+        syncs,
+        bytes,
+        index_bytes,
+        checkpoint_bytes,
+        moved_bytes,
+        ready_bytes,
+        ..
+    } = writer.counts();
     match result {
         Ok(()) => info!(
             target: "store",
-            bytes, index_bytes, checkpoint_bytes, moved_bytes, batches, syncs, "the log is closed"
+            bytes, index_bytes, checkpoint_bytes, moved_bytes, ready_bytes, batches, syncs, "the log is closed"
         ),
         Err(error) => error!(target: "store", %error, "the log was not closed in order"),
     }
@@ -277,6 +285,30 @@ mod tests {
 
     use super::*;
     use crate::broker::BrokerOptions;
+
+    /// How often a look-out looks where there is never anything.
+    fn looks_in_vain(lookout: &mut Lookout) -> u32 {
+        let count = std::cell::Cell::new(0);
+        lookout.stand(|| {
+            count.set(count.get() + 1);
+            false
+        });
+        count.get()
+    }
+
+    #[test]
+    fn a_lookout_in_vain_becomes_rare_and_one_that_pays_stays() {
+        let mut lookout = Lookout::default();
+        let looks: u32 = (0..1000).map(|_| looks_in_vain(&mut lookout)).sum();
+        let stood = looks / LOG_LOOKOUT_COUNT;
+        assert!((10..20).contains(&stood), "{stood} of 1000");
+        while lookout.rests > 0 {
+            assert_eq!(looks_in_vain(&mut lookout), 0);
+        }
+        lookout.stand(|| true);
+        assert_eq!(looks_in_vain(&mut lookout), LOG_LOOKOUT_COUNT, "it paid the last time");
+        assert_eq!(looks_in_vain(&mut lookout), 0, "now it did not");
+    }
 
     #[test]
     fn a_thread_that_ends_by_a_panic_ends_the_node() {

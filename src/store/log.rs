@@ -452,6 +452,44 @@ mod tests {
     }
 
     #[test]
+    fn what_came_since_the_turner_looked_is_as_old_as_that_look() {
+        let log = Log::new(1);
+        assert!(log.cut(Moment(100), false).is_none());
+        add(&log, 10);
+        assert!(log.cut(Moment(100 + LOG_RIDE_MS - 1), false).is_none());
+        assert!(log.cut(Moment(100 + LOG_RIDE_MS), false).is_some());
+        add(&log, 10);
+        assert!(log.cut(Moment(100 + 2 * LOG_RIDE_MS - 1), false).is_none());
+        assert!(log.cut(Moment(100 + 2 * LOG_RIDE_MS), false).is_some());
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Count(AtomicU64);
+
+    impl std::task::Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_turner_is_woken_by_who_waits_and_by_a_large_batch_but_not_by_the_first_fact() {
+        let (log, count) = (Log::new(1), Arc::new(Count::default()));
+        let waker = Waker::from(count.clone());
+        assert!(!log.register(&waker));
+        let position = add(&log, 10);
+        assert_eq!((count.0.load(Ordering::Relaxed), log.is_wanted()), (0, false));
+        assert!(!log.wait(position, Waker::noop()));
+        assert_eq!((count.0.load(Ordering::Relaxed), log.is_wanted()), (1, true));
+        log.cut(Moment(0), false).unwrap();
+        log.synced(position);
+        assert!(!log.is_wanted() && !log.register(&waker));
+        add(&log, usize::try_from(LOG_BATCH_SIZE_MIN).unwrap());
+        assert_eq!(count.0.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
     fn a_batch_somebody_waits_for_is_cut_at_once() {
         let log = Log::new(1);
         let position = add(&log, 10);

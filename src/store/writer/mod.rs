@@ -20,7 +20,8 @@ use super::reader::Reader;
 use super::shelf::Shelf;
 use super::storage::StorageFile;
 use crate::limits::{
-    FULL_DISK_PAUSE_MS, LOG_BATCH_SIZE_MAX, LOG_SMALL_BATCH_SIZE_MAX, LOG_UNSYNCED_MS,
+    FULL_DISK_PAUSE_MS, LOG_BATCH_SIZE_MAX, LOG_BUFFER_SIZE_MAX, LOG_SMALL_BATCH_SIZE_MAX,
+    LOG_UNSYNCED_MS,
 };
 use crate::message::{Moment, SequenceRange};
 
@@ -150,6 +151,8 @@ pub struct Writer {
     /// Messages for several queues in the last batch of this file.
     pub(super) shared: Shared,
     pub(super) buffer: Vec<u8>,
+    /// How many batches there were at the last [`Writer::tend`].
+    pub(super) tended_batches: u64,
     /// Numbers of files to be written again.
     pub(super) spares: Vec<u64>,
     /// The next file, where it was made and the seal of this one failed.
@@ -415,12 +418,20 @@ impl Writer {
         self.written_since_checkpoint += size;
     }
 
-    /// One very large batch must not hold its memory for good.
+    /// A busy log keeps its buffer, as large as batches are: memory that is new each time costs as
+    /// much as what is done with it. One very large batch must not hold its memory.
     fn keep_buffer_small(&mut self) {
-        const KEPT: usize = 256 * 1024;
-        if self.buffer.capacity() > KEPT {
+        if self.buffer.capacity() > LOG_BUFFER_SIZE_MAX {
             self.buffer = Vec::new();
         }
+    }
+
+    /// Gives the buffer back where nothing was written since the last time.
+    pub(super) fn drop_idle_buffer(&mut self) {
+        if self.tended_batches == self.counts.batches {
+            self.buffer = Vec::new();
+        }
+        self.tended_batches = self.counts.batches;
     }
 
     /// Something that can wait failed: a full disk is told by the next batch.
