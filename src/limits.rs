@@ -144,9 +144,9 @@ pub const LOG_LOOKOUT_MISSES_MAX: u32 = 7;
 /// How long a written batch that nobody waits for may stay unsynced.
 pub const LOG_UNSYNCED_MS: u64 = 200;
 
-/// Messages that wait to be written, in bytes, before their publishers pause: some milliseconds of a
-/// fast disk. With 16 MiB a backlog took half as much again of memory and filled half as fast, since
-/// what was written had left the processor's cache by then.
+/// Messages that wait to be written, in bytes, before their publishers pause: some milliseconds of
+/// a fast disk. With 16 MiB a backlog took half as much again of memory and filled half as fast,
+/// since what was written had left the processor's cache by then.
 pub const LOG_PENDING_SIZE_MAX: u64 = 2 * 1024 * 1024;
 
 /// A busy log keeps a buffer of this size for the next batch: what may wait, and what one read of a
@@ -222,8 +222,8 @@ pub const FETCH_COUNT_MAX: usize = 256;
 pub const FETCH_SIZE_MAX: u64 = 1024 * 1024;
 
 /// Bodies in RAM that are on disk too, for the whole node: what is about to be delivered. The page
-/// cache is the cache.
-pub const READ_WINDOW_SIZE: u64 = 32 * 1024 * 1024;
+/// cache is the cache; a backlog fills and drains no faster with twice as much.
+pub const READ_WINDOW_SIZE: u64 = 16 * 1024 * 1024;
 
 /// Bodies that are in RAM only, where nobody says how much memory there is.
 pub const UNLOGGED_SIZE_MAX: u64 = 512 * 1024 * 1024;
