@@ -124,7 +124,8 @@ fn close(writer: &mut Writer, now: Moment) {
     match result {
         Ok(()) => info!(
             target: "store",
-            bytes, index_bytes, checkpoint_bytes, moved_bytes, ready_bytes, batches, syncs, "the log is closed"
+            bytes, index_bytes, checkpoint_bytes,
+            moved_bytes, ready_bytes, batches, syncs, "the log is closed"
         ),
         Err(error) => error!(target: "store", %error, "the log was not closed in order"),
     }
