@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use crate::broker::Broker;
-use crate::limits::{DISK_CHECK_MS, STORE_TEND_MS};
+use crate::limits::{DISK_CHECK_MS, LOG_LOOKOUT_COUNT, LOG_LOOKOUT_MISSES_MAX, STORE_TEND_MS};
 use crate::message::Moment;
 use crate::server::Clock;
 use crate::store::{Health, Writer, WriterCounts};
@@ -111,12 +111,21 @@ impl StoreThreads {
 /// The last words of the log, and what this run has written.
 fn close(writer: &mut Writer, now: Moment) {
     let result = writer.stop(now);
-    let WriterCounts { batches, syncs, bytes, index_bytes, checkpoint_bytes, moved_bytes, .. } =
-        writer.counts();
+    let WriterCounts {
+        batches,
+        syncs,
+        bytes,
+        index_bytes,
+        checkpoint_bytes,
+        moved_bytes,
+        ready_bytes,
+        ..
+    } = writer.counts();
     match result {
         Ok(()) => info!(
             target: "store",
-            bytes, index_bytes, checkpoint_bytes, moved_bytes, batches, syncs, "the log is closed"
+            bytes, index_bytes, checkpoint_bytes,
+            moved_bytes, ready_bytes, batches, syncs, "the log is closed"
         ),
         Err(error) => error!(target: "store", %error, "the log was not closed in order"),
     }
@@ -129,6 +138,36 @@ fn read(broker: &Broker, stop: &AtomicBool) {
         if !broker.fetch() && !broker.register_reader(&waker) {
             thread::park();
         }
+    }
+}
+
+/// Looks out for the next confirm that is waited for, a little while after the last one, instead of
+/// going to sleep and being woken: who publishes one message at a time sends the next one soon.
+/// Where nothing comes, it does so more and more seldom.
+#[derive(Debug, Default)]
+struct Lookout {
+    /// How often it was in vain since it last was not.
+    misses: u32,
+    /// So many times it is left out.
+    rests: u32,
+}
+
+impl Lookout {
+    /// Looks until there is something, or it was long enough. Others run first.
+    fn stand(&mut self, is_there: impl Fn() -> bool) {
+        if self.rests > 0 {
+            self.rests -= 1;
+            return;
+        }
+        for _ in 0..LOG_LOOKOUT_COUNT {
+            if is_there() {
+                self.misses = 0;
+                return;
+            }
+            thread::yield_now();
+        }
+        self.misses = (self.misses + 1).min(LOG_LOOKOUT_MISSES_MAX);
+        self.rests = 1 << self.misses;
     }
 }
 
@@ -150,12 +189,16 @@ struct Turner {
 impl Turner {
     fn run(mut self) -> Writer {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut lookout = Lookout::default();
         loop {
             let now = self.clock.now();
             let has_turned = self.writer.turn(now);
             self.tend(now);
             if self.stop.load(Ordering::Acquire) {
                 return self.writer;
+            }
+            if has_turned && self.writer.is_batch_small() {
+                lookout.stand(|| self.writer.log().is_wanted());
             }
             if !has_turned && !self.writer.log().register(&waker) {
                 thread::park_timeout(self.patience());
@@ -243,6 +286,30 @@ mod tests {
 
     use super::*;
     use crate::broker::BrokerOptions;
+
+    /// How often a look-out looks where there is never anything.
+    fn looks_in_vain(lookout: &mut Lookout) -> u32 {
+        let count = std::cell::Cell::new(0);
+        lookout.stand(|| {
+            count.set(count.get() + 1);
+            false
+        });
+        count.get()
+    }
+
+    #[test]
+    fn a_lookout_in_vain_becomes_rare_and_one_that_pays_stays() {
+        let mut lookout = Lookout::default();
+        let looks: u32 = (0..1000).map(|_| looks_in_vain(&mut lookout)).sum();
+        let stood = looks / LOG_LOOKOUT_COUNT;
+        assert!((10..20).contains(&stood), "{stood} of 1000");
+        while lookout.rests > 0 {
+            assert_eq!(looks_in_vain(&mut lookout), 0);
+        }
+        lookout.stand(|| true);
+        assert_eq!(looks_in_vain(&mut lookout), LOG_LOOKOUT_COUNT, "it paid the last time");
+        assert_eq!(looks_in_vain(&mut lookout), 0, "now it did not");
+    }
 
     #[test]
     fn a_thread_that_ends_by_a_panic_ends_the_node() {

@@ -30,6 +30,8 @@ struct CountingStorage {
     disk: MemoryStorage,
     written: Arc<AtomicU64>,
     set_aside: Arc<AtomicU64>,
+    /// Zeros before small batches.
+    ready: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -41,7 +43,7 @@ struct CountingFile {
 impl CountingStorage {
     fn new() -> Self {
         let disk = MemoryStorage::new(1 << 30);
-        Self { disk, written: Arc::default(), set_aside: Arc::default() }
+        Self { disk, written: Arc::default(), set_aside: Arc::default(), ready: Arc::default() }
     }
 
     fn counted(&self, file: Arc<dyn StorageFile>) -> Arc<dyn StorageFile> {
@@ -101,6 +103,12 @@ impl StorageFile for CountingFile {
     fn allocate(&self, size: u64) -> io::Result<()> {
         self.storage.set_aside.fetch_add(size, Ordering::Relaxed);
         self.file.set_size(size)
+    }
+
+    /// Room made ready: counted apart.
+    fn fill(&self, from: u64, to: u64) -> io::Result<()> {
+        self.storage.ready.fetch_add(to - from, Ordering::Relaxed);
+        self.file.fill(from, to)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -179,6 +187,7 @@ impl Flow {
         assert_eq!(counts.bytes + header::FILE_HEADER_SIZE as u64, written, "{counts:?}");
         let set_aside = self.storage.set_aside.load(Ordering::Relaxed);
         assert_eq!(set_aside, RESERVE_SIZE, "room is set aside once");
+        assert_eq!(self.storage.ready.load(Ordering::Relaxed), counts.ready_bytes);
         written as f64 / (COUNT * CONTENT_SIZE) as f64
     }
 

@@ -30,6 +30,8 @@ pub enum Health {
 pub struct Log {
     inner: Mutex<Inner>,
     durable: AtomicU64,
+    /// The last position that a waker waited for.
+    wanted: AtomicU64,
     /// The last position that is in a file, synced or not.
     stored: AtomicU64,
     /// Messages that wait to be written, in bytes.
@@ -43,8 +45,10 @@ struct Inner {
     open: Batch,
     /// Something was appended since the last cut.
     is_open: bool,
-    /// When the turner first saw that.
+    /// Not after this, as far as the turner knows.
     opened_at: Option<Moment>,
+    /// When the turner last saw that nothing is open.
+    seen_empty_at: Option<Moment>,
     /// The last position somebody waits for.
     wanted: Position,
     waiters: Vec<(Position, Waker)>,
@@ -62,8 +66,18 @@ struct Inner {
 pub struct Appender<'a> {
     log: &'a Log,
     inner: MutexGuard<'a, Inner>,
-    /// The turner must know: the batch has a deadline from now on.
-    is_first: bool,
+    /// Below the lock, so that it is free when the turner wakes and takes it.
+    woken: Woken,
+}
+
+/// Wakes the turner at its end.
+#[derive(Debug)]
+struct Woken(Option<Waker>);
+
+impl Drop for Woken {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(Waker::wake);
+    }
 }
 
 /// A batch that was cut, to be written.
@@ -84,6 +98,7 @@ impl Log {
                 open: Batch::default(),
                 is_open: false,
                 opened_at: None,
+                seen_empty_at: None,
                 wanted: 0,
                 waiters: Vec::new(),
                 turner: None,
@@ -92,6 +107,7 @@ impl Log {
                 written: number.saturating_sub(1),
             }),
             durable: AtomicU64::new(number.saturating_sub(1)),
+            wanted: AtomicU64::new(0),
             stored: AtomicU64::new(number.saturating_sub(1)),
             pending_size: AtomicU64::new(0),
         }
@@ -99,7 +115,7 @@ impl Log {
 
     /// Locks the log to append facts that belong together.
     pub fn append(&self) -> Appender<'_> {
-        Appender { log: self, inner: self.lock(), is_first: false }
+        Appender { log: self, inner: self.lock(), woken: Woken(None) }
     }
 
     /// All positions up to this one are on disk.
@@ -136,6 +152,7 @@ impl Log {
             return true;
         }
         inner.wanted = inner.wanted.max(position);
+        self.wanted.store(inner.wanted, Ordering::Release);
         match inner.waiters.iter_mut().find(|(_, known)| known.will_wake(waker)) {
             Some((earliest, _)) => *earliest = position.min(*earliest),
             None => inner.waiters.push((position, waker.clone())),
@@ -144,6 +161,12 @@ impl Log {
         drop(inner);
         turner.into_iter().for_each(Waker::wake);
         false
+    }
+
+    /// Somebody waits for what is not on disk. Takes no lock: one may look again and again.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Acquire) > self.durable()
     }
 
     /// Somebody waits for this position, without a waker: a test, or a simulation.
@@ -186,15 +209,14 @@ impl Log {
     /// Takes what gathered, where it is time: somebody waits, it is much, or it is old.
     pub(super) fn cut(&self, now: Moment, is_forced: bool) -> Option<Cut> {
         let mut inner = self.lock();
-        if inner.is_open && inner.opened_at.is_none() {
-            inner.opened_at = Some(now);
-        }
+        inner.look(now);
         let is_old = inner.opened_at.is_some_and(|at| now.since(at) >= LOG_RIDE_MS);
         if matches!(inner.health, Health::Poisoned(_)) || !(is_forced || is_old || inner.is_due()) {
             return None;
         }
         let is_wanted = inner.wanted >= inner.number || inner.wanted > self.durable();
         let batch = inner.take();
+        inner.seen_empty_at = Some(now);
         let number = inner.number;
         inner.number += 1;
         inner.writing_size = batch.body_size;
@@ -286,6 +308,16 @@ impl Log {
 }
 
 impl Inner {
+    /// The turner looks, at the latest when it tends: the first fact does not wake it, since who
+    /// waits for that does so a moment later.
+    fn look(&mut self, now: Moment) {
+        if !self.is_open {
+            self.seen_empty_at = Some(now);
+        } else if self.opened_at.is_none() {
+            self.opened_at = Some(self.seen_empty_at.unwrap_or(now));
+        }
+    }
+
     /// There is something to cut at once.
     fn is_due(&self) -> bool {
         self.health == Health::Good
@@ -369,7 +401,6 @@ impl Appender<'_> {
             return;
         }
         step(&mut inner.open);
-        self.is_first |= !inner.is_open;
         inner.is_open = true;
         let pending = inner.open.body_size + inner.writing_size;
         self.log.pending_size.store(pending, Ordering::Relaxed);
@@ -377,12 +408,10 @@ impl Appender<'_> {
 }
 
 impl Drop for Appender<'_> {
-    /// A batch that became due, or the first fact of one, is told to who turns the log.
+    /// A batch that became due is told to who turns the log.
     fn drop(&mut self) {
-        if (self.is_first || self.inner.is_due())
-            && let Some(turner) = self.inner.turner.take()
-        {
-            turner.wake();
+        if self.inner.is_due() {
+            self.woken.0 = self.inner.turner.take();
         }
     }
 }
@@ -420,6 +449,44 @@ mod tests {
         let cut = log.cut(Moment(10 + LOG_RIDE_MS), false).unwrap();
         assert_eq!((cut.number, cut.is_wanted), (5, false));
         assert_eq!(add(&log, 10), 6);
+    }
+
+    #[test]
+    fn what_came_since_the_turner_looked_is_as_old_as_that_look() {
+        let log = Log::new(1);
+        assert!(log.cut(Moment(100), false).is_none());
+        add(&log, 10);
+        assert!(log.cut(Moment(100 + LOG_RIDE_MS - 1), false).is_none());
+        assert!(log.cut(Moment(100 + LOG_RIDE_MS), false).is_some());
+        add(&log, 10);
+        assert!(log.cut(Moment(100 + 2 * LOG_RIDE_MS - 1), false).is_none());
+        assert!(log.cut(Moment(100 + 2 * LOG_RIDE_MS), false).is_some());
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Count(AtomicU64);
+
+    impl std::task::Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_turner_is_woken_by_who_waits_and_by_a_large_batch_but_not_by_the_first_fact() {
+        let (log, count) = (Log::new(1), Arc::new(Count::default()));
+        let waker = Waker::from(count.clone());
+        assert!(!log.register(&waker));
+        let position = add(&log, 10);
+        assert_eq!((count.0.load(Ordering::Relaxed), log.is_wanted()), (0, false));
+        assert!(!log.wait(position, Waker::noop()));
+        assert_eq!((count.0.load(Ordering::Relaxed), log.is_wanted()), (1, true));
+        log.cut(Moment(0), false).unwrap();
+        log.synced(position);
+        assert!(!log.is_wanted() && !log.register(&waker));
+        add(&log, usize::try_from(LOG_BATCH_SIZE_MIN).unwrap());
+        assert_eq!(count.0.load(Ordering::Relaxed), 2);
     }
 
     #[test]

@@ -63,12 +63,17 @@ pub trait StorageFile: Debug + Send + Sync {
 
     /// Takes room on the disk for so many bytes, so that writing there does not find it full.
     fn allocate(&self, size: u64) -> io::Result<()> {
+        self.fill(0, size)
+    }
+
+    /// Writes zeros, to be written over later: a sync of that is faster than one of a file that
+    /// grows, or of room that was only taken.
+    fn fill(&self, mut from: u64, to: u64) -> io::Result<()> {
         let zeros = [0; 64 * 1024];
-        let mut offset = 0;
-        while offset < size {
-            let rest = usize::try_from(size - offset).unwrap_or(usize::MAX).min(zeros.len());
-            self.write_at(offset, zeros.get(..rest).unwrap_or(&[]))?;
-            offset += rest as u64;
+        while from < to {
+            let rest = usize::try_from(to - from).unwrap_or(usize::MAX).min(zeros.len());
+            self.write_at(from, zeros.get(..rest).unwrap_or(&[]))?;
+            from += rest as u64;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use super::reader::Reader;
 use super::shelf::{Named, RESERVE, Shelf, log_name, parse_name};
 use super::storage::Storage;
 use super::writer::{Current, Moves, Writer, WriterCounts, WriterOptions, files, lock};
-use crate::limits::{LOG_FILE_SIZE, RESERVE_SIZE, TAIL_FILES_MAX};
+use crate::limits::{LOG_FILE_SIZE, LOG_READY_SIZE, RESERVE_SIZE, TAIL_FILES_MAX};
 use crate::message::{QueueId, RecoveredRun, Sequence, SequenceRange};
 
 use checkpoints::{Loaded, load};
@@ -30,6 +30,8 @@ use tail::Recovering;
 pub struct StoreOptions {
     /// A log file is sealed at this size.
     pub file_size: u64,
+    /// It is filled with zeros by so much at a time before it is written; 0 for never.
+    pub ready_size: u64,
     /// A confirm waits for the disk; else for the operating system only.
     pub is_synced: bool,
     /// Bytes set aside for settlements when the disk is full.
@@ -42,6 +44,7 @@ impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             file_size: LOG_FILE_SIZE,
+            ready_size: LOG_READY_SIZE,
             is_synced: true,
             reserve_size: RESERVE_SIZE,
             accepts_damaged_definitions: false,
@@ -149,6 +152,7 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
         reader: reader.clone(),
         options: WriterOptions {
             file_size: options.file_size,
+            ready_size: options.ready_size,
             is_synced: options.is_synced,
             reserve_size: options.reserve_size,
         },
@@ -157,10 +161,12 @@ pub fn open(storage: Arc<dyn Storage>, options: StoreOptions) -> Result<Opened, 
         next_batch,
         synced_batch: next_batch - 1,
         written: 0,
+        batch_size: 0,
         unsynced_since: None,
         is_wanted: false,
         shared: super::encode::Shared::default(),
         buffer: Vec::new(),
+        tended_batches: 0,
         spares,
         prepared: None,
         has_reserve: false,

@@ -175,7 +175,9 @@ impl Recovering {
         }
         let size = bytes.len() as u64;
         if self.is_cut {
-            self.damage.torn_size += size.saturating_sub(end);
+            // Zeros are room that was not used yet.
+            let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+            self.damage.torn_size += used.saturating_sub(end);
         }
         let head = self.head_for(number, end, bytes);
         let seal = (!is_sealed).then(|| self.seal(number, end));

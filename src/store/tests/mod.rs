@@ -26,6 +26,7 @@ use crate::message::{
 
 const SMALL: StoreOptions = StoreOptions {
     file_size: 4096,
+    ready_size: 0,
     is_synced: true,
     reserve_size: 0,
     accepts_damaged_definitions: false,

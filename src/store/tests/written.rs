@@ -1,10 +1,12 @@
-//! What the log writes: a body once for all queues, and very much of it in parts.
+//! What the log writes: a body once for all queues, very much of it in parts, and little of it over
+//! zeros.
 
 use bytes::Bytes;
 
 use super::lab::*;
 use super::*;
-use crate::limits::LOG_BATCH_SIZE_MAX;
+use crate::limits::{LOG_BATCH_SIZE_MAX, LOG_SMALL_BATCH_SIZE_MAX};
+use crate::store::header::FILE_HEADER_SIZE;
 
 #[test]
 fn a_message_for_ten_queues_writes_its_body_once() {
@@ -58,4 +60,56 @@ fn more_than_a_batch_may_have_is_written_as_several_and_confirmed_together() {
     let opened = open(Arc::new(lab.disk.kill()), WIDE).unwrap();
     let runs: u64 = opened.queues[0].runs.iter().map(|run| run.range.count()).sum();
     assert_eq!(runs, count as u64);
+}
+
+fn size_of(disk: &MemoryStorage, name: &str) -> u64 {
+    disk.open(name).unwrap().size().unwrap()
+}
+
+#[test]
+fn small_batches_are_written_over_zeros_that_are_not_taken_for_a_torn_end() {
+    const READY: u64 = 4096;
+    const FIRST: &str = "log-000000000001";
+    let mut lab = Lab::new(StoreOptions { ready_size: READY, ..WIDE });
+    lab.add(&[1], 1);
+    lab.sync();
+    assert_eq!(size_of(&lab.disk, FIRST), READY);
+    assert_eq!(lab.opened.writer.counts().ready_bytes, READY - FILE_HEADER_SIZE as u64);
+    lab.add(&[1], 1);
+    lab.sync();
+    assert_eq!(size_of(&lab.disk, FIRST), READY, "there is room for more than two");
+    let opened = open(Arc::new(lab.disk.crash(&mut |count| count - 1)), WIDE).unwrap();
+    assert_eq!((found(&opened).messages.len(), opened.damage.torn_size), (2, 0));
+}
+
+#[test]
+fn a_file_that_is_sealed_early_gives_back_what_was_not_written_over() {
+    let mut lab = Lab::new(StoreOptions { ready_size: 1 << 19, ..WIDE });
+    lab.add(&[1], 1);
+    lab.sync();
+    lab.opened.writer.stop(Moment(9000)).unwrap();
+    assert!(size_of(&lab.disk, "log-000000000001") < 4096);
+    assert_eq!(found(&open(Arc::new(lab.disk.kill()), WIDE).unwrap()).messages.len(), 1);
+}
+
+#[test]
+fn large_batches_are_written_without_zeros_before_them() {
+    let mut lab = Lab::new(StoreOptions { ready_size: 1 << 19, ..WIDE });
+    let size = usize::try_from(LOG_SMALL_BATCH_SIZE_MAX).unwrap();
+    let tail = lab.tail(1).0.clone();
+    lab.opened.log.append().added(&tail, 0, vec![message(&vec![1; size])], true);
+    lab.sync();
+    assert_eq!(lab.opened.writer.counts().ready_bytes, 0);
+    assert!(size_of(&lab.disk, "log-000000000001") < 2 * LOG_SMALL_BATCH_SIZE_MAX);
+}
+
+#[test]
+fn a_disk_without_room_for_zeros_takes_a_small_batch_all_the_same() {
+    let disk = MemoryStorage::new(2048);
+    let options = StoreOptions { ready_size: 1 << 19, ..WIDE };
+    let mut lab = Lab::on(disk.clone(), open(Arc::new(disk), options).unwrap());
+    lab.add(&[1], 1);
+    lab.sync();
+    assert_eq!(lab.opened.writer.counts().ready_bytes, 0);
+    assert_eq!(found(&open(Arc::new(lab.disk.kill()), WIDE).unwrap()).messages.len(), 1);
 }

@@ -45,6 +45,10 @@ impl Writer {
         let records = Records { count: 1, definition_count: 0 };
         self.write_batch(&mut buffer, records, now, flags)?;
         self.counts.index_bytes += buffer.len() as u64;
+        if self.current.offset < self.options.file_size {
+            // It ends early. Where it cannot be shortened, what is behind the index is not read.
+            self.current.shorten();
+        }
         self.sync_current()?;
         lock(&self.ledger).sealed(number, self.current.offset, &lists);
         self.shared.clear();

@@ -19,7 +19,10 @@ use super::log::{Cut, Health, Log, Position};
 use super::reader::Reader;
 use super::shelf::Shelf;
 use super::storage::StorageFile;
-use crate::limits::{FULL_DISK_PAUSE_MS, LOG_BATCH_SIZE_MAX, LOG_UNSYNCED_MS};
+use crate::limits::{
+    FULL_DISK_PAUSE_MS, LOG_BATCH_SIZE_MAX, LOG_BUFFER_SIZE_MAX, LOG_SMALL_BATCH_SIZE_MAX,
+    LOG_UNSYNCED_MS,
+};
 use crate::message::{Moment, SequenceRange};
 
 pub(super) use moves::Moves;
@@ -31,6 +34,8 @@ pub(super) struct Current {
     pub(super) file: Arc<dyn StorageFile>,
     /// Where the next batch goes.
     pub(super) offset: u64,
+    /// Up to here it was written before, with zeros or in an earlier life.
+    ready_end: u64,
     /// Records of definitions in it.
     pub(super) definition_count: u32,
 }
@@ -38,7 +43,35 @@ pub(super) struct Current {
 impl Current {
     /// A file that has its head, and no batch yet.
     pub(super) fn new(number: u64, file: Arc<dyn StorageFile>) -> Self {
-        Self { number, file, offset: FILE_HEADER_SIZE as u64, definition_count: 0 }
+        // Where its size is not known, it grows as it is written.
+        let ready_end = file.size().unwrap_or(u64::MAX);
+        let offset = FILE_HEADER_SIZE as u64;
+        Self { number, file, offset, ready_end, definition_count: 0 }
+    }
+
+    /// Fills the file with zeros before a small batch comes to its end; tells how many. Of a large
+    /// one the sync takes long anyway, and would take twice as long with as many zeros.
+    fn make_ready(&mut self, size: u64, options: &WriterOptions) -> u64 {
+        let end = self.offset + size;
+        let to = end.next_multiple_of(options.ready_size.max(1)).min(options.file_size);
+        let from = self.ready_end.max(self.offset);
+        if size > LOG_SMALL_BATCH_SIZE_MAX || options.ready_size == 0 || end <= from || to <= from {
+            return 0;
+        }
+        if self.file.fill(from, to).is_err() {
+            // The batch is written all the same, where it can be. If not, that tells.
+            self.shorten();
+            return 0;
+        }
+        self.ready_end = to;
+        to - from
+    }
+
+    /// Gives back the room behind what was written.
+    pub(super) fn shorten(&mut self) {
+        if self.file.set_size(self.offset).is_ok() {
+            self.ready_end = self.offset;
+        }
     }
 }
 
@@ -62,6 +95,8 @@ pub(super) struct Kept {
 pub(super) struct WriterOptions {
     /// A log file is sealed at this size.
     pub(super) file_size: u64,
+    /// It is filled with zeros by so much at a time before it is written; 0 for never.
+    pub(super) ready_size: u64,
     /// A confirm waits for the disk; else for the operating system only.
     pub(super) is_synced: bool,
     /// Bytes set aside for settlements when the disk is full; 0 for none.
@@ -83,6 +118,8 @@ pub struct WriterCounts {
     pub checkpoint_bytes: u64,
     /// Those of messages copied on, with the heads of their batches.
     pub moved_bytes: u64,
+    /// Zeros written ahead of small batches, which are in no other count.
+    pub ready_bytes: u64,
     /// Checkpoints.
     pub checkpoints: u64,
     /// Messages copied on from old files.
@@ -105,6 +142,8 @@ pub struct Writer {
     pub(super) synced_batch: u64,
     /// The last position that is in a file.
     pub(super) written: Position,
+    /// Bytes of the last batch, as it is in its file.
+    pub(super) batch_size: u64,
     /// Since when something is in a file and not synced.
     pub(super) unsynced_since: Option<Moment>,
     /// Somebody waits for a position that is in a file and not synced.
@@ -112,6 +151,8 @@ pub struct Writer {
     /// Messages for several queues in the last batch of this file.
     pub(super) shared: Shared,
     pub(super) buffer: Vec<u8>,
+    /// How many batches there were at the last [`Writer::tend`].
+    pub(super) tended_batches: u64,
     /// Numbers of files to be written again.
     pub(super) spares: Vec<u64>,
     /// The next file, where it was made and the seal of this one failed.
@@ -144,6 +185,12 @@ impl Writer {
     #[must_use]
     pub fn counts(&self) -> WriterCounts {
         self.counts
+    }
+
+    /// The last batch was small: whoever waited for it sends little at a time.
+    #[must_use]
+    pub fn is_batch_small(&self) -> bool {
+        self.batch_size <= LOG_SMALL_BATCH_SIZE_MAX
     }
 
     /// The disk was full, and there is not enough room yet for the next time.
@@ -212,7 +259,7 @@ impl Writer {
     fn failed(&mut self, cut: Cut, error: &StoreError, now: Moment) {
         if error.is_full() {
             // What was written in part takes room; where it stays, it is written over.
-            let _ = self.current.file.set_size(self.current.offset);
+            self.current.shorten();
             self.release_reserve();
             self.retry_at = Some(now.plus(FULL_DISK_PAUSE_MS));
             self.log.put_back(cut, Health::Full);
@@ -318,6 +365,7 @@ impl Writer {
             *place = head;
         }
         buffer.resize(buffer.len().next_multiple_of(BATCH_ALIGNMENT), 0);
+        self.counts.ready_bytes += self.current.make_ready(buffer.len() as u64, &self.options);
         self.current.file.write_at(self.current.offset, buffer).map_err(|error| {
             StoreError::disk(format!("write to log file {}", self.current.number), error)
         })?;
@@ -325,6 +373,7 @@ impl Writer {
         self.current.definition_count = definition_count;
         self.next_batch += 1;
         self.unsynced_since.get_or_insert(now);
+        self.batch_size = buffer.len() as u64;
         self.counts.batches += 1;
         self.count_bytes(buffer.len() as u64);
         Ok(())
@@ -369,12 +418,20 @@ impl Writer {
         self.written_since_checkpoint += size;
     }
 
-    /// One very large batch must not hold its memory for good.
+    /// A busy log keeps its buffer, as large as batches are: memory that is new each time costs as
+    /// much as what is done with it. One very large batch must not hold its memory.
     fn keep_buffer_small(&mut self) {
-        const KEPT: usize = 256 * 1024;
-        if self.buffer.capacity() > KEPT {
+        if self.buffer.capacity() > LOG_BUFFER_SIZE_MAX {
             self.buffer = Vec::new();
         }
+    }
+
+    /// Gives the buffer back where nothing was written since the last time.
+    pub(super) fn drop_idle_buffer(&mut self) {
+        if self.tended_batches == self.counts.batches {
+            self.buffer = Vec::new();
+        }
+        self.tended_batches = self.counts.batches;
     }
 
     /// Something that can wait failed: a full disk is told by the next batch.

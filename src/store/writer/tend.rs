@@ -19,6 +19,7 @@ impl Writer {
         if !self.is_broken {
             self.look_after_files(now);
         }
+        self.drop_idle_buffer();
         self.publish();
     }
 

@@ -30,6 +30,7 @@ const AUDITOR: usize = 0;
 fn options(run: &Run) -> StoreOptions {
     StoreOptions {
         file_size: 4096,
+        ready_size: 1024,
         is_synced: run.plant != Some(Plant::ConfirmBeforeSync),
         reserve_size: if run.weather == Weather::Full { 16 * 1024 } else { 0 },
         accepts_damaged_definitions: false,

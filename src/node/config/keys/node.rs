@@ -34,7 +34,7 @@ pub(super) static DATA: &[Key] = &[
     ),
     Key::obeyed(
         "store.read_window",
-        "32MiB",
+        "16MiB",
         Kind::SIZE,
         "Memory for message bodies that are on disk too. Leveret's own key.",
         |typed, setting| typed.read_window_size = setting.number(),
