@@ -73,8 +73,9 @@ pub const SESSION_OUTPUT_SIZE_MAX: usize = 256 * 1024;
 /// this is lost, as it is when the requester leaves.
 pub const REPLY_WINDOW_SIZE: u64 = 16 * 1024 * 1024;
 
-/// Routes a channel remembers: the keys in use at a time are mostly few.
-pub const ROUTE_CACHE_COUNT_MAX: usize = 256;
+/// Routes a channel remembers, of some 150 bytes each: the keys in use at a time are mostly few,
+/// and where they are thousands, finding each way anew costs more than all else.
+pub const ROUTE_CACHE_COUNT_MAX: usize = 16_384;
 
 /// Queues a batch of publishes is grouped by before it is handed over: the search stays short.
 pub const PUBLISH_GROUPS_MAX: usize = 32;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::mailbox::Mailbox;
-use super::queue_handle::QueueHandle;
+use super::queue_handle::{Live, QueueHandle};
 use super::session::Session;
+use super::work::Work;
 use crate::limits::{HOLD_MS_MAX, PACE_WINDOW_MS, WORK_AHEAD_MS, WORK_AHEAD_MS_MAX};
 use crate::message::Moment;
 use crate::queue::Counts;
@@ -58,6 +59,18 @@ impl Hold {
     pub(super) fn end(&self) -> Option<std::task::Waker> {
         self.is_over.store(true, Ordering::Release);
         self.mailbox.waker()
+    }
+}
+
+impl Live {
+    /// Sees how fast consumers are, and lets publishers go on that waited for them.
+    pub(super) fn keep_pace(&mut self, work: &mut Work) {
+        self.pace.observe(self.queue.handed_out(), work.now);
+        let counts = self.queue.counts();
+        work.is_ahead = self.pace.is_ahead(counts.ready);
+        if !self.held.is_empty() && self.pace.is_over(counts) {
+            work.wakers.extend(self.held.drain(..).filter_map(|hold| hold.end()));
+        }
     }
 }
 

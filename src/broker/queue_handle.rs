@@ -78,8 +78,8 @@ pub(super) struct Live {
     /// What it held after it last looked for bodies to forget.
     kept: u64,
     /// How fast its consumers are, and publishers that wait for them.
-    pace: Pace,
-    held: Vec<Arc<Hold>>,
+    pub(super) pace: Pace,
+    pub(super) held: Vec<Arc<Hold>>,
     /// The log has, or had, messages of it.
     has_logged: bool,
     /// Where in the log messages stand that were given to it late, behind later ones: before they
@@ -448,16 +448,6 @@ pub(super) fn got_reply(queue: QueueId, no_ack: bool, got: Option<(Delivery, usi
 }
 
 impl Live {
-    /// Sees how fast consumers are, and lets publishers go on that waited for them.
-    fn keep_pace(&mut self, work: &mut Work) {
-        self.pace.observe(self.queue.handed_out(), work.now);
-        let counts = self.queue.counts();
-        work.is_ahead = self.pace.is_ahead(counts.ready);
-        if !self.held.is_empty() && self.pace.is_over(counts) {
-            work.wakers.extend(self.held.drain(..).filter_map(|hold| hold.end()));
-        }
-    }
-
     /// What a queue keeps in RAM though it is on disk.
     fn size_kept(&self) -> u64 {
         let is_served = self.queue.counts().consumers > 0;
