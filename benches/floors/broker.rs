@@ -25,6 +25,9 @@ const ALONE_COUNT: u64 = 100;
 /// Bindings of the topic exchange.
 const BINDING_COUNT: usize = 10_000;
 
+/// More keys in turn than a channel remembers.
+const FORGOTTEN_COUNT: usize = 20_000;
+
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
         Operation::new("broker_publish_deliver_16", || publish_deliver(16)),
@@ -34,8 +37,10 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::new("broker_publish_deliver_ack_1024", || publish_deliver_ack(1024)),
         Operation::new("broker_publish_confirm_deliver_ack_16", || durable(16)),
         Operation::new("broker_publish_confirm_deliver_ack_1024", || durable(1024)),
-        Operation::new("broker_publish_deliver_topic_remembered", || topic(16)),
-        Operation::new("broker_publish_deliver_topic_forgotten", || topic(BINDING_COUNT)),
+        Operation::new("broker_publish_deliver_topic_remembered", || topic(BINDING_COUNT, 16)),
+        Operation::new("broker_publish_deliver_topic_forgotten", || {
+            topic(FORGOTTEN_COUNT, FORGOTTEN_COUNT)
+        }),
     ]
 }
 
@@ -160,9 +165,9 @@ fn durable(body_size: usize) -> Round {
 
 /// Messages by a topic exchange with very many bindings, of which each matches one; `key_count`
 /// keys in turn: few are remembered by the channel, many are not.
-fn topic(key_count: usize) -> Round {
+fn topic(binding_count: usize, key_count: usize) -> Round {
     let Setting { writer: _writer, mut publisher, mut consumer } = Setting::new(false, true);
-    for number in 0..BINDING_COUNT {
+    for number in 0..binding_count {
         let bind = queue::Bind {
             queue: QUEUE,
             exchange: "amq.topic",
@@ -172,7 +177,7 @@ fn topic(key_count: usize) -> Round {
         };
         publisher.send(&wire::method(&bind));
     }
-    let reads = topic_reads(key_count);
+    let reads = topic_reads(binding_count, key_count);
     let mut reads = reads.into_iter().cycle();
     let delivery_size = topic_content("orders.00000.created").delivery().len();
     Box::new(move || {
@@ -188,8 +193,8 @@ fn topic_content(routing_key: &str) -> Content<'_> {
 }
 
 /// What some reads bring, one after the other, and how many publishes each has.
-fn topic_reads(key_count: usize) -> Vec<(Vec<u8>, u64)> {
-    let keys = (0..BINDING_COUNT).map(|number| format!("orders.{:05}.created", number % key_count));
+fn topic_reads(binding_count: usize, key_count: usize) -> Vec<(Vec<u8>, u64)> {
+    let keys = (0..binding_count).map(|number| format!("orders.{:05}.created", number % key_count));
     let publishes: Vec<_> = keys.map(|key| topic_content(&key).publish()).collect();
     let count = READ_BUFFER_SIZE / publishes[0].len();
     publishes.chunks(count).map(|read| (read.concat(), read.len() as u64)).collect()
