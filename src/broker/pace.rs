@@ -72,6 +72,17 @@ impl Live {
             work.wakers.extend(self.held.drain(..).filter_map(|hold| hold.end()));
         }
     }
+
+    /// Lets a publisher wait until there is to be more. False where there is already.
+    pub(super) fn hold(&mut self, hold: &Arc<Hold>) -> bool {
+        let must_wait = !self.pace.is_over(self.queue.counts());
+        if must_wait {
+            // Those who waited long enough went on by themselves.
+            self.held.retain(|held| Arc::strong_count(held) > 1);
+            self.held.push(hold.clone());
+        }
+        must_wait
+    }
 }
 
 impl Session {
@@ -105,6 +116,8 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{Body, ConsumerId, Envelope, Message};
+    use crate::queue::{Consumer, Credit};
 
     fn pace(messages_per_ms: u64) -> Pace {
         let mut pace = Pace::default();
@@ -142,5 +155,36 @@ mod tests {
         assert_eq!(pace.messages_per_ms, 1000, "too short a while");
         pace.observe(21_000, Moment(1_005_020));
         assert_eq!(pace.messages_per_ms, 0);
+    }
+
+    /// A queue whose consumers have a message before them, and have not begun.
+    fn ahead() -> Live {
+        let mut live = Live::default();
+        let consumer = Consumer {
+            id: ConsumerId(1),
+            no_ack: false,
+            is_exclusive: false,
+            priority: 0,
+            prefetch_count: 0,
+            channel_credit: None,
+            window: Arc::new(Credit::new(0)),
+        };
+        live.queue.subscribe(consumer).unwrap();
+        let envelope =
+            Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: false };
+        live.queue.enqueue(Message::new(envelope, Body::Copied(b"x")));
+        live
+    }
+
+    /// They were once kept until the queue's consumers were through, or for ever.
+    #[test]
+    fn who_went_on_after_waiting_long_enough_is_forgotten() {
+        let mut live = ahead();
+        let hold = || Arc::new(Hold { is_over: AtomicBool::new(false), mailbox: Arc::default() });
+        let waits = hold();
+        assert!(live.hold(&waits));
+        (0..100).for_each(|_| assert!(live.hold(&hold())));
+        assert!(live.held.len() <= 2, "{}", live.held.len());
+        assert!(Arc::ptr_eq(&live.held[0], &waits));
     }
 }

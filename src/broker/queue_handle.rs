@@ -204,12 +204,7 @@ impl QueueHandle {
 
     /// Lets a publisher wait until the queue wants more. False where it does already.
     pub(super) fn hold(&self, hold: &Arc<Hold>) -> bool {
-        let mut live = lock(&self.live);
-        let must_wait = !live.pace.is_over(live.queue.counts());
-        if must_wait {
-            live.held.push(hold.clone());
-        }
-        must_wait
+        lock(&self.live).hold(hold)
     }
 
     /// Something broke: nothing of what is in RAM is trusted any more. Consumers are cancelled,

@@ -121,19 +121,22 @@ fn read_header(frame: &Frame<'_>, message_size_max: u64) -> Result<Header, AmqpE
         );
         return Err(ChannelError::precondition_failed(text).at(PUBLISH.0, PUBLISH.1).into());
     }
-    let view = PropertyView::parse(content.properties)
-        .ok()
-        .filter(PropertyView::has_sound_headers)
+    let view = readable(content.properties)
         .ok_or_else(|| at_publish(ConnectionError::frame_error("cannot decode properties")))?;
     Ok(Header {
         properties: content.properties.into(),
-        is_persistent: view.delivery_mode == Some(2),
+        is_persistent: view.is_persistent(),
         body_size: content.body_size,
         missing: content.body_size,
         small: Vec::new(),
         parts: Vec::new(),
         is_large: content.body_size > BODY_COPIED_SIZE_MAX,
     })
+}
+
+/// The properties, where they can be read.
+pub(super) fn readable(properties: &[u8]) -> Option<PropertyView<'_>> {
+    PropertyView::parse(properties).ok().filter(PropertyView::has_sound_headers)
 }
 
 fn checked_header<'a>(frame: &Frame<'a>) -> Result<ContentHeader<'a>, ConnectionError> {

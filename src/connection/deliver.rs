@@ -17,9 +17,6 @@ use crate::protocol::methods::{
 };
 use crate::protocol::reply::ReplyCode;
 
-/// Bytes of a frame that are not payload.
-const FRAME_OVERHEAD_SIZE: usize = 8;
-
 impl Connection {
     /// Something happened in the broker.
     pub fn notify(&mut self, event: Event, effects: &mut Vec<Effect>) {
@@ -270,7 +267,7 @@ fn write_message(
     frame::write_method(buffer, channel, method);
     let class_id = basic::Deliver::CLASS_ID;
     frame::write_header(buffer, channel, class_id, message.body_size(), message.properties());
-    let payload_size_max = frame_size_max.saturating_sub(FRAME_OVERHEAD_SIZE).max(1);
+    let payload_size_max = frame_size_max.saturating_sub(frame::OVERHEAD_SIZE).max(1);
     for part in message.body() {
         match part {
             BodyPart::Inline(bytes) => {

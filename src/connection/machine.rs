@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::channel::{Channel, Mode, State};
-use super::command::{Command, Effect, Publish, Request};
+use super::channel::{Channel, State};
+use super::command::{Command, Effect, Request};
 use super::content::Incoming;
 use super::output::Output;
 use super::phase::{Options, Phase};
+use super::whole::publish;
 use crate::limits::CLOSED_INPUT_SIZE_MAX;
-use crate::message::{MessageRun, Moment, Name, Random};
+use crate::message::{Moment, Name, Random};
 use crate::protocol::frame::{self, Frame, FrameError, FrameKind};
 use crate::protocol::methods::{Method, WireMethod, basic, channel as channel_class, connection};
 use crate::protocol::reply::{AmqpError, ConnectionError};
@@ -269,7 +270,8 @@ impl Connection {
                 Ok(Some(message)) => {
                     let (mandatory, immediate) = (incoming.mandatory, incoming.immediate);
                     channel.incoming = None;
-                    publish(channel, message, mandatory, immediate, effects)
+                    refuse_immediate(immediate)
+                        .map(|()| publish(channel, message, mandatory, false, effects))
                 }
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),
@@ -340,25 +342,13 @@ impl Connection {
     }
 }
 
-/// A complete message: it goes to the broker under the channel's mode.
-fn publish(
-    channel: &mut Channel,
-    message: crate::message::Message,
-    mandatory: bool,
-    immediate: bool,
-    effects: &mut Vec<Effect>,
-) -> Result<(), AmqpError> {
-    if immediate {
-        let error = ConnectionError::not_implemented("immediate=true");
-        return Err(error.at(basic::Publish::CLASS_ID, basic::Publish::METHOD_ID).into());
+/// Nobody may ask for a delivery at once.
+fn refuse_immediate(immediate: bool) -> Result<(), AmqpError> {
+    if !immediate {
+        return Ok(());
     }
-    let confirm = match &mut channel.mode {
-        Mode::Confirm(confirms) => confirms.next(),
-        Mode::Plain | Mode::Transaction(_) => 0,
-    };
-    let (channel, messages) = (channel.number, MessageRun::one(message));
-    effects.push(Effect::Publish(Publish { channel, messages, mandatory, confirm }));
-    Ok(())
+    let error = ConnectionError::not_implemented("immediate=true");
+    Err(error.at(basic::Publish::CLASS_ID, basic::Publish::METHOD_ID).into())
 }
 
 /// A method frame's method, or the error that says why there is none.

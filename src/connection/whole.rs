@@ -4,13 +4,14 @@
 
 use super::channel::{Channel, Mode, State};
 use super::command::{Effect, Publish};
+use super::content::readable;
 use super::machine::Connection;
 use super::phase::Phase;
 use crate::limits::{AS_IT_CAME_SIZE_MIN, BODY_COPIED_SIZE_MAX, PUBLISH_RUN_COUNT_MAX};
 use crate::message::{Body, Envelope, Message, MessageRun};
 use crate::protocol::frame::{self, ContentHeader, Frame, FrameKind};
 use crate::protocol::methods::{Method, WireMethod, basic};
-use crate::protocol::properties::{self, PropertyView};
+use crate::protocol::properties;
 
 /// What stands before the body, as it came and as it is meant.
 #[derive(Clone, Copy, Debug)]
@@ -25,11 +26,8 @@ pub(super) struct Head<'a> {
     is_plain: bool,
 }
 
-/// Octets of a frame that are not payload.
-const FRAME_OVERHEAD: usize = 8;
-
 /// Octets of a method frame with basic.publish before the name of the exchange.
-const EXCHANGE_AT: usize = 7 + 2 + 2 + 2 + 1;
+const EXCHANGE_AT: usize = frame::HEAD_SIZE + 2 + 2 + 2 + 1;
 
 impl Connection {
     /// Takes a publish that is whole, and tells its size; `None` where something else is next, or
@@ -56,13 +54,14 @@ impl Connection {
             0 => &[][..],
             _ => self.whole_body(input.get(body_at..)?, head)?,
         };
-        let size = if body.is_empty() { body_at } else { body_at + body.len() + FRAME_OVERHEAD };
+        let size =
+            if body.is_empty() { body_at } else { body_at + body.len() + frame::OVERHEAD_SIZE };
         let channel = self.channels.get_mut(&head.channel)?;
         if channel.state != State::Open || channel.incoming.is_some() {
             return None;
         }
         let message = message(head, input.get(EXCHANGE_AT..size - 1)?, body)?;
-        publish(channel, head, message, is_alike, effects);
+        publish(channel, message, head.mandatory, is_alike, effects);
         Some(size)
     }
 
@@ -144,25 +143,18 @@ impl<'a> Head<'a> {
         if content.class_id != basic::Publish::CLASS_ID || content.weight != 0 {
             return None;
         }
-        let view = PropertyView::parse(content.properties).ok()?;
-        if !view.has_sound_headers() {
-            return None;
-        }
-        let envelope = Envelope {
-            properties: content.properties,
-            is_persistent: view.delivery_mode == Some(2),
-            ..self.envelope
-        };
+        let is_persistent = readable(content.properties)?.is_persistent();
+        let envelope = Envelope { properties: content.properties, is_persistent, ..self.envelope };
         let is_plain = !properties::are_inspected(content.properties);
         Some(Self { header, body_size: content.body_size, envelope, is_plain, ..*self })
     }
 }
 
-/// Hands the message on: with those before it where they are alike.
-fn publish(
+/// Hands a complete message on under the channel's mode: with those before it where they are alike.
+pub(super) fn publish(
     channel: &mut Channel,
-    head: &Head<'_>,
     message: Message,
+    mandatory: bool,
     is_alike: bool,
     effects: &mut Vec<Effect>,
 ) {
@@ -172,11 +164,11 @@ fn publish(
     };
     if is_alike
         && let Some(Effect::Publish(run)) = effects.last_mut()
-        && run.channel == head.channel
+        && run.channel == channel.number
         && run.messages.len() < PUBLISH_RUN_COUNT_MAX
     {
-        return run.messages.push(message, head.body_size);
+        return run.messages.push(message);
     }
-    let (channel, mandatory, messages) = (head.channel, head.mandatory, MessageRun::one(message));
+    let (channel, messages) = (channel.number, MessageRun::one(message));
     effects.push(Effect::Publish(Publish { channel, messages, mandatory, confirm }));
 }

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use triomphe::ThinArc;
 
 use crate::limits::MESSAGE_STACK_SIZE;
+use crate::protocol::frame::OVERHEAD_SIZE;
 
 /// A handle to one message; cloning it copies a pointer.
 ///
@@ -62,10 +63,10 @@ const KEY_GAP: usize = 1;
 
 /// Between routing key and properties: flags, an end of a frame, the head of the next, class,
 /// weight, and the size of the body.
-const PROPERTIES_GAP: usize = 1 + 1 + 7 + 2 + 2 + 8;
+const PROPERTIES_GAP: usize = 1 + OVERHEAD_SIZE + 2 + 2 + 8;
 
 /// Between properties and body: an end of a frame and the head of the next.
-const BODY_GAP: usize = 1 + 7;
+const BODY_GAP: usize = OVERHEAD_SIZE;
 
 impl Message {
     /// A message of these parts. Names are short strings: what passes 255 bytes is cut.

@@ -21,8 +21,9 @@ impl MessageRun {
         Self { messages: SmallVec::from_buf([message]), body_bytes, even_size: Some(body_bytes) }
     }
 
-    /// Adds a message that is like the others, with a body of this size.
-    pub fn push(&mut self, message: Message, body_size: u64) {
+    /// Adds a message that is like the others.
+    pub fn push(&mut self, message: Message) {
+        let body_size = message.body_size();
         self.messages.push(message);
         self.body_bytes += body_size;
         self.even_size = self.even_size.filter(|size| *size == body_size);
@@ -84,10 +85,10 @@ mod tests {
     #[test]
     fn a_run_has_an_even_size_as_long_as_all_bodies_have_the_same() {
         let mut run = MessageRun::one(message(b"abc"));
-        run.push(message(b"def"), 3);
+        run.push(message(b"def"));
         assert_eq!((run.len(), run.body_bytes(), run.even_size()), (2, 6, Some(3)));
-        run.push(message(b"g"), 1);
-        run.push(message(b"hij"), 3);
+        run.push(message(b"g"));
+        run.push(message(b"hij"));
         assert_eq!((run.len(), run.body_bytes(), run.even_size()), (4, 10, None));
         let bodies: Vec<_> = run.into_messages().map(|message| message.body_to_vec()).collect();
         assert_eq!(bodies, [&b"abc"[..], b"def", b"g", b"hij"]);

@@ -16,9 +16,14 @@ use super::{DecodeError, DecodeErrorKind};
 /// What a client says first.
 pub const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\x00\x00\x09\x01";
 
-const HEAD_SIZE: usize = 7;
-const OVERHEAD_SIZE: usize = 8;
-const FRAME_END: u8 = 0xCE;
+/// Octets of a frame before its payload.
+pub const HEAD_SIZE: usize = 7;
+
+/// Octets of a frame that are not payload: head and end.
+pub const OVERHEAD_SIZE: usize = HEAD_SIZE + 1;
+
+/// What every frame ends with.
+pub const FRAME_END: u8 = 0xCE;
 
 /// Payloads may pass the limit by this much: RabbitMQ takes them, and clients count differently.
 const SLACK_SIZE: usize = 8;

@@ -111,6 +111,12 @@ pub fn are_inspected(bytes: &[u8]) -> bool {
 }
 
 impl<'a> PropertyView<'a> {
+    /// Delivery mode 2.
+    #[must_use]
+    pub fn is_persistent(&self) -> bool {
+        self.delivery_mode == Some(2)
+    }
+
     /// The headers, if there are any, are a table.
     #[must_use]
     pub fn has_sound_headers(&self) -> bool {

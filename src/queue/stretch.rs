@@ -249,7 +249,7 @@ mod tests {
     fn resident(count: usize) -> Stretch {
         let mut run = MessageRun::one(message("x"));
         for size in 2..=count {
-            run.push(message(&"x".repeat(size)), size as u64);
+            run.push(message(&"x".repeat(size)));
         }
         Stretch::of(10, run, Marks::default())
     }

@@ -198,7 +198,7 @@ mod tests {
 
     fn resident(places: SequenceRange) -> Stretch {
         let mut run = MessageRun::one(message());
-        (1..places.count()).for_each(|_| run.push(message(), 1));
+        (1..places.count()).for_each(|_| run.push(message()));
         Stretch::of(places.first, run, Marks::default())
     }
 

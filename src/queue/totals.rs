@@ -38,19 +38,6 @@ impl Resident {
     }
 }
 
-impl Totals {
-    /// What one message in RAM adds.
-    #[must_use]
-    pub fn of_one(message: &Message, is_logged: bool) -> Self {
-        Self {
-            count: 1,
-            paged_count: 0,
-            body_bytes: message.body_size(),
-            resident: Resident::of(resident_size(message), is_logged),
-        }
-    }
-}
-
 /// Bytes that a message takes in RAM.
 #[must_use]
 pub fn resident_size(message: &Message) -> u64 {

@@ -13,9 +13,6 @@ use crate::protocol::properties::Properties;
 /// About what one write takes. Larger ones gain nothing, and a broker would get them in pieces.
 const WRITE_SIZE: usize = 64 * 1024;
 
-/// A frame's head and end.
-const FRAME_OVERHEAD: usize = 8;
-
 /// The delivery mode of messages that are to be kept.
 const PERSISTENT: u8 = 2;
 
@@ -136,7 +133,7 @@ fn one_publish(
     let (body_size, properties) = (body.len() as u64, properties(route, workload));
     frame::write_header(&mut bytes, CHANNEL, basic::Publish::CLASS_ID, body_size, &properties);
     let mut stamp_at = None;
-    for piece in body.chunks(frame_size_max.saturating_sub(FRAME_OVERHEAD).max(STAMP_SIZE)) {
+    for piece in body.chunks(frame_size_max.saturating_sub(frame::OVERHEAD_SIZE).max(STAMP_SIZE)) {
         frame::write_body_head(&mut bytes, CHANNEL, piece.len());
         stamp_at.get_or_insert(bytes.len());
         bytes.extend_from_slice(piece);

@@ -7,11 +7,10 @@ use crate::perf::figures::Histogram;
 use crate::perf::runs::{Progress, Window};
 use crate::perf::wire::{
     ANSWER_PATIENCE_NS, CHANNEL, Client, Credentials, GOODBYE, Handshake, Output, Piece, Standing,
-    WireError, refuse_closing,
+    WireError,
 };
 use crate::perf::workload::{Churn, Workload};
 use crate::protocol::field::FieldTable;
-use crate::protocol::frame::FrameKind;
 use crate::protocol::methods::{Method, basic, channel, queue};
 use crate::protocol::properties::Properties;
 
@@ -183,12 +182,7 @@ impl Client for Churner {
         _: u64,
         shared: &mut Churners<'_>,
     ) -> Result<(), WireError> {
-        let Piece::Frame(frame) = piece else { return Ok(()) };
-        if frame.kind != FrameKind::Method {
-            return Ok(());
-        }
-        let method = Method::decode(frame.payload)?;
-        refuse_closing(&method)?;
+        let Some(method) = piece.method()? else { return Ok(()) };
         match (&mut self.handshake, self.waiting) {
             (Some(handshake), Some((Step::Connect, _))) => {
                 handshake.receive(method, shared.credentials, self.output.bytes())?;
@@ -280,6 +274,7 @@ mod tests {
     use super::*;
     use crate::perf::workload::named;
     use crate::protocol::frame;
+    use crate::protocol::frame::FrameKind;
     use crate::protocol::methods::{WireMethod, connection};
 
     const WINDOW: Window = Window { from_ns: 0, until_ns: 1000 };

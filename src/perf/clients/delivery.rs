@@ -2,8 +2,8 @@
 //! at no more of each frame than it needs. It reads no socket and acknowledges nothing.
 
 use super::stamp::Stamp;
-use crate::perf::wire::{FRAME_END, FRAME_SIZE_MAX, Piece, WireError};
-use crate::protocol::frame::{self, ContentHeader, Frame, FrameKind};
+use crate::perf::wire::{FRAME_SIZE_MAX, Piece, WireError};
+use crate::protocol::frame::{self, ContentHeader, FRAME_END, Frame, FrameKind, HEAD_SIZE};
 use crate::protocol::methods::{Method, WireMethod, basic};
 
 /// A message that arrived whole.
@@ -140,7 +140,6 @@ struct Alike {
 
 /// The largest body that is read so: all of it has to be there.
 const WHOLE_BODY_SIZE_MAX: usize = 4096;
-const HEAD_SIZE: usize = 7;
 const TAG_SIZE: usize = 8;
 
 impl Alike {

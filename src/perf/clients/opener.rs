@@ -4,9 +4,7 @@
 use crate::perf::runs::Progress;
 use crate::perf::wire::{
     ANSWER_PATIENCE_NS, Client, Credentials, Handshake, Output, Piece, Standing, WireError,
-    refuse_closing,
 };
-use crate::protocol::frame::FrameKind;
 use crate::protocol::methods::{Method, channel};
 
 /// What the openers of a thread share.
@@ -50,12 +48,7 @@ impl Client for Opener {
         _: u64,
         shared: &mut Opening<'_>,
     ) -> Result<(), WireError> {
-        let Piece::Frame(frame) = piece else { return Ok(()) };
-        if frame.kind != FrameKind::Method {
-            return Ok(());
-        }
-        let method = Method::decode(frame.payload)?;
-        refuse_closing(&method)?;
+        let Some(method) = piece.method()? else { return Ok(()) };
         if let (Method::ChannelOpenOk(_), Some(awaited)) = (&method, &mut self.awaited) {
             *awaited = awaited.saturating_sub(1);
         } else if let Some(handshake) = &mut self.handshake {

@@ -11,10 +11,8 @@ use super::confirms::Confirms;
 use super::pace::Schedule;
 use crate::perf::figures::Histogram;
 use crate::perf::runs::{Progress, Window};
-use crate::perf::wire::refuse_closing;
 use crate::perf::wire::{ANSWER_PATIENCE_NS, Client, Output, Piece, Standing, WireError};
 use crate::perf::workload::Workload;
-use crate::protocol::frame::FrameKind;
 use crate::protocol::methods::Method;
 
 /// What the publishers of a thread share.
@@ -156,12 +154,7 @@ impl Client for Publisher {
         now_ns: u64,
         shared: &mut Publishing<'_>,
     ) -> Result<(), WireError> {
-        let Piece::Frame(frame) = piece else { return Ok(()) };
-        if frame.kind != FrameKind::Method {
-            return Ok(());
-        }
-        let method = Method::decode(frame.payload)?;
-        refuse_closing(&method)?;
+        let Some(method) = piece.method()? else { return Ok(()) };
         self.closing.receive(&method);
         match method {
             Method::BasicAck(ack) => {

@@ -5,7 +5,6 @@ use std::thread;
 use std::time::Duration;
 
 use super::Conditions;
-use super::load::during;
 use super::progress::Progress;
 use super::threads::{AllConsumed, AllPublished, consumers, join, publishers, start};
 use super::watch::{END_INTERVAL, Look, Watch};
@@ -23,15 +22,6 @@ const GROWTH_PATIENCE_LOOKS: u128 = 30_000 / END_INTERVAL.as_millis();
 
 /// Fills a broker's queues and drains them, and tells what is seen meanwhile.
 pub(super) fn run(
-    workload: &Workload,
-    conditions: &Conditions,
-    tell: &mut dyn FnMut(&Look, &Look),
-) -> Result<Measurement, WireError> {
-    let topology = Topology::new(workload, &conditions.prefix);
-    during(&topology, conditions, || work(workload, &topology, conditions, tell))
-}
-
-fn work(
     workload: &Workload,
     topology: &Topology,
     conditions: &Conditions,

@@ -9,38 +9,11 @@ use super::threads::{AllConsumed, AllPublished, consumers, join, publishers, sta
 use super::watch::{Look, Watch};
 use super::window::Window;
 use crate::perf::figures::{Flow, Measurement};
-use crate::perf::wire::{Wire, WireError};
+use crate::perf::wire::WireError;
 use crate::perf::workload::{Topology, Workload};
 
 /// Runs a workload against a broker and tells what is seen meanwhile.
 pub(super) fn run(
-    workload: &Workload,
-    conditions: &Conditions,
-    tell: &mut dyn FnMut(&Look, &Look),
-) -> Result<Measurement, WireError> {
-    let topology = Topology::new(workload, &conditions.prefix);
-    during(&topology, conditions, || work(workload, &topology, conditions, tell))
-}
-
-/// Declares what a run needs, lets work be done with it, and deletes what does not go by itself,
-/// however the work ended.
-pub(super) fn during<T>(
-    topology: &Topology,
-    conditions: &Conditions,
-    work: impl FnOnce() -> Result<T, WireError>,
-) -> Result<T, WireError> {
-    let mut wire = Wire::connect(&conditions.target)?;
-    // What is exclusive and has no consumer lives as long as this connection.
-    let result = topology.declare(&mut wire).and_then(|()| work());
-    if result.is_err() {
-        // The broker may have closed the channel that something was refused on.
-        wire = Wire::connect(&conditions.target)?;
-    }
-    let deletion = topology.delete(&mut wire).and_then(|()| wire.close());
-    result.and_then(|outcome| deletion.map(|()| outcome))
-}
-
-fn work(
     workload: &Workload,
     topology: &Topology,
     conditions: &Conditions,

@@ -13,8 +13,8 @@ mod window;
 
 use super::figures::Measurement;
 use super::options::Target;
-use super::wire::WireError;
-use super::workload::{Kind, Workload};
+use super::wire::{Wire, WireError};
+use super::workload::{Kind, Topology, Workload};
 
 pub(super) use progress::Progress;
 pub(super) use threads::{AllConsumed, AllPublished};
@@ -40,9 +40,9 @@ pub(super) fn run(
     tell: &mut dyn FnMut(&Look, &Look),
 ) -> Result<Measurement, WireError> {
     match workload.kind {
-        Kind::Load => load::run(workload, conditions, tell),
-        Kind::Backlog => backlog::run(workload, conditions, tell),
-        Kind::Rpc => rpc::run(workload, conditions, tell),
+        Kind::Load => declared(load::run, workload, conditions, tell),
+        Kind::Backlog => declared(backlog::run, workload, conditions, tell),
+        Kind::Rpc => declared(rpc::run, workload, conditions, tell),
         Kind::Churn { what, connections } => {
             churn::run(workload, what, connections, conditions, tell)
         }
@@ -50,4 +50,33 @@ pub(super) fn run(
             idle::run(workload, connections, channels, conditions, tell)
         }
     }
+}
+
+/// A run that needs queues.
+type Run = fn(
+    &Workload,
+    &Topology,
+    &Conditions,
+    &mut dyn FnMut(&Look, &Look),
+) -> Result<Measurement, WireError>;
+
+/// Declares what a run needs, makes it, and deletes what does not go by itself, however the run
+/// ended.
+fn declared(
+    run: Run,
+    workload: &Workload,
+    conditions: &Conditions,
+    tell: &mut dyn FnMut(&Look, &Look),
+) -> Result<Measurement, WireError> {
+    let topology = Topology::new(workload, &conditions.prefix);
+    let mut wire = Wire::connect(&conditions.target)?;
+    // What is exclusive and has no consumer lives as long as this connection.
+    let result =
+        topology.declare(&mut wire).and_then(|()| run(workload, &topology, conditions, tell));
+    if result.is_err() {
+        // The broker may have closed the channel that something was refused on.
+        wire = Wire::connect(&conditions.target)?;
+    }
+    let deletion = topology.delete(&mut wire).and_then(|()| wire.close());
+    result.and_then(|outcome| deletion.map(|()| outcome))
 }

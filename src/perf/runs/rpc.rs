@@ -3,7 +3,6 @@
 use std::thread;
 
 use super::Conditions;
-use super::load::during;
 use super::progress::Progress;
 use super::threads::{join, resolve, start};
 use super::watch::{Look, Watch};
@@ -23,15 +22,6 @@ struct Asked {
 
 /// Runs clients and servers against a broker and tells what is seen meanwhile.
 pub(super) fn run(
-    workload: &Workload,
-    conditions: &Conditions,
-    tell: &mut dyn FnMut(&Look, &Look),
-) -> Result<Measurement, WireError> {
-    let topology = Topology::new(workload, &conditions.prefix);
-    during(&topology, conditions, || work(workload, &topology, conditions, tell))
-}
-
-fn work(
     workload: &Workload,
     topology: &Topology,
     conditions: &Conditions,

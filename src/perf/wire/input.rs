@@ -4,7 +4,9 @@
 
 use std::io::{self, Read};
 
-use crate::protocol::frame::{self, Frame, FrameError, FrameKind};
+use super::error::{WireError, refuse_closing};
+use crate::protocol::frame::{self, FRAME_END, Frame, FrameError, FrameKind, HEAD_SIZE};
+use crate::protocol::methods::Method;
 
 /// What one read may bring. At least one frame must fit in.
 pub(in crate::perf) const READ_SIZE: usize = 256 * 1024;
@@ -15,10 +17,6 @@ pub(in crate::perf) const KEPT_SIZE: usize = 16;
 /// Body frames of more octets are not kept until they are whole.
 const LARGE_SIZE: usize = 4 * 1024;
 
-const HEAD_SIZE: usize = 7;
-/// What every frame ends with.
-pub(in crate::perf) const FRAME_END: u8 = 0xCE;
-
 /// A frame that has come whole.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::perf) enum Piece<'a> {
@@ -28,6 +26,18 @@ pub(in crate::perf) enum Piece<'a> {
         start: [u8; KEPT_SIZE],
         size: usize,
     },
+}
+
+impl<'a> Piece<'a> {
+    /// The method in it, where it is one; a closing by the broker is an error.
+    pub(in crate::perf) fn method(&self) -> Result<Option<Method<'a>>, WireError> {
+        let Piece::Frame(Frame { kind: FrameKind::Method, payload, .. }) = *self else {
+            return Ok(None);
+        };
+        let method = Method::decode(payload)?;
+        refuse_closing(&method)?;
+        Ok(Some(method))
+    }
 }
 
 /// What a connection keeps between reads.

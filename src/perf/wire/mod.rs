@@ -13,7 +13,7 @@ mod reactor;
 pub(super) use blocking::Wire;
 pub(super) use error::{WireError, refuse_closing};
 pub(super) use handshake::{Credentials, FRAME_SIZE_MAX, Handshake};
-pub(super) use input::{FRAME_END, Piece};
+pub(super) use input::Piece;
 pub(super) use link::Link;
 pub(super) use output::Output;
 pub(super) use poller::{Waker, sleep_precisely};
