@@ -48,6 +48,9 @@ pub const MESSAGE_STACK_SIZE: usize = 5120;
 /// smaller one those 30 bytes would be a notable part.
 pub const AS_IT_CAME_SIZE_MIN: usize = 256;
 
+/// Different heads of publishes that are remembered within one input.
+pub const PUBLISH_HEADS_MAX: usize = 256;
+
 /// Publishes that are alike and handed on as one: enough that what is done once for all of them
 /// costs nothing, few enough that consumers get the first while the rest is read.
 pub const PUBLISH_RUN_COUNT_MAX: usize = 256;

@@ -22,6 +22,9 @@ const ACK_STEP: u64 = 100;
 /// Messages of a round in which each comes alone.
 const ALONE_COUNT: u64 = 100;
 
+/// Queues that a publisher publishes to in turn.
+const QUEUE_COUNT: usize = 25;
+
 /// Bindings of the topic exchange.
 const BINDING_COUNT: usize = 10_000;
 
@@ -35,6 +38,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::new("broker_publish_deliver_16_alone", publish_deliver_alone),
         Operation::new("broker_publish_deliver_ack_16", || publish_deliver_ack(16)),
         Operation::new("broker_publish_deliver_ack_1024", || publish_deliver_ack(1024)),
+        Operation::new("broker_publish_deliver_ack_256_queues_in_turn", queues_in_turn),
         Operation::new("broker_publish_confirm_deliver_ack_16", || durable(16)),
         Operation::new("broker_publish_confirm_deliver_ack_1024", || durable(1024)),
         Operation::new("broker_publish_deliver_topic_remembered", || topic(BINDING_COUNT, 16)),
@@ -54,10 +58,18 @@ struct Setting {
 
 impl Setting {
     fn new(durable: bool, no_ack: bool) -> Self {
-        let (mut writer, broker) = open();
-        let (publisher, mut consumer) = (Client::new(&broker), Client::new(&broker));
+        let (writer, broker) = open();
+        let (publisher, consumer) = (Client::new(&broker), Client::new(&broker));
+        let mut setting = Self { writer, publisher, consumer };
+        setting.consume(QUEUE, CONSUMER_TAG, durable, no_ack);
+        setting
+    }
+
+    /// Declares a queue and consumes from it.
+    fn consume(&mut self, queue: &str, consumer_tag: &str, durable: bool, no_ack: bool) {
+        let consumer = &mut self.consumer;
         let declare = queue::Declare {
-            queue: QUEUE,
+            queue,
             passive: false,
             durable,
             exclusive: false,
@@ -66,12 +78,12 @@ impl Setting {
             arguments: FieldTable::new(),
         };
         let declared = consumer.send(&wire::method(&declare)) + consumer.take();
-        writer.turn(NOW);
+        self.writer.turn(NOW);
         assert!(declared + consumer.take() > 0, "the queue was not declared");
         let qos = basic::Qos { prefetch_size: 0, prefetch_count: PREFETCH_COUNT, global: false };
         let consume = basic::Consume {
-            queue: QUEUE,
-            consumer_tag: CONSUMER_TAG,
+            queue,
+            consumer_tag,
             no_local: false,
             no_ack,
             exclusive: false,
@@ -80,7 +92,6 @@ impl Setting {
         };
         assert!(consumer.send(&wire::method(&qos)) > 0, "no prefetch");
         assert!(consumer.send(&wire::method(&consume)) > 0, "no consumer");
-        Self { writer, publisher, consumer }
     }
 }
 
@@ -137,7 +148,27 @@ fn publish_deliver_ack(body_size: usize) -> Round {
     let Setting { writer: _writer, mut publisher, consumer } = Setting::new(false, false);
     let content = Content::transient(body_size);
     let (bytes, count) = one_read(&content);
-    let mut acks = Acks::new(consumer, &content);
+    let mut acks = Acks::new(consumer, content.delivery().len());
+    Box::new(move || {
+        publisher.send(&bytes);
+        acks.take_all(count);
+        count
+    })
+}
+
+/// The same through one queue after the other, so that no two neighbors go the same way.
+fn queues_in_turn() -> Round {
+    let mut setting = Setting::new(false, false);
+    let names: Vec<_> = (0..QUEUE_COUNT).map(|number| format!("queue-{number:02}")).collect();
+    names.iter().for_each(|name| setting.consume(name, name, false, false));
+    let Setting { writer: _writer, mut publisher, consumer } = setting;
+    let contents =
+        names.iter().map(|name| Content { routing_key: name, ..Content::transient(256) });
+    let publishes: Vec<_> = contents.map(|content| content.publish()).collect();
+    let turns = READ_BUFFER_SIZE / publishes.concat().len();
+    let (bytes, count) = (publishes.concat().repeat(turns), (turns * QUEUE_COUNT) as u64);
+    let first = Content { routing_key: &names[0], ..Content::transient(256) };
+    let mut acks = Acks::new(consumer, first.delivery_to(&names[0]).len());
     Box::new(move || {
         publisher.send(&bytes);
         acks.take_all(count);
@@ -152,7 +183,7 @@ fn durable(body_size: usize) -> Round {
     assert!(publisher.send(&wire::method(&confirm::Select { nowait: false })) > 0, "no confirms");
     let content = Content::persistent(body_size);
     let (bytes, count) = one_read(&content);
-    let mut acks = Acks::new(consumer, &content);
+    let mut acks = Acks::new(consumer, content.delivery().len());
     Box::new(move || {
         let early = publisher.send(&bytes) + publisher.take();
         assert_eq!(early, 0, "confirmed before it is on disk");
@@ -210,8 +241,7 @@ struct Acks {
 }
 
 impl Acks {
-    fn new(consumer: Client, content: &Content<'_>) -> Self {
-        let delivery_size = content.delivery().len();
+    fn new(consumer: Client, delivery_size: usize) -> Self {
         Self { consumer, delivery_size, expected: 0, delivered: 0, acked: 0 }
     }
 

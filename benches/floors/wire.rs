@@ -59,8 +59,13 @@ impl Content<'_> {
 
     /// A delivery with all its frames, as long as any of this message.
     pub(crate) fn delivery(&self) -> Vec<u8> {
+        self.delivery_to(CONSUMER_TAG)
+    }
+
+    /// The same to a consumer with another tag.
+    pub(crate) fn delivery_to(&self, consumer_tag: &str) -> Vec<u8> {
         self.after(&basic::Deliver {
-            consumer_tag: CONSUMER_TAG,
+            consumer_tag,
             delivery_tag: 1,
             redelivered: false,
             exchange: self.exchange,

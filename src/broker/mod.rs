@@ -5,6 +5,7 @@
 //! Reading order: [`Broker`], [`Session`] (one client), `publish` (the path of a message),
 //! `settle`, `consume`, `exchanges` and `queues` (declarations), `replies` (direct reply-to).
 
+mod batch;
 mod consume;
 mod durability;
 mod exchanges;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use smallvec::smallvec;
 
-use super::publish::Batch;
+use super::batch::Batch;
 use super::session::Place;
 use super::{Broker, BrokerOptions, Left, MemoryOptions, Peer, Session};
 use crate::auth::Permissions;
@@ -99,7 +99,7 @@ impl Client {
                 Envelope { exchange: "", routing_key: queue, properties, is_persistent: true };
             let message = Message::new(envelope, Body::Copied(body.as_bytes()));
             let (confirm, messages) = (self.confirm, MessageRun::one(message));
-            let publish = Publish { channel: 1, messages, mandatory: false, confirm };
+            let publish = Publish { channel: 1, messages, mandatory: false, confirm, way: None };
             self.session.publish(publish, &mut batch);
         }
         self.session.flush(&mut batch);

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
+use super::batch::{Batch, Group};
 use super::consume::not_found;
 use super::queue_handle::QueueHandle;
 use super::replies::REPLY_TO;
@@ -21,56 +20,6 @@ use crate::protocol::reply::{AmqpError, ChannelError};
 use crate::routing::{Route, RouteInput};
 
 const PUBLISH: (u16, u16) = (basic::Publish::CLASS_ID, basic::Publish::METHOD_ID);
-
-/// Messages by queue, in the order in which they came.
-#[derive(Debug, Default)]
-struct Groups(Vec<(Arc<QueueHandle>, SmallVec<[MessageRun; 1]>)>);
-
-impl Groups {
-    fn add(&mut self, queue: &Arc<QueueHandle>, messages: MessageRun) {
-        let found = self.0.iter_mut().rev().find(|(known, _)| Arc::ptr_eq(known, queue));
-        match found {
-            Some((_, runs)) => runs.push(messages),
-            None => self.0.push((queue.clone(), SmallVec::from_buf([messages]))),
-        }
-    }
-
-    fn add_to_all(&mut self, queues: &[Arc<QueueHandle>], messages: MessageRun) {
-        let Some((last, others)) = queues.split_last() else { return };
-        if !others.is_empty() {
-            messages.iter().for_each(Message::share);
-        }
-        others.iter().for_each(|queue| self.add(queue, messages.clone()));
-        self.add(last, messages);
-    }
-}
-
-/// Confirms of one batch that wait for their messages to be enqueued: channel, first, last.
-#[derive(Debug, Default)]
-struct Confirmed(Vec<(u16, u64, u64)>);
-
-impl Confirmed {
-    fn add(&mut self, publish: &Publish) {
-        let Some((first, last)) = publish.confirms() else { return };
-        match self.0.iter_mut().rev().find(|(known, ..)| *known == publish.channel) {
-            Some((_, _, known_last)) => *known_last = last,
-            None => self.0.push((publish.channel, first, last)),
-        }
-    }
-}
-
-/// A batch on its way.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    groups: Groups,
-    confirmed: Confirmed,
-}
-
-impl Batch {
-    fn is_empty(&self) -> bool {
-        self.groups.0.is_empty() && self.confirmed.0.is_empty()
-    }
-}
 
 /// Where one message goes.
 struct Routed {
@@ -107,35 +56,42 @@ impl Session {
 
     /// A run whose way is known goes as one; otherwise each message finds its own.
     fn publish_run(&mut self, publish: Publish, batch: &mut Batch) -> Result<(), AmqpError> {
-        if publish.messages.len() == 1 {
-            return self.publish_one(publish, batch);
-        }
         let state = self.channels.get(&publish.channel);
         let is_transaction = state.is_some_and(|state| state.transaction.is_some());
-        if !is_transaction
-            && let Some(first) = publish.messages.first()
-            && let Some(route) = self.cached(publish.channel, first)
-        {
+        if !is_transaction && let Some(route) = self.known(&publish, batch) {
             self.enqueue(publish, None, &route.queues, false, batch);
             return Ok(());
         }
-        let Publish { channel, messages, mandatory, confirm } = publish;
+        let Publish { channel, messages, mandatory, confirm, way } = publish;
         for (message, place) in messages.into_messages().zip(0..) {
             let confirm = if confirm == 0 { 0 } else { confirm + place };
             let messages = MessageRun::one(message);
-            self.publish_one(Publish { channel, messages, mandatory, confirm }, batch)?;
+            self.publish_one(Publish { channel, messages, mandatory, confirm, way }, batch)?;
         }
         Ok(())
     }
 
+    /// The route of a run, where it is remembered: for this batch, or by the channel.
+    fn known(&mut self, publish: &Publish, batch: &mut Batch) -> Option<Arc<CachedRoute>> {
+        let way = publish.way?;
+        if let Some(route) = batch.routes.get(way) {
+            return Some(route);
+        }
+        let route = self.cached(publish.channel, publish.messages.first()?)?;
+        batch.routes.remember(way, route.clone());
+        Some(route)
+    }
+
     fn publish_one(&mut self, publish: Publish, batch: &mut Batch) -> Result<(), AmqpError> {
         let Some(message) = publish.messages.first() else { return Ok(()) };
-        let Routed { rewritten, route, is_reply } = self.route(publish.channel, message)?;
+        let Routed { rewritten, route, is_reply } = self.route(&publish, message)?;
         let state = self.channels.get_mut(&publish.channel);
         if let Some(transaction) = state.and_then(|state| state.transaction.as_mut()) {
             let queues = route.queues.clone();
             let body_bytes = publish.messages.body_bytes();
             let charge = self.broker.connection_options.account.charge(body_bytes);
+            // What is committed together came in several inputs.
+            let publish = Publish { way: None, ..publish };
             transaction.push(Pending { publish, rewritten, queues, is_reply, _charge: charge });
             return Ok(());
         }
@@ -153,17 +109,21 @@ impl Session {
         batch: &mut Batch,
     ) {
         batch.confirmed.add(&publish);
-        let Publish { channel, messages, mandatory, .. } = publish;
+        let Publish { channel, messages, mandatory, way, .. } = publish;
         let is_routed = match is_reply {
             true => rewritten.as_ref().or(messages.first()).is_some_and(|reply| self.reply(reply)),
             false => !queues.is_empty(),
         };
         if is_routed {
-            batch.groups.add_to_all(queues, rewritten.map_or(messages, MessageRun::one));
+            let (messages, way) = match rewritten {
+                Some(rewritten) => (MessageRun::one(rewritten), None),
+                None => (messages, way),
+            };
+            batch.groups.add_to_all(queues, messages, way);
         } else if mandatory {
             messages.into_messages().for_each(|message| self.return_message(channel, message));
         }
-        if batch.groups.0.len() >= PUBLISH_GROUPS_MAX {
+        if batch.groups.len() >= PUBLISH_GROUPS_MAX {
             self.flush(batch);
         }
     }
@@ -177,7 +137,7 @@ impl Session {
     /// confirmed: a message that is refused may have reached its other queues. False then.
     pub(super) fn flush(&mut self, batch: &mut Batch) -> bool {
         let mut is_whole = true;
-        for (queue, runs) in batch.groups.0.drain(..) {
+        for Group { queue, runs, .. } in batch.groups.drain() {
             let enqueued = queue.with(&mut self.work, |live| {
                 if !live.queue.is_gone() {
                     for run in runs {
@@ -190,7 +150,7 @@ impl Session {
                 self.hold_for(&queue);
             }
         }
-        for (channel, first, last) in batch.confirmed.0.drain(..) {
+        for (channel, first, last) in batch.confirmed.drain() {
             if is_whole {
                 self.post_durable(Event::Confirmed { channel, first, last });
                 continue;
@@ -200,10 +160,14 @@ impl Session {
         is_whole
     }
 
-    /// Where a message goes. The exchange is looked for and permissions are asked once for each
-    /// key that is remembered.
-    fn route(&mut self, channel: u16, message: &Message) -> Result<Routed, AmqpError> {
-        if !properties::are_inspected(message.properties())
+    /// Where a message goes. The exchange is looked for and permissions are asked
+    /// once for each key that is remembered.
+    fn route(&mut self, publish: &Publish, message: &Message) -> Result<Routed, AmqpError> {
+        let channel = publish.channel;
+        // Where the way is known to be plain, what is remembered was asked already.
+        let is_plain = publish.way.is_some() || !properties::are_inspected(message.properties());
+        if publish.way.is_none()
+            && is_plain
             && let Some(route) = self.cached(channel, message)
         {
             return Ok(Routed { rewritten: None, route, is_reply: false });
@@ -217,7 +181,18 @@ impl Session {
             let text = format!("cannot publish to internal {resource}");
             return Err(ChannelError::access_refused(text).into());
         }
-        self.route_inspected(&place, channel, message)
+        match is_plain {
+            true => Ok(self.route_plain(&place, channel, message)),
+            false => self.route_inspected(&place, channel, message),
+        }
+    }
+
+    fn route_plain(&mut self, place: &Place, channel: u16, message: &Message) -> Routed {
+        if is_reply(message) {
+            return Routed { rewritten: None, route: no_queues(), is_reply: true };
+        }
+        let route = self.look_up(place, channel, message, message, &[message.routing_key()]);
+        Routed { rewritten: None, route, is_reply: false }
     }
 
     fn cached(&mut self, channel: u16, message: &Message) -> Option<Arc<CachedRoute>> {
@@ -243,7 +218,7 @@ impl Session {
         if view.reply_to == Some(REPLY_TO) {
             rewritten = Some(self.with_reply_key(channel, original)?);
         }
-        if original.exchange().is_empty() && Self::is_reply_key(original.routing_key()) {
+        if is_reply(original) {
             return Ok(Routed { rewritten, route: no_queues(), is_reply: true });
         }
         let keys: Vec<&str> = std::iter::once(original.routing_key())
@@ -256,7 +231,9 @@ impl Session {
             rewritten = Some(message.with_properties(&properties));
         }
         let delivered = rewritten.as_ref().unwrap_or(original);
-        let route = self.look_up(place, channel, original, delivered, &keys);
+        let cached = if keys.len() == 1 { self.cached(channel, original) } else { None };
+        let route =
+            cached.unwrap_or_else(|| self.look_up(place, channel, original, delivered, &keys));
         Ok(Routed { rewritten, route, is_reply: false })
     }
 
@@ -270,11 +247,6 @@ impl Session {
         delivered: &Message,
         keys: &[&str],
     ) -> Arc<CachedRoute> {
-        if keys.len() == 1
-            && let Some(route) = self.cached(channel, message)
-        {
-            return route;
-        }
         let generation = place.host.router.generation();
         let random = self.random.draw();
         let input = RouteInput { routing_keys: keys, properties: message.properties(), random };
@@ -325,6 +297,11 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// It is for a waiting requester.
+fn is_reply(message: &Message) -> bool {
+    message.exchange().is_empty() && Session::is_reply_key(message.routing_key())
 }
 
 /// A message may ask not to be kept by exchanges that keep the latest.

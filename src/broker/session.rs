@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::batch::Batch;
 use super::mailbox::Mailbox;
 use super::pace::Hold;
-use super::publish::Batch;
 use super::queue_handle::QueueHandle;
 use super::route_cache::RouteCache;
 use super::shared::Broker;
@@ -362,6 +362,7 @@ impl Session {
                     continue;
                 }
                 self.flush(&mut batch);
+                batch.routes.forget();
                 self.carry_out(effect);
             }
             self.flush(&mut batch);

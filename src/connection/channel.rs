@@ -8,9 +8,10 @@
 //!  '--close from the client--> Released --broker let go--> (gone)
 //! ```
 
-use crate::message::{ConsumerKey, Name, Outcome};
+use crate::limits::PUBLISH_RUN_COUNT_MAX;
+use crate::message::{ConsumerKey, Message, MessageRun, Name, Outcome};
 
-use super::command::Settle;
+use super::command::{Effect, Publish, Settle, Way};
 use super::confirms::Confirms;
 use super::content::Incoming;
 use super::unsettled::{TagRun, Unsettled, grouped};
@@ -69,6 +70,46 @@ impl Channel {
             consumers: Vec::new(),
             last_queue: None,
             last_consumer_number: 0,
+        }
+    }
+
+    /// Hands a complete message on under the channel's mode.
+    pub(super) fn publish(
+        &mut self,
+        message: Message,
+        mandatory: bool,
+        way: Option<Way>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let (channel, confirm) = (self.number, self.next_confirm());
+        let messages = MessageRun::one(message);
+        effects.push(Effect::Publish(Publish { channel, messages, mandatory, confirm, way }));
+    }
+
+    /// The same for one that may go with the last, if that went the same way.
+    pub(super) fn publish_alike(
+        &mut self,
+        message: Message,
+        mandatory: bool,
+        way: Option<Way>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(Effect::Publish(last)) = effects.last_mut()
+            && way.is_some()
+            && last.way == way
+            && last.messages.len() < PUBLISH_RUN_COUNT_MAX
+        {
+            self.next_confirm();
+            return last.messages.push(message);
+        }
+        self.publish(message, mandatory, way, effects);
+    }
+
+    /// The number of a publish in confirm mode, else 0.
+    fn next_confirm(&mut self) -> u64 {
+        match &mut self.mode {
+            Mode::Confirm(confirms) => confirms.next(),
+            Mode::Plain | Mode::Transaction(_) => 0,
         }
     }
 

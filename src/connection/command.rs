@@ -58,6 +58,17 @@ pub struct Publish {
     pub mandatory: bool,
     /// The number of the first on a channel in confirm mode, else 0; the others follow it.
     pub confirm: u64,
+    /// Where nothing but exchange and routing key decides where they go: which these are.
+    pub way: Option<Way>,
+}
+
+/// Tells publishes of one input apart by what is equal in them. It means nothing beyond the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The same channel, exchange and routing key.
+    pub names: u32,
+    /// And the same properties.
+    pub properties: u32,
 }
 
 impl Publish {

@@ -5,15 +5,14 @@ use super::channel::{Channel, Mode, State};
 use super::command::{Effect, Settle};
 use super::event::{Delivered, Event, Reply};
 use super::machine::Connection;
+use super::message_frames::{DeliveryFrames, Recipient, write_message};
 use super::output::Output;
 use super::phase::Phase;
 use super::unsettled::Origin;
-use crate::message::{
-    BodyPart, ConsumerKey, Delivery, Message, Name, Outcome, QueueId, SequenceRange,
-};
+use crate::message::{ConsumerKey, Delivery, Message, Name, Outcome, QueueId, SequenceRange};
 use crate::protocol::frame;
 use crate::protocol::methods::{
-    WireMethod, access, basic, channel as channel_class, confirm, connection, exchange, queue, tx,
+    access, basic, channel as channel_class, confirm, connection, exchange, queue, tx,
 };
 use crate::protocol::reply::ReplyCode;
 
@@ -76,20 +75,15 @@ impl Connection {
         };
         let Some(consumer) = channel.consumer(key) else { return give_up(delivered, effects) };
         let (no_ack, consumer_tag) = (consumer.no_ack, consumer.consumer_tag.clone());
+        let recipient = Recipient { channel: key.channel, frame_size_max };
+        let mut frames = DeliveryFrames::new(recipient, &consumer_tag);
         let mut settle = Settle::new(key.channel, delivered.queue, Outcome::Accepted);
         for delivery in &delivered.run {
             let origin =
                 Origin { queue: delivered.queue, sequence: delivery.sequence, to_consumer: true };
             let delivery_tag =
                 if no_ack { channel.unsettled.skip() } else { channel.unsettled.push(origin) };
-            let method = basic::Deliver {
-                consumer_tag: &consumer_tag,
-                delivery_tag,
-                redelivered: delivery.is_redelivered,
-                exchange: delivery.message.exchange(),
-                routing_key: delivery.message.routing_key(),
-            };
-            write_message(output, key.channel, &method, &delivery.message, frame_size_max);
+            frames.write(output, delivery, delivery_tag);
             if delivery.needs_settle {
                 settle.add(SequenceRange::one(delivery.sequence), false);
             }
@@ -108,7 +102,7 @@ impl Connection {
             exchange: message.exchange(),
             routing_key: message.routing_key(),
         };
-        write_message(output, channel, &method, message, frame_size_max);
+        write_message(output, Recipient { channel, frame_size_max }, &method, message);
     }
 
     fn confirm(&mut self, number: u16, first: u64, last: u64) {
@@ -200,7 +194,8 @@ fn write_get_ok(
         routing_key: message.routing_key(),
         message_count,
     };
-    write_message(output, channel.number, &method, message, frame_size_max);
+    let recipient = Recipient { channel: channel.number, frame_size_max };
+    write_message(output, recipient, &method, message);
 }
 
 /// The answers that are a method and nothing more.
@@ -253,39 +248,6 @@ fn write_declare_ok(
 ) {
     let method = queue::DeclareOk { queue, message_count, consumer_count };
     frame::write_method(out, channel, &method);
-}
-
-/// Writes a method with its message: header, then the body in frames the client can take.
-fn write_message(
-    output: &mut Output,
-    channel: u16,
-    method: &impl WireMethod,
-    message: &Message,
-    frame_size_max: usize,
-) {
-    let buffer = output.buffer();
-    frame::write_method(buffer, channel, method);
-    let class_id = basic::Deliver::CLASS_ID;
-    frame::write_header(buffer, channel, class_id, message.body_size(), message.properties());
-    let payload_size_max = frame_size_max.saturating_sub(frame::OVERHEAD_SIZE).max(1);
-    for part in message.body() {
-        match part {
-            BodyPart::Inline(bytes) => {
-                for chunk in bytes.chunks(payload_size_max) {
-                    frame::write_body(output.buffer(), channel, chunk);
-                }
-            }
-            BodyPart::Shared(bytes) => {
-                let mut rest = bytes.clone();
-                while !rest.is_empty() {
-                    let chunk = rest.split_to(rest.len().min(payload_size_max));
-                    frame::write_body_head(output.buffer(), channel, chunk.len());
-                    output.append(chunk);
-                    frame::write_end(output.buffer());
-                }
-            }
-        }
-    }
 }
 
 /// Deliveries for a channel or consumer that is no more go back to their queue.

@@ -8,9 +8,9 @@ use hashbrown::HashMap;
 use super::channel::{Channel, State};
 use super::command::{Command, Effect, Request};
 use super::content::Incoming;
+use super::heads::Heads;
 use super::output::Output;
 use super::phase::{Options, Phase};
-use super::whole::publish;
 use crate::limits::CLOSED_INPUT_SIZE_MAX;
 use crate::message::{Moment, Name, Random};
 use crate::protocol::frame::{self, Frame, FrameError, FrameKind};
@@ -149,12 +149,12 @@ impl Connection {
         if input.len() > self.unused_size {
             self.last_received = now;
         }
-        let (mut used, mut last) = (0, None);
+        let (mut used, mut heads) = (0, Heads::default());
         while let Some(rest) = input.get(used..).filter(|rest| !rest.is_empty()) {
             if self.awaits_broker {
                 break;
             }
-            if let Some(size) = self.receive_whole(rest, &mut last, effects) {
+            if let Some(size) = self.receive_whole(rest, &mut heads, effects) {
                 used += size;
                 continue;
             }
@@ -271,7 +271,7 @@ impl Connection {
                     let (mandatory, immediate) = (incoming.mandatory, incoming.immediate);
                     channel.incoming = None;
                     refuse_immediate(immediate)
-                        .map(|()| publish(channel, message, mandatory, false, effects))
+                        .map(|()| channel.publish(message, mandatory, None, effects))
                 }
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),

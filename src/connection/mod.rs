@@ -14,15 +14,17 @@ mod content;
 mod deliver;
 pub mod event;
 mod handshake;
+mod heads;
 mod keep_alive;
 mod machine;
+mod message_frames;
 mod methods;
 mod output;
 mod phase;
 mod unsettled;
 mod whole;
 
-pub use command::{Command, Credentials, Effect, Publish, Request, Settle};
+pub use command::{Command, Credentials, Effect, Publish, Request, Settle, Way};
 pub use event::{Delivered, Event, Reply};
 pub use machine::{CloseReason, Connection};
 pub use output::Output;

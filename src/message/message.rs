@@ -130,7 +130,7 @@ impl Message {
         };
         let body = match &self.header().parts {
             Some(parts) => Body::Shared(parts.as_ref().clone()),
-            None => Body::Copied(self.small_body()),
+            None => Body::Copied(self.inline_body()),
         };
         Self::new(envelope, body)
     }
@@ -184,9 +184,30 @@ impl Message {
         self.header().body_size
     }
 
+    /// Exchange, routing key, properties and the body's size are those of `other`, and both bodies
+    /// are inside their messages.
+    #[must_use]
+    pub fn differs_in_body_only(&self, other: &Self) -> bool {
+        let (own, others) = (self.header(), other.header());
+        own.exchange_size == others.exchange_size
+            && own.routing_key_size == others.routing_key_size
+            && own.properties_size == others.properties_size
+            && own.body_size == others.body_size
+            && own.is_as_it_came == others.is_as_it_came
+            && own.parts.is_none()
+            && others.parts.is_none()
+            && self.bytes(0, self.body_start()) == other.bytes(0, other.body_start())
+    }
+
+    /// The body, where it is inside the message; else nothing.
+    #[must_use]
+    pub fn inline_body(&self) -> &[u8] {
+        self.bytes(self.body_start(), self.0.slice.len())
+    }
+
     /// The body's slices in order; a small body is one slice, an empty one none.
     pub fn body(&self) -> impl Iterator<Item = BodyPart<'_>> {
-        let small = self.small_body();
+        let small = self.inline_body();
         let small = (!small.is_empty()).then_some(BodyPart::Inline(small));
         let parts = self.header().parts.as_deref().map_or(&[][..], |parts| parts.as_slice());
         small.into_iter().chain(parts.iter().map(BodyPart::Shared))
@@ -202,9 +223,9 @@ impl Message {
         &self.0.header.header
     }
 
-    fn small_body(&self) -> &[u8] {
-        let end = self.properties_start() + self.header().properties_size as usize;
-        self.bytes(end + self.gap(BODY_GAP), self.0.slice.len())
+    fn body_start(&self) -> usize {
+        let properties_end = self.properties_start() + self.header().properties_size as usize;
+        properties_end + self.gap(BODY_GAP)
     }
 
     fn properties_start(&self) -> usize {

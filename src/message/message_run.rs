@@ -29,6 +29,14 @@ impl MessageRun {
         self.even_size = self.even_size.filter(|size| *size == body_size);
     }
 
+    /// Adds messages that are like these.
+    pub fn append(&mut self, others: Self) {
+        let Self { messages, body_bytes, even_size } = others;
+        self.messages.extend(messages);
+        self.body_bytes += body_bytes;
+        self.even_size = self.even_size.filter(|_| even_size == self.even_size);
+    }
+
     /// How many messages.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "it never is")]
@@ -90,6 +98,11 @@ mod tests {
         run.push(message(b"g"));
         run.push(message(b"hij"));
         assert_eq!((run.len(), run.body_bytes(), run.even_size()), (4, 10, None));
+        let mut other = MessageRun::one(message(b"abc"));
+        other.append(MessageRun::one(message(b"def")));
+        assert_eq!((other.len(), other.body_bytes(), other.even_size()), (2, 6, Some(3)));
+        other.append(MessageRun::one(message(b"")));
+        assert_eq!((other.len(), other.body_bytes(), other.even_size()), (3, 6, None));
         let bodies: Vec<_> = run.into_messages().map(|message| message.body_to_vec()).collect();
         assert_eq!(bodies, [&b"abc"[..], b"def", b"g", b"hij"]);
     }

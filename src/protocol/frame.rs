@@ -25,6 +25,9 @@ pub const OVERHEAD_SIZE: usize = HEAD_SIZE + 1;
 /// What every frame ends with.
 pub const FRAME_END: u8 = 0xCE;
 
+/// Octets of a content header before its properties: class, weight, and the body's size.
+const CONTENT_HEAD_SIZE: usize = 2 + 2 + 8;
+
 /// Payloads may pass the limit by this much: RabbitMQ takes them, and clients count differently.
 const SLACK_SIZE: usize = 8;
 
@@ -146,7 +149,7 @@ impl<'a> ContentHeader<'a> {
     /// It is too short.
     pub fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
         let malformed = DecodeError { kind: DecodeErrorKind::Malformed };
-        let (head, properties) = payload.split_at_checked(12).ok_or(malformed)?;
+        let (head, properties) = payload.split_at_checked(CONTENT_HEAD_SIZE).ok_or(malformed)?;
         let &[class_high, class_low, weight_high, weight_low, ref size @ ..] = head else {
             return Err(malformed);
         };
@@ -172,11 +175,15 @@ pub fn write_header(
     body_size: u64,
     properties: &[u8],
 ) {
-    let size = 12 + properties.len();
-    write_head(out, FrameKind::Header, channel, size);
-    out.extend_from_slice(&class_id.to_be_bytes());
-    out.extend_from_slice(&[0, 0]);
-    out.extend_from_slice(&body_size.to_be_bytes());
+    let head = head(FrameKind::Header, channel, CONTENT_HEAD_SIZE + properties.len());
+    let mut all = [0; HEAD_SIZE + CONTENT_HEAD_SIZE];
+    let (frame_head, rest) = all.split_at_mut(HEAD_SIZE);
+    let (class, rest) = rest.split_at_mut(2);
+    let (_weight, size) = rest.split_at_mut(2);
+    frame_head.copy_from_slice(&head);
+    class.copy_from_slice(&class_id.to_be_bytes());
+    size.copy_from_slice(&body_size.to_be_bytes());
+    out.extend_from_slice(&all);
     out.extend_from_slice(properties);
     write_end(out);
 }
@@ -205,9 +212,13 @@ pub fn write_heartbeat(out: &mut Vec<u8>) {
 }
 
 fn write_head(out: &mut Vec<u8>, kind: FrameKind, channel: u16, size: usize) {
-    out.push(kind as u8);
-    out.extend_from_slice(&channel.to_be_bytes());
-    out.extend_from_slice(&u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes());
+    out.extend_from_slice(&head(kind, channel, size));
+}
+
+fn head(kind: FrameKind, channel: u16, size: usize) -> [u8; HEAD_SIZE] {
+    let [channel_high, channel_low] = channel.to_be_bytes();
+    let [size_3, size_2, size_1, size_0] = u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes();
+    [kind as u8, channel_high, channel_low, size_3, size_2, size_1, size_0]
 }
 
 /// Writes a frame whose size shows only when it is written.

@@ -1,0 +1,201 @@
+//! What one step of a session publishes, until it is enqueued: messages by queue, and the confirms
+//! that wait for them. It knows no rules; those are in `publish`.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::queue_handle::QueueHandle;
+use super::route_cache::CachedRoute;
+use crate::connection::{Publish, Way};
+use crate::limits::PUBLISH_RUN_COUNT_MAX;
+use crate::message::{Message, MessageRun};
+
+/// A batch on its way.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) groups: Groups,
+    pub(super) confirmed: Confirmed,
+    pub(super) routes: Routes,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.0.is_empty() && self.confirmed.0.is_empty()
+    }
+}
+
+/// Messages for one queue.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) queue: Arc<QueueHandle>,
+    pub(super) runs: SmallVec<[MessageRun; 1]>,
+    /// Of the last run.
+    way: Option<Way>,
+}
+
+impl Group {
+    /// Adds a run behind the others, or to the last one if it is like it.
+    fn add(&mut self, messages: MessageRun, way: Option<Way>) {
+        let last_way = std::mem::replace(&mut self.way, way);
+        let is_alike = way.is_some() && way == last_way;
+        match self.runs.last_mut() {
+            Some(last) if is_alike && last.len() < PUBLISH_RUN_COUNT_MAX => last.append(messages),
+            _ => self.runs.push(messages),
+        }
+    }
+}
+
+/// Messages by queue, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Groups(Vec<Group>);
+
+impl Groups {
+    /// Adds a run to each of these queues.
+    pub(super) fn add_to_all(
+        &mut self,
+        queues: &[Arc<QueueHandle>],
+        messages: MessageRun,
+        way: Option<Way>,
+    ) {
+        let Some((last, others)) = queues.split_last() else { return };
+        if !others.is_empty() {
+            messages.iter().for_each(Message::share);
+        }
+        others.iter().for_each(|queue| self.add(queue, messages.clone(), way));
+        self.add(last, messages, way);
+    }
+
+    fn add(&mut self, queue: &Arc<QueueHandle>, messages: MessageRun, way: Option<Way>) {
+        match self.0.iter_mut().rev().find(|group| Arc::ptr_eq(&group.queue, queue)) {
+            Some(group) => group.add(messages, way),
+            None => {
+                let runs = SmallVec::from_buf([messages]);
+                self.0.push(Group { queue: queue.clone(), runs, way });
+            }
+        }
+    }
+
+    /// How many queues there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Group> {
+        self.0.drain(..)
+    }
+}
+
+/// Confirms that wait for their messages to be enqueued: channel, first, last.
+#[derive(Debug, Default)]
+pub(super) struct Confirmed(Vec<(u16, u64, u64)>);
+
+impl Confirmed {
+    pub(super) fn add(&mut self, publish: &Publish) {
+        let Some((first, last)) = publish.confirms() else { return };
+        match self.0.iter_mut().rev().find(|(known, ..)| *known == publish.channel) {
+            Some((_, _, known_last)) => *known_last = last,
+            None => self.0.push((publish.channel, first, last)),
+        }
+    }
+
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (u16, u64, u64)> {
+        self.0.drain(..)
+    }
+}
+
+/// Routes that were found for this batch, by what is equal in its publishes.
+#[derive(Debug, Default)]
+pub(super) struct Routes(SmallVec<[Option<Arc<CachedRoute>>; 4]>);
+
+impl Routes {
+    pub(super) fn get(&self, way: Way) -> Option<Arc<CachedRoute>> {
+        self.0.get(way.names as usize)?.clone()
+    }
+
+    pub(super) fn remember(&mut self, way: Way, route: Arc<CachedRoute>) {
+        let place = way.names as usize;
+        if self.0.len() <= place {
+            self.0.resize(place + 1, None);
+        }
+        if let Some(slot) = self.0.get_mut(place) {
+            *slot = Some(route);
+        }
+    }
+
+    /// Something was done that may change where messages go.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definitions::QueueDefinition;
+    use crate::message::{Body, Envelope, QueueId, QueueOptions};
+    use crate::protocol::field::FieldTable;
+
+    fn queue(id: u64) -> Arc<QueueHandle> {
+        let definition = QueueDefinition {
+            id: QueueId(id),
+            name: "q".into(),
+            durable: false,
+            auto_delete: false,
+            owner: None,
+            arguments: FieldTable::new(),
+            options: QueueOptions::default(),
+        };
+        Arc::new(QueueHandle::new(Arc::new(definition), None, None))
+    }
+
+    fn message(body: &str) -> MessageRun {
+        let envelope =
+            Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: false };
+        MessageRun::one(Message::new(envelope, Body::Copied(body.as_bytes())))
+    }
+
+    fn way(names: u32) -> Option<Way> {
+        Some(Way { names, properties: 0 })
+    }
+
+    fn bodies(runs: &[MessageRun]) -> Vec<String> {
+        let body = |message: &Message| String::from_utf8(message.body_to_vec()).unwrap();
+        runs.iter().map(|run| run.iter().map(body).collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    #[test]
+    fn messages_of_one_way_are_one_run_whatever_other_queues_get_between() {
+        let (one, two) = (queue(1), queue(2));
+        let mut groups = Groups::default();
+        for body in ["a", "b", "c"] {
+            groups.add_to_all(std::slice::from_ref(&one), message(body), way(1));
+            groups.add_to_all(std::slice::from_ref(&two), message(body), way(2));
+        }
+        let runs: Vec<_> = groups.drain().map(|group| bodies(&group.runs)).collect();
+        assert_eq!(runs, [["a b c"], ["a b c"]]);
+    }
+
+    #[test]
+    fn a_queue_keeps_the_order_of_messages_that_came_by_different_ways() {
+        let queues = [queue(1)];
+        let mut groups = Groups::default();
+        let ways = [way(1), way(1), way(2), way(1), None, None, way(1)];
+        for (way, body) in ways.into_iter().zip(["a", "b", "c", "d", "e", "f", "g"]) {
+            groups.add_to_all(&queues, message(body), way);
+        }
+        let runs: Vec<_> = groups.drain().map(|group| bodies(&group.runs)).collect();
+        assert_eq!(runs, [["a b", "c", "d", "e", "f", "g"]]);
+    }
+
+    #[test]
+    fn routes_are_those_of_their_names_until_they_are_forgotten() {
+        let mut routes = Routes::default();
+        let queues = vec![queue(1)];
+        routes.remember(Way { names: 9, properties: 3 }, Arc::new(CachedRoute { queues }));
+        let known = |routes: &Routes, names| routes.get(Way { names, properties: 0 }).is_some();
+        assert_eq!([8, 9, 10].map(|names| known(&routes, names)), [false, true, false]);
+        routes.forget();
+        assert!(!known(&routes, 9));
+    }
+}
