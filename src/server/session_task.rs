@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tracing::{error, info, warn};
@@ -114,7 +115,7 @@ impl SessionTask {
                 self.session.pump();
                 self.use_rest();
             }
-            let is_open = !ready.readable || self.read()?;
+            let is_open = !ready.readable || poll_fn(|context| self.poll_read(context)).await?;
             self.write()?;
             if !is_open || (self.session.connection().is_closed() && !self.is_write_blocked) {
                 return Ok(());
@@ -179,19 +180,20 @@ impl SessionTask {
         self.timer = Some((deadline, Box::pin(sleep(wait))));
     }
 
-    /// Reads what there is, a buffer at the most. False where the client is gone.
-    fn read(&mut self) -> io::Result<bool> {
+    /// Reads what there is, a buffer at the most. False where the client is gone. It never waits.
+    /// (`try_read` does not conclude from a short read that the socket is empty: each message would
+    /// cost another read, in vain.)
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         READ_BUFFER.with_borrow_mut(|buffer| {
-            let count = match self.stream.try_read(buffer) {
-                Ok(0) => return Ok(false),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
-                Err(error) => return Err(error),
-            };
-            self.is_busy = count >= BUSY_READ_SIZE_MIN;
-            let bytes = buffer.get(..count).unwrap_or(&[]);
+            let mut buffer = ReadBuf::new(buffer);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(result) => result?,
+                Poll::Pending => return Poll::Ready(Ok(true)),
+            }
+            let bytes = buffer.filled();
+            self.is_busy = bytes.len() >= BUSY_READ_SIZE_MIN;
             self.take(bytes);
-            Ok(true)
+            Poll::Ready(Ok(!bytes.is_empty()))
         })
     }
 
