@@ -14,6 +14,7 @@ use tokio::time::{Sleep, sleep};
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
+use super::gathering::Gathering;
 use crate::broker::Session;
 use crate::connection::CloseReason;
 use crate::limits::{
@@ -39,6 +40,13 @@ struct Ready {
     is_late: bool,
 }
 
+impl Ready {
+    /// Nothing else woke it.
+    fn is_by_events(self) -> bool {
+        self.has_events && !self.readable && !self.writable && !self.is_late
+    }
+}
+
 /// One connection's loop.
 #[derive(Debug)]
 pub(super) struct SessionTask {
@@ -53,6 +61,7 @@ pub(super) struct SessionTask {
     is_write_blocked: bool,
     /// It read much, and there may be more.
     is_busy: bool,
+    gathering: Gathering,
 }
 
 impl SessionTask {
@@ -66,6 +75,7 @@ impl SessionTask {
             timer: None,
             is_write_blocked: false,
             is_busy: false,
+            gathering: Gathering::default(),
         }
     }
 
@@ -103,7 +113,13 @@ impl SessionTask {
         loop {
             self.set_timer();
             self.reclaim_buffer();
-            let ready = poll_fn(|context| self.poll_ready(context)).await?;
+            let mut ready = poll_fn(|context| self.poll_ready(context)).await?;
+            if ready.is_by_events() && self.gathers() {
+                give_way().await;
+                self.gathering.learn(!self.session.has_small_delivery());
+                // The events are still there, and perhaps bytes as well.
+                ready = poll_fn(|context| self.poll_ready(context)).await?;
+            }
             self.lend_buffer();
             if ready.is_late {
                 self.session.elapse(self.clock.now());
@@ -126,6 +142,11 @@ impl SessionTask {
                 false => tokio::task::consume_budget().await,
             }
         }
+    }
+
+    /// What there is to write may wait until others who are ready had their turn.
+    fn gathers(&mut self) -> bool {
+        self.session.has_small_delivery() && self.gathering.is_due()
     }
 
     fn lend_buffer(&mut self) {
