@@ -94,6 +94,14 @@ pub const WRITE_BUFFER_SIZE_MAX: usize = 2 * SESSION_OUTPUT_SIZE_MAX;
 /// again.
 pub const BUSY_READ_SIZE_MIN: usize = 16 * 1024;
 
+/// A delivery of fewer bytes than this may wait for more to be written with it: of larger ones, the
+/// bytes cost more than the call.
+pub const GATHERED_SIZE_MAX: u64 = 4 * 1024;
+
+/// After so many times in vain a session writes at once 2 to the power of this times: what is left
+/// of letting others go first is half a hundredth.
+pub const GATHERING_MISSES_MAX: u32 = 8;
+
 /// Over how long the pace of a queue's consumers is taken: less would be noise.
 pub const PACE_WINDOW_MS: u64 = 10;
 

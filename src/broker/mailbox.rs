@@ -67,6 +67,12 @@ impl Mailbox {
         lock(&self.inner).events.pop_front_if(|event| is_meant(event))
     }
 
+    /// The only event there is, as long as it is looked at.
+    pub(super) fn with_single<T>(&self, look: impl FnOnce(&Event) -> T) -> Option<T> {
+        let inner = lock(&self.inner);
+        inner.events.front().filter(|_| inner.events.len() == 1).map(look)
+    }
+
     /// How many events wait.
     pub(super) fn len(&self) -> usize {
         lock(&self.inner).events.len()
@@ -107,6 +113,17 @@ mod tests {
         assert!(matches!(mailbox.pop(), Some(Event::VirtualHostOpened)));
         assert_eq!(mailbox.close().len(), 1);
         assert!(matches!(mailbox.push(Event::Released, &mut wakers), Err(Event::Released)));
+    }
+
+    #[test]
+    fn an_event_is_single_while_no_other_waits() {
+        let (mailbox, mut wakers) = (Mailbox::default(), Vec::new());
+        let single = || mailbox.with_single(|event| matches!(event, Event::Released));
+        assert_eq!(single(), None);
+        assert!(mailbox.push(Event::Released, &mut wakers).is_ok());
+        assert_eq!(single(), Some(true));
+        assert!(mailbox.push(Event::Released, &mut wakers).is_ok());
+        assert_eq!(single(), None);
     }
 
     #[test]

@@ -18,7 +18,9 @@ use super::work::Work;
 
 use crate::auth::{Permissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
-use crate::limits::{DELIVERY_OVERHEAD_SIZE, SESSION_EVENTS_MAX, SESSION_OUTPUT_SIZE_MAX};
+use crate::limits::{
+    DELIVERY_OVERHEAD_SIZE, GATHERED_SIZE_MAX, SESSION_EVENTS_MAX, SESSION_OUTPUT_SIZE_MAX,
+};
 use crate::message::{Charge, ConsumerId, ConsumerKey, Message, Moment, Name, Random, SessionId};
 use crate::protocol::reply::AmqpError;
 use crate::queue::Credit;
@@ -223,6 +225,17 @@ impl Session {
             self.waiting.first().is_some_and(|position| durability.log.wait(position, waker));
         let has_room = self.is_held_back() && durability.log.wait_for_room(waker);
         has_events || is_reached || has_room
+    }
+
+    /// All that waits to be told is one small delivery: if others who are ready may have more for
+    /// this session, all of it can be written together.
+    #[must_use]
+    pub fn has_small_delivery(&self) -> bool {
+        let is_small = |event: &Event| match event {
+            Event::Delivered(delivered) => window_cost(delivered) < GATHERED_SIZE_MAX,
+            _ => false,
+        };
+        self.mailbox.with_single(is_small).unwrap_or(false)
     }
 
     /// Takes bytes and tells how many it used; the rest is to come again after the next

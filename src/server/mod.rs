@@ -3,6 +3,7 @@
 //! opens its other doors with these listeners and tasks too.
 
 mod clock;
+mod gathering;
 mod listener;
 mod session_task;
 mod spawn;

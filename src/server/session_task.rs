@@ -8,11 +8,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
+use super::gathering::Gathering;
 use crate::broker::Session;
 use crate::connection::CloseReason;
 use crate::limits::{
@@ -38,6 +40,13 @@ struct Ready {
     is_late: bool,
 }
 
+impl Ready {
+    /// Nothing else woke it.
+    fn is_by_events(self) -> bool {
+        self.has_events && !self.readable && !self.writable && !self.is_late
+    }
+}
+
 /// One connection's loop.
 #[derive(Debug)]
 pub(super) struct SessionTask {
@@ -52,6 +61,7 @@ pub(super) struct SessionTask {
     is_write_blocked: bool,
     /// It read much, and there may be more.
     is_busy: bool,
+    gathering: Gathering,
 }
 
 impl SessionTask {
@@ -65,6 +75,7 @@ impl SessionTask {
             timer: None,
             is_write_blocked: false,
             is_busy: false,
+            gathering: Gathering::default(),
         }
     }
 
@@ -102,7 +113,13 @@ impl SessionTask {
         loop {
             self.set_timer();
             self.reclaim_buffer();
-            let ready = poll_fn(|context| self.poll_ready(context)).await?;
+            let mut ready = poll_fn(|context| self.poll_ready(context)).await?;
+            if ready.is_by_events() && self.gathers() {
+                give_way().await;
+                self.gathering.learn(!self.session.has_small_delivery());
+                // The events are still there, and perhaps bytes as well.
+                ready = poll_fn(|context| self.poll_ready(context)).await?;
+            }
             self.lend_buffer();
             if ready.is_late {
                 self.session.elapse(self.clock.now());
@@ -114,7 +131,7 @@ impl SessionTask {
                 self.session.pump();
                 self.use_rest();
             }
-            let is_open = !ready.readable || self.read()?;
+            let is_open = !ready.readable || poll_fn(|context| self.poll_read(context)).await?;
             self.write()?;
             if !is_open || (self.session.connection().is_closed() && !self.is_write_blocked) {
                 return Ok(());
@@ -125,6 +142,11 @@ impl SessionTask {
                 false => tokio::task::consume_budget().await,
             }
         }
+    }
+
+    /// What there is to write may wait until others who are ready had their turn.
+    fn gathers(&mut self) -> bool {
+        self.session.has_small_delivery() && self.gathering.is_due()
     }
 
     fn lend_buffer(&mut self) {
@@ -179,19 +201,20 @@ impl SessionTask {
         self.timer = Some((deadline, Box::pin(sleep(wait))));
     }
 
-    /// Reads what there is, a buffer at the most. False where the client is gone.
-    fn read(&mut self) -> io::Result<bool> {
+    /// Reads what there is, a buffer at the most. False where the client is gone. It never waits.
+    /// (`try_read` does not conclude from a short read that the socket is empty: each message would
+    /// cost another read, in vain.)
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         READ_BUFFER.with_borrow_mut(|buffer| {
-            let count = match self.stream.try_read(buffer) {
-                Ok(0) => return Ok(false),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
-                Err(error) => return Err(error),
-            };
-            self.is_busy = count >= BUSY_READ_SIZE_MIN;
-            let bytes = buffer.get(..count).unwrap_or(&[]);
+            let mut buffer = ReadBuf::new(buffer);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(result) => result?,
+                Poll::Pending => return Poll::Ready(Ok(true)),
+            }
+            let bytes = buffer.filled();
+            self.is_busy = bytes.len() >= BUSY_READ_SIZE_MIN;
             self.take(bytes);
-            Ok(true)
+            Poll::Ready(Ok(!bytes.is_empty()))
         })
     }
 
