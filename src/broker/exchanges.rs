@@ -27,8 +27,8 @@ impl Session {
             self.check_not_default(&declare.exchange)?;
             self.check_any(&place, resource)?;
             let definitions = place.host.definitions();
-            definitions.exchange(&declare.exchange).ok_or_else(|| not_found(resource))?;
-            return Ok(Reply::ExchangeDeclared);
+            let existing = definitions.exchange(&declare.exchange);
+            return self.exchange_is_there(&place, existing.ok_or_else(|| not_found(resource))?);
         }
         let kind = ExchangeKind::parse(&declare.kind).ok_or_else(|| {
             ChannelError::precondition_failed(format!("unknown exchange type '{}'", declare.kind))
@@ -38,7 +38,7 @@ impl Session {
         let mut definitions = place.host.definitions();
         if let Some(existing) = definitions.exchange(&declare.exchange) {
             check_equivalent(&place, existing, declare)?;
-            return Ok(Reply::ExchangeDeclared);
+            return self.exchange_is_there(&place, existing);
         }
         check_not_reserved("exchange", &declare.exchange)?;
         let options = ExchangeOptions::parse(resource, &declare.arguments)?;
@@ -50,6 +50,17 @@ impl Session {
         Table::new(kind, &declare.arguments).map_err(ChannelError::precondition_failed)?;
         let exchange = self.new_exchange(declare);
         place.host.apply(&mut definitions, &Change::ExchangeDeclared(exchange), &mut self.work);
+        Ok(Reply::ExchangeDeclared)
+    }
+
+    fn exchange_is_there(
+        &mut self,
+        place: &Place,
+        existing: &ExchangeDefinition,
+    ) -> Result<Reply, AmqpError> {
+        if existing.durable {
+            self.rely_on_changes(place);
+        }
         Ok(Reply::ExchangeDeclared)
     }
 
@@ -80,6 +91,7 @@ impl Session {
         self.check(&place, Access::Configure, resource)?;
         let mut definitions = place.host.definitions();
         let Some(exchange) = definitions.exchange(name).cloned() else {
+            self.rely_on_changes(&place);
             return Ok(Reply::ExchangeDeleted);
         };
         if if_unused && definitions.bindings_from(name).next().is_some() {
@@ -145,6 +157,7 @@ impl Session {
             self.check_owner(&queue)?;
         }
         if definitions.binding(&binding).is_some() {
+            self.rely_on_binding(place, &definitions, &binding);
             return Ok(());
         }
         let binding = Arc::new(binding);
@@ -154,10 +167,25 @@ impl Session {
         Ok(())
     }
 
+    /// A binding is as somebody else left it; of one that does not last, nobody waits for the disk.
+    fn rely_on_binding(
+        &mut self,
+        place: &Place,
+        definitions: &VirtualHostDefinitions,
+        binding: &Binding,
+    ) {
+        if !definitions.has_transient_end(binding) {
+            self.rely_on_changes(place);
+        }
+    }
+
     /// What is not there need not be removed, whoever asks.
     fn remove_binding(&mut self, place: &Place, binding: &Binding) -> Result<(), AmqpError> {
         let mut definitions = place.host.definitions();
-        let Some(known) = definitions.binding(binding).cloned() else { return Ok(()) };
+        let Some(known) = definitions.binding(binding).cloned() else {
+            self.rely_on_binding(place, &definitions, binding);
+            return Ok(());
+        };
         if let BindingEnd::Queue(name) = &binding.destination
             && let Some(queue) = place.host.queue(name)
         {

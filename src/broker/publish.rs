@@ -50,6 +50,7 @@ impl Session {
     /// A batch begins.
     fn begin(&mut self) {
         self.has_published = true;
+        self.forget_congestion();
         self.block_where_alarmed();
         self.work.position = 0;
     }
@@ -146,6 +147,7 @@ impl Session {
                 }
             });
             is_whole &= enqueued.is_ok();
+            self.has_logged |= self.work.position > 0;
             if std::mem::take(&mut self.work.is_ahead) {
                 self.hold_for(&queue);
             }

@@ -35,7 +35,7 @@ impl Session {
         if let Some(handle) = place.host.queue(&declare.queue) {
             self.check_owner(&handle)?;
             self.check_equivalent(&place, &handle.definition, declare)?;
-            return self.declare_ok(resource, &handle);
+            return self.declare_ok(&place, &handle);
         }
         let options = self.parse_options(&place, declare)?;
         self.check_dead_letter(&place, resource, &options)?;
@@ -64,7 +64,7 @@ impl Session {
         let resource = Resource::queue(name, &place.host.name);
         self.check_any(place, resource)?;
         let handle = self.open_queue(place, name)?;
-        self.declare_ok(resource, &handle)
+        self.declare_ok(place, &handle)
     }
 
     /// A passive declare of a reply address asks whether somebody still waits there.
@@ -75,11 +75,12 @@ impl Session {
         Ok(Reply::QueueDeclared { queue: name.clone(), message_count: 0, consumer_count: 1 })
     }
 
-    fn declare_ok(
-        &mut self,
-        resource: Resource<'_>,
-        handle: &Arc<QueueHandle>,
-    ) -> Result<Reply, AmqpError> {
+    /// The queue is there already.
+    fn declare_ok(&mut self, place: &Place, handle: &Arc<QueueHandle>) -> Result<Reply, AmqpError> {
+        if handle.definition.durable {
+            self.rely_on_changes(place);
+        }
+        let resource = Resource::queue(&handle.definition.name, &place.host.name);
         let counts = handle.with(&mut self.work, |live| live.queue.counts());
         let Counts { ready, consumers, .. } =
             counts.map_err(|out_of_service| out_of_service.refusal(resource))?;
@@ -164,7 +165,7 @@ impl Session {
         let resource = Resource::queue(&delete.queue, &place.host.name);
         self.check(&place, Access::Configure, resource)?;
         let removed = match place.host.queue(&delete.queue) {
-            None => Ok(Removed::default()),
+            None => Ok(Removed::before()),
             Some(handle) => {
                 self.check_owner(&handle)?;
                 check_conditions(resource, &handle, delete)?;
@@ -172,6 +173,9 @@ impl Session {
             }
         };
         let removed = removed.or_else(|refused| delete_refused(resource, refused))?;
+        if removed.was_gone {
+            self.rely_on_changes(&place);
+        }
         if !nowait {
             let message_count = u32::try_from(removed.ready_count).unwrap_or(u32::MAX);
             self.answer(channel, Reply::QueueDeleted { message_count });
@@ -212,7 +216,8 @@ impl Session {
         drop(definitions);
         let Some(remains) = remains else { return Ok(Removed::default()) };
         let consumers = remains.consumers.iter().filter_map(|id| subscribers.get(id));
-        Ok(Removed { ready_count: remains.ready_count, consumers: consumers.cloned().collect() })
+        let consumers = consumers.cloned().collect();
+        Ok(Removed { ready_count: remains.ready_count, consumers, was_gone: false })
     }
 
     /// Tells the consumers of a queue that it is gone. This client's own hear it behind the answer,
@@ -252,8 +257,17 @@ impl Session {
 /// What a deleted queue leaves to be told.
 #[derive(Default)]
 struct Removed {
+    /// It was not there.
+    was_gone: bool,
     ready_count: usize,
     consumers: Vec<Subscriber>,
+}
+
+impl Removed {
+    /// Somebody else did it, or it never was.
+    fn before() -> Self {
+        Self { was_gone: true, ..Self::default() }
+    }
 }
 
 /// Quorum queues know neither condition.
@@ -272,7 +286,7 @@ fn check_conditions(
 /// A queue that somebody deleted just before is as good as deleted.
 fn delete_refused(resource: Resource<'_>, refused: DeleteRefused) -> Result<Removed, ChannelError> {
     match refused {
-        DeleteRefused::Gone => Ok(Removed::default()),
+        DeleteRefused::Gone => Ok(Removed::before()),
         DeleteRefused::InUse => {
             Err(ChannelError::precondition_failed(format!("{resource} in use")))
         }

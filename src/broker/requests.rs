@@ -3,10 +3,9 @@
 
 use tracing::error;
 
-use super::session::Session;
+use super::session::{Place, Session};
 use crate::connection::{Command, Reply, Request, Settle};
 use crate::protocol::reply::AmqpError;
-use crate::store::Position;
 
 impl Session {
     pub(super) fn handle(&mut self, request: Request) {
@@ -15,7 +14,7 @@ impl Session {
         if is_refused && !matches!(command, Command::CloseChannel { .. }) {
             return;
         }
-        self.work.position = self.position_before(&command);
+        self.work.position = 0;
         match self.apply(channel, nowait, command) {
             Ok(Some(reply)) if !nowait => self.answer(channel, reply),
             Ok(_) => {}
@@ -23,19 +22,11 @@ impl Session {
         }
     }
 
-    /// What the answer waits for though the command itself changes nothing: who declares or deletes
-    /// what somebody else did just before is promised the same.
-    fn position_before(&self, command: &Command) -> Position {
-        let is_declaration = matches!(
-            command,
-            Command::DeclareExchange(_)
-                | Command::DeleteExchange { .. }
-                | Command::Bind(_)
-                | Command::DeclareQueue(_)
-                | Command::DeleteQueue(_)
-        );
-        let place = self.place.as_ref().filter(|_| is_declaration);
-        place.map_or(0, |place| place.host.changed_at())
+    /// The answer waits for what is declared already, though the command itself changes nothing:
+    /// who declares or deletes what somebody else did just before is promised the same. Of what
+    /// does not survive a restart nothing is promised, and nobody waits for the disk.
+    pub(super) fn rely_on_changes(&mut self, place: &Place) {
+        self.work.position = self.work.position.max(place.host.changed_at());
     }
 
     /// Carries out one command; `None` where the answer is already in the mailbox.

@@ -68,6 +68,8 @@ pub struct Session {
     pub(super) sent_settles: Vec<Settle>,
     /// It published: who only consumes is never held back.
     pub(super) has_published: bool,
+    /// What it published lately went to the log.
+    pub(super) has_logged: bool,
     /// It published while an alarm is on: nothing is read before the alarm is over.
     pub(super) is_blocked: bool,
     /// A queue that is ahead of its consumers, and until when this waits for it.
@@ -153,6 +155,7 @@ impl Session {
             is_getting: false,
             sent_settles: Vec::new(),
             has_published: false,
+            has_logged: false,
             is_blocked: false,
             hold: None,
             effects: Vec::new(),

@@ -41,6 +41,18 @@ impl VirtualHostDefinitions {
         self.from.get(&binding.source)?.get(binding)
     }
 
+    /// One end of the binding is there and does not survive a restart: neither does the binding.
+    #[must_use]
+    pub fn has_transient_end(&self, binding: &Binding) -> bool {
+        let is_transient_exchange =
+            |name: &str| self.exchange(name).is_some_and(|exchange| !exchange.durable);
+        let is_transient_destination = match &binding.destination {
+            BindingEnd::Queue(name) => self.queue(name).is_some_and(|queue| !queue.durable),
+            BindingEnd::Exchange(name) => is_transient_exchange(name),
+        };
+        is_transient_destination || is_transient_exchange(&binding.source)
+    }
+
     /// Bindings that leave this exchange, in a fixed order.
     pub fn bindings_from(&self, exchange: &str) -> impl Iterator<Item = &Arc<Binding>> {
         self.from.get(exchange).into_iter().flatten()

@@ -17,7 +17,7 @@ use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Product};
 use crate::connection;
 use crate::message::QueueKind;
 use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
-use crate::store::{self, Damage, FileStorage, StoreOptions};
+use crate::store::{self, Damage, FileStorage, Storage, StoreOptions};
 
 /// What the shell is told when the configuration is wrong: sysexits' EX_CONFIG.
 const EXIT_CONFIG: u8 = 78;
@@ -50,7 +50,14 @@ impl Failure {
 /// Runs a node to its end.
 #[must_use]
 pub fn run(flags: &Serve) -> ExitCode {
-    match serve(flags) {
+    run_over(flags, |folder| Arc::new(folder))
+}
+
+/// The same, with something of the caller's between the node and its data directory: a disk that
+/// goes wrong as it is told, say.
+#[must_use]
+pub fn run_over(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> ExitCode {
+    match serve(flags, wrap) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody is left to tell if this fails.
@@ -60,7 +67,7 @@ pub fn run(flags: &Serve) -> ExitCode {
     }
 }
 
-fn serve(flags: &Serve) -> Result<(), Failure> {
+fn serve(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> Result<(), Failure> {
     let clock = Clock::start();
     let (config, warnings) =
         Config::load(flags, config::environment::of_process()).map_err(Failure::config)?;
@@ -69,7 +76,7 @@ fn serve(flags: &Serve) -> Result<(), Failure> {
     memory::avoid_huge_pages();
     raise_open_file_limit();
     let seed = seed().map_err(Failure::unavailable)?;
-    let (writer, left) = Left::part(open_store(&config)?);
+    let (writer, left) = Left::part(open_store(&config, wrap)?);
     let broker = Broker::open(broker_options(&config), seed, left, memory_options(&config))
         .map_err(Failure::unavailable)?;
     define(&config, &broker).map_err(|text| {
@@ -99,7 +106,10 @@ fn serve(flags: &Serve) -> Result<(), Failure> {
 }
 
 /// Opens the store in the data directory, and says what was not as it should be.
-fn open_store(config: &Config) -> Result<store::Opened, Failure> {
+fn open_store(
+    config: &Config,
+    wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>,
+) -> Result<store::Opened, Failure> {
     let folder = &config.data_dir;
     let storage = FileStorage::open(folder).map_err(|error| {
         Failure::unavailable(format!("cannot use the data directory {}: {error}", folder.display()))
@@ -109,7 +119,7 @@ fn open_store(config: &Config) -> Result<store::Opened, Failure> {
         accepts_damaged_definitions: config.store.accepts_damaged_definitions,
         ..StoreOptions::default()
     };
-    let opened = store::open(Arc::new(storage), options).map_err(|error| {
+    let opened = store::open(wrap(storage), options).map_err(|error| {
         Failure::unavailable(format!("cannot open the store in {}: {error}", folder.display()))
     })?;
     report_damage(&opened.damage, opened.was_clean);

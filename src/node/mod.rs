@@ -11,7 +11,11 @@ mod metrics;
 mod shutdown;
 mod store_threads;
 
-pub use boot::run;
+pub use boot::{run, run_over};
 
 #[cfg(test)]
 mod panic_tests;
+#[cfg(test)]
+mod stall_tests;
+#[cfg(test)]
+mod test_node;

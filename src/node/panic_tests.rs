@@ -2,8 +2,6 @@
 //! sockets: what breaks is back, and nobody else notices. What a queue does by itself is shown in
 //! `broker::out_of_service_tests`.
 
-use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,63 +11,10 @@ use lapin::options::{
     QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
-use tokio::sync::Notify;
+use lapin::{BasicProperties, Channel, Confirmation, Connection, Consumer};
 
-use super::store_threads::StoreThreads;
-use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions};
-use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
+use super::test_node::{Node, in_time};
 use crate::store::{MemoryStorage, StoreOptions};
-
-/// How long anything here may take.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A node without its configuration.
-struct Node {
-    disk: MemoryStorage,
-    broker: Arc<Broker>,
-    threads: StoreThreads,
-    failed: Arc<Notify>,
-    address: SocketAddr,
-    _doors: Doors,
-}
-
-impl Node {
-    fn start(disk: MemoryStorage) -> Self {
-        let opened = crate::store::open(Arc::new(disk.clone()), StoreOptions::default()).unwrap();
-        let (writer, left) = Left::part(opened);
-        let memory = MemoryOptions::default();
-        let broker = Broker::open(BrokerOptions::default(), [1, 2], left, memory).unwrap();
-        if !broker.is_defined() {
-            broker.declare_defaults().unwrap();
-        }
-        let (broker, clock) = (Arc::new(broker), Clock::start());
-        let failed = Arc::new(Notify::new());
-        let threads = StoreThreads::start(writer, &broker, clock, 0, &failed).unwrap();
-        let listener: Listener =
-            bind(([127, 0, 0, 1], 0).into(), ListenerOptions::default()).unwrap();
-        let address = listener.local_address().unwrap();
-        let doors = Doors::default();
-        listener.run(broker.clone(), clock, &doors);
-        Self { disk, broker, threads, failed, address, _doors: doors }
-    }
-
-    async fn connect(&self) -> Connection {
-        let uri = format!("amqp://guest:guest@{}/%2f", self.address);
-        Connection::connect(&uri, ConnectionProperties::default()).await.unwrap()
-    }
-
-    /// It stops in order and starts again.
-    fn restarted(self) -> Self {
-        self.broker.tell_delivered();
-        self.threads.stop();
-        Self::start(self.disk)
-    }
-}
-
-async fn in_time<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("it takes too long")
-}
 
 async fn declare(channel: &Channel, passive: bool) -> lapin::Result<u32> {
     let options = QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
@@ -117,7 +62,7 @@ async fn until_back(connection: &Connection) -> u32 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_breaks_is_back_with_all_that_was_confirmed() {
-    let node = Node::start(MemoryStorage::new(1 << 28));
+    let node = Node::start(Arc::new(MemoryStorage::new(1 << 28)));
     let (publishing, consuming) = (node.connect().await, node.connect().await);
     let channel = publishing.create_channel().await.unwrap();
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
@@ -149,7 +94,7 @@ async fn a_queue_that_breaks_is_back_with_all_that_was_confirmed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_a_session_closes_its_connection_and_no_other() {
-    let node = Node::start(MemoryStorage::new(1 << 28));
+    let node = Node::start(Arc::new(MemoryStorage::new(1 << 28)));
     let (victim, other) = (node.connect().await, node.connect().await);
     let channel = victim.create_channel().await.unwrap();
     node.broker.plant_panic_in_session();
@@ -165,11 +110,11 @@ async fn a_panic_in_a_session_closes_its_connection_and_no_other() {
 
 #[tokio::test]
 async fn a_node_that_cannot_go_on_says_so_and_its_log_counts_as_torn() {
-    let node = Node::start(MemoryStorage::new(1 << 28));
+    let node = Node::start(Arc::new(MemoryStorage::new(1 << 28)));
     node.broker.fail("it broke");
     in_time(node.failed.notified()).await;
     assert_eq!(node.broker.failure(), Some("it broke"));
     node.threads.stop();
-    let opened = crate::store::open(Arc::new(node.disk), StoreOptions::default()).unwrap();
+    let opened = crate::store::open(node.disk, StoreOptions::default()).unwrap();
     assert!(!opened.was_clean);
 }

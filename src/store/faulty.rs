@@ -1,12 +1,12 @@
-//! A storage that breaks as it is told: failing calls, torn writes, flipped bits, syncs that do
-//! nothing. It wraps any [`Storage`] and has no randomness of its own; what a crash leaves is
-//! [`MemoryStorage`](super::MemoryStorage)'s.
+//! A storage that breaks as it is told: failing calls, calls that do not come back, torn writes,
+//! flipped bits, syncs that do nothing. It wraps any [`Storage`] and has no randomness of its own;
+//! what a crash leaves is [`MemoryStorage`](super::MemoryStorage)'s.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
 use rustix::io::Errno;
@@ -60,7 +60,14 @@ impl From<Failure> for io::Error {
 /// serve several storages in turn, as after a restart.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Calls that were held may go on.
+    released: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +80,10 @@ struct State {
     named_count: u64,
     skips_sync: bool,
     skips_sync_directory: bool,
+    /// Calls of these kinds do not come back.
+    stalled: BTreeSet<Operation>,
+    /// So many calls wait to come back.
+    waiting_count: usize,
 }
 
 /// A call that will fail.
@@ -140,9 +151,22 @@ impl Faults {
         self.lock().skips_sync_directory = skips;
     }
 
+    /// Calls of this kind do not come back, and do nothing, before the disk is healed.
+    pub fn stall(&self, operation: Operation) {
+        self.lock().stalled.insert(operation);
+    }
+
+    /// So many calls have not come back.
+    #[must_use]
+    pub fn waiting_count(&self) -> usize {
+        self.lock().waiting_count
+    }
+
     /// Nothing goes wrong any more. The counts stay.
     pub fn heal(&self) {
         let mut state = self.lock();
+        state.stalled.clear();
+        self.shared.released.notify_all();
         state.plans.clear();
         state.damages.clear();
         (state.skips_sync, state.skips_sync_directory) = (false, false);
@@ -160,11 +184,22 @@ impl Faults {
 
     /// Counts a call that does all or nothing.
     fn call(&self, operation: Operation) -> io::Result<()> {
-        self.lock().call(operation).map_or(Ok(()), |outcome| Err(outcome.failure.into()))
+        self.begin(operation).map_or(Ok(()), |outcome| Err(outcome.failure.into()))
+    }
+
+    /// Counts a call and waits where it is to; gives what is to happen instead of it.
+    fn begin(&self, operation: Operation) -> Option<Outcome> {
+        let mut state = self.lock();
+        let outcome = state.call(operation);
+        state.waiting_count += 1;
+        let is_stalled = |state: &mut State| state.stalled.contains(&operation);
+        let waited = self.shared.released.wait_while(state, is_stalled);
+        waited.unwrap_or_else(PoisonError::into_inner).waiting_count -= 1;
+        outcome
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -296,7 +331,7 @@ impl StorageFile for FaultyFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let outcome = self.faults.lock().call(Operation::Write);
+        let outcome = self.faults.begin(Operation::Write);
         let Some(outcome) = outcome else { return self.file.write_at(offset, bytes) };
         let written = bytes.get(..outcome.written_size).unwrap_or(bytes);
         self.file.write_at(offset, written)?;
