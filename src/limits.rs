@@ -235,6 +235,10 @@ pub const COMPACTION_SIZE_MAX: u64 = 256 * 1024;
 /// and nobody waits long for his turn.
 pub const TURN_COUNT_MAX: usize = 32;
 
+/// Messages in RAM that one list of a queue holds: a longer one is copied as a whole when it grows,
+/// under the queue's lock, which takes 66 ms where there are eight million.
+pub const STRETCH_COUNT_MAX: usize = 65_536;
+
 /// What a message in RAM costs besides its body: its head, names, properties and the pointer to it.
 pub const MESSAGE_OVERHEAD_SIZE: u64 = 128;
 

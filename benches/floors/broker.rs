@@ -28,6 +28,10 @@ const QUEUE_COUNT: usize = 25;
 /// Bindings of the topic exchange.
 const BINDING_COUNT: usize = 10_000;
 
+/// Idle queues, or bindings that match nothing, beside what is measured. A hundred thousand cost as
+/// little, and take a minute to declare under callgrind.
+const BESIDE_COUNT: usize = 10_000;
+
 /// More keys in turn than a channel remembers.
 const FORGOTTEN_COUNT: usize = 20_000;
 
@@ -45,6 +49,9 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::new("broker_publish_deliver_topic_forgotten", || {
             topic(FORGOTTEN_COUNT, FORGOTTEN_COUNT)
         }),
+        Operation::new("broker_publish_deliver_16_beside_0", || beside(0, 0)),
+        Operation::new("broker_publish_deliver_16_beside_queues", || beside(BESIDE_COUNT, 0)),
+        Operation::new("broker_publish_deliver_16_beside_bindings", || beside(0, BESIDE_COUNT)),
     ]
 }
 
@@ -216,6 +223,50 @@ fn topic(binding_count: usize, key_count: usize) -> Round {
         publisher.send(&bytes);
         assert_eq!((consumer.take() / delivery_size) as u64, count, "messages are missing");
         count
+    })
+}
+
+/// Messages by a topic exchange, each delivered before the next one comes, beside idle queues, half
+/// of them durable, and beside bindings of the same exchange with all that a pattern may have.
+fn beside(queue_count: usize, binding_count: usize) -> Round {
+    let Setting { mut writer, mut publisher, mut consumer } = Setting::new(false, true);
+    let bind = |routing_key: &str| {
+        let arguments = FieldTable::new();
+        let bind = queue::Bind {
+            queue: QUEUE,
+            exchange: "amq.topic",
+            routing_key,
+            nowait: true,
+            arguments,
+        };
+        wire::method(&bind)
+    };
+    publisher.send(&bind("orders.*"));
+    for number in 0..queue_count {
+        let declare = queue::Declare {
+            queue: &format!("idle-{number}"),
+            passive: false,
+            durable: number % 2 == 0,
+            exclusive: false,
+            auto_delete: false,
+            nowait: true,
+            arguments: FieldTable::new(),
+        };
+        publisher.send(&wire::method(&declare));
+    }
+    for number in 0..binding_count {
+        let pattern = ["idle.{}.*", "idle.*.{}", "idle.{}.#", "idle.#.{}"][number % 4];
+        publisher.send(&bind(&pattern.replace("{}", &number.to_string())));
+    }
+    writer.write(NOW, true);
+    let content = topic_content("orders.created");
+    let (bytes, delivery_size) = (content.publish(), content.delivery().len());
+    Box::new(move || {
+        for _ in 0..ALONE_COUNT {
+            publisher.send(&bytes);
+            assert_eq!(consumer.take(), delivery_size, "a message is missing");
+        }
+        ALONE_COUNT
     })
 }
 

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use leveret::message::{ConsumerId, Outcome, SequenceRange};
-use leveret::queue::{Consumer, Credit, Effect, Queue, QueueTraits};
+use leveret::message::{ConsumerId, GetId, MessageRun, Outcome, SequenceRange};
+use leveret::queue::{Consumer, Credit, Effect, Fetched, Queue, QueueTraits};
 
 use crate::wire::Content;
 use crate::{Operation, Round};
@@ -12,12 +12,18 @@ use crate::{Operation, Round};
 /// Messages of one round, or somewhat more.
 const COUNT: u64 = 100;
 
+/// Messages that are added at once where a queue is filled.
+const FILL_STEP: u64 = 1000;
+
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
         Operation::new("queue_enqueue_dispatch_settle", || enqueue_dispatch(1, false)),
         Operation::new("queue_enqueue_dispatch_settle_100", || enqueue_dispatch(100, false)),
         Operation::new("queue_enqueue_dispatch", || enqueue_dispatch(1, true)),
         Operation::new("queue_enqueue_dispatch_100", || enqueue_dispatch(100, true)),
+        Operation::new("queue_enqueue_get_behind_0", || enqueue_get(0)),
+        Operation::new("queue_enqueue_get_behind_1000", || enqueue_get(1000)),
+        Operation::new("queue_enqueue_get_behind_1000000", || enqueue_get(1_000_000)),
     ]
 }
 
@@ -51,6 +57,25 @@ fn enqueue_dispatch(count: u64, no_ack: bool) -> Round {
         }
         let counts = queue.counts();
         assert_eq!((counts.ready, counts.unsettled), (0, 0), "something is left");
+        COUNT
+    })
+}
+
+/// A message more at the end, and the first one fetched, where so many wait.
+fn enqueue_get(waiting_count: u64) -> Round {
+    let mut queue = Queue::new(QueueTraits::default());
+    let message = Content::transient(16).message();
+    let mut run = MessageRun::one(message.clone());
+    (1..FILL_STEP).for_each(|_| run.push(message.clone()));
+    (0..waiting_count / FILL_STEP).for_each(|_| {
+        queue.enqueue_run(run.clone());
+    });
+    Box::new(move || {
+        for _ in 0..COUNT {
+            queue.enqueue(message.clone());
+            let got = queue.get(true, GetId(0));
+            assert!(matches!(got, Fetched::Got(_, left) if left as u64 == waiting_count));
+        }
         COUNT
     })
 }

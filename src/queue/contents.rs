@@ -114,8 +114,8 @@ impl Contents {
     pub(super) fn append(&mut self, stretch: Stretch) {
         self.totals += stretch.totals();
         let left = match self.fresh.back_mut() {
-            Some(back) => back.join(stretch),
-            None => Err(stretch),
+            Some(back) if back.has_room() => back.join(stretch),
+            _ => Err(stretch),
         };
         self.fresh.extend(left.err());
     }
@@ -134,6 +134,7 @@ impl Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::STRETCH_COUNT_MAX;
     use crate::message::{Body, Envelope, Message};
 
     fn message(body: &str) -> MessageRun {
@@ -179,6 +180,16 @@ mod tests {
         assert_eq!(ranges.iter().map(|range| range.count()).collect::<Vec<_>>(), [1000, 2]);
         assert_eq!(contents.pop(5000).map(|stretch| stretch.len()), Some(1000));
         assert_eq!(contents.len(), 2);
+    }
+
+    #[test]
+    fn a_long_queue_is_several_lists_of_which_none_is_long() {
+        let count = 2 * STRETCH_COUNT_MAX as u64 + 1;
+        let mut contents = filled(count);
+        let lengths: Vec<usize> = contents.stretches().map(Stretch::len).collect();
+        assert_eq!(lengths, [STRETCH_COUNT_MAX, STRETCH_COUNT_MAX, 1]);
+        let whole: Vec<Sequence> = (0..count).collect();
+        assert_eq!(order(&mut contents), whole);
     }
 
     #[test]

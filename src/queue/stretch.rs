@@ -3,7 +3,7 @@
 
 use super::messages::{Messages, Sizes};
 use super::totals::{Resident, Totals};
-use crate::limits::MESSAGE_OVERHEAD_SIZE;
+use crate::limits::{MESSAGE_OVERHEAD_SIZE, STRETCH_COUNT_MAX};
 use crate::message::{Message, MessageRun, Sequence, SequenceRange};
 
 /// What a queue knows of a message besides its place and its body; neighbors that have the same
@@ -198,6 +198,12 @@ impl Stretch {
         self.body_bytes -= body_bytes;
         self.first += count as u64;
         Some(front)
+    }
+
+    /// More may be added: on disk it costs nothing, in RAM the list has an end.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.is_paged() || self.len() < STRETCH_COUNT_MAX
     }
 
     /// Whether `next` could be one with this.
