@@ -162,8 +162,8 @@ impl Session {
         is_whole
     }
 
-    /// Where a message goes. The exchange is looked for and permissions are asked
-    /// once for each key that is remembered.
+    /// Where a message goes. The exchange is looked for and permissions are asked once for each
+    /// key that is remembered.
     fn route(&mut self, publish: &Publish, message: &Message) -> Result<Routed, AmqpError> {
         let channel = publish.channel;
         // Where the way is known to be plain, what is remembered was asked already.

@@ -123,6 +123,7 @@ pub(super) fn write_message(
 mod tests {
     use bytes::Bytes;
 
+    use super::super::whole::EXCHANGE_AT;
     use super::*;
     use crate::message::{Body, Envelope, Random};
 
@@ -136,8 +137,7 @@ mod tests {
         frame::write_method(&mut bytes, 3, &publish);
         frame::write_header(&mut bytes, 3, class_id, body.len() as u64, envelope.properties);
         frame::write_body(&mut bytes, 3, body);
-        let start = frame::HEAD_SIZE + 2 + 2 + 2 + 1;
-        Message::as_it_came(envelope, &bytes[start..bytes.len() - 1]).unwrap()
+        Message::as_it_came(envelope, &bytes[EXCHANGE_AT..bytes.len() - 1]).unwrap()
     }
 
     /// Deliveries in which now this and now that differs from the one before.

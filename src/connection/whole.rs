@@ -13,7 +13,7 @@ use crate::protocol::frame::{self, FrameKind};
 use crate::protocol::methods::{WireMethod, basic};
 
 /// Octets of a method frame with basic.publish before the name of the exchange.
-const EXCHANGE_AT: usize = frame::HEAD_SIZE + 2 + 2 + 2 + 1;
+pub(super) const EXCHANGE_AT: usize = frame::HEAD_SIZE + 2 + 2 + 2 + 1;
 
 impl Connection {
     /// Takes a publish that is whole, and tells its size; `None` where something else is next, or
