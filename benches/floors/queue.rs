@@ -24,6 +24,8 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::new("queue_enqueue_get_behind_0", || enqueue_get(0)),
         Operation::new("queue_enqueue_get_behind_1000", || enqueue_get(1000)),
         Operation::new("queue_enqueue_get_behind_1000000", || enqueue_get(1_000_000)),
+        Operation::new("queue_mixed_shed_behind_1000", || mixed_shed(1000)),
+        Operation::new("queue_mixed_shed_behind_1000000", || mixed_shed(1_000_000)),
     ]
 }
 
@@ -76,6 +78,28 @@ fn enqueue_get(waiting_count: u64) -> Round {
             let got = queue.get(true, GetId(0));
             assert!(matches!(got, Fetched::Got(_, left) if left as u64 == waiting_count));
         }
+        COUNT
+    })
+}
+
+/// Messages more at the end, of which every other one is persistent, and their bodies forgotten,
+/// where so many like them wait.
+fn mixed_shed(waiting_count: u64) -> Round {
+    let mut queue = Queue::new(QueueTraits { is_durable: true, ..QueueTraits::default() });
+    let messages = [Content::transient(16).message(), Content::persistent(16).message()];
+    let mut effects = Vec::new();
+    let mut add = move |count: u64| {
+        for message in messages.iter().cycle().take(usize::try_from(count).expect("few")) {
+            queue.enqueue(message.clone());
+        }
+        queue.dispatch(&mut effects);
+        assert!(!effects.is_empty(), "nothing for the log");
+        effects.clear();
+        queue.shed(queue.next_sequence(), 0)
+    };
+    add(waiting_count);
+    Box::new(move || {
+        assert!(add(COUNT) > 0, "nothing was forgotten");
         COUNT
     })
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::stretch::{Marks, Stretch};
 use super::stretch_map::StretchMap;
 use super::totals::Totals;
+use crate::limits::PATCHES_MAX;
 use crate::message::{MessageRun, Sequence};
 
 /// Stretches up to which an empty queue keeps room.
@@ -77,6 +78,12 @@ impl Contents {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.returned.is_empty() && self.fresh.is_empty()
+    }
+
+    /// Neighbors differ again and again: each more of them that does costs a stretch.
+    #[must_use]
+    pub fn is_patchy(&self) -> bool {
+        self.fresh.len() >= PATCHES_MAX
     }
 
     /// Some bodies are on disk only.

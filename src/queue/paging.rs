@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::contents::Contents;
 use super::stretch::{Marks, Stretch};
-use super::totals::resident_size;
+use super::totals::{Totals, resident_size};
 use crate::limits::{FETCH_COUNT_MAX, FETCH_SIZE_MAX};
 use crate::message::{Message, Sequence, SequenceRange};
 
@@ -14,8 +14,6 @@ use crate::message::{Message, Sequence, SequenceRange};
 pub struct Forgetting {
     /// The log has stored everything at lower places.
     pub stored_below: Sequence,
-    /// Bytes at the front that stay.
-    pub keep_bytes: u64,
     /// Places that are left alone: somebody reads the bodies there.
     pub fetching: Option<SequenceRange>,
     /// Bytes of RAM that were forgotten.
@@ -23,18 +21,14 @@ pub struct Forgetting {
 }
 
 impl Forgetting {
-    /// Forgets the bodies of a stretch as far as that is allowed; gives its parts.
-    pub fn apply(&mut self, mut stretch: Stretch, put: &mut dyn FnMut(Stretch)) {
-        let kept_count = self.keep(&stretch);
+    /// Forgets the bodies of a stretch as far as that is allowed, but for the first `keep_bytes`;
+    /// gives its parts.
+    pub fn apply(&mut self, mut stretch: Stretch, keep_bytes: u64, put: &mut dyn FnMut(Stretch)) {
         let is_read = self.fetching.is_some_and(|range| range.overlaps(stretch.range()));
         if is_read || stretch.is_paged() || !stretch.marks().is_logged {
             return put(stretch);
         }
-        if let Some(kept) = stretch.split_front(kept_count) {
-            put(kept);
-        } else if kept_count > 0 {
-            return put(stretch);
-        }
+        stretch.split_front(count_within(&stretch, keep_bytes)).into_iter().for_each(&mut *put);
         let stored = self.stored_below.saturating_sub(stretch.first());
         if stored == 0 {
             return put(stretch);
@@ -48,54 +42,75 @@ impl Forgetting {
         put(stretch);
         rest.into_iter().for_each(put);
     }
+}
 
-    /// How many of the stretch's first messages are among the bytes that stay.
-    fn keep(&mut self, stretch: &Stretch) -> usize {
-        let size = stretch.resident_size();
-        if size <= self.keep_bytes {
-            self.keep_bytes -= size;
-            return if stretch.is_paged() { 0 } else { stretch.len() };
-        }
-        let room = std::mem::take(&mut self.keep_bytes);
-        let mut used = 0;
-        let fits = |message: &&Message| {
-            used += resident_size(message);
-            used <= room
-        };
-        stretch.messages().take_while(fits).count()
-    }
+/// How many of a stretch's first messages take no more than `bytes` of RAM.
+fn count_within(stretch: &Stretch, bytes: u64) -> usize {
+    let mut used = 0;
+    let fits = |message: &&Message| {
+        used += resident_size(message);
+        used <= bytes
+    };
+    stretch.messages().take_while(fits).count()
 }
 
 /// Messages as they are added, at consecutive places.
 pub type Added = (Sequence, Vec<Message>);
 
 impl Contents {
-    /// Forgets bodies from the back on.
-    pub fn forget(&mut self, forgetting: &mut Forgetting) {
-        let all = self.take_all();
-        for stretch in all.returned.into_stretches() {
-            forgetting.apply(stretch, &mut |part| self.put_back(part));
-        }
-        for stretch in all.fresh {
-            forgetting.apply(stretch, &mut |part| self.append(part));
-        }
+    /// Forgets bodies from the back on, until `keep_bytes` of what was given to the log are left.
+    pub fn forget(&mut self, keep_bytes: u64, forgetting: &mut Forgetting) {
+        let logged = |totals: Totals| totals.resident.logged;
+        self.change_back(logged, keep_bytes, |stretch, keep, put| {
+            forgetting.apply(stretch, keep, put);
+        });
     }
 
     /// Marks messages that are in RAM only as logged, from the back on, about `bytes_max` of them;
     /// gives them as they are to be added to the log.
-    pub fn log_unlogged(&mut self, mut bytes_max: u64) -> Vec<Added> {
-        let (mut added, mut parts) = (Vec::new(), Vec::new());
-        let all = self.take_all();
-        for stretch in all.fresh.into_iter().rev() {
-            log_tail(stretch, &mut bytes_max, &mut added, &mut |part| parts.push(part));
-        }
-        parts.drain(..).rev().for_each(|part| self.append(part));
-        for stretch in all.returned.into_stretches().rev() {
-            log_tail(stretch, &mut bytes_max, &mut added, &mut |part| parts.push(part));
-        }
-        parts.into_iter().rev().for_each(|part| self.put_back(part));
-        added.reverse();
+    pub fn log_unlogged(&mut self, bytes_max: u64) -> Vec<Added> {
+        let mut added = Vec::new();
+        let unlogged = |totals: Totals| totals.resident.unlogged;
+        let keep_bytes = unlogged(self.totals).saturating_sub(bytes_max);
+        self.change_back(unlogged, keep_bytes, |mut stretch, keep, put| {
+            if stretch.is_paged() || stretch.marks().is_logged {
+                return put(stretch);
+            }
+            stretch.split_front(count_within(&stretch, keep)).into_iter().for_each(&mut *put);
+            added.push((stretch.first(), stretch.messages().cloned().collect()));
+            stretch.mark(Marks { is_logged: true, ..stretch.marks() });
+            put(stretch);
+        });
         added
+    }
+
+    /// Takes stretches from the back while what is left has more than `keep_bytes` of a kind, and
+    /// puts back what `change` makes of each when it is told how many bytes of its front must stay.
+    /// What this costs does not grow with the queue, but for stretches of another kind between.
+    fn change_back(
+        &mut self,
+        kind: impl Fn(Totals) -> u64,
+        keep_bytes: u64,
+        mut change: impl FnMut(Stretch, u64, &mut dyn FnMut(Stretch)),
+    ) {
+        let (mut fresh, mut returned) = (Vec::new(), Vec::new());
+        while kind(self.totals) > keep_bytes {
+            let (list, taken) = match self.fresh.pop_back() {
+                Some(stretch) => (&mut fresh, stretch),
+                None => match self.returned.take_last() {
+                    Some((stretch, ())) => (&mut returned, stretch),
+                    None => break,
+                },
+            };
+            self.totals -= taken.totals();
+            list.push((taken, keep_bytes.saturating_sub(kind(self.totals))));
+        }
+        for (stretch, keep) in returned.into_iter().rev() {
+            change(stretch, keep, &mut |part| self.put_back(part));
+        }
+        for (stretch, keep) in fresh.into_iter().rev() {
+            change(stretch, keep, &mut |part| self.append(part));
+        }
     }
 
     /// The bodies that are needed next and are on disk, where there are not enough in RAM before
@@ -161,32 +176,6 @@ impl Contents {
             self.fresh.push_front(last);
         }
     }
-}
-
-/// Marks messages at the end of a stretch as logged while `bytes_max` lasts; gives its parts, the
-/// last one first.
-fn log_tail(
-    mut stretch: Stretch,
-    bytes_max: &mut u64,
-    all: &mut Vec<Added>,
-    put: &mut dyn FnMut(Stretch),
-) {
-    if stretch.is_paged() || stretch.marks().is_logged || *bytes_max == 0 {
-        return put(stretch);
-    }
-    let mut count = 0;
-    for message in stretch.messages().rev() {
-        if *bytes_max == 0 {
-            break;
-        }
-        *bytes_max = bytes_max.saturating_sub(resident_size(message));
-        count += 1;
-    }
-    let before = stretch.split_front(stretch.len() - count);
-    all.push((stretch.first(), stretch.messages().cloned().collect()));
-    stretch.mark(Marks { is_logged: true, ..stretch.marks() });
-    put(stretch);
-    before.into_iter().for_each(put);
 }
 
 /// What one fetch asks for, as it grows.

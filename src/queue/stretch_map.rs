@@ -97,6 +97,11 @@ impl<T: Copy + PartialEq> StretchMap<T> {
         self.map.pop_first().map(|(_, entry)| entry)
     }
 
+    /// Takes the last stretch.
+    pub fn take_last(&mut self) -> Option<(Stretch, T)> {
+        self.map.pop_last().map(|(_, entry)| entry)
+    }
+
     /// Takes at most `count` messages of the first stretch.
     pub fn pop(&mut self, count: usize) -> Option<Stretch> {
         let mut first = self.map.first_entry()?;

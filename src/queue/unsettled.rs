@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::paging::Forgetting;
 use super::stretch::Stretch;
 use super::stretch_map::StretchMap;
 use super::totals::Totals;
@@ -122,18 +123,29 @@ impl Unsettled {
         (range.first <= last).then(|| self.older.take(SequenceRange { last, ..range }))?
     }
 
-    /// Takes all stretches out and puts back what `change` makes of each, in their order.
-    pub fn rebuild(&mut self, mut change: impl FnMut(Stretch, &mut dyn FnMut(Stretch))) {
-        let Self { recent, mut older, .. } = std::mem::take(self);
-        let mut all: Vec<(Stretch, Holder)> = Vec::new();
-        while let Some(taken) = older.take_first() {
-            all.push(taken);
+    /// Forgets bodies, the latest first, until none is left that the log was given. It looks at no
+    /// more stretches than it has to.
+    pub fn forget(&mut self, forgetting: &mut Forgetting) {
+        let (mut recent, mut older) = (Vec::new(), Vec::new());
+        while self.totals.resident.logged > 0 {
+            let (list, taken) = match self.recent.pop_back() {
+                Some(Slot { stretch: None, .. }) => {
+                    self.gap_count -= 1;
+                    continue;
+                }
+                Some(Slot { stretch: Some(stretch), holder, .. }) => {
+                    (&mut recent, (stretch, holder))
+                }
+                None => match self.older.take_last() {
+                    Some(taken) => (&mut older, taken),
+                    None => break,
+                },
+            };
+            self.totals -= taken.0.totals();
+            list.push(taken);
         }
-        let recent = recent.into_iter();
-        all.extend(recent.filter_map(|slot| slot.stretch.map(|stretch| (stretch, slot.holder))));
-        all.sort_by_key(|(stretch, _)| stretch.first());
-        for (stretch, holder) in all {
-            change(stretch, &mut |part| self.insert(part, holder));
+        for (stretch, holder) in older.into_iter().chain(recent).rev() {
+            forgetting.apply(stretch, 0, &mut |part| self.insert(part, holder));
         }
     }
 
@@ -215,7 +227,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::message::Random;
+    use crate::message::{Body, Envelope, Message, MessageRun, Random};
     use crate::queue::stretch::Marks;
 
     fn range(first: Sequence, last: Sequence) -> SequenceRange {
@@ -224,6 +236,15 @@ mod tests {
 
     fn paged(places: SequenceRange) -> Stretch {
         Stretch::paged(places, places.count(), Marks::default())
+    }
+
+    fn resident(places: SequenceRange, is_logged: bool) -> Stretch {
+        let envelope =
+            Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: true };
+        let message = Message::new(envelope, Body::Copied(b"x"));
+        let mut run = MessageRun::one(message.clone());
+        (1..places.count()).for_each(|_| run.push(message.clone()));
+        Stretch::of(places.first, run, Marks { is_logged, ..Marks::default() })
     }
 
     fn filled(ranges: &[(Sequence, Sequence, u64)]) -> Unsettled {
@@ -277,8 +298,12 @@ mod tests {
         let places = range(first, first + below(8));
         if below(2) == 0 {
             if model.range(places.iter()).next().is_none() {
-                let consumer = below(3);
-                unsettled.insert(paged(places), Some(ConsumerId(consumer)));
+                let (consumer, kind) = (below(3), below(3));
+                let stretch = match kind {
+                    0 => paged(places),
+                    _ => resident(places, kind == 1),
+                };
+                unsettled.insert(stretch, Some(ConsumerId(consumer)));
                 model.extend(places.iter().map(|place| (place, consumer)));
             }
         } else if let Some((stretch, holder)) = unsettled.take(places) {
@@ -299,8 +324,16 @@ mod tests {
         let (mut unsettled, mut model) = (Unsettled::default(), Model::new());
         for number in 0..20_000 {
             step(&mut random, &mut unsettled, &mut model);
-            if number % 1000 == 0 {
-                unsettled.rebuild(|stretch, put| put(stretch));
+            if number % 50 == 0 {
+                let stored_below =
+                    if number % 100 == 0 { Sequence::MAX } else { random.draw() % 200 };
+                let mut forgetting = Forgetting { stored_below, fetching: None, forgotten: 0 };
+                let before = unsettled.totals().resident;
+                unsettled.forget(&mut forgetting);
+                let after = unsettled.totals().resident;
+                assert_eq!(before.logged - after.logged, forgetting.forgotten);
+                assert!(after.logged == 0 || stored_below < 200, "all of it was stored");
+                assert_eq!(after.unlogged, before.unlogged);
             }
             let mut places: Vec<Sequence> =
                 unsettled.iter().flat_map(|stretch| stretch.range().iter()).collect();

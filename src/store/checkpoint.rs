@@ -134,9 +134,9 @@ fn get_file(mut input: &[u8]) -> Option<(u64, FileLedger)> {
 fn put_queue(out: &mut Vec<u8>, queue: QueueId, found: &QueueLedger) {
     out.put_u64_le(queue.0);
     out.put_u64_le(found.next_sequence);
-    put_list(out, &found.alive.iter().collect::<Vec<_>>());
-    put_list(out, &found.transient.iter().collect::<Vec<_>>());
-    put_list(out, &found.delivered.iter().collect::<Vec<_>>());
+    put_list(out, found.alive.iter());
+    put_list(out, found.transient.iter());
+    put_list(out, found.delivered.iter());
     out.put_u32_le(u32::try_from(found.failures.len()).unwrap_or(u32::MAX));
     for (range, count) in found.failures.iter() {
         out.put_u64_le(range.first);
@@ -170,11 +170,15 @@ fn get_queue(mut input: &[u8]) -> Option<(QueueId, QueueLedger)> {
 }
 
 /// Ranges with their size before them, since something follows.
-fn put_list(out: &mut Vec<u8>, ranges: &[SequenceRange]) {
-    let mut bytes = Vec::new();
-    put_ranges(&mut bytes, ranges);
-    out.put_u32_le(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-    out.put_slice(&bytes);
+fn put_list(out: &mut Vec<u8>, ranges: impl Iterator<Item = SequenceRange>) {
+    let start = out.len();
+    out.put_u32_le(0);
+    put_ranges(out, ranges);
+    let size = out.len() - start - size_of::<u32>();
+    let size = u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
+    if let Some(place) = out.get_mut(start..).and_then(|list| list.first_chunk_mut()) {
+        *place = size;
+    }
 }
 
 fn get_list(input: &mut &[u8]) -> Option<Vec<SequenceRange>> {

@@ -254,7 +254,7 @@ mod tests {
     fn a_range_longer_than_a_count_is_several() {
         let long = SequenceRange { first: 5, last: 5 + (1 << 33) };
         let mut out = Vec::new();
-        put_ranges(&mut out, &[long]);
+        put_ranges(&mut out, [long]);
         let ranges = get_ranges(&out).unwrap();
         assert!(ranges.len() > 1);
         assert_eq!((ranges[0].first, ranges[ranges.len() - 1].last), (long.first, long.last));

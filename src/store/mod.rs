@@ -20,6 +20,7 @@ mod index;
 mod ledger;
 mod log;
 pub mod memory;
+mod places;
 mod ranges;
 mod reader;
 mod record;

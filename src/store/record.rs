@@ -192,7 +192,7 @@ impl<'a> RecordWriter<'a> {
     pub(super) fn ranges(&mut self, kind: Kind, queue: QueueId, ranges: &[SequenceRange]) {
         self.write(kind, 0, 0, |out| {
             out.put_u64_le(queue.0);
-            put_ranges(out, ranges);
+            put_ranges(out, ranges.iter().copied());
         });
     }
 
@@ -201,7 +201,7 @@ impl<'a> RecordWriter<'a> {
         self.write(Kind::Returned, 0, 0, |out| {
             out.put_u64_le(queue.0);
             out.put_u32_le(failure_count);
-            put_ranges(out, &[range]);
+            put_ranges(out, [range]);
         });
     }
 
@@ -229,7 +229,7 @@ fn put_places(out: &mut Vec<u8>, places: &[Place]) {
 }
 
 /// Ranges as first and count; one longer than a count can say is several.
-pub(super) fn put_ranges(out: &mut Vec<u8>, ranges: &[SequenceRange]) {
+pub(super) fn put_ranges(out: &mut Vec<u8>, ranges: impl IntoIterator<Item = SequenceRange>) {
     for range in ranges {
         let mut first = range.first;
         loop {

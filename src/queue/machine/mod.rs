@@ -188,8 +188,11 @@ impl Queue {
     }
 
     /// The same with several messages that are alike; tells the place of the first.
+    ///
+    /// Where persistent messages and others take turns in a long queue, the others are given to the
+    /// log as well: they leave RAM with their neighbors, and are one stretch with them.
     pub fn enqueue_run(&mut self, messages: MessageRun) -> Sequence {
-        if !self.traits.is_durable || !messages.is_persistent() {
+        if !self.traits.is_durable || !(messages.is_persistent() || self.contents.is_patchy()) {
             return self.contents.push(messages, false);
         }
         let logged = messages.iter().cloned().collect();

@@ -43,17 +43,17 @@ impl Queue {
     }
 
     /// Forgets bodies that the log has stored: of ready messages those behind the first
-    /// `keep_bytes`, and those of all that are out. Tells how many bytes of RAM that were.
+    /// `keep_bytes` that it was given, and those of all that are out. Tells how many bytes of RAM
+    /// that were.
     pub fn shed(&mut self, stored_below: Sequence, keep_bytes: u64) -> u64 {
         if self.resident().logged == 0 {
             return 0;
         }
         let fetching = self.activity().fetching;
-        let mut ready = Forgetting { stored_below, keep_bytes, fetching, forgotten: 0 };
-        self.contents.forget(&mut ready);
-        let mut out = Forgetting { stored_below, keep_bytes: 0, fetching, forgotten: 0 };
-        self.activity().unsettled.rebuild(|stretch, put| out.apply(stretch, put));
-        ready.forgotten + out.forgotten
+        let mut forgetting = Forgetting { stored_below, fetching, forgotten: 0 };
+        self.contents.forget(keep_bytes, &mut forgetting);
+        self.activity().unsettled.forget(&mut forgetting);
+        forgetting.forgotten
     }
 
     /// Gives ready messages that are nowhere but in RAM to the log, from the back on, about

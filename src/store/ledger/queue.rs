@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::super::index::{IndexEntry, List};
+use super::super::places::PlaceSet;
 use super::super::ranges::{RangeCounts, RangeSet};
 use crate::message::{Sequence, SequenceRange};
 
@@ -33,7 +34,7 @@ pub(in crate::store) struct QueueLedger {
     pub(in crate::store) next_sequence: Sequence,
     pub(in crate::store) alive: RangeSet,
     /// Those of the living that end with this boot.
-    pub(in crate::store) transient: RangeSet,
+    pub(in crate::store) transient: PlaceSet,
     /// How often deliveries failed.
     pub(in crate::store) failures: RangeCounts,
     /// Delivered before, as a clean stop tells it.

@@ -1,7 +1,7 @@
 //! Bodies that leave RAM and come back.
 
 use super::*;
-use crate::limits::{FETCH_COUNT_MAX, FETCH_SIZE_MAX, MESSAGE_OVERHEAD_SIZE};
+use crate::limits::{FETCH_COUNT_MAX, FETCH_SIZE_MAX, MESSAGE_OVERHEAD_SIZE, PATCHES_MAX};
 
 /// What a message of one byte takes in RAM.
 const SIZE: u64 = MESSAGE_OVERHEAD_SIZE + 1;
@@ -35,6 +35,32 @@ fn what_is_not_logged_stays() {
     }
     assert_eq!(queue.shed(9, 0), 2 * SIZE);
     assert_eq!(queue.resident(), Resident { logged: 0, unlogged: SIZE });
+}
+
+#[test]
+fn a_long_queue_of_persistent_and_transient_messages_in_turns_is_few_stretches() {
+    let (mut queue, count) = (Queue::new(durable()), 10_000);
+    for number in 0..count {
+        queue.enqueue(message_of("x", number % 2 == 0));
+    }
+    assert_eq!(queue.contents.stretches().count(), PATCHES_MAX + 1);
+    let behind = PATCHES_MAX as u64;
+    let mut expected: Vec<Seen> = (0..behind).step_by(2).map(|place| Seen::Add(place, 1)).collect();
+    expected.push(Seen::Add(behind, 10_000 - PATCHES_MAX));
+    assert_eq!(dispatched(&mut queue), expected, "the log gets all that are behind");
+    queue.shed(count, 0);
+    queue.store_transient(u64::MAX);
+    queue.shed(count, 0);
+    assert_eq!((queue.resident(), queue.contents.stretches().count()), (Resident::default(), 1));
+}
+
+#[test]
+fn a_transient_message_in_a_queue_of_few_stretches_is_not_for_the_log() {
+    let mut queue = Queue::new(durable());
+    for number in 0..200_000 {
+        queue.enqueue(message_of("x", number == 0));
+    }
+    assert_eq!(dispatched(&mut queue), [Seen::Add(0, 1)]);
 }
 
 #[test]
