@@ -110,11 +110,11 @@ pub(super) struct Routes(SmallVec<[Option<Arc<CachedRoute>>; 4]>);
 
 impl Routes {
     pub(super) fn get(&self, way: Way) -> Option<Arc<CachedRoute>> {
-        self.0.get(way.names as usize)?.clone()
+        self.0.get(way.names())?.clone()
     }
 
     pub(super) fn remember(&mut self, way: Way, route: Arc<CachedRoute>) {
-        let place = way.names as usize;
+        let place = way.names();
         if self.0.len() <= place {
             self.0.resize(place + 1, None);
         }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn way(names: u32) -> Option<Way> {
-        Some(Way { names, properties: 0 })
+        Some(Way::of(names))
     }
 
     fn bodies(runs: &[MessageRun]) -> Vec<String> {
@@ -191,9 +191,9 @@ mod tests {
     #[test]
     fn routes_are_those_of_their_names_until_they_are_forgotten() {
         let mut routes = Routes::default();
-        let queues = vec![queue(1)];
-        routes.remember(Way { names: 9, properties: 3 }, Arc::new(CachedRoute { queues }));
-        let known = |routes: &Routes, names| routes.get(Way { names, properties: 0 }).is_some();
+        let queues = SmallVec::from_buf([queue(1), queue(2)]);
+        routes.remember(Way::of(9).with_other_properties(), Arc::new(CachedRoute { queues }));
+        let known = |routes: &Routes, names| routes.get(Way::of(names)).is_some();
         assert_eq!([8, 9, 10].map(|names| known(&routes, names)), [false, true, false]);
         routes.forget();
         assert!(!known(&routes, 9));

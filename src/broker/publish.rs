@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::batch::{Batch, Group};
 use super::consume::not_found;
 use super::queue_handle::QueueHandle;
@@ -88,7 +90,7 @@ impl Session {
         let Routed { rewritten, route, is_reply } = self.route(&publish, message)?;
         let state = self.channels.get_mut(&publish.channel);
         if let Some(transaction) = state.and_then(|state| state.transaction.as_mut()) {
-            let queues = route.queues.clone();
+            let queues = route.queues.to_vec();
             let body_bytes = publish.messages.body_bytes();
             let charge = self.broker.connection_options.account.charge(body_bytes);
             // What is committed together came in several inputs.
@@ -257,7 +259,7 @@ impl Session {
         if !route.histories.is_empty() && !refuses_storing(message) {
             route.histories.iter().for_each(|exchange| exchange.remember(delivered));
         }
-        let queues = place.host.queues_by_id(&route.queues);
+        let queues = place.host.queues_by_id(&route.queues).into();
         let cached = Arc::new(CachedRoute { queues });
         let is_lasting = route.depends_on_key_only && keys.len() == 1;
         // A name nobody has yet may be declared at any time, and that raises no generation.
@@ -318,5 +320,5 @@ fn refuses_storing(message: &Message) -> bool {
 }
 
 fn no_queues() -> Arc<CachedRoute> {
-    Arc::new(CachedRoute { queues: Vec::new() })
+    Arc::new(CachedRoute { queues: SmallVec::new() })
 }

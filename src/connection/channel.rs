@@ -82,8 +82,12 @@ impl Channel {
         effects: &mut Vec<Effect>,
     ) {
         let (channel, confirm) = (self.number, self.next_confirm());
-        let messages = MessageRun::one(message);
-        effects.push(Effect::Publish(Publish { channel, messages, mandatory, confirm, way }));
+        // This makes it where it stays. `push` would make it elsewhere and copy it in words, and
+        // the last word, of two small fields, would hold the processor up until all is written.
+        effects.extend(std::iter::once_with(|| {
+            let messages = MessageRun::one(message);
+            Effect::Publish(Publish { channel, messages, mandatory, confirm, way })
+        }));
     }
 
     /// The same for one that may go with the last, if that went the same way.

@@ -63,12 +63,31 @@ pub struct Publish {
 }
 
 /// Tells publishes of one input apart by what is equal in them. It means nothing beyond the input.
+///
+/// It is one word, because it goes through memory for every publish: two that are written as halves
+/// and read as a whole hold the processor up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Way {
-    /// The same channel, exchange and routing key.
-    pub names: u32,
-    /// And the same properties.
-    pub properties: u32,
+pub struct Way(u64);
+
+impl Way {
+    /// The first way of these names: a channel, an exchange and a routing key.
+    #[must_use]
+    pub fn of(names: u32) -> Self {
+        Self(u64::from(names) << u32::BITS)
+    }
+
+    /// The same names, and other properties than all before.
+    #[must_use]
+    pub fn with_other_properties(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// Which channel, exchange and routing key.
+    #[must_use]
+    pub fn names(self) -> usize {
+        // What was shifted in fits.
+        usize::try_from(self.0 >> u32::BITS).unwrap_or(usize::MAX)
+    }
 }
 
 impl Publish {

@@ -47,7 +47,7 @@ impl<'a> Head<'a> {
             body_size: 0,
             envelope,
             is_plain: false,
-            way: Way { names, properties: 0 },
+            way: Way::of(names),
         };
         head.with_header(header)
     }
@@ -63,7 +63,7 @@ impl<'a> Head<'a> {
         let is_plain = !properties::are_inspected(content.properties);
         let mut way = self.way;
         if content.properties != self.envelope.properties {
-            way.properties += 1;
+            way = way.with_other_properties();
         }
         Some(Self { header, body_size: content.body_size, envelope, is_plain, way, ..*self })
     }
