@@ -14,8 +14,16 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 7] =
-    ["confirms", "embedded", "hello", "publish_subscribe", "rpc", "topic_routing", "work_queue"];
+const NAMES: [&str; 8] = [
+    "bounded_queue",
+    "confirms",
+    "embedded",
+    "hello",
+    "publish_subscribe",
+    "rpc",
+    "topic_routing",
+    "work_queue",
+];
 
 fn program(name: &str) -> PathBuf {
     let folder = process::binary().parent().expect("a folder").join("examples");
@@ -101,6 +109,26 @@ fn confirms_tell_of_every_message() {
             "orders: confirmed true",
             "odrers: confirmed, but returned: NO_ROUTE",
             "1000 of 1000 confirmed",
+        ],
+    );
+}
+
+#[test]
+fn bounded_queue_keeps_the_latest_readings_and_refuses_orders() {
+    check(
+        "bounded_queue",
+        &[
+            "readings: reading 3",
+            "readings: reading 4",
+            "readings: reading 5",
+            "order 1 is taken",
+            "order 2 is taken",
+            "order 3 is taken",
+            "order 4 is refused",
+            "order 5 is refused",
+            "orders: order 1",
+            "orders: order 2",
+            "orders: order 3",
         ],
     );
 }

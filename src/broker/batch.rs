@@ -30,6 +30,8 @@ impl Batch {
 pub(super) struct Group {
     pub(super) queue: Arc<QueueHandle>,
     pub(super) runs: SmallVec<[MessageRun; 1]>,
+    /// Of each message, where the queue may refuse it: its channel and its number there.
+    pub(super) numbers: Vec<(u16, u64)>,
     /// Of the last run.
     way: Option<Way>,
 }
@@ -51,28 +53,46 @@ impl Group {
 pub(super) struct Groups(Vec<Group>);
 
 impl Groups {
-    /// Adds a run to each of these queues.
+    /// Adds a run to each of these queues. `number` is the channel of the first message and its
+    /// number there, 0 where it is not confirmed.
     pub(super) fn add_to_all(
         &mut self,
         queues: &[Arc<QueueHandle>],
         messages: MessageRun,
         way: Option<Way>,
+        number: (u16, u64),
     ) {
         let Some((last, others)) = queues.split_last() else { return };
         if !others.is_empty() {
             messages.iter().for_each(Message::share);
         }
-        others.iter().for_each(|queue| self.add(queue, messages.clone(), way));
-        self.add(last, messages, way);
+        others.iter().for_each(|queue| self.add(queue, messages.clone(), way, number));
+        self.add(last, messages, way, number);
     }
 
-    fn add(&mut self, queue: &Arc<QueueHandle>, messages: MessageRun, way: Option<Way>) {
-        match self.0.iter_mut().rev().find(|group| Arc::ptr_eq(&group.queue, queue)) {
+    fn add(
+        &mut self,
+        queue: &Arc<QueueHandle>,
+        messages: MessageRun,
+        way: Option<Way>,
+        number: (u16, u64),
+    ) {
+        let count = messages.len() as u64;
+        let known = self.0.iter().rposition(|group| Arc::ptr_eq(&group.queue, queue));
+        let place = known.unwrap_or(self.0.len());
+        match self.0.get_mut(place) {
             Some(group) => group.add(messages, way),
             None => {
                 let runs = SmallVec::from_buf([messages]);
-                self.0.push(Group { queue: queue.clone(), runs, way });
+                self.0.push(Group { queue: queue.clone(), runs, numbers: Vec::new(), way });
             }
+        }
+        let (channel, first) = number;
+        if queue.refuses()
+            && let Some(group) = self.0.get_mut(place)
+        {
+            let number = |offset| if first == 0 { 0 } else { first + offset };
+            group.numbers.extend((0..count).map(|offset| (channel, number(offset))));
         }
     }
 
@@ -99,8 +119,22 @@ impl Confirmed {
         }
     }
 
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = (u16, u64, u64)> {
-        self.0.drain(..)
+    /// What is confirmed, when those that a queue refused are taken out.
+    pub(super) fn drain(&mut self, refused: &[(u16, u64)]) -> Vec<(u16, u64, u64)> {
+        let mut parts = Vec::new();
+        for (channel, first, last) in self.0.drain(..) {
+            let is_here = |(other, number): &&(u16, u64)| {
+                *other == channel && (first..=last).contains(number)
+            };
+            let mut next = first;
+            for &(_, number) in refused.iter().filter(is_here) {
+                parts.push((channel, next, number - 1));
+                next = number + 1;
+            }
+            parts.push((channel, next, last));
+        }
+        parts.retain(|(_, first, last)| first <= last);
+        parts
     }
 }
 
@@ -169,8 +203,8 @@ mod tests {
         let (one, two) = (queue(1), queue(2));
         let mut groups = Groups::default();
         for body in ["a", "b", "c"] {
-            groups.add_to_all(std::slice::from_ref(&one), message(body), way(1));
-            groups.add_to_all(std::slice::from_ref(&two), message(body), way(2));
+            groups.add_to_all(std::slice::from_ref(&one), message(body), way(1), (1, 0));
+            groups.add_to_all(std::slice::from_ref(&two), message(body), way(2), (1, 0));
         }
         let runs: Vec<_> = groups.drain().map(|group| bodies(&group.runs)).collect();
         assert_eq!(runs, [["a b c"], ["a b c"]]);
@@ -182,10 +216,18 @@ mod tests {
         let mut groups = Groups::default();
         let ways = [way(1), way(1), way(2), way(1), None, None, way(1)];
         for (way, body) in ways.into_iter().zip(["a", "b", "c", "d", "e", "f", "g"]) {
-            groups.add_to_all(&queues, message(body), way);
+            groups.add_to_all(&queues, message(body), way, (1, 0));
         }
         let runs: Vec<_> = groups.drain().map(|group| bodies(&group.runs)).collect();
         assert_eq!(runs, [["a b", "c", "d", "e", "f", "g"]]);
+    }
+
+    #[test]
+    fn confirms_leave_out_what_a_queue_refused() {
+        let drained = |refused: &[(u16, u64)]| Confirmed(vec![(1, 3, 9), (2, 1, 2)]).drain(refused);
+        assert_eq!(drained(&[]), [(1, 3, 9), (2, 1, 2)]);
+        assert_eq!(drained(&[(1, 3), (1, 6), (2, 2)]), [(1, 4, 5), (1, 7, 9), (2, 1, 1)]);
+        assert_eq!(drained(&[(1, 9), (2, 1), (2, 2)]), [(1, 3, 8)]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod durability;
 mod exchanges;
 mod figures;
 mod import;
+mod live_queue;
 mod lock;
 mod login;
 mod mailbox;

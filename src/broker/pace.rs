@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::live_queue::Live;
 use super::mailbox::Mailbox;
-use super::queue_handle::{Live, QueueHandle};
+use super::queue_handle::QueueHandle;
 use super::session::Session;
 use super::work::Work;
 use crate::limits::{HOLD_MS_MAX, PACE_WINDOW_MS, WORK_AHEAD_MS, WORK_AHEAD_MS_MAX};

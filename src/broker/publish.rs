@@ -112,7 +112,7 @@ impl Session {
         batch: &mut Batch,
     ) {
         batch.confirmed.add(&publish);
-        let Publish { channel, messages, mandatory, way, .. } = publish;
+        let Publish { channel, messages, mandatory, confirm, way } = publish;
         let is_routed = match is_reply {
             true => rewritten.as_ref().or(messages.first()).is_some_and(|reply| self.reply(reply)),
             false => !queues.is_empty(),
@@ -122,7 +122,7 @@ impl Session {
                 Some(rewritten) => (MessageRun::one(rewritten), None),
                 None => (messages, way),
             };
-            batch.groups.add_to_all(queues, messages, way);
+            batch.groups.add_to_all(queues, messages, way, (channel, confirm));
         } else if mandatory {
             messages.into_messages().for_each(|message| self.return_message(channel, message));
         }
@@ -136,32 +136,37 @@ impl Session {
         self.post(Event::Returned { channel, message });
     }
 
-    /// Enqueues the groups, then confirms. Where a queue is out of service, nothing of the batch is
-    /// confirmed: a message that is refused may have reached its other queues. False then.
+    /// Enqueues the groups, then confirms, and tells whether every queue took its messages. Where
+    /// one refuses some for want of room, these are rejected; where one is out of service, nothing
+    /// of the batch is confirmed: a message that is refused may have reached its other queues.
     pub(super) fn flush(&mut self, batch: &mut Batch) -> bool {
         let mut is_whole = true;
-        for Group { queue, runs, .. } in batch.groups.drain() {
-            let enqueued = queue.with(&mut self.work, |live| {
-                if !live.queue.is_gone() {
-                    for run in runs {
-                        live.queue.enqueue_run(run);
-                    }
-                }
-            });
+        let mut refused = Vec::new();
+        for Group { queue, runs, numbers, .. } in batch.groups.drain() {
+            let enqueued = queue.with(&mut self.work, |live| live.take_in(runs, &numbers));
             is_whole &= enqueued.is_ok();
+            refused.extend(enqueued.unwrap_or_default());
             self.has_logged |= self.work.position > 0;
             if std::mem::take(&mut self.work.is_ahead) {
                 self.hold_for(&queue);
             }
         }
-        for (channel, first, last) in batch.confirmed.drain() {
+        let is_taken = is_whole && refused.is_empty();
+        refused.retain(|(_, number)| *number > 0);
+        refused.sort_unstable();
+        // Several queues may refuse the same one.
+        refused.dedup();
+        for (channel, first, last) in batch.confirmed.drain(&refused) {
             if is_whole {
                 self.post_durable(Event::Confirmed { channel, first, last });
                 continue;
             }
             (first..=last).for_each(|number| self.post(Event::Rejected { channel, number }));
         }
-        is_whole
+        for (channel, number) in refused {
+            self.post(Event::Rejected { channel, number });
+        }
+        is_taken
     }
 
     /// Where a message goes. The exchange is looked for and permissions are asked once for each
@@ -294,9 +299,9 @@ impl Session {
         for Pending { publish, rewritten, queues, is_reply, .. } in pending.unwrap_or_default() {
             self.enqueue(publish, rewritten, &queues, is_reply, &mut batch);
         }
-        let is_whole = self.flush(&mut batch);
+        let is_taken = self.flush(&mut batch);
         settles.iter().for_each(|settle| self.settle(settle));
-        if !is_whole {
+        if !is_taken {
             return Err(ChannelError::precondition_failed("partial tx completion").into());
         }
         Ok(())

@@ -6,39 +6,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use hashbrown::HashMap;
 use tracing::error;
 
 use super::durability::Durability;
+use super::live_queue::Live;
 use super::lock::lock;
-use super::mailbox::Mailbox;
 use super::out_of_service::{Broken, OutOfService, reason};
-use super::pace::{Hold, Pace};
+use super::pace::Hold;
 use super::work::Work;
 use crate::connection::{Delivered, Event, Reply};
 use crate::definitions::QueueDefinition;
-use crate::limits::{IDLE_QUEUE_SIZE_KEPT, PAGE_OUT_SIZE, SERVED_QUEUE_SIZE_KEPT, SHED_STEP_SIZE};
+use crate::limits::{PAGE_OUT_SIZE, SHED_STEP_SIZE};
 use crate::message::queue_options::DeliveryLimit;
-use crate::message::{
-    ConsumerId, ConsumerKey, Delivery, GetId, Message, QueueId, Run, Sequence, SequenceRange,
-};
-use crate::queue::{Effect, Fact, Fetched, Queue, QueueTraits, Resident};
-use crate::store::{Appender, Position, RecoveredQueue, Tail};
-
-/// A consumer's session and where in it the consumer is.
-#[derive(Clone, Debug)]
-pub(super) struct Subscriber {
-    pub(super) mailbox: Arc<Mailbox>,
-    pub(super) key: ConsumerKey,
-}
-
-/// A get that waits for a body.
-#[derive(Clone, Debug)]
-pub(super) struct Getter {
-    pub(super) mailbox: Arc<Mailbox>,
-    pub(super) channel: u16,
-    pub(super) no_ack: bool,
-}
+use crate::message::{ConsumerId, Delivery, GetId, Message, QueueId, Run, Sequence, SequenceRange};
+use crate::queue::{Effect, Fact, LengthLimit, Queue, QueueTraits, Resident};
+use crate::store::{Appender, RecoveredQueue, Tail};
 
 /// A queue's way to the store.
 #[derive(Clone, Debug)]
@@ -61,32 +43,6 @@ pub(super) struct QueueHandle {
     live: Mutex<Live>,
 }
 
-/// What the lock guards.
-#[derive(Debug, Default)]
-pub(super) struct Live {
-    pub(super) queue: Queue,
-    pub(super) subscribers: HashMap<ConsumerId, Subscriber, foldhash::fast::FixedState>,
-    /// Gets that wait for a body: few queues ever have one.
-    getters: Vec<(GetId, Getter)>,
-    effects: Vec<Effect>,
-    /// Two consumers are, or were, on one channel.
-    has_neighbors: bool,
-    /// What the memory account knows of it.
-    counted: Resident,
-    /// It is on the list of queues that hold bodies.
-    is_listed: bool,
-    /// What it held after it last looked for bodies to forget.
-    kept: u64,
-    /// How fast its consumers are, and publishers that wait for them.
-    pub(super) pace: Pace,
-    pub(super) held: Vec<Arc<Hold>>,
-    /// The log has, or had, messages of it.
-    has_logged: bool,
-    /// Where in the log messages stand that were given to it late, behind later ones: before they
-    /// are in a file, no body is forgotten.
-    late_until: Position,
-}
-
 impl QueueHandle {
     /// A queue, with what the store has of it where it is not new.
     pub(super) fn new(
@@ -102,6 +58,7 @@ impl QueueHandle {
                 DeliveryLimit::Unlimited => None,
             },
             is_durable: definition.durable && durability.is_some(),
+            length_limit: LengthLimit::of(&definition.options).map(Box::new),
         };
         let next_sequence = recovered.as_ref().map_or(0, |recovered| recovered.next_sequence);
         let link = durability.map(|durability| Link {
@@ -127,6 +84,11 @@ impl QueueHandle {
     /// The queue's number, in the log and in routes.
     pub(super) fn id(&self) -> QueueId {
         self.definition.id
+    }
+
+    /// It may refuse a message.
+    pub(super) fn refuses(&self) -> bool {
+        LengthLimit::of(&self.definition.options).is_some_and(|limit| limit.refuses)
     }
 
     /// It is out of service until another handle takes its place.
@@ -442,59 +404,12 @@ pub(super) fn got_reply(queue: QueueId, no_ack: bool, got: Option<(Delivery, usi
     }
 }
 
-impl Live {
-    /// What a queue keeps in RAM though it is on disk.
-    fn size_kept(&self) -> u64 {
-        let is_served = self.queue.counts().consumers > 0;
-        if is_served { SERVED_QUEUE_SIZE_KEPT } else { IDLE_QUEUE_SIZE_KEPT }
-    }
-
-    /// Fetches one message; who must wait for its body is remembered.
-    pub(super) fn get(&mut self, no_ack: bool, get: GetId, getter: Getter) -> Fetched {
-        let fetched = self.queue.get(no_ack, get);
-        if matches!(fetched, Fetched::Later) {
-            self.getters.push((get, getter));
-        }
-        fetched
-    }
-
-    /// It is gone: gets that wait find nothing. Tells whether the log knew of it.
-    pub(super) fn leave(&mut self, work: &mut Work) -> bool {
-        for (_, Getter { mailbox, channel, .. }) in std::mem::take(&mut self.getters) {
-            let event = Event::Answered { channel, reply: Reply::GotEmpty };
-            // Who left needs no answer.
-            let _ = mailbox.push(event, &mut work.wakers);
-        }
-        self.has_logged
-    }
-
-    /// Effects of a step that are carried out when it ends.
-    #[cfg(test)]
-    pub(super) fn put_off(&mut self, effects: Vec<Effect>) {
-        self.effects.extend(effects);
-    }
-
-    /// Knows where a new consumer's deliveries go.
-    pub(super) fn subscribe(&mut self, id: ConsumerId, subscriber: Subscriber) {
-        self.has_neighbors |= self.subscribers.values().any(|other| {
-            other.key.channel == subscriber.key.channel
-                && Arc::ptr_eq(&other.mailbox, &subscriber.mailbox)
-        });
-        self.subscribers.insert(id, subscriber);
-    }
-
-    /// Takes a consumer out.
-    pub(super) fn unsubscribe(&mut self, id: ConsumerId) {
-        self.subscribers.remove(&id);
-        self.queue.unsubscribe(id, &mut self.effects);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::durability::MemoryOptions;
+    use super::super::live_queue::Subscriber;
     use super::*;
-    use crate::message::{Account, Body, Envelope, Moment, Outcome, QueueOptions};
+    use crate::message::{Account, Body, ConsumerKey, Envelope, Moment, Outcome, QueueOptions};
     use crate::protocol::field::FieldTable;
     use crate::queue::{Consumer, Credit};
     use crate::store::{MemoryStorage, Opened, StoreOptions};

@@ -6,8 +6,9 @@ use hashbrown::HashMap;
 
 use super::consume::not_found;
 use super::exchanges::{apply_all, check_not_reserved};
+use super::live_queue::Subscriber;
 use super::out_of_service::OutOfService;
-use super::queue_handle::{QueueHandle, Subscriber};
+use super::queue_handle::QueueHandle;
 use super::session::{Place, Session};
 use super::work::Work;
 use crate::auth::Access;

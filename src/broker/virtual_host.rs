@@ -290,7 +290,7 @@ impl VirtualHost {
                     // Of what is out of service, nobody waits for a confirm here.
                     let _ = queue.with(work, |live| {
                         for message in messages {
-                            live.queue.enqueue(message);
+                            live.offer(message);
                         }
                     });
                 }
@@ -321,7 +321,7 @@ impl VirtualHost {
         for queue in self.queues_by_id(&route.queues) {
             // As above.
             let _ = queue.with(work, |live| {
-                live.queue.enqueue(message.clone());
+                live.offer(message.clone());
             });
         }
     }

@@ -12,6 +12,7 @@ pub mod contents;
 pub mod credit;
 pub mod dispatch;
 pub mod fact;
+pub mod length_limit;
 mod machine;
 mod messages;
 pub mod paging;
@@ -24,6 +25,7 @@ pub use consumer::{Consumer, ConsumerOrder};
 pub use contents::Contents;
 pub use credit::Credit;
 pub use fact::Fact;
+pub use length_limit::LengthLimit;
 pub use machine::{
     Counts, DeleteRefused, Effect, Fetched, Queue, QueueTraits, Remains, SubscribeRefused,
 };

@@ -20,6 +20,7 @@ mod frames;
 mod handshake;
 mod header;
 mod in_process;
+mod length_limit;
 mod login;
 mod methods;
 mod nowait;

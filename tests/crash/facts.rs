@@ -329,6 +329,23 @@ fn what_was_purged_or_acknowledged_before_a_confirm_is_gone_after_a_kill() {
     assert_eq!(bodies(&mut wire, "taken"), ["second", "third"]);
 }
 
+#[test]
+fn what_went_from_a_full_queue_stays_away_and_its_limit_holds_on() {
+    for end in ENDS {
+        let mut node = Node::start();
+        let arguments: FieldTable = [("x-max-length", 3)].into_iter().collect();
+        let declaration = queue::Declare { arguments, ..declare("q", false) };
+        let mut wire = client(&node);
+        declare_as(&mut wire, &declaration);
+        ["a", "b", "c", "d"].iter().for_each(|body| publish(&mut wire, "", "q", body));
+        restart(&mut node, wire, end);
+        let mut wire = client(&node);
+        publish(&mut wire, "", "q", "e");
+        restart(&mut node, wire, end);
+        assert_eq!(bodies(&mut client(&node), "q"), ["c", "d", "e"], "{end:?}");
+    }
+}
+
 /// Takes a message from one queue and puts it into another, in a transaction that stays open.
 fn move_on(wire: &mut Wire, body: &str) {
     let delivery_tag = hold(wire, "from", body);

@@ -1,11 +1,12 @@
 //! The machine of one queue: contents, consumers, and what is out with them. Where bodies leave RAM
-//! and come back is in `paging`, who is served in `serve`.
+//! and come back is in `paging`, who is served in `serve`, what a full queue does in `overflow`.
 
 use std::collections::VecDeque;
 
 use super::consumer::{Consumer, ConsumerOrder};
 use super::contents::Contents;
 use super::fact::{Fact, Facts};
+use super::length_limit::LengthLimit;
 use super::stretch::{Marks, Stretch};
 use super::totals::Totals;
 use super::unsettled::Unsettled;
@@ -13,11 +14,12 @@ use crate::message::{
     ConsumerId, Delivery, GetId, Message, MessageRun, Outcome, Run, Sequence, SequenceRange,
 };
 
+mod overflow;
 mod paging;
 mod serve;
 
 /// What does not change while a queue lives.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct QueueTraits {
     /// Goes with its last consumer.
     pub is_auto_delete: bool,
@@ -27,6 +29,8 @@ pub struct QueueTraits {
     pub delivery_limit: Option<u64>,
     /// Persistent messages are given to the log.
     pub is_durable: bool,
+    /// How much may be ready.
+    pub length_limit: Option<Box<LengthLimit>>,
 }
 
 /// What a step of the queue wants done.
@@ -216,6 +220,7 @@ impl Queue {
                 self.end(stretch, outcome);
             }
         }
+        self.drop_excess();
     }
 
     /// What becomes of messages whose delivery ended.
@@ -262,6 +267,7 @@ impl Queue {
             let stretch = out.map_or_else(|| stretch(delivery), |(stretch, _)| stretch);
             self.contents.put_back(stretch);
         }
+        self.drop_excess();
     }
 
     /// Lets a consumer in.

@@ -19,20 +19,29 @@ struct Turn {
 
 impl Queue {
     /// Tells the log what happened, then hands ready messages to gets that wait and to consumers
-    /// while both are there, and asks for bodies that are needed next.
+    /// while both are there, drops what is too much then, and asks for bodies that are needed next.
     pub fn dispatch(&mut self, effects: &mut Vec<Effect>) {
-        if let Some(activity) = &mut self.activity
-            && !activity.facts.is_empty()
-        {
-            effects.extend(activity.facts.take().into_iter().map(Effect::Append));
-        }
+        self.tell(effects);
         if self.has_gets() {
             self.answer_gets(effects);
         }
         if !self.has_gets() {
             self.serve(effects);
         }
+        if self.traits.length_limit.is_some() {
+            self.drop_excess();
+            self.tell(effects);
+        }
         self.ask(effects);
+    }
+
+    /// Tells the log what happened.
+    fn tell(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(activity) = &mut self.activity
+            && !activity.facts.is_empty()
+        {
+            effects.extend(activity.facts.take().into_iter().map(Effect::Append));
+        }
     }
 
     /// Somebody waits for a body without being a consumer.

@@ -8,6 +8,7 @@ use crate::message::{Body, Envelope, RecoveredRun};
 use crate::queue::{Credit, Resident};
 
 mod log;
+mod overflow;
 mod paging;
 mod serve;
 

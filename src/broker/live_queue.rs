@@ -1,0 +1,136 @@
+//! A queue and what the broker keeps beside it, as one lock guards it: whose the consumers are, who
+//! waits for a body, what the memory account knows. The lock, and what becomes of effects, are in
+//! `queue_handle`.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use super::mailbox::Mailbox;
+use super::pace::{Hold, Pace};
+use super::work::Work;
+use crate::connection::{Event, Reply};
+use crate::limits::{IDLE_QUEUE_SIZE_KEPT, SERVED_QUEUE_SIZE_KEPT};
+use crate::message::{ConsumerId, ConsumerKey, GetId, Message, MessageRun};
+use crate::queue::{Effect, Fetched, Queue, Resident};
+use crate::store::Position;
+
+/// A consumer's session and where in it the consumer is.
+#[derive(Clone, Debug)]
+pub(super) struct Subscriber {
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) key: ConsumerKey,
+}
+
+/// A get that waits for a body.
+#[derive(Clone, Debug)]
+pub(super) struct Getter {
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) channel: u16,
+    pub(super) no_ack: bool,
+}
+
+/// What the lock guards.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    pub(super) queue: Queue,
+    pub(super) subscribers: HashMap<ConsumerId, Subscriber, foldhash::fast::FixedState>,
+    /// Gets that wait for a body: few queues ever have one.
+    pub(super) getters: Vec<(GetId, Getter)>,
+    pub(super) effects: Vec<Effect>,
+    /// Two consumers are, or were, on one channel.
+    pub(super) has_neighbors: bool,
+    /// What the memory account knows of it.
+    pub(super) counted: Resident,
+    /// It is on the list of queues that hold bodies.
+    pub(super) is_listed: bool,
+    /// What it held after it last looked for bodies to forget.
+    pub(super) kept: u64,
+    /// How fast its consumers are, and publishers that wait for them.
+    pub(super) pace: Pace,
+    pub(super) held: Vec<Arc<Hold>>,
+    /// The log has, or had, messages of it.
+    pub(super) has_logged: bool,
+    /// Where in the log messages stand that were given to it late, behind later ones: before they
+    /// are in a file, no body is forgotten.
+    pub(super) late_until: Position,
+}
+
+impl Live {
+    /// What a queue keeps in RAM though it is on disk.
+    pub(super) fn size_kept(&self) -> u64 {
+        let is_served = self.queue.counts().consumers > 0;
+        if is_served { SERVED_QUEUE_SIZE_KEPT } else { IDLE_QUEUE_SIZE_KEPT }
+    }
+
+    /// Adds messages that were published. `numbers` are theirs where the queue may refuse some:
+    /// gives those of the refused.
+    pub(super) fn take_in(
+        &mut self,
+        runs: SmallVec<[MessageRun; 1]>,
+        numbers: &[(u16, u64)],
+    ) -> Vec<(u16, u64)> {
+        let mut refused = Vec::new();
+        let mut first = 0;
+        for run in runs {
+            if self.queue.is_gone() {
+                break;
+            }
+            if numbers.is_empty() {
+                self.queue.enqueue_run(run);
+                continue;
+            }
+            let count = run.len();
+            let places = self.queue.offer_run(run, &mut self.effects);
+            refused.extend(places.iter().filter_map(|place| numbers.get(first + place)));
+            first += count;
+        }
+        refused
+    }
+
+    /// Adds a message where there is room for it, and nobody waits to hear.
+    pub(super) fn offer(&mut self, message: Message) {
+        let _ = self.queue.offer_run(MessageRun::one(message), &mut self.effects);
+    }
+
+    /// Fetches one message; who must wait for its body is remembered.
+    pub(super) fn get(&mut self, no_ack: bool, get: GetId, getter: Getter) -> Fetched {
+        let fetched = self.queue.get(no_ack, get);
+        if matches!(fetched, Fetched::Later) {
+            self.getters.push((get, getter));
+        }
+        fetched
+    }
+
+    /// It is gone: gets that wait find nothing. Tells whether the log knew of it.
+    pub(super) fn leave(&mut self, work: &mut Work) -> bool {
+        for (_, Getter { mailbox, channel, .. }) in std::mem::take(&mut self.getters) {
+            let event = Event::Answered { channel, reply: Reply::GotEmpty };
+            // Who left needs no answer.
+            let _ = mailbox.push(event, &mut work.wakers);
+        }
+        self.has_logged
+    }
+
+    /// Effects of a step that are carried out when it ends.
+    #[cfg(test)]
+    pub(super) fn put_off(&mut self, effects: Vec<Effect>) {
+        self.effects.extend(effects);
+    }
+
+    /// Knows where a new consumer's deliveries go.
+    pub(super) fn subscribe(&mut self, id: ConsumerId, subscriber: Subscriber) {
+        self.has_neighbors |= self.subscribers.values().any(|other| {
+            other.key.channel == subscriber.key.channel
+                && Arc::ptr_eq(&other.mailbox, &subscriber.mailbox)
+        });
+        self.subscribers.insert(id, subscriber);
+    }
+
+    /// Takes a consumer out.
+    pub(super) fn unsubscribe(&mut self, id: ConsumerId) {
+        self.subscribers.remove(&id);
+        self.queue.unsubscribe(id, &mut self.effects);
+    }
+}
