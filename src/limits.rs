@@ -239,6 +239,10 @@ pub const TURN_COUNT_MAX: usize = 32;
 /// under the queue's lock, which takes 66 ms where there are eight million.
 pub const STRETCH_COUNT_MAX: usize = 65_536;
 
+/// How often somebody looks for queues whose time without use is over: by so much one may live too
+/// long.
+pub const QUEUE_EXPIRY_LOOK_MS: u64 = 50;
+
 /// Stretches that a durable queue may have ready before a message that the log need not have goes
 /// there too, so as to be one stretch with its neighbors: 64 octets of RAM each.
 pub const PATCHES_MAX: usize = 1024;

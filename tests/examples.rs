@@ -14,10 +14,11 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "bounded_queue",
     "confirms",
     "embedded",
+    "expiring_queue",
     "hello",
     "publish_subscribe",
     "rpc",
@@ -129,6 +130,18 @@ fn bounded_queue_keeps_the_latest_readings_and_refuses_orders() {
             "orders: order 1",
             "orders: order 2",
             "orders: order 3",
+        ],
+    );
+}
+
+#[test]
+fn expiring_queue_goes_when_nobody_asks_for_it() {
+    check(
+        "expiring_queue",
+        &[
+            "the queue is there",
+            "and is still there, since somebody asked for it",
+            "the queue is gone",
         ],
     );
 }

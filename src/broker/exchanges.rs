@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::consume::not_found;
 use super::queue_handle::QueueHandle;
 use super::session::{Place, Session};
+use super::virtual_host::VirtualHost;
 use super::work::Work;
 use crate::auth::Access;
 use crate::connection::Reply;
@@ -99,7 +100,7 @@ impl Session {
             return Err(ChannelError::precondition_failed(text).into());
         }
         let plan = definitions.plan_delete_exchange(&exchange);
-        apply_all(&place, &mut definitions, &plan, &mut self.work);
+        apply_all(&place.host, &mut definitions, &plan, &mut self.work);
         Ok(Reply::ExchangeDeleted)
     }
 
@@ -192,7 +193,7 @@ impl Session {
             self.check_owner(&queue)?;
         }
         let plan = definitions.plan_unbind(&known);
-        apply_all(place, &mut definitions, &plan, &mut self.work);
+        apply_all(&place.host, &mut definitions, &plan, &mut self.work);
         Ok(())
     }
 
@@ -259,10 +260,10 @@ pub(super) fn check_not_reserved(kind: &str, name: &str) -> Result<(), ChannelEr
 
 /// Makes a plan true.
 pub(super) fn apply_all(
-    place: &Place,
+    host: &VirtualHost,
     definitions: &mut VirtualHostDefinitions,
     plan: &[Change],
     work: &mut Work,
 ) {
-    plan.iter().for_each(|change| place.host.apply(definitions, change, work));
+    plan.iter().for_each(|change| host.apply(definitions, change, work));
 }

@@ -12,7 +12,7 @@ use super::pace::{Hold, Pace};
 use super::work::Work;
 use crate::connection::{Event, Reply};
 use crate::limits::{IDLE_QUEUE_SIZE_KEPT, SERVED_QUEUE_SIZE_KEPT};
-use crate::message::{ConsumerId, ConsumerKey, GetId, Message, MessageRun};
+use crate::message::{ConsumerId, ConsumerKey, GetId, Message, MessageRun, Moment};
 use crate::queue::{Effect, Fetched, Queue, Resident};
 use crate::store::Position;
 
@@ -55,9 +55,18 @@ pub(super) struct Live {
     /// Where in the log messages stand that were given to it late, behind later ones: before they
     /// are in a file, no body is forgotten.
     pub(super) late_until: Position,
+    /// When the step of the moment is done.
+    pub(super) now: Moment,
+    /// When somebody last used it, but for publishing; 0 where nobody looked yet.
+    pub(super) used_at: Moment,
 }
 
 impl Live {
+    /// Somebody used it: the time after which it expires begins anew.
+    pub(super) fn touch(&mut self) {
+        self.used_at = self.now;
+    }
+
     /// What a queue keeps in RAM though it is on disk.
     pub(super) fn size_kept(&self) -> u64 {
         let is_served = self.queue.counts().consumers > 0;
@@ -96,6 +105,7 @@ impl Live {
 
     /// Fetches one message; who must wait for its body is remembered.
     pub(super) fn get(&mut self, no_ack: bool, get: GetId, getter: Getter) -> Fetched {
+        self.touch();
         let fetched = self.queue.get(no_ack, get);
         if matches!(fetched, Fetched::Later) {
             self.getters.push((get, getter));
@@ -130,6 +140,7 @@ impl Live {
 
     /// Takes a consumer out.
     pub(super) fn unsubscribe(&mut self, id: ConsumerId) {
+        self.touch();
         self.subscribers.remove(&id);
         self.queue.unsubscribe(id, &mut self.effects);
     }

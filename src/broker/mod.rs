@@ -9,6 +9,7 @@ mod batch;
 mod consume;
 mod durability;
 mod exchanges;
+mod expiry;
 mod figures;
 mod import;
 mod live_queue;

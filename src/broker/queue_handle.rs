@@ -18,7 +18,9 @@ use crate::connection::{Delivered, Event, Reply};
 use crate::definitions::QueueDefinition;
 use crate::limits::{PAGE_OUT_SIZE, SHED_STEP_SIZE};
 use crate::message::queue_options::DeliveryLimit;
-use crate::message::{ConsumerId, Delivery, GetId, Message, QueueId, Run, Sequence, SequenceRange};
+use crate::message::{
+    ConsumerId, Delivery, GetId, Message, Moment, QueueId, Run, Sequence, SequenceRange,
+};
 use crate::queue::{Effect, Fact, LengthLimit, Queue, QueueTraits, Resident};
 use crate::store::{Appender, RecoveredQueue, Tail};
 
@@ -119,6 +121,7 @@ impl QueueHandle {
         if self.is_broken() {
             return Err(OutOfService);
         }
+        live.now = work.now;
         let mut effects = std::mem::take(&mut live.effects);
         // The lock is held on: nobody sees what a panic leaves behind, and it is used no more.
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -191,6 +194,15 @@ impl QueueHandle {
             let _ = subscriber.mailbox.push(event, &mut work.wakers);
         }
         wreck
+    }
+
+    /// Since when nobody uses it, as far as anybody looked: a consumer uses it all the time.
+    pub(super) fn unused_since(&self, now: Moment) -> Moment {
+        let mut live = lock(&self.live);
+        if live.used_at == Moment::default() || live.queue.counts().consumers > 0 {
+            live.used_at = now;
+        }
+        live.used_at
     }
 
     /// Of a queue that is out of service: the place its next message has, and whether the log may

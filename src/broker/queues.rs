@@ -10,6 +10,7 @@ use super::live_queue::Subscriber;
 use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
 use super::session::{Place, Session};
+use super::virtual_host::VirtualHost;
 use super::work::Work;
 use crate::auth::Access;
 use crate::connection::command::{DeclareQueue, DeleteQueue};
@@ -82,7 +83,10 @@ impl Session {
             self.rely_on_changes(place);
         }
         let resource = Resource::queue(&handle.definition.name, &place.host.name);
-        let counts = handle.with(&mut self.work, |live| live.queue.counts());
+        let counts = handle.with(&mut self.work, |live| {
+            live.touch();
+            live.queue.counts()
+        });
         let Counts { ready, consumers, .. } =
             counts.map_err(|out_of_service| out_of_service.refusal(resource))?;
         Ok(Reply::QueueDeclared {
@@ -185,7 +189,6 @@ impl Session {
         Ok(())
     }
 
-    /// Deletes a queue and its bindings.
     fn remove_queue(
         &mut self,
         place: &Place,
@@ -193,32 +196,7 @@ impl Session {
         if_unused: bool,
         if_empty: bool,
     ) -> Result<Removed, DeleteRefused> {
-        let mut definitions = place.host.definitions();
-        // It may have been read again since it was looked up.
-        let again = place.host.queue_by_id(handle.id()).filter(|_| handle.is_broken());
-        let handle = again.as_ref().unwrap_or(handle);
-        let mut told = Work::default();
-        let deleted = handle.with(&mut self.work, |live| {
-            let remains = live.queue.delete(if_unused, if_empty)?;
-            Ok((Some(remains), std::mem::take(&mut live.subscribers), live.leave(&mut told)))
-        });
-        let (remains, subscribers, has_logged) = match deleted {
-            Ok(deleted) => deleted?,
-            // Nobody knows what it holds, and nobody has it.
-            Err(OutOfService) if if_empty => return Err(DeleteRefused::NotEmpty),
-            Err(OutOfService) => (None, HashMap::default(), handle.left_behind().1),
-        };
-        self.work.wakers.append(&mut told.wakers);
-        handle.mark_gone();
-        // The log must know the number of what was durable, so that it is never given again.
-        handle.forget(has_logged || handle.definition.durable, &mut self.work);
-        let plan = definitions.plan_delete_queue(&handle.definition);
-        apply_all(place, &mut definitions, &plan, &mut self.work);
-        drop(definitions);
-        let Some(remains) = remains else { return Ok(Removed::default()) };
-        let consumers = remains.consumers.iter().filter_map(|id| subscribers.get(id));
-        let consumers = consumers.cloned().collect();
-        Ok(Removed { ready_count: remains.ready_count, consumers, was_gone: false })
+        remove(&place.host, handle, if_unused, if_empty, &mut self.work)
     }
 
     /// Tells the consumers of a queue that it is gone. This client's own hear it behind the answer,
@@ -255,9 +233,45 @@ impl Session {
     }
 }
 
+/// Deletes a queue and its bindings.
+pub(super) fn remove(
+    host: &VirtualHost,
+    handle: &Arc<QueueHandle>,
+    if_unused: bool,
+    if_empty: bool,
+    work: &mut Work,
+) -> Result<Removed, DeleteRefused> {
+    let mut definitions = host.definitions();
+    // It may have been read again since it was looked up.
+    let again = host.queue_by_id(handle.id()).filter(|_| handle.is_broken());
+    let handle = again.as_ref().unwrap_or(handle);
+    let mut told = Work::default();
+    let deleted = handle.with(work, |live| {
+        let remains = live.queue.delete(if_unused, if_empty)?;
+        Ok((Some(remains), std::mem::take(&mut live.subscribers), live.leave(&mut told)))
+    });
+    let (remains, subscribers, has_logged) = match deleted {
+        Ok(deleted) => deleted?,
+        // Nobody knows what it holds, and nobody has it.
+        Err(OutOfService) if if_empty => return Err(DeleteRefused::NotEmpty),
+        Err(OutOfService) => (None, HashMap::default(), handle.left_behind().1),
+    };
+    work.wakers.append(&mut told.wakers);
+    handle.mark_gone();
+    // The log must know the number of what was durable, so that it is never given again.
+    handle.forget(has_logged || handle.definition.durable, work);
+    let plan = definitions.plan_delete_queue(&handle.definition);
+    apply_all(host, &mut definitions, &plan, work);
+    drop(definitions);
+    let Some(remains) = remains else { return Ok(Removed::default()) };
+    let consumers = remains.consumers.iter().filter_map(|id| subscribers.get(id));
+    let consumers = consumers.cloned().collect();
+    Ok(Removed { ready_count: remains.ready_count, consumers, was_gone: false })
+}
+
 /// What a deleted queue leaves to be told.
 #[derive(Default)]
-struct Removed {
+pub(super) struct Removed {
     /// It was not there.
     was_gone: bool,
     ready_count: usize,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::durability::Durability;
+use super::expiry::Expiring;
 use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
 use super::node_definitions::DeclarationRefused;
@@ -28,6 +29,7 @@ pub struct Broker {
     pub(super) users: RwLock<Users>,
     pub(super) virtual_hosts: RwLock<BTreeMap<Name, Arc<VirtualHost>>>,
     pub(super) replies: Replies,
+    pub(super) expiring: Arc<Expiring>,
     /// None where everything lives in memory.
     pub(super) durability: Option<Arc<Durability>>,
     /// Why the node has to stop.
@@ -66,6 +68,7 @@ impl Broker {
             users: RwLock::default(),
             virtual_hosts: RwLock::default(),
             replies: Replies::default(),
+            expiring: Arc::default(),
             durability: None,
             failure: Arc::default(),
             is_disk_low: AtomicBool::new(false),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use hashbrown::HashMap;
 
 use super::durability::Durability;
+use super::expiry::Expiring;
 use super::lock::{Failure, lock_or_fail, read, write};
 use super::queue_handle::QueueHandle;
 use super::work::Work;
@@ -41,6 +42,7 @@ pub(super) struct VirtualHost {
     pub(super) name: Name,
     durability: Option<Arc<Durability>>,
     failure: Arc<Failure>,
+    expiring: Arc<Expiring>,
     default_queue_kind: RwLock<Option<QueueKind>>,
     definitions: Mutex<VirtualHostDefinitions>,
     /// Where in the log its last change stands.
@@ -69,12 +71,14 @@ impl VirtualHost {
         name: Name,
         durability: Option<Arc<Durability>>,
         failure: Arc<Failure>,
+        expiring: Arc<Expiring>,
     ) -> Self {
         Self {
             number,
             name,
             durability,
             failure,
+            expiring,
             default_queue_kind: RwLock::default(),
             definitions: Mutex::default(),
             changed_at: AtomicU64::new(0),
@@ -210,6 +214,10 @@ impl VirtualHost {
                 let mut queues = write(&self.queues);
                 queues.by_id.insert(queue.id, handle.clone());
                 queues.by_name.insert(queue.name.clone(), handle);
+                drop(queues);
+                if queue.options.expires_ms.is_some() {
+                    self.expiring.add(queue.id, &self.name);
+                }
             }
             Change::QueueDeleted(queue) => {
                 let mut queues = write(&self.queues);

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tracing::{debug, error, info, warn};
@@ -15,6 +16,7 @@ use super::store_threads::StoreThreads;
 use super::{definitions, logging, memory, metrics, shutdown};
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Product};
 use crate::connection;
+use crate::limits::QUEUE_EXPIRY_LOOK_MS;
 use crate::message::QueueKind;
 use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
 use crate::store::{self, Damage, FileStorage, Storage, StoreOptions};
@@ -189,6 +191,14 @@ fn define(config: &Config, broker: &Broker) -> Result<(), String> {
     config.definitions.iter().try_for_each(|path| definitions::import(broker, path))
 }
 
+/// Looks for queues that are due again and again.
+async fn expire_queues(broker: &Broker, clock: Clock) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(QUEUE_EXPIRY_LOOK_MS)).await;
+        broker.expire_queues(clock.now());
+    }
+}
+
 async fn listen(
     config: &Config,
     broker: Arc<Broker>,
@@ -209,6 +219,7 @@ async fn listen(
     tokio::select! {
         () = stop.received() => {}
         () = failed.notified() => {}
+        () = expire_queues(&broker, clock) => {}
     }
     shutdown::close(&broker, doors).await;
     Ok(())

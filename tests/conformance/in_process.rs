@@ -109,6 +109,7 @@ impl InProcess {
     /// Every session does what it can, until nothing moves any more.
     fn settle(&mut self) {
         let now = self.now;
+        self.broker.expire_queues(now);
         loop {
             let moved =
                 self.seats.iter_mut().filter_map(|seat| seat.work(now).then_some(())).count();

@@ -16,6 +16,7 @@ mod exchange;
 mod exchange_bind;
 mod exchange_types;
 mod expect;
+mod expiry;
 mod frames;
 mod handshake;
 mod header;

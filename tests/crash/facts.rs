@@ -2,6 +2,8 @@
 //! and places. Where a kill may undo what was not answered, the test waits for an answer behind it,
 //! since the log has one order for everything.
 
+use std::time::Duration;
+
 use leveret::protocol::field::FieldTable;
 use leveret::protocol::frame;
 use leveret::protocol::methods::{Method, WireMethod, basic, exchange, queue, tx};
@@ -343,6 +345,27 @@ fn what_went_from_a_full_queue_stays_away_and_its_limit_holds_on() {
         publish(&mut wire, "", "q", "e");
         restart(&mut node, wire, end);
         assert_eq!(bodies(&mut client(&node), "q"), ["c", "d", "e"], "{end:?}");
+    }
+}
+
+#[test]
+fn an_unused_queue_expires_in_a_later_life_and_stays_away() {
+    for end in ENDS {
+        let mut node = Node::start();
+        let arguments: FieldTable = [("x-expires", 1500)].into_iter().collect();
+        let declaration = queue::Declare { arguments, ..declare("q", false) };
+        let mut wire = client(&node);
+        declare_as(&mut wire, &declaration);
+        publish(&mut wire, "", "q", "a");
+        restart(&mut node, wire, end);
+        let mut wire = client(&node);
+        assert_eq!(bodies(&mut wire, "q"), ["a"], "{end:?}: its time begins anew");
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(refusal(&node, &declare("q", true)), Some(404));
+        // What is declared next is on disk behind what happened before.
+        wire.declare_queue("other");
+        restart(&mut node, wire, end);
+        assert_eq!(refusal(&node, &declare("q", true)), Some(404), "{end:?}");
     }
 }
 
