@@ -30,9 +30,18 @@ pub(crate) fn open(books: &Mutex<Books>) -> MutexGuard<'_, Books> {
 
 /// Appends a persistent message.
 pub(crate) fn push_persistent(bytes: &mut Vec<u8>, exchange: &str, key: &str, body: &[u8]) {
+    push(bytes, exchange, key, &PERSISTENT, body);
+}
+
+/// Appends one that need not survive.
+pub(crate) fn push_transient(bytes: &mut Vec<u8>, exchange: &str, key: &str, body: &[u8]) {
+    push(bytes, exchange, key, &[0, 0], body);
+}
+
+fn push(bytes: &mut Vec<u8>, exchange: &str, key: &str, properties: &[u8], body: &[u8]) {
     let publish = basic::Publish { exchange, routing_key: key, mandatory: false, immediate: false };
     frame::write_method(bytes, 1, &publish);
-    frame::write_header(bytes, 1, BASIC, body.len() as u64, &PERSISTENT);
+    frame::write_header(bytes, 1, BASIC, body.len() as u64, properties);
     frame::write_body(bytes, 1, body);
 }
 

@@ -10,7 +10,7 @@ use leveret::protocol::methods::{Method, WireMethod, basic, exchange, queue, tx}
 use leveret::protocol::properties::Properties;
 use rustix::process::Signal;
 
-use crate::clients::{push_persistent, select_confirms};
+use crate::clients::{push_persistent, push_transient, select_confirms};
 use crate::kill::get;
 use crate::node::Node;
 use crate::wire::{BASIC, OwnedFrame, Wire, declare};
@@ -346,6 +346,30 @@ fn what_went_from_a_full_queue_stays_away_and_its_limit_holds_on() {
         restart(&mut node, wire, end);
         assert_eq!(bodies(&mut client(&node), "q"), ["c", "d", "e"], "{end:?}");
     }
+}
+
+/// So many that transient messages go to the log with their neighbors.
+#[test]
+fn of_many_persistent_and_transient_messages_in_turns_the_persistent_ones_survive() {
+    let mut node = Node::start();
+    let mut wire = client(&node);
+    wire.declare_queue("q");
+    let mut bytes = Vec::new();
+    for number in 0..4000 {
+        let body = number.to_string();
+        match number % 2 {
+            0 => push_transient(&mut bytes, "", "q", body.as_bytes()),
+            _ => push_persistent(&mut bytes, "", "q", body.as_bytes()),
+        }
+    }
+    wire.write(&bytes);
+    // When the last one is confirmed, all before it are on disk.
+    while !matches!(wire.next_method().method(), Method::BasicAck(ack) if ack.delivery_tag == 4000)
+    {
+    }
+    restart(&mut node, wire, Signal::KILL);
+    let expected: Vec<String> = (1..4000).step_by(2).map(|number| number.to_string()).collect();
+    assert_eq!(bodies(&mut client(&node), "q"), expected);
 }
 
 #[test]
