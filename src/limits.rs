@@ -239,10 +239,6 @@ pub const TURN_COUNT_MAX: usize = 32;
 /// under the queue's lock, which takes 66 ms where there are eight million.
 pub const STRETCH_COUNT_MAX: usize = 65_536;
 
-/// How often somebody looks for queues whose time without use is over: by so much one may live too
-/// long.
-pub const QUEUE_EXPIRY_LOOK_MS: u64 = 50;
-
 /// Stretches that a durable queue may have ready before a message that the log need not have goes
 /// there too, so as to be one stretch with its neighbors: 64 octets of RAM each.
 pub const PATCHES_MAX: usize = 1024;
@@ -276,6 +272,10 @@ pub const SHED_STEP_SIZE: u64 = 1024 * 1024;
 
 /// Bodies in RAM only that a queue writes out at a time.
 pub const PAGE_OUT_SIZE: u64 = 1024 * 1024;
+
+/// How often somebody looks for queues whose time without use is over: by so much one may live too
+/// long.
+pub const QUEUE_EXPIRY_LOOK_MS: u64 = 50;
 
 /// How often the log's thread looks after files and memory.
 pub const STORE_TEND_MS: u64 = 50;

@@ -88,7 +88,7 @@ impl Groups {
             }
         }
         let (channel, first) = number;
-        if queue.refuses()
+        if queue.refuses
             && let Some(group) = self.0.get_mut(place)
         {
             let number = |offset| if first == 0 { 0 } else { first + offset };
@@ -119,8 +119,11 @@ impl Confirmed {
         }
     }
 
-    /// What is confirmed, when those that a queue refused are taken out.
-    pub(super) fn drain(&mut self, refused: &[(u16, u64)]) -> Vec<(u16, u64, u64)> {
+    /// Takes out those that a queue refused.
+    pub(super) fn leave_out(&mut self, refused: &[(u16, u64)]) {
+        if refused.is_empty() {
+            return;
+        }
         let mut parts = Vec::new();
         for (channel, first, last) in self.0.drain(..) {
             let is_here = |(other, number): &&(u16, u64)| {
@@ -134,7 +137,11 @@ impl Confirmed {
             parts.push((channel, next, last));
         }
         parts.retain(|(_, first, last)| first <= last);
-        parts
+        self.0 = parts;
+    }
+
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (u16, u64, u64)> {
+        self.0.drain(..)
     }
 }
 
@@ -224,7 +231,11 @@ mod tests {
 
     #[test]
     fn confirms_leave_out_what_a_queue_refused() {
-        let drained = |refused: &[(u16, u64)]| Confirmed(vec![(1, 3, 9), (2, 1, 2)]).drain(refused);
+        let drained = |refused: &[(u16, u64)]| {
+            let mut confirmed = Confirmed(vec![(1, 3, 9), (2, 1, 2)]);
+            confirmed.leave_out(refused);
+            confirmed.drain().collect::<Vec<_>>()
+        };
         assert_eq!(drained(&[]), [(1, 3, 9), (2, 1, 2)]);
         assert_eq!(drained(&[(1, 3), (1, 6), (2, 2)]), [(1, 4, 5), (1, 7, 9), (2, 1, 1)]);
         assert_eq!(drained(&[(1, 9), (2, 1), (2, 2)]), [(1, 3, 8)]);

@@ -41,15 +41,11 @@ impl Broker {
     pub fn expire_queues(&self, now: Moment) {
         let mut work = Work { now, ..Work::default() };
         let mut later = Vec::new();
-        while let Some((queue, host)) = self.expiring.pop_due(now) {
-            let live = self.virtual_host(&host).and_then(|host| {
-                let handle = host.queue_by_id(queue)?;
-                Some((host, handle))
-            });
-            // Otherwise somebody deleted it.
-            if let Some((at, name)) =
-                live.and_then(|(host, handle)| look_at(&host, &handle, &mut work))
-            {
+        while let Some((queue, name)) = self.expiring.pop_due(now) {
+            // Somebody may have deleted either.
+            let Some(host) = self.virtual_host(&name) else { continue };
+            let Some(handle) = host.queue_by_id(queue) else { continue };
+            if let Some(at) = look_at(&host, &handle, &mut work) {
                 later.push((at, queue, name));
             }
         }
@@ -62,16 +58,12 @@ impl Broker {
 }
 
 /// Deletes a queue whose time is over; else tells when to look again.
-fn look_at(
-    host: &Arc<VirtualHost>,
-    handle: &Arc<QueueHandle>,
-    work: &mut Work,
-) -> Option<(Moment, Name)> {
+fn look_at(host: &VirtualHost, handle: &Arc<QueueHandle>, work: &mut Work) -> Option<Moment> {
     let expires_ms = handle.definition.options.expires_ms?;
     let now = work.now;
     let due = handle.unused_since(now).plus(expires_ms);
     if due > now {
-        return Some((due, host.name.clone()));
+        return Some(due);
     }
     match remove(host, handle, true, false, work) {
         Ok(_) => {
@@ -80,6 +72,6 @@ fn look_at(
             None
         }
         // Somebody uses it since just now.
-        Err(_) => Some((now.plus(expires_ms), host.name.clone())),
+        Err(_) => Some(now.plus(expires_ms)),
     }
 }

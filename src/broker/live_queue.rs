@@ -86,10 +86,6 @@ impl Live {
             if self.queue.is_gone() {
                 break;
             }
-            if numbers.is_empty() {
-                self.queue.enqueue_run(run);
-                continue;
-            }
             let count = run.len();
             let places = self.queue.offer_run(run, &mut self.effects);
             refused.extend(places.iter().filter_map(|place| numbers.get(first + place)));

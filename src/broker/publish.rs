@@ -156,7 +156,8 @@ impl Session {
         refused.sort_unstable();
         // Several queues may refuse the same one.
         refused.dedup();
-        for (channel, first, last) in batch.confirmed.drain(&refused) {
+        batch.confirmed.leave_out(&refused);
+        for (channel, first, last) in batch.confirmed.drain() {
             if is_whole {
                 self.post_durable(Event::Confirmed { channel, first, last });
                 continue;

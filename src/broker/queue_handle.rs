@@ -38,6 +38,8 @@ pub(super) struct QueueHandle {
     /// By which deliveries are known that this life of the queue made: the number of the queue,
     /// and another one after it was read again.
     pub(super) incarnation: QueueId,
+    /// It may refuse a message.
+    pub(super) refuses: bool,
     is_gone: AtomicBool,
     /// Something broke in it: it is gone, and another takes its place.
     is_broken: AtomicBool,
@@ -52,6 +54,7 @@ impl QueueHandle {
         durability: Option<&Arc<Durability>>,
         recovered: Option<RecoveredQueue>,
     ) -> Self {
+        let length_limit = LengthLimit::of(&definition.options);
         let traits = QueueTraits {
             is_auto_delete: definition.auto_delete,
             is_single_active: definition.options.single_active_consumer,
@@ -60,7 +63,7 @@ impl QueueHandle {
                 DeliveryLimit::Unlimited => None,
             },
             is_durable: definition.durable && durability.is_some(),
-            length_limit: LengthLimit::of(&definition.options).map(Box::new),
+            length_limit: length_limit.map(Box::new),
         };
         let next_sequence = recovered.as_ref().map_or(0, |recovered| recovered.next_sequence);
         let link = durability.map(|durability| Link {
@@ -76,6 +79,7 @@ impl QueueHandle {
         Self {
             incarnation: definition.id,
             definition,
+            refuses: length_limit.is_some_and(|limit| limit.refuses),
             is_gone: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),
             link,
@@ -86,11 +90,6 @@ impl QueueHandle {
     /// The queue's number, in the log and in routes.
     pub(super) fn id(&self) -> QueueId {
         self.definition.id
-    }
-
-    /// It may refuse a message.
-    pub(super) fn refuses(&self) -> bool {
-        LengthLimit::of(&self.definition.options).is_some_and(|limit| limit.refuses)
     }
 
     /// It is out of service until another handle takes its place.

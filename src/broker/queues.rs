@@ -174,7 +174,7 @@ impl Session {
             Some(handle) => {
                 self.check_owner(&handle)?;
                 check_conditions(resource, &handle, delete)?;
-                self.remove_queue(&place, &handle, delete.if_unused, delete.if_empty)
+                remove(&place.host, &handle, delete.if_unused, delete.if_empty, &mut self.work)
             }
         };
         let removed = removed.or_else(|refused| delete_refused(resource, refused))?;
@@ -187,16 +187,6 @@ impl Session {
         }
         self.tell_cancelled(&removed);
         Ok(())
-    }
-
-    fn remove_queue(
-        &mut self,
-        place: &Place,
-        handle: &Arc<QueueHandle>,
-        if_unused: bool,
-        if_empty: bool,
-    ) -> Result<Removed, DeleteRefused> {
-        remove(&place.host, handle, if_unused, if_empty, &mut self.work)
     }
 
     /// Tells the consumers of a queue that it is gone. This client's own hear it behind the answer,
@@ -217,7 +207,7 @@ impl Session {
     pub(super) fn delete_live_queue(&mut self, handle: &Arc<QueueHandle>, if_unused: bool) {
         let Some(place) = self.place.clone() else { return };
         // Where it is refused, somebody else deleted it or a consumer came: nothing is to do.
-        if let Ok(removed) = self.remove_queue(&place, handle, if_unused, false) {
+        if let Ok(removed) = remove(&place.host, handle, if_unused, false, &mut self.work) {
             self.tell_cancelled(&removed);
         }
     }

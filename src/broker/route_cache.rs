@@ -122,6 +122,7 @@ impl RouteCache {
         let names = [exchange.as_bytes(), routing_key.as_bytes()].concat().into();
         self.routes.insert(Key { exchange_size, names }, route);
     }
+
     fn clear(&mut self) {
         self.routes.clear();
         self.by_queues.clear();
