@@ -235,6 +235,10 @@ pub const COMPACTION_SIZE_MAX: u64 = 256 * 1024;
 /// and nobody waits long for his turn.
 pub const TURN_COUNT_MAX: usize = 32;
 
+/// Dead letters of one queue that are on their way at once. A queue whose messages all die at once
+/// gives way to others in between, and holds no more than these besides its own bodies.
+pub const DEAD_LETTERS_OUT_MAX: usize = 256;
+
 /// Messages in RAM that one list of a queue holds: a longer one is copied as a whole when it grows,
 /// under the queue's lock, which takes 66 ms where there are eight million.
 pub const STRETCH_COUNT_MAX: usize = 65_536;

@@ -14,12 +14,13 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "bounded_queue",
     "confirms",
     "embedded",
     "expiring_queue",
     "hello",
+    "parking_lot",
     "publish_subscribe",
     "rpc",
     "topic_routing",
@@ -130,6 +131,20 @@ fn bounded_queue_keeps_the_latest_readings_and_refuses_orders() {
             "orders: order 1",
             "orders: order 2",
             "orders: order 3",
+        ],
+    );
+}
+
+#[test]
+fn parking_lot_has_what_was_rejected_and_what_was_too_much() {
+    check(
+        "parking_lot",
+        &[
+            "order 2 is done",
+            "order 3 cannot be done",
+            "order 4 is done",
+            "parked: order 1, maxlen in orders",
+            "parked: order 3, rejected in orders",
         ],
     );
 }

@@ -187,7 +187,7 @@ mod tests {
             arguments: FieldTable::new(),
             options: QueueOptions::default(),
         };
-        Arc::new(QueueHandle::new(Arc::new(definition), None, None))
+        Arc::new(QueueHandle::new(Arc::new(definition), "/".into(), None, None))
     }
 
     fn message(body: &str) -> MessageRun {

@@ -52,7 +52,7 @@ impl Broker {
         for (at, queue, name) in later {
             self.expiring.look_again(at, queue, name);
         }
-        self.mend(&mut work);
+        self.look_after(&mut work);
         work.wake();
     }
 }

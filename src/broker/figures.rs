@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::dead_letters::DeadLetterFigures;
 use super::lock::read;
 use super::shared::Broker;
 use crate::store::{Health, StoreFigures};
@@ -20,6 +21,8 @@ pub struct BrokerFigures {
     pub unlogged_body_bytes: u64,
     /// Bytes that clients hold: bodies that came in part, transactions, buffers.
     pub session_bytes: u64,
+    /// Messages that died in queues with a dead-letter exchange, and what became of them.
+    pub dead_letters: DeadLetterFigures,
     /// Publishers are held back because the disk is nearly full.
     pub is_disk_low: bool,
     /// How the log fares; well where there is none.
@@ -40,6 +43,7 @@ impl Broker {
             logged_body_bytes,
             unlogged_body_bytes,
             session_bytes: self.session_memory(),
+            dead_letters: self.dead_letters.figures(),
             is_disk_low: self.is_disk_low.load(Ordering::Relaxed),
             health: durability.map_or(Health::Good, |durability| durability.log.health()),
             store: durability.map(|durability| durability.figures()).unwrap_or_default(),

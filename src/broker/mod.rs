@@ -3,10 +3,12 @@
 //! wait in an output. A program or a test can run the whole broker on one thread.
 //!
 //! Reading order: [`Broker`], [`Session`] (one client), `publish` (the path of a message),
-//! `settle`, `consume`, `exchanges` and `queues` (declarations), `replies` (direct reply-to).
+//! `settle`, `dead_letters`, `consume`, `exchanges` and `queues` (declarations), `replies` (direct
+//! reply-to).
 
 mod batch;
 mod consume;
+mod dead_letters;
 mod durability;
 mod exchanges;
 mod expiry;
@@ -37,6 +39,7 @@ mod virtual_host;
 mod waiting;
 mod work;
 
+pub use dead_letters::DeadLetterFigures;
 pub use durability::MemoryOptions;
 pub use figures::BrokerFigures;
 pub use import::{ImportFailure, ImportReport};

@@ -16,7 +16,8 @@ use super::work::Work;
 use crate::connection::Event;
 use crate::definitions::Change;
 use crate::definitions::record::{self, Fact, RecordError};
-use crate::message::{QueueId, VirtualHostNumber};
+use crate::message::{Moment, QueueId, VirtualHostNumber};
+use crate::queue::LengthLimit;
 use crate::store::{Change as Gone, Definition, Log, Opened, Reader, RecoveredQueue, Writer};
 
 /// What the store gives a broker that is opened.
@@ -96,7 +97,22 @@ impl Broker {
         // Keys sort by kind: virtual hosts and users, then exchanges, queues, bindings.
         facts.into_iter().for_each(|(key, fact)| restoring.restore(&key, fact));
         restoring.forget_rest();
+        broker.take_up_queues();
         Ok(broker)
+    }
+
+    /// Queues go on with what the last life did not end: those that hold more than they may let it
+    /// go.
+    fn take_up_queues(&self) {
+        let hosts: Vec<Arc<VirtualHost>> = read(&self.virtual_hosts).values().cloned().collect();
+        let mut work = Work::default();
+        for queue in hosts.iter().flat_map(|host| host.all_queues()) {
+            if LengthLimit::of(&queue.definition.options).is_some() {
+                // What breaks here leaves service, and comes back.
+                let _ = queue.with(&mut work, |_| ());
+            }
+        }
+        self.look_after(&mut work);
     }
 
     /// Something was declared in an earlier life.
@@ -107,14 +123,14 @@ impl Broker {
 
     /// Reads a queue again that left service, or bodies for the one that waits longest. False where
     /// none waits.
-    pub fn fetch(&self) -> bool {
+    pub fn fetch(&self, now: Moment) -> bool {
         let Some(durability) = &self.durability else { return false };
         if self.read_again(durability) {
             return true;
         }
-        let mut work = Work::default();
+        let mut work = Work { now, ..Work::default() };
         let has_read = durability.fetch(&mut work);
-        self.mend(&mut work);
+        self.look_after(&mut work);
         work.wake();
         has_read
     }
@@ -137,12 +153,12 @@ impl Broker {
     }
 
     /// Lets queues give up bodies where too many are in RAM.
-    pub fn make_room(&self) {
+    pub fn make_room(&self, now: Moment) {
         if let Some(durability) = &self.durability {
-            let mut work = Work::default();
+            let mut work = Work { now, ..Work::default() };
             durability.ask_again(&mut work);
             durability.memory.tend(&mut work);
-            self.mend(&mut work);
+            self.look_after(&mut work);
             work.wake();
         }
     }

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use tracing::{error, info};
 
 use super::durability::Durability;
-use super::lock::read;
 use super::queue_handle::QueueHandle;
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
@@ -110,7 +109,8 @@ impl Broker {
         recovered: Option<RecoveredQueue>,
     ) -> bool {
         let durability = self.durability.as_ref();
-        let mut handle = QueueHandle::new(broken.definition.clone(), durability, recovered);
+        let (definition, host_name) = (broken.definition.clone(), broken.virtual_host.clone());
+        let mut handle = QueueHandle::new(definition, host_name, durability, recovered);
         handle.incarnation = self.next_queue_id();
         // Nobody deletes the queue meanwhile.
         let _definitions = host.definitions();
@@ -119,8 +119,7 @@ impl Broker {
 
     /// The virtual host in which this handle is the live one of its queue.
     fn host_with(&self, handle: &Arc<QueueHandle>) -> Option<Arc<VirtualHost>> {
-        let hosts: Vec<Arc<VirtualHost>> = read(&self.virtual_hosts).values().cloned().collect();
-        hosts.into_iter().find(|host| host.is_live(handle))
+        self.virtual_host(&handle.virtual_host).filter(|host| host.is_live(handle))
     }
 }
 

@@ -53,7 +53,7 @@ impl World {
     fn turn(&mut self) {
         self.writer.write(Moment(1), true);
         self.writer.sync();
-        while self.broker.fetch() {}
+        while self.broker.fetch(Moment(1)) {}
     }
 
     fn client(&self) -> Client {

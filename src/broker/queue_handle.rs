@@ -19,7 +19,7 @@ use crate::definitions::QueueDefinition;
 use crate::limits::{PAGE_OUT_SIZE, SHED_STEP_SIZE};
 use crate::message::queue_options::DeliveryLimit;
 use crate::message::{
-    ConsumerId, Delivery, GetId, Message, Moment, QueueId, Run, Sequence, SequenceRange,
+    ConsumerId, Delivery, GetId, Message, Moment, Name, QueueId, Run, Sequence, SequenceRange,
 };
 use crate::queue::{Effect, Fact, LengthLimit, Queue, QueueTraits, Resident};
 use crate::store::{Appender, RecoveredQueue, Tail};
@@ -35,6 +35,8 @@ struct Link {
 #[derive(Debug)]
 pub(super) struct QueueHandle {
     pub(super) definition: Arc<QueueDefinition>,
+    /// Where it is declared.
+    pub(super) virtual_host: Name,
     /// By which deliveries are known that this life of the queue made: the number of the queue,
     /// and another one after it was read again.
     pub(super) incarnation: QueueId,
@@ -51,6 +53,7 @@ impl QueueHandle {
     /// A queue, with what the store has of it where it is not new.
     pub(super) fn new(
         definition: Arc<QueueDefinition>,
+        virtual_host: Name,
         durability: Option<&Arc<Durability>>,
         recovered: Option<RecoveredQueue>,
     ) -> Self {
@@ -64,6 +67,7 @@ impl QueueHandle {
             },
             is_durable: definition.durable && durability.is_some(),
             length_limit: length_limit.map(Box::new),
+            has_dead_letters: definition.options.dead_letter_exchange.is_some(),
         };
         let next_sequence = recovered.as_ref().map_or(0, |recovered| recovered.next_sequence);
         let link = durability.map(|durability| Link {
@@ -79,6 +83,7 @@ impl QueueHandle {
         Self {
             incarnation: definition.id,
             definition,
+            virtual_host,
             refuses: length_limit.is_some_and(|limit| limit.refuses),
             is_gone: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),
@@ -216,6 +221,9 @@ impl QueueHandle {
             Effect::Deliver(consumer, run) => self.deliver(live, consumer, run, work),
             Effect::Expire => work.expired.push(Arc::clone(self)),
             Effect::Fetch(range) => self.ask(range, work),
+            Effect::DeadLetter(letters) => {
+                work.dead_letters.push_back((Arc::clone(self), letters));
+            }
             Effect::Got { get, got } => self.answer_get(live, get, got, work),
             // Facts go to the log, many under one lock.
             Effect::Append(_) => {}
@@ -462,7 +470,7 @@ mod tests {
         let (log, reader) = (opened.log.clone(), opened.reader.clone());
         let durability = Durability::new(log, reader, MemoryOptions::default(), Account::default());
         let durability = Arc::new(durability);
-        let handle = Arc::new(QueueHandle::new(auto_delete(), Some(&durability), None));
+        let handle = Arc::new(QueueHandle::new(auto_delete(), "/".into(), Some(&durability), None));
         (opened, durability, handle)
     }
 

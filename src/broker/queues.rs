@@ -212,13 +212,13 @@ impl Session {
         }
     }
 
-    /// What this step leaves to do with queues: those that left service come back, and auto-delete
-    /// ones that lost their last consumer go.
+    /// What this step leaves to do with queues: those that left service come back, dead letters go
+    /// where they belong, auto-delete queues that lost their last consumer go.
     pub(super) fn look_after_queues(&mut self) {
-        self.broker.mend(&mut self.work);
+        self.broker.look_after(&mut self.work);
         while let Some(handle) = self.work.expired.pop() {
             self.delete_live_queue(&handle, true);
-            self.broker.mend(&mut self.work);
+            self.broker.look_after(&mut self.work);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
+use super::dead_letters::DeadLetterCounts;
 use super::durability::Durability;
 use super::expiry::Expiring;
 use super::lock::{Failure, lock, read};
@@ -30,6 +31,7 @@ pub struct Broker {
     pub(super) virtual_hosts: RwLock<BTreeMap<Name, Arc<VirtualHost>>>,
     pub(super) replies: Replies,
     pub(super) expiring: Arc<Expiring>,
+    pub(super) dead_letters: DeadLetterCounts,
     /// None where everything lives in memory.
     pub(super) durability: Option<Arc<Durability>>,
     /// Why the node has to stop.
@@ -69,6 +71,7 @@ impl Broker {
             virtual_hosts: RwLock::default(),
             replies: Replies::default(),
             expiring: Arc::default(),
+            dead_letters: DeadLetterCounts::default(),
             durability: None,
             failure: Arc::default(),
             is_disk_low: AtomicBool::new(false),

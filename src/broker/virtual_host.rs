@@ -210,7 +210,9 @@ impl VirtualHost {
             Change::ExchangeDeleted(exchange) => self.router.remove(&exchange.name),
             Change::QueueDeclared(queue) => {
                 let durability = self.durability.as_ref();
-                let handle = Arc::new(QueueHandle::new(queue.clone(), durability, recovered));
+                let host = self.name.clone();
+                let handle = QueueHandle::new(queue.clone(), host, durability, recovered);
+                let handle = Arc::new(handle);
                 let mut queues = write(&self.queues);
                 queues.by_id.insert(queue.id, handle.clone());
                 queues.by_name.insert(queue.name.clone(), handle);
@@ -314,23 +316,47 @@ impl VirtualHost {
 
     /// Gives an exchange a message as if it had been published there. What no queue takes is lost.
     fn pass_on(&self, exchange: &Arc<Exchange>, message: &Message, random: u64, work: &mut Work) {
-        let properties = message.properties();
-        let selected = PropertyView::parse(properties)
+        let selected = PropertyView::parse(message.properties())
             .ok()
             .and_then(|view| sender_selected::routing_keys(&view).ok())
             .unwrap_or_default();
-        let routing_keys: Vec<&str> = std::iter::once(message.routing_key())
-            .chain(selected.routing_keys.iter().map(|key| &**key))
-            .collect();
-        let mut route = Route::default();
-        let input = RouteInput { routing_keys: &routing_keys, properties, random };
-        self.router.route(exchange, &input, self, &mut route);
-        route.histories.iter().for_each(|exchange| exchange.remember(message));
-        for queue in self.queues_by_id(&route.queues) {
+        for queue in self.targets_of(exchange, message, &selected.routing_keys, random) {
             // As above.
             let _ = queue.with(work, |live| {
                 live.offer(message.clone());
             });
         }
+    }
+
+    /// The queues that get a message which the broker publishes itself, by its key and further
+    /// ones: none where its exchange is not there.
+    pub(super) fn targets(
+        &self,
+        message: &Message,
+        further_keys: &[impl AsRef<str>],
+        random: u64,
+    ) -> Vec<Arc<QueueHandle>> {
+        let exchange = self.router.exchange(message.exchange());
+        exchange.map_or_else(Vec::new, |exchange| {
+            self.targets_of(&exchange, message, further_keys, random)
+        })
+    }
+
+    fn targets_of(
+        &self,
+        exchange: &Arc<Exchange>,
+        message: &Message,
+        further_keys: &[impl AsRef<str>],
+        random: u64,
+    ) -> Vec<Arc<QueueHandle>> {
+        let further_keys = further_keys.iter().map(AsRef::as_ref);
+        let routing_keys: Vec<&str> =
+            std::iter::once(message.routing_key()).chain(further_keys).collect();
+        let mut route = Route::default();
+        let properties = message.properties();
+        let input = RouteInput { routing_keys: &routing_keys, properties, random };
+        self.router.route(exchange, &input, self, &mut route);
+        route.histories.iter().for_each(|exchange| exchange.remember(message));
+        self.queues_by_id(&route.queues)
     }
 }

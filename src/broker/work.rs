@@ -1,12 +1,15 @@
 //! What a step wants done after its locks are released: sessions to wake, queues to delete or to
-//! read again. It is carried out by the same caller, so nothing waits upward.
+//! read again, dead letters to bring away. It is carried out by the same caller, so nothing waits
+//! upward.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
 use super::out_of_service::Broken;
 use super::queue_handle::QueueHandle;
 use crate::message::Moment;
+use crate::queue::DeadLetters;
 use crate::store::Position;
 
 /// Things left to do.
@@ -18,6 +21,8 @@ pub(super) struct Work {
     pub(super) expired: Vec<Arc<QueueHandle>>,
     /// Queues that left service.
     pub(super) broken: Vec<Broken>,
+    /// Messages that died, and the queues they died in.
+    pub(super) dead_letters: VecDeque<(Arc<QueueHandle>, DeadLetters)>,
     /// Where in the log the last fact of this step stands; 0 where there was none.
     pub(super) position: Position,
     /// When this step is done.

@@ -122,12 +122,17 @@ impl Message {
     /// The same message with other properties, for what the broker must rewrite.
     #[must_use]
     pub fn with_properties(&self, properties: &[u8]) -> Self {
-        let envelope = Envelope {
+        self.with_envelope(Envelope {
             exchange: self.exchange(),
             routing_key: self.routing_key(),
             properties,
             is_persistent: self.is_persistent(),
-        };
+        })
+    }
+
+    /// The same body under other names and with other properties, for what is published again.
+    #[must_use]
+    pub fn with_envelope(&self, envelope: Envelope<'_>) -> Self {
         let body = match &self.header().parts {
             Some(parts) => Body::Shared(parts.as_ref().clone()),
             None => Body::Copied(self.inline_body()),

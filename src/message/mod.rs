@@ -4,6 +4,7 @@
 mod account;
 mod argument;
 mod consumer_options;
+mod dead_letter;
 mod delivery;
 pub mod equivalence;
 mod exchange_options;
@@ -25,6 +26,7 @@ mod term;
 
 pub use account::{Account, Charge};
 pub use consumer_options::ConsumerOptions;
+pub use dead_letter::{DeadLetter, Death, DeathReason};
 pub use delivery::{Delivery, Outcome, Run};
 pub use exchange_options::ExchangeOptions;
 pub use ids::{ConsumerId, ConsumerKey, ExchangeId, GetId, QueueId, SessionId, VirtualHostNumber};

@@ -3,7 +3,8 @@
 
 use super::MetricsOptions;
 use super::text::{Kind, Text};
-use crate::broker::BrokerFigures;
+use crate::broker::{BrokerFigures, DeadLetterFigures};
+use crate::message::DeathReason;
 use crate::store::Health;
 
 /// What is told, all of one moment.
@@ -61,6 +62,31 @@ pub(super) static FAMILIES: &[Family] = &[
         "rabbitmq_alarms_free_disk_space_watermark",
         "is 1 while publishers are blocked because the disk is nearly full",
         |seen, values| values.one(seen.broker.is_disk_low.into()),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_dead_lettered_rejected_total",
+        "Messages that consumers rejected and that left for a dead-letter exchange",
+        |seen, values| dead_letters(seen, DeathReason::Rejected, values),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_dead_lettered_expired_total",
+        "Messages whose time was over and that left for a dead-letter exchange",
+        |seen, values| dead_letters(seen, DeathReason::Expired, values),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_dead_lettered_maxlen_total",
+        "Messages that a full queue let go or refused and that left for a dead-letter exchange",
+        |seen, values| dead_letters(seen, DeathReason::MaxLength, values),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_dead_lettered_delivery_limit_total",
+        "Messages delivered too often that left for a dead-letter exchange",
+        |seen, values| dead_letters(seen, DeathReason::DeliveryLimit, values),
+    ),
+    Family::counter(
+        "leveret_dead_letters_dropped_total",
+        "Dead letters without an exchange or a route, in a cycle, or refused by a full queue",
+        dead_letters_dropped,
     ),
     Family::counter(
         "leveret_store_quarantined_places_total",
@@ -141,6 +167,22 @@ fn identity_info(seen: &Seen<'_>, values: &mut Values<'_>) {
         ("rabbitmq_endpoint", "aggregated"),
     ];
     values.labeled(&labels, 1);
+}
+
+fn dead_letters(seen: &Seen<'_>, reason: DeathReason, values: &mut Values<'_>) {
+    for &(kind, _, count) in
+        seen.broker.dead_letters.sent.iter().filter(|(_, known, _)| *known == reason)
+    {
+        let labels = [("queue_type", kind.module_name()), ("dead_letter_strategy", "at_most_once")];
+        values.labeled(&labels, count);
+    }
+}
+
+fn dead_letters_dropped(seen: &Seen<'_>, values: &mut Values<'_>) {
+    let DeadLetterFigures { unroutable, cycles, refused, .. } = seen.broker.dead_letters;
+    for (reason, count) in [("unroutable", unroutable), ("cycle", cycles), ("refused", refused)] {
+        values.labeled(&[("reason", reason)], count);
+    }
 }
 
 fn written_bytes(seen: &Seen<'_>, values: &mut Values<'_>) {

@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use super::table::{self, FAMILIES, Seen};
 use super::text::Kind;
 use super::{Metrics, MetricsOptions};
-use crate::broker::{Broker, BrokerFigures, BrokerOptions, Peer, Session};
+use crate::broker::{Broker, BrokerFigures, BrokerOptions, DeadLetterFigures, Peer, Session};
 use crate::limits::METRICS_CONNECTIONS_MAX;
-use crate::message::Moment;
+use crate::message::{DeathReason, Moment, QueueKind};
 use crate::store::{Health, StoreFigures};
 
 fn options() -> MetricsOptions {
@@ -31,6 +31,18 @@ fn figures() -> BrokerFigures {
         logged_body_bytes: 4,
         unlogged_body_bytes: 5,
         session_bytes: 6,
+        dead_letters: DeadLetterFigures {
+            sent: vec![
+                (QueueKind::Classic, DeathReason::Rejected, 21),
+                (QueueKind::Classic, DeathReason::Expired, 22),
+                (QueueKind::Classic, DeathReason::MaxLength, 23),
+                (QueueKind::Classic, DeathReason::DeliveryLimit, 24),
+                (QueueKind::Quorum, DeathReason::Rejected, 25),
+            ],
+            unroutable: 26,
+            cycles: 27,
+            refused: 28,
+        },
         is_disk_low: false,
         health: Health::Good,
         store: StoreFigures {
@@ -59,6 +71,13 @@ fn samples(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.starts_with('#')).collect()
 }
 
+fn dead_lettered(reason: &str, kind: &str, value: u64) -> String {
+    format!(
+        "rabbitmq_global_messages_dead_lettered_{reason}_total{{\
+         queue_type=\"rabbit_{kind}_queue\",dead_letter_strategy=\"at_most_once\"}} {value}"
+    )
+}
+
 #[test]
 fn every_metric_has_its_own_value() {
     let version = env!("CARGO_PKG_VERSION");
@@ -77,6 +96,14 @@ fn every_metric_has_its_own_value() {
         "rabbitmq_disk_space_available_bytes 14",
         "rabbitmq_disk_space_available_limit_bytes 1",
         "rabbitmq_alarms_free_disk_space_watermark 0",
+        &dead_lettered("rejected", "classic", 21),
+        &dead_lettered("rejected", "quorum", 25),
+        &dead_lettered("expired", "classic", 22),
+        &dead_lettered("maxlen", "classic", 23),
+        &dead_lettered("delivery_limit", "classic", 24),
+        "leveret_dead_letters_dropped_total{reason=\"unroutable\"} 26",
+        "leveret_dead_letters_dropped_total{reason=\"cycle\"} 27",
+        "leveret_dead_letters_dropped_total{reason=\"refused\"} 28",
         "leveret_store_quarantined_places_total 15",
         "leveret_store_quarantined_bytes 16",
         "leveret_store_torn_bytes 17",

@@ -84,7 +84,7 @@ impl StoreThreads {
         let is_over = stop.clone();
         let reader = thread::Builder::new().name("leveret-reader".into()).spawn(move || {
             let guard = reader_guard;
-            read(&guard.broker, &is_over);
+            read(&guard.broker, clock, &is_over);
         })?;
         Ok(Self { stop, log, reader, broker: broker.clone(), clock })
     }
@@ -132,10 +132,10 @@ fn close(writer: &mut Writer, now: Moment) {
 }
 
 /// Reads bodies for queues that wait for them.
-fn read(broker: &Broker, stop: &AtomicBool) {
+fn read(broker: &Broker, clock: Clock, stop: &AtomicBool) {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     while !stop.load(Ordering::Acquire) {
-        if !broker.fetch() && !broker.register_reader(&waker) {
+        if !broker.fetch(clock.now()) && !broker.register_reader(&waker) {
             thread::park();
         }
     }
@@ -219,7 +219,7 @@ impl Turner {
         }
         self.tended_at = now;
         self.writer.tend(now);
-        self.broker.make_room();
+        self.broker.make_room(now);
         if self.broker.failure().is_some() {
             return self.failed.notify_one();
         }

@@ -229,6 +229,15 @@ impl FieldTable {
         self.0.push((name.into(), value.into()));
     }
 
+    /// Gives a name this value: in the place of the first one it has, or at the end.
+    pub fn set(&mut self, name: impl Into<FieldName>, value: impl Into<FieldValue>) {
+        let (name, value) = (name.into(), value.into());
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
     /// The first value of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&FieldValue> {
@@ -300,6 +309,15 @@ mod tests {
     #[test]
     fn a_float_that_is_no_number_equals_itself() {
         assert_eq!(FieldValue::F64(f64::NAN), FieldValue::F64(f64::NAN));
+    }
+
+    #[test]
+    fn setting_replaces_the_first_value_where_it_stands() {
+        let mut table: FieldTable = [("a", 1), ("b", 2), ("a", 3)].into_iter().collect();
+        table.set("a", 4);
+        table.set("c", 5);
+        let expected = [("a", 4), ("b", 2), ("a", 3), ("c", 5)].into_iter().collect();
+        assert_eq!(table, expected);
     }
 
     #[test]

@@ -12,20 +12,20 @@ pub struct LengthLimit {
     pub bytes_max: Option<u64>,
     /// A message for which there is no room is refused; otherwise it is taken, and the oldest go.
     pub refuses: bool,
+    /// What is refused goes where dead letters go.
+    pub buries_refused: bool,
 }
 
 impl LengthLimit {
     /// What a queue's arguments say; `None` where they set no limit.
-    ///
-    /// A queue whose oldest messages would have to go to a dead-letter exchange is not limited:
-    /// nothing takes them there yet, and they must not be lost.
     #[must_use]
     pub fn of(options: &QueueOptions) -> Option<Self> {
         let (count_max, bytes_max) = (options.length_max, options.length_bytes_max);
-        let refuses = options.overflow.unwrap_or_default() != Overflow::DropHead;
-        let is_kept = !refuses && options.dead_letter_exchange.is_some();
+        let overflow = options.overflow.unwrap_or_default();
+        let refuses = overflow != Overflow::DropHead;
+        let buries_refused = overflow == Overflow::RejectPublishDeadLetter;
         let is_set = count_max.is_some() || bytes_max.is_some();
-        (is_set && !is_kept).then_some(Self { count_max, bytes_max, refuses })
+        is_set.then_some(Self { count_max, bytes_max, refuses, buries_refused })
     }
 
     /// So many messages with so many bytes may come to those that are ready.
@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn both_limits_hold_at_once() {
-        let limit = LengthLimit { count_max: Some(3), bytes_max: Some(10), refuses: false };
+        let limit =
+            LengthLimit { count_max: Some(3), bytes_max: Some(10), ..LengthLimit::default() };
         assert!(limit.has_room(ready(2, 9), 1, 1));
         assert!(!limit.has_room(ready(2, 9), 1, 2));
         assert!(!limit.has_room(ready(3, 0), 1, 0));
@@ -66,7 +67,8 @@ mod tests {
 
     #[test]
     fn what_must_go_is_counted_and_by_bytes_one_after_the_other() {
-        let limit = LengthLimit { count_max: Some(3), bytes_max: Some(10), refuses: false };
+        let limit =
+            LengthLimit { count_max: Some(3), bytes_max: Some(10), ..LengthLimit::default() };
         assert_eq!(limit.excess(ready(3, 10)), 0);
         assert_eq!(limit.excess(ready(8, 10)), 5);
         assert_eq!(limit.excess(ready(3, 11)), 1);
@@ -75,15 +77,17 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_would_have_to_dead_letter_its_oldest_keeps_them() {
+    fn only_with_that_overflow_dead_letters_are_made_of_what_is_refused() {
         let options = QueueOptions { length_max: Some(1), ..QueueOptions::default() };
-        assert!(LengthLimit::of(&options).is_some());
-        let options = QueueOptions { dead_letter_exchange: Some("dlx".into()), ..options };
-        assert_eq!(LengthLimit::of(&options), None);
-        for overflow in [Overflow::RejectPublish, Overflow::RejectPublishDeadLetter] {
-            let refusing = QueueOptions { overflow: Some(overflow), ..options.clone() };
-            let limit = LengthLimit::of(&refusing).unwrap();
-            assert_eq!((limit.count_max, limit.refuses), (Some(1), true));
+        for (overflow, refuses, buries_refused) in [
+            (None, false, false),
+            (Some(Overflow::DropHead), false, false),
+            (Some(Overflow::RejectPublish), true, false),
+            (Some(Overflow::RejectPublishDeadLetter), true, true),
+        ] {
+            let limit = LengthLimit::of(&QueueOptions { overflow, ..options.clone() }).unwrap();
+            assert_eq!((limit.refuses, limit.buries_refused), (refuses, buries_refused));
         }
+        assert_eq!(LengthLimit::of(&QueueOptions::default()), None);
     }
 }

@@ -12,6 +12,7 @@ pub mod contents;
 pub mod credit;
 pub mod dispatch;
 pub mod fact;
+mod leaving;
 pub mod length_limit;
 mod machine;
 mod messages;
@@ -27,7 +28,8 @@ pub use credit::Credit;
 pub use fact::Fact;
 pub use length_limit::LengthLimit;
 pub use machine::{
-    Counts, DeleteRefused, Effect, Fetched, Queue, QueueTraits, Remains, SubscribeRefused,
+    Counts, DeadLetters, DeleteRefused, Effect, Fetched, Leave, Queue, QueueTraits, Remains,
+    SubscribeRefused,
 };
 pub use stretch::{Marks, Stretch};
 pub use stretch_map::StretchMap;

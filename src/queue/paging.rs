@@ -129,7 +129,7 @@ impl Contents {
         let mut wanted = Wanted::new(first.first());
         wanted.add(first);
         stretches.take_while(|stretch| wanted.add(stretch)).for_each(drop);
-        Some(SequenceRange { first: first.first(), last: wanted.last })
+        Some(wanted.range())
     }
 
     /// Takes in bodies that were read. What is on disk only, was asked for and not found, is lost;
@@ -137,10 +137,9 @@ impl Contents {
     pub fn fetched(
         &mut self,
         asked: SequenceRange,
-        mut found: Vec<(Sequence, Message)>,
+        found: Vec<(Sequence, Message)>,
     ) -> Vec<SequenceRange> {
-        found.sort_unstable_by_key(|(sequence, _)| *sequence);
-        let mut returning = Returning { asked, found: found.into(), lost: Vec::new() };
+        let mut returning = Returning::new(asked, found);
         let mut places = asked;
         while let Some((stretch, ())) = self.returned.take_whole(places) {
             places.first = stretch.last() + 1;
@@ -151,7 +150,7 @@ impl Contents {
             }
         }
         self.fetched_fresh(&mut returning);
-        returning.lost
+        returning.into_lost()
     }
 
     /// What was asked for is near the front, so little is before it.
@@ -180,19 +179,23 @@ impl Contents {
 
 /// What one fetch asks for, as it grows.
 #[derive(Debug)]
-struct Wanted {
+pub(super) struct Wanted {
     first: Sequence,
     last: Sequence,
     bytes: u64,
 }
 
 impl Wanted {
-    fn new(first: Sequence) -> Self {
+    pub(super) fn new(first: Sequence) -> Self {
         Self { first, last: first, bytes: 0 }
     }
 
+    pub(super) fn range(&self) -> SequenceRange {
+        SequenceRange { first: self.first, last: self.last }
+    }
+
     /// Adds what is on disk of a stretch. False where there is no room for all of it.
-    fn add(&mut self, stretch: &Stretch) -> bool {
+    pub(super) fn add(&mut self, stretch: &Stretch) -> bool {
         let end = self.first + FETCH_COUNT_MAX as u64;
         if stretch.first() >= end {
             return false;
@@ -215,15 +218,26 @@ impl Wanted {
 
 /// Bodies that were read, on their way to where they are missing.
 #[derive(Debug)]
-struct Returning {
+pub(super) struct Returning {
     asked: SequenceRange,
     found: VecDeque<(Sequence, Message)>,
     lost: Vec<SequenceRange>,
 }
 
 impl Returning {
+    /// These bodies were found at places that were asked for.
+    pub(super) fn new(asked: SequenceRange, mut found: Vec<(Sequence, Message)>) -> Self {
+        found.sort_unstable_by_key(|(sequence, _)| *sequence);
+        Self { asked, found: found.into(), lost: Vec::new() }
+    }
+
+    /// Places whose bodies were missed.
+    pub(super) fn into_lost(self) -> Vec<SequenceRange> {
+        self.lost
+    }
+
     /// Gives the parts of a stretch, with the bodies that were read.
-    fn fill(&mut self, mut stretch: Stretch, put: &mut dyn FnMut(Stretch)) {
+    pub(super) fn fill(&mut self, mut stretch: Stretch, put: &mut dyn FnMut(Stretch)) {
         if !stretch.is_paged() || !stretch.range().overlaps(self.asked) {
             return put(stretch);
         }

@@ -11,6 +11,7 @@ mod confirm;
 mod connection;
 mod consume;
 mod content;
+mod dead_letter;
 mod differences;
 mod exchange;
 mod exchange_bind;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use leveret::protocol::field::FieldTable;
-use leveret::protocol::frame;
+use leveret::protocol::frame::{self, ContentHeader};
 use leveret::protocol::methods::{Method, WireMethod, basic, exchange, queue, tx};
 use leveret::protocol::properties::Properties;
 use rustix::process::Signal;
@@ -345,6 +345,34 @@ fn what_went_from_a_full_queue_stays_away_and_its_limit_holds_on() {
         publish(&mut wire, "", "q", "e");
         restart(&mut node, wire, end);
         assert_eq!(bodies(&mut client(&node), "q"), ["c", "d", "e"], "{end:?}");
+    }
+}
+
+#[test]
+fn a_dead_letter_is_in_one_queue_or_the_other_and_its_death_is_told() {
+    for end in ENDS {
+        let mut node = Node::start();
+        let mut wire = client(&node);
+        let mut arguments = FieldTable::new();
+        arguments.insert("x-dead-letter-exchange", "");
+        arguments.insert("x-dead-letter-routing-key", "grave");
+        declare_as(&mut wire, &queue::Declare { arguments, ..declare("q", false) });
+        wire.declare_queue("grave");
+        ["a", "b"].iter().for_each(|body| publish(&mut wire, "", "q", body));
+        let delivery_tag = hold(&mut wire, "q", "a");
+        wire.send(1, &basic::Nack { delivery_tag, multiple: false, requeue: false });
+        // What was done before an answer is in the log before it.
+        publish(&mut wire, "", "q", "c");
+        restart(&mut node, wire, end);
+        let mut wire = client(&node);
+        assert_eq!(bodies(&mut wire, "q"), ["b", "c"], "{end:?}");
+        wire.send(1, &basic::Get { queue: "grave", no_ack: true });
+        assert!(matches!(wire.next_method().method(), Method::BasicGetOk(_)));
+        let header = wire.next_method();
+        let content = ContentHeader::decode(&header.payload).expect("a header");
+        let properties = Properties::decode(content.properties).expect("properties");
+        let headers = properties.headers.expect("headers");
+        assert_eq!(headers.get("x-first-death-queue"), Some(&"q".into()));
     }
 }
 

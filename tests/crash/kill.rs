@@ -11,10 +11,10 @@ use leveret::protocol::frame::FrameKind;
 use leveret::protocol::methods::{Method, basic, exchange, queue};
 use rustix::process::Signal;
 
-use crate::books::Books;
+use crate::books::{Books, GRAVE};
 use crate::clients::{Consuming, Publishing, Route, open, push_persistent, select_confirms};
 use crate::node::Node;
-use crate::wire::Wire;
+use crate::wire::{self, Wire};
 
 /// How often the broker is killed while clients are at work.
 const ROUNDS: u64 = 50;
@@ -26,17 +26,21 @@ const DIRECT_QUEUES: [&str; 2] = ["direct-0", "direct-1"];
 
 const FANNED_QUEUES: [&str; 3] = ["fan-0", "fan-1", "fan-2"];
 
+/// A queue that keeps nothing: all that comes to it dies, and goes to the grave.
+const DOOMED: &str = "doomed";
+
 /// Where each publisher publishes.
-const PUBLISHERS: [Route; 5] = [
+const PUBLISHERS: [Route; 6] = [
     Route { exchange: "", key: "direct-0", queues: &["direct-0"] },
     Route { exchange: "", key: "direct-0", queues: &["direct-0"] },
     Route { exchange: "", key: "direct-1", queues: &["direct-1"] },
     Route { exchange: FANOUT, key: "", queues: &FANNED_QUEUES },
     Route { exchange: FANOUT, key: "", queues: &FANNED_QUEUES },
+    Route { exchange: "", key: DOOMED, queues: &[GRAVE] },
 ];
 
 fn queues() -> Vec<&'static str> {
-    [&DIRECT_QUEUES[..], &FANNED_QUEUES[..]].concat()
+    [&DIRECT_QUEUES[..], &FANNED_QUEUES[..], &[GRAVE]].concat()
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -66,6 +70,12 @@ fn declare_all(node: &Node) {
     wire.send(1, &declare);
     assert!(matches!(wire.next_method().method(), Method::ExchangeDeclareOk(_)));
     queues().into_iter().for_each(|queue| wire.declare_queue(queue));
+    let mut arguments = FieldTable::new();
+    arguments.insert("x-max-length", 0);
+    arguments.insert("x-dead-letter-exchange", "");
+    arguments.insert("x-dead-letter-routing-key", GRAVE);
+    wire.send(1, &queue::Declare { arguments, ..wire::declare(DOOMED, false) });
+    assert!(matches!(wire.next_method().method(), Method::QueueDeclareOk(_)));
     for queue in FANNED_QUEUES {
         let bind = queue::Bind {
             queue,

@@ -1,19 +1,23 @@
 //! The machine of one queue: contents, consumers, and what is out with them. Where bodies leave RAM
-//! and come back is in `paging`, who is served in `serve`, what a full queue does in `overflow`.
+//! and come back is in `paging`, who is served in `serve`, what a full queue does in `overflow`,
+//! what becomes of messages that die in `dead_letter`.
 
 use std::collections::VecDeque;
 
 use super::consumer::{Consumer, ConsumerOrder};
 use super::contents::Contents;
 use super::fact::{Fact, Facts};
+use super::leaving::Leaving;
 use super::length_limit::LengthLimit;
 use super::stretch::{Marks, Stretch};
 use super::totals::Totals;
 use super::unsettled::Unsettled;
 use crate::message::{
-    ConsumerId, Delivery, GetId, Message, MessageRun, Outcome, Run, Sequence, SequenceRange,
+    ConsumerId, DeathReason, Delivery, GetId, Message, MessageRun, Outcome, Run, Sequence,
+    SequenceRange,
 };
 
+mod dead_letter;
 mod overflow;
 mod paging;
 mod serve;
@@ -31,6 +35,8 @@ pub struct QueueTraits {
     pub is_durable: bool,
     /// How much may be ready.
     pub length_limit: Option<Box<LengthLimit>>,
+    /// Messages that die go somewhere: they leave the queue when they are there.
+    pub has_dead_letters: bool,
 }
 
 /// What a step of the queue wants done.
@@ -44,6 +50,8 @@ pub enum Effect {
     Append(Fact),
     /// Read these bodies from the disk; answered by [`Queue::fetched`].
     Fetch(SequenceRange),
+    /// Bring these messages to the dead-letter exchange.
+    DeadLetter(DeadLetters),
     /// A get that had to wait has its answer: as [`Fetched::Got`], or the queue is empty.
     Got {
         /// The get.
@@ -51,6 +59,27 @@ pub enum Effect {
         /// The message, and how many are left.
         got: Option<(Delivery, usize)>,
     },
+}
+
+/// Messages that died for the same reason, in the order in which they did.
+#[derive(Debug)]
+pub struct DeadLetters {
+    /// Why.
+    pub reason: DeathReason,
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// What the queue waits to hear, by [`Queue::left`], when they are where they belong; nothing
+    /// where they never were in it.
+    pub leave: Option<Leave>,
+}
+
+/// Messages that are still the queue's until they came to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leave {
+    /// Their places.
+    pub places: SequenceRange,
+    /// The log has them.
+    pub is_logged: bool,
 }
 
 /// The answer to a get.
@@ -116,7 +145,18 @@ struct Activity {
     gets: VecDeque<(GetId, bool)>,
     facts: Facts,
     /// What was asked for and not answered.
-    fetching: Option<SequenceRange>,
+    fetching: Option<Fetching>,
+    leaving: Leaving,
+    /// Of what is on disk, dead letters are read next.
+    prefers_leaving: bool,
+}
+
+/// Bodies that were asked for.
+#[derive(Clone, Copy, Debug)]
+struct Fetching {
+    range: SequenceRange,
+    /// They are of messages that leave for the dead-letter exchange.
+    is_leaving: bool,
 }
 
 /// One queue.
@@ -225,33 +265,30 @@ impl Queue {
 
     /// What becomes of messages whose delivery ended.
     fn end(&mut self, mut stretch: Stretch, outcome: Outcome) {
-        let is_logged = stretch.marks().is_logged;
         let mut marks = Marks { is_redelivered: true, ..stretch.marks() };
-        if outcome == Outcome::Failed {
-            marks.failure_count = marks.failure_count.saturating_add(1);
-        }
-        if !self.comes_back(marks, outcome) {
-            if is_logged {
-                self.activity().facts.remove(stretch.range());
+        match outcome {
+            Outcome::Accepted => return self.remove(&stretch),
+            Outcome::Rejected => return self.die(stretch, DeathReason::Rejected),
+            Outcome::Requeued => {}
+            Outcome::Failed => {
+                marks.failure_count = marks.failure_count.saturating_add(1);
+                let limit = self.traits.delivery_limit;
+                if limit.is_some_and(|limit| u64::from(marks.failure_count) > limit) {
+                    return self.die(stretch, DeathReason::DeliveryLimit);
+                }
+                if marks.is_logged {
+                    self.activity().facts.fail(stretch.range(), marks.failure_count);
+                }
             }
-            return;
-        }
-        if is_logged && outcome == Outcome::Failed {
-            self.activity().facts.fail(stretch.range(), marks.failure_count);
         }
         stretch.mark(marks);
         self.contents.put_back(stretch);
     }
 
-    /// Whether a settled message is delivered again.
-    fn comes_back(&self, marks: Marks, outcome: Outcome) -> bool {
-        match outcome {
-            Outcome::Accepted | Outcome::Rejected => false,
-            Outcome::Requeued => true,
-            Outcome::Failed => {
-                let limit = self.traits.delivery_limit;
-                limit.is_none_or(|limit| u64::from(marks.failure_count) <= limit)
-            }
+    /// Messages are gone for good.
+    fn remove(&mut self, stretch: &Stretch) {
+        if stretch.marks().is_logged {
+            self.activity().facts.remove(stretch.range());
         }
     }
 
@@ -330,6 +367,7 @@ impl Queue {
         if let Some(activity) = &mut self.activity {
             activity.unsettled = Unsettled::default();
             activity.facts = Facts::default();
+            activity.leaving = Leaving::default();
         }
         let contents = self.contents.take_all();
         Ok(Remains { ready_count: contents.len(), consumers, contents })

@@ -2,7 +2,7 @@
 //! counts, and of what a consumer can have at once nothing is in the way.
 
 use super::{Effect, Queue};
-use crate::message::MessageRun;
+use crate::message::{DeathReason, MessageRun};
 
 impl Queue {
     /// Adds the messages of a run for which there is room, and tells the places in the run of those
@@ -22,6 +22,7 @@ impl Queue {
                 self.enqueue(message);
             } else {
                 refused.push(place);
+                self.refuse(message, effects);
             }
         }
         refused
@@ -39,9 +40,7 @@ impl Queue {
             && excess > 0
             && let Some(dropped) = self.contents.pop(excess)
         {
-            if dropped.marks().is_logged {
-                self.activity().facts.remove(dropped.range());
-            }
+            self.die(dropped, DeathReason::MaxLength);
         }
     }
 }

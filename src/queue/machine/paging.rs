@@ -1,7 +1,7 @@
 //! Bodies leave RAM and come back, and a queue comes back from the disk. The queue says what it
 //! wants; who reads and writes is not its business.
 
-use super::{Queue, QueueTraits};
+use super::{Fetching, Queue, QueueTraits};
 use crate::message::{Message, RecoveredRun, Sequence, SequenceRange};
 use crate::queue::consumer::ConsumerOrder;
 use crate::queue::contents::Contents;
@@ -35,9 +35,13 @@ impl Queue {
     /// Bodies that were asked for were read: all of them, or the first part up to where `read`
     /// ends. What is on disk only and was not found there is lost; tells how many.
     pub fn fetched(&mut self, read: SequenceRange, found: Vec<(Sequence, Message)>) -> u64 {
-        let lost = self.contents.fetched(read, found);
+        let is_answer = |asked: &mut Fetching| asked.range.first == read.first;
+        let is_leaving = self.activity().fetching.take_if(is_answer).is_some_and(|f| f.is_leaving);
+        let lost = match is_leaving {
+            true => self.activity().leaving.fetched(read, found),
+            false => self.contents.fetched(read, found),
+        };
         let activity = self.activity();
-        activity.fetching = activity.fetching.filter(|asked| asked.first != read.first);
         lost.iter().for_each(|range| activity.facts.remove(*range));
         lost.iter().map(|range| range.count()).sum()
     }
@@ -49,10 +53,12 @@ impl Queue {
         if self.resident().logged == 0 {
             return 0;
         }
-        let fetching = self.activity().fetching;
+        let fetching = self.activity().fetching.map(|fetching| fetching.range);
         let mut forgetting = Forgetting { stored_below, fetching, forgotten: 0 };
         self.contents.forget(keep_bytes, &mut forgetting);
-        self.activity().unsettled.forget(&mut forgetting);
+        let activity = self.activity();
+        activity.unsettled.forget(&mut forgetting);
+        activity.leaving.forget(&mut forgetting);
         forgetting.forgotten
     }
 
@@ -71,7 +77,10 @@ impl Queue {
     #[must_use]
     pub fn resident(&self) -> Resident {
         let mut resident = self.contents.totals().resident;
-        resident += self.out().resident;
+        if let Some(activity) = &self.activity {
+            resident += activity.unsettled.totals().resident;
+            resident += activity.leaving.totals().resident;
+        }
         resident
     }
 

@@ -1,7 +1,7 @@
 //! Who gets what next: gets that waited, then consumers in turns, and what is to be read for those
 //! that come after.
 
-use super::{Effect, Fetched, Queue};
+use super::{Effect, Fetched, Fetching, Queue};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, TURN_COUNT_MAX};
 use crate::message::{ConsumerId, Delivery, GetId, Message};
 use crate::queue::dispatch::Gathered;
@@ -32,11 +32,14 @@ impl Queue {
             self.drop_excess();
             self.tell(effects);
         }
+        if self.traits.has_dead_letters {
+            self.bury(effects);
+        }
         self.ask(effects);
     }
 
     /// Tells the log what happened.
-    fn tell(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn tell(&mut self, effects: &mut Vec<Effect>) {
         if let Some(activity) = &mut self.activity
             && !activity.facts.is_empty()
         {
@@ -147,21 +150,37 @@ impl Queue {
         }
     }
 
-    /// Asks for bodies where somebody waits for one, or where what was just taken leaves few in
-    /// RAM: a drain is to find the next ones there.
+    /// Asks for bodies that are needed: of what is delivered next, or dies. Where both are, they
+    /// take turns.
     fn ask(&mut self, effects: &mut Vec<Effect>) {
         let has_progress = std::mem::take(&mut self.has_progress);
-        if !self.contents.has_paged() || self.activity().fetching.is_some() {
+        let leaving = self.activity.as_ref().and_then(|activity| activity.leaving.wants());
+        if leaving.is_none() && !self.contents.has_paged() {
             return;
         }
+        let ready = if self.is_awaiting(has_progress) { self.contents.wants() } else { None };
+        let activity = self.activity();
+        if activity.fetching.is_some() {
+            return;
+        }
+        let leaving = leaving.map(|range| Fetching { range, is_leaving: true });
+        let ready = ready.map(|range| Fetching { range, is_leaving: false });
+        activity.fetching = match activity.prefers_leaving {
+            true => leaving.or(ready),
+            false => ready.or(leaving),
+        };
+        if let Some(fetching) = activity.fetching {
+            activity.prefers_leaving = !fetching.is_leaving;
+            effects.push(Effect::Fetch(fetching.range));
+        }
+    }
+
+    /// Somebody waits for a body, or what was just taken leaves few in RAM: a drain is to find the
+    /// next ones there.
+    fn is_awaiting(&self, has_progress: bool) -> bool {
         let is_paged = self.contents.first().is_some_and(Stretch::is_paged);
         let is_awaited = is_paged && (self.has_gets() || self.consumers.has_ready());
-        if (is_awaited || has_progress)
-            && let Some(range) = self.contents.wants()
-        {
-            self.activity().fetching = Some(range);
-            effects.push(Effect::Fetch(range));
-        }
+        is_awaited || has_progress
     }
 }
 

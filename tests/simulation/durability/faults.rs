@@ -118,7 +118,7 @@ fn a_flipped_bit_in_a_sealed_file_loses_one_message_and_no_other() {
     let (name, bytes) = find(&world.node.disk, 20);
     assert_ne!(name, find(&world.node.disk, 60).0, "it is not the file that is written");
     world.node.faults.flip_bits(&name, bytes.start + 9..bytes.start + 10, 4);
-    world.node.broker.make_room();
+    world.node.broker.make_room(world.now);
     assert_eq!(drain(&mut world), all_but(60, 20));
 }
 

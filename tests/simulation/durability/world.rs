@@ -195,7 +195,7 @@ impl World {
 
     fn make_room(&mut self) -> String {
         let before = self.node.broker.body_memory();
-        self.node.broker.make_room();
+        self.node.broker.make_room(self.now);
         let after = self.node.broker.body_memory();
         self.coverage.add("page-outs", u64::from(after.0 < before.0));
         self.coverage.add("transient page-outs", u64::from(after.1 < before.1));
@@ -203,14 +203,14 @@ impl World {
     }
 
     fn fetch(&mut self) -> String {
-        let has_fetched = self.node.broker.fetch();
+        let has_fetched = self.node.broker.fetch(self.now);
         self.coverage.add("fetches", u64::from(has_fetched));
         format!("fetch: {has_fetched}")
     }
 
     /// All that waits for bodies gets them.
     pub(super) fn fetch_all(&mut self) {
-        while self.node.broker.fetch() {
+        while self.node.broker.fetch(self.now) {
             self.coverage.add("fetches", 1);
         }
     }

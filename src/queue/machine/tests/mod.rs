@@ -7,6 +7,7 @@ use crate::limits::DELIVERY_OVERHEAD_SIZE;
 use crate::message::{Body, Envelope, RecoveredRun};
 use crate::queue::{Credit, Resident};
 
+mod dead_letter;
 mod log;
 mod overflow;
 mod paging;
@@ -37,6 +38,8 @@ enum Seen {
     /// The get, the place of its message, and how many are left.
     Got(u64, Option<(Sequence, usize)>),
     Expire,
+    /// The reason, how many messages, and the places that are to leave.
+    Bury(DeathReason, usize, Option<(Sequence, Sequence)>),
 }
 
 fn seen(effect: Effect) -> Seen {
@@ -56,6 +59,10 @@ fn seen(effect: Effect) -> Seen {
             Seen::Got(get.0, got.map(|(delivery, left)| (delivery.sequence, left)))
         }
         Effect::Expire => Seen::Expire,
+        Effect::DeadLetter(DeadLetters { reason, messages, leave }) => {
+            let places = leave.map(|leave| (leave.places.first, leave.places.last));
+            Seen::Bury(reason, messages.len(), places)
+        }
     }
 }
 

@@ -1,0 +1,110 @@
+//! Messages that leave a queue for the dead-letter exchange, in the order in which they died: those
+//! that wait for their bodies or for their turn, and how many somebody is bringing away. It does
+//! not know where they go, nor why a message dies.
+
+use std::collections::VecDeque;
+
+use super::paging::{Forgetting, Returning, Wanted};
+use super::stretch::Stretch;
+use super::totals::Totals;
+use crate::limits::DEAD_LETTERS_OUT_MAX;
+use crate::message::{DeathReason, Message, Sequence, SequenceRange};
+
+/// Messages that died.
+///
+/// ```text
+/// out of the queue:   31, 32        somebody brings them to their queues
+/// waiting:            33..90 maxlen, 7 rejected, ...
+/// ```
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    waiting: VecDeque<(DeathReason, Stretch)>,
+    totals: Totals,
+    out_count: usize,
+}
+
+impl Leaving {
+    /// What waits adds up to this.
+    pub(super) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Adds messages that just died.
+    pub(super) fn push(&mut self, reason: DeathReason, stretch: Stretch) {
+        self.totals += stretch.totals();
+        let left = match self.waiting.back_mut() {
+            Some((last_reason, last)) if *last_reason == reason && last.has_room() => {
+                last.join(stretch)
+            }
+            _ => Err(stretch),
+        };
+        self.waiting.extend(left.err().map(|stretch| (reason, stretch)));
+    }
+
+    /// Takes the next ones that can be brought away: their bodies are in RAM, and not too many are
+    /// on their way already.
+    pub(super) fn pop(&mut self) -> Option<(DeathReason, Stretch)> {
+        let room = DEAD_LETTERS_OUT_MAX.saturating_sub(self.out_count);
+        let (reason, first) = self.waiting.front_mut()?;
+        if room == 0 || first.is_paged() {
+            return None;
+        }
+        let reason = *reason;
+        let part = first.split_front(room);
+        let taken = part.or_else(|| self.waiting.pop_front().map(|(_, stretch)| stretch))?;
+        self.totals -= taken.totals();
+        self.out_count += taken.len();
+        Some((reason, taken))
+    }
+
+    /// So many came to where they belong.
+    pub(super) fn left(&mut self, count: usize) {
+        self.out_count = self.out_count.saturating_sub(count);
+    }
+
+    /// The bodies without which nothing goes on.
+    pub(super) fn wants(&self) -> Option<SequenceRange> {
+        let (_, first) = self.waiting.front().filter(|(_, first)| first.is_paged())?;
+        let mut wanted = Wanted::new(first.first());
+        wanted.add(first);
+        Some(wanted.range())
+    }
+
+    /// Takes in bodies that were read for the first ones. What was not found is lost; tells which.
+    pub(super) fn fetched(
+        &mut self,
+        asked: SequenceRange,
+        found: Vec<(Sequence, Message)>,
+    ) -> Vec<SequenceRange> {
+        let Some((reason, first)) = self.waiting.pop_front() else { return Vec::new() };
+        self.totals -= first.totals();
+        let mut parts: VecDeque<Stretch> = VecDeque::new();
+        let mut returning = Returning::new(asked, found);
+        returning.fill(first, &mut |part| {
+            let left = match parts.back_mut() {
+                Some(last) => last.join(part),
+                None => Err(part),
+            };
+            parts.extend(left.err());
+        });
+        for part in parts.into_iter().rev() {
+            self.totals += part.totals();
+            self.waiting.push_front((reason, part));
+        }
+        returning.into_lost()
+    }
+
+    /// Forgets bodies, the latest first, until none is left that the log was given.
+    pub(super) fn forget(&mut self, forgetting: &mut Forgetting) {
+        let mut taken = Vec::new();
+        while self.totals.resident.logged > 0
+            && let Some((reason, stretch)) = self.waiting.pop_back()
+        {
+            self.totals -= stretch.totals();
+            taken.push((reason, stretch));
+        }
+        for (reason, stretch) in taken.into_iter().rev() {
+            forgetting.apply(stretch, 0, &mut |part| self.push(reason, part));
+        }
+    }
+}

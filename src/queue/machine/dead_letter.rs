@@ -1,0 +1,57 @@
+//! What becomes of messages that die: they are dropped, or leave for the dead-letter exchange.
+//! Until they came to a queue there the log has them in this one, so a crash may double them and
+//! loses none.
+//!
+//! ```text
+//! ready, out --die--> leaving --dead letter--> on their way --left--> gone
+//!                     (bodies on disk are read first)
+//! ```
+
+use super::{DeadLetters, Effect, Leave, Queue};
+use crate::message::{DeathReason, Message};
+use crate::queue::stretch::Stretch;
+
+impl Queue {
+    /// Messages died.
+    pub(super) fn die(&mut self, stretch: Stretch, reason: DeathReason) {
+        match self.traits.has_dead_letters {
+            true => self.activity().leaving.push(reason, stretch),
+            false => self.remove(&stretch),
+        }
+    }
+
+    /// A message for which there is no room was refused: it goes where dead letters go, if that is
+    /// asked for.
+    pub(super) fn refuse(&self, message: Message, effects: &mut Vec<Effect>) {
+        let limit = self.traits.length_limit.as_deref();
+        if self.traits.has_dead_letters && limit.is_some_and(|limit| limit.buries_refused) {
+            let reason = DeathReason::MaxLength;
+            let letters = DeadLetters { reason, messages: vec![message], leave: None };
+            effects.push(Effect::DeadLetter(letters));
+        }
+    }
+
+    /// Sends dead letters on their way, not too many at a time.
+    pub(super) fn bury(&mut self, effects: &mut Vec<Effect>) {
+        let Some(activity) = &mut self.activity else { return };
+        while let Some((reason, stretch)) = activity.leaving.pop() {
+            let is_logged = stretch.marks().is_logged;
+            let leave = Some(Leave { places: stretch.range(), is_logged });
+            let messages = stretch.into_messages().collect();
+            effects.push(Effect::DeadLetter(DeadLetters { reason, messages, leave }));
+        }
+    }
+
+    /// Messages that left came to where they belong: they are in this queue no longer.
+    pub fn left(&mut self, leave: Leave) {
+        if self.is_gone {
+            return;
+        }
+        let count = usize::try_from(leave.places.count()).unwrap_or(usize::MAX);
+        let activity = self.activity();
+        activity.leaving.left(count);
+        if leave.is_logged {
+            activity.facts.remove(leave.places);
+        }
+    }
+}
