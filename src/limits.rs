@@ -235,6 +235,10 @@ pub const COMPACTION_SIZE_MAX: u64 = 256 * 1024;
 /// and nobody waits long for his turn.
 pub const TURN_COUNT_MAX: usize = 32;
 
+/// Milliseconds to which the end of a message's life is rounded up, where it is long: less than
+/// what an expiry may be late by, and at most 250 different ends in a second.
+pub const DUE_STEP_MS: u64 = 4;
+
 /// Dead letters of one queue that are on their way at once. A queue whose messages all die at once
 /// gives way to others in between, and holds no more than these besides its own bodies.
 pub const DEAD_LETTERS_OUT_MAX: usize = 256;
@@ -276,10 +280,6 @@ pub const SHED_STEP_SIZE: u64 = 1024 * 1024;
 
 /// Bodies in RAM only that a queue writes out at a time.
 pub const PAGE_OUT_SIZE: u64 = 1024 * 1024;
-
-/// How often somebody looks for queues whose time without use is over: by so much one may live too
-/// long.
-pub const QUEUE_EXPIRY_LOOK_MS: u64 = 50;
 
 /// How often the log's thread looks after files and memory.
 pub const STORE_TEND_MS: u64 = 50;

@@ -14,7 +14,7 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "bounded_queue",
     "confirms",
     "embedded",
@@ -22,6 +22,7 @@ const NAMES: [&str; 10] = [
     "hello",
     "parking_lot",
     "publish_subscribe",
+    "retry_later",
     "rpc",
     "topic_routing",
     "work_queue",
@@ -146,6 +147,14 @@ fn parking_lot_has_what_was_rejected_and_what_was_too_much() {
             "parked: order 1, maxlen in orders",
             "parked: order 3, rejected in orders",
         ],
+    );
+}
+
+#[test]
+fn retry_later_tries_three_times() {
+    check(
+        "retry_later",
+        &["order 1 failed, attempt 1", "order 1 failed, attempt 2", "order 1 is done, attempt 3"],
     );
 }
 

@@ -90,13 +90,16 @@ impl DeadLetterCounts {
 }
 
 impl Broker {
-    /// Does what a step left to do with queues: those that left service come back, and dead letters
-    /// go where they belong, also those that this makes. No lock may be held.
+    /// Does what a step left to do with queues: those that left service come back, dead letters go
+    /// where they belong, also those that this makes, and deadlines are noted. No lock may be held.
     pub(super) fn look_after(&self, work: &mut Work) {
         self.mend(work);
         while let Some((source, letters)) = work.dead_letters.pop_front() {
             self.bring_away(&source, letters, work);
             self.mend(work);
+        }
+        for (at, handle) in work.deadlines.drain(..) {
+            self.timers.add_queue(at, &handle, &mut work.wakers);
         }
     }
 

@@ -1,58 +1,52 @@
-//! Queues that go when nobody used them for a while (`x-expires`): which are looked at when, and
-//! their end. A look costs nothing where none is due.
+//! What queues do by themselves when time passes: messages die, and a queue that nobody used for a
+//! while (`x-expires`) goes. When that is, `timers` knows.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::task::Waker;
 
 use tracing::debug;
 
-use super::lock::lock;
 use super::queue_handle::QueueHandle;
 use super::queues::remove;
 use super::shared::Broker;
+use super::timers::{Timer, Why};
 use super::virtual_host::VirtualHost;
 use super::work::Work;
-use crate::message::{Moment, Name, QueueId};
-
-/// When to look at each queue that can expire: one entry a queue, never later than it may be due.
-#[derive(Debug, Default)]
-pub(super) struct Expiring(Mutex<BTreeSet<(Moment, QueueId, Name)>>);
-
-impl Expiring {
-    /// A queue of this virtual host begins to live: its time counts from the next look on.
-    pub(super) fn add(&self, queue: QueueId, host: &Name) {
-        self.look_again(Moment::default(), queue, host.clone());
-    }
-
-    fn look_again(&self, at: Moment, queue: QueueId, host: Name) {
-        lock(&self.0).insert((at, queue, host));
-    }
-
-    fn pop_due(&self, now: Moment) -> Option<(QueueId, Name)> {
-        let mut all = lock(&self.0);
-        all.first().filter(|(at, ..)| *at <= now)?;
-        all.pop_first().map(|(_, queue, host)| (queue, host))
-    }
-}
+use crate::message::Moment;
 
 impl Broker {
-    /// Deletes the queues whose time without use is over. Somebody calls this again and again, as
-    /// exactly as queues are to expire.
-    pub fn expire_queues(&self, now: Moment) {
+    /// When [`Broker::elapse`] has something to do.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        self.timers.first()
+    }
+
+    /// Whether something is to be done before `deadline`, which was the first for whoever asks.
+    /// Otherwise the waker is told when that comes up.
+    pub fn is_due_before(&self, deadline: Option<Moment>, waker: &Waker) -> bool {
+        self.timers.is_before(deadline, waker)
+    }
+
+    /// Time passed: messages whose time is over die, queues whose time without use is over go.
+    /// Somebody calls this at every [`Broker::deadline`].
+    pub fn elapse(&self, now: Moment) {
         let mut work = Work { now, ..Work::default() };
-        let mut later = Vec::new();
-        while let Some((queue, name)) = self.expiring.pop_due(now) {
+        // What is put off by what is done here is for the next time.
+        let due: Vec<Timer> = std::iter::from_fn(|| self.timers.pop_due(now)).collect();
+        for timer in due {
             // Somebody may have deleted either.
-            let Some(host) = self.virtual_host(&name) else { continue };
-            let Some(handle) = host.queue_by_id(queue) else { continue };
-            if let Some(at) = look_at(&host, &handle, &mut work) {
-                later.push((at, queue, name));
+            let Some(host) = self.virtual_host(&timer.host) else { continue };
+            let Some(handle) = host.queue_by_id(timer.queue) else { continue };
+            match timer.why {
+                Why::Messages => handle.wake(&mut work),
+                Why::Unused => {
+                    if let Some(at) = look_at(&host, &handle, &mut work) {
+                        self.timers.add(Timer { at, ..timer }, &mut work.wakers);
+                    }
+                }
             }
+            self.look_after(&mut work);
         }
-        for (at, queue, name) in later {
-            self.expiring.look_again(at, queue, name);
-        }
-        self.look_after(&mut work);
         work.wake();
     }
 }

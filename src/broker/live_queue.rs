@@ -55,8 +55,8 @@ pub(super) struct Live {
     /// Where in the log messages stand that were given to it late, behind later ones: before they
     /// are in a file, no body is forgotten.
     pub(super) late_until: Position,
-    /// When the step of the moment is done.
-    pub(super) now: Moment,
+    /// When it is looked at by itself.
+    pub(super) wakes_at: Option<Moment>,
     /// When somebody last used it, but for publishing; 0 where nobody looked yet.
     pub(super) used_at: Moment,
 }
@@ -64,7 +64,17 @@ pub(super) struct Live {
 impl Live {
     /// Somebody used it: the time after which it expires begins anew.
     pub(super) fn touch(&mut self) {
-        self.used_at = self.now;
+        self.used_at = self.queue.now();
+    }
+
+    /// When it is to be looked at, where that is earlier than it will be.
+    pub(super) fn new_deadline(&mut self) -> Option<Moment> {
+        let at = self.queue.deadline()?;
+        if self.wakes_at.is_some_and(|known| known <= at) {
+            return None;
+        }
+        self.wakes_at = Some(at);
+        Some(at)
     }
 
     /// What a queue keeps in RAM though it is on disk.

@@ -35,6 +35,7 @@ mod route_cache;
 mod session;
 mod settle;
 mod shared;
+mod timers;
 mod virtual_host;
 mod waiting;
 mod work;

@@ -108,8 +108,8 @@ impl Broker {
         let live = hosts.get(name).filter(|live| live.number == *number).cloned();
         let live = live.unwrap_or_else(|| {
             let (durability, failure) = (self.durability.clone(), self.failure.clone());
-            let expiring = self.expiring.clone();
-            Arc::new(VirtualHost::new(*number, name.clone(), durability, failure, expiring))
+            let timers = self.timers.clone();
+            Arc::new(VirtualHost::new(*number, name.clone(), durability, failure, timers))
         });
         live.set_default_queue_kind(definition.settings.default_queue_kind);
         hosts.insert(name.clone(), live);

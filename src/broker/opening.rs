@@ -17,7 +17,6 @@ use crate::connection::Event;
 use crate::definitions::Change;
 use crate::definitions::record::{self, Fact, RecordError};
 use crate::message::{Moment, QueueId, VirtualHostNumber};
-use crate::queue::LengthLimit;
 use crate::store::{Change as Gone, Definition, Log, Opened, Reader, RecoveredQueue, Writer};
 
 /// What the store gives a broker that is opened.
@@ -102,16 +101,11 @@ impl Broker {
     }
 
     /// Queues go on with what the last life did not end: those that hold more than they may let it
-    /// go.
+    /// go, and what dies some time is looked at.
     fn take_up_queues(&self) {
         let hosts: Vec<Arc<VirtualHost>> = read(&self.virtual_hosts).values().cloned().collect();
         let mut work = Work::default();
-        for queue in hosts.iter().flat_map(|host| host.all_queues()) {
-            if LengthLimit::of(&queue.definition.options).is_some() {
-                // What breaks here leaves service, and comes back.
-                let _ = queue.with(&mut work, |_| ());
-            }
-        }
+        hosts.iter().flat_map(|host| host.all_queues()).for_each(|queue| queue.take_up(&mut work));
         self.look_after(&mut work);
     }
 
@@ -125,11 +119,8 @@ impl Broker {
     /// none waits.
     pub fn fetch(&self, now: Moment) -> bool {
         let Some(durability) = &self.durability else { return false };
-        if self.read_again(durability) {
-            return true;
-        }
         let mut work = Work { now, ..Work::default() };
-        let has_read = durability.fetch(&mut work);
+        let has_read = self.read_again(durability, &mut work) || durability.fetch(&mut work);
         self.look_after(&mut work);
         work.wake();
         has_read
@@ -222,7 +213,8 @@ impl Restoring<'_> {
                         Change::QueueDeclared(queue) => self.queues.remove(&queue.id),
                         _ => None,
                     };
-                    host.restore(&mut host.definitions(), &change, recovered);
+                    let mut work = Work::default();
+                    host.restore(&mut host.definitions(), &change, recovered, &mut work);
                 }
                 // Its virtual host was deleted, with all that was in it.
                 None => self.log.append().changed(Gone { key: key.to_vec(), value: None }),

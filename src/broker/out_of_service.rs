@@ -76,21 +76,22 @@ impl Broker {
                         "something broke in the queue: it is transient and comes back empty; its \
                          consumers are cancelled"
                     );
-                    self.replace(&host, &handle, None);
+                    let _ = self.replace(&host, &handle, None);
                 }
             }
         }
     }
 
     /// Reads a queue again of which all is written. False where none is to be read.
-    pub(super) fn read_again(&self, durability: &Durability) -> bool {
+    pub(super) fn read_again(&self, durability: &Durability, work: &mut Work) -> bool {
         let Some(handle) = durability.next_to_read_again() else { return false };
         let Some(host) = self.host_with(&handle) else { return true };
         let (next_sequence, _) = handle.left_behind();
         let mut recovered = durability.recover(&handle);
         recovered.next_sequence = recovered.next_sequence.max(next_sequence);
         let messages: u64 = recovered.runs.iter().map(|run| run.range.count()).sum();
-        if self.replace(&host, &handle, Some(recovered)) {
+        if let Some(again) = self.replace(&host, &handle, Some(recovered)) {
+            again.take_up(work);
             info!(
                 target: "queue",
                 queue = &*handle.definition.name, virtual_host = &*host.name, messages,
@@ -101,20 +102,21 @@ impl Broker {
         true
     }
 
-    /// Puts a new life of a queue in the place of one that broke. False where it is deleted.
+    /// Puts a new life of a queue in the place of one that broke. None where it is deleted.
     fn replace(
         &self,
         host: &VirtualHost,
         broken: &Arc<QueueHandle>,
         recovered: Option<RecoveredQueue>,
-    ) -> bool {
+    ) -> Option<Arc<QueueHandle>> {
         let durability = self.durability.as_ref();
         let (definition, host_name) = (broken.definition.clone(), broken.virtual_host.clone());
         let mut handle = QueueHandle::new(definition, host_name, durability, recovered);
         handle.incarnation = self.next_queue_id();
         // Nobody deletes the queue meanwhile.
         let _definitions = host.definitions();
-        host.replace(broken, Arc::new(handle))
+        let handle = Arc::new(handle);
+        host.replace(broken, handle.clone()).then_some(handle)
     }
 
     /// The virtual host in which this handle is the live one of its queue.

@@ -19,9 +19,9 @@ use crate::definitions::QueueDefinition;
 use crate::limits::{PAGE_OUT_SIZE, SHED_STEP_SIZE};
 use crate::message::queue_options::DeliveryLimit;
 use crate::message::{
-    ConsumerId, Delivery, GetId, Message, Moment, Name, QueueId, Run, Sequence, SequenceRange,
+    ConsumerId, Delivery, GetId, Moment, Name, QueueId, ReadBack, Run, Sequence, SequenceRange,
 };
-use crate::queue::{Effect, Fact, LengthLimit, Queue, QueueTraits, Resident};
+use crate::queue::{Effect, Fact, LengthLimit, Lifetime, Limits, Queue, QueueTraits, Resident};
 use crate::store::{Appender, RecoveredQueue, Tail};
 
 /// A queue's way to the store.
@@ -57,18 +57,24 @@ impl QueueHandle {
         durability: Option<&Arc<Durability>>,
         recovered: Option<RecoveredQueue>,
     ) -> Self {
-        let length_limit = LengthLimit::of(&definition.options);
-        let traits = QueueTraits {
-            is_auto_delete: definition.auto_delete,
-            is_single_active: definition.options.single_active_consumer,
-            delivery_limit: match definition.options.delivery_limit_or_default() {
+        let options = &definition.options;
+        let length_limit = LengthLimit::of(options);
+        let limits = Limits {
+            deliveries: match options.delivery_limit_or_default() {
                 DeliveryLimit::Returns(count) => Some(count),
                 DeliveryLimit::Unlimited => None,
             },
-            is_durable: definition.durable && durability.is_some(),
-            length_limit: length_limit.map(Box::new),
-            has_dead_letters: definition.options.dead_letter_exchange.is_some(),
+            length: length_limit,
+            lifetime: Lifetime { ttl_ms: options.message_ttl_ms },
         };
+        let traits = QueueTraits {
+            is_auto_delete: definition.auto_delete,
+            is_single_active: options.single_active_consumer,
+            is_durable: definition.durable && durability.is_some(),
+            has_dead_letters: options.dead_letter_exchange.is_some(),
+            ..QueueTraits::default()
+        }
+        .limited(limits);
         let next_sequence = recovered.as_ref().map_or(0, |recovered| recovered.next_sequence);
         let link = durability.map(|durability| Link {
             durability: durability.clone(),
@@ -125,7 +131,7 @@ impl QueueHandle {
         if self.is_broken() {
             return Err(OutOfService);
         }
-        live.now = work.now;
+        live.queue.elapse(work.now);
         let mut effects = std::mem::take(&mut live.effects);
         // The lock is held on: nobody sees what a panic leaves behind, and it is used no more.
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -169,6 +175,23 @@ impl QueueHandle {
         drop(appender);
         self.count(live);
         live.keep_pace(work);
+        if let Some(at) = live.new_deadline() {
+            work.deadlines.push((at, Arc::clone(self)));
+        }
+    }
+
+    /// It comes from the disk: it goes on with what was left to do.
+    pub(super) fn take_up(self: &Arc<Self>, work: &mut Work) {
+        if lock(&self.live).queue.is_unfinished() {
+            // What breaks here leaves service, and comes back.
+            let _ = self.with(work, |_| ());
+        }
+    }
+
+    /// The deadline that it asked for is there: what is due is done.
+    pub(super) fn wake(self: &Arc<Self>, work: &mut Work) {
+        // What left service asks for none.
+        let _ = self.with(work, |live| live.wakes_at = None);
     }
 
     /// Lets a publisher wait until the queue wants more. False where it does already.
@@ -241,9 +264,9 @@ impl QueueHandle {
         let Some(Link { durability, tail }) = &self.link else { return };
         let appender = appender.get_or_insert_with(|| durability.log.append());
         match fact {
-            Fact::Added { first, messages } => {
+            Fact::Added { first, messages, arrived } => {
                 live.has_logged = true;
-                appender.added(tail, first, messages, self.definition.durable);
+                appender.added(tail, first, messages, self.definition.durable, arrived);
             }
             Fact::Removed(range) => appender.removed(tail, range),
             Fact::Returned { range, failure_count } => {
@@ -264,7 +287,7 @@ impl QueueHandle {
     pub(super) fn fetched(
         self: &Arc<Self>,
         asked: SequenceRange,
-        found: Vec<(Sequence, Message)>,
+        found: Vec<ReadBack>,
         work: &mut Work,
     ) {
         let lost = self.with(work, |live| live.queue.fetched(asked, found));
@@ -428,7 +451,7 @@ mod tests {
     use super::super::durability::MemoryOptions;
     use super::super::live_queue::Subscriber;
     use super::*;
-    use crate::message::{Account, Body, ConsumerKey, Envelope, Moment, Outcome, QueueOptions};
+    use crate::message::{Account, Body, ConsumerKey, Envelope, Message, Outcome, QueueOptions};
     use crate::protocol::field::FieldTable;
     use crate::queue::{Consumer, Credit};
     use crate::store::{MemoryStorage, Opened, StoreOptions};

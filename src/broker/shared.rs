@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use super::dead_letters::DeadLetterCounts;
 use super::durability::Durability;
-use super::expiry::Expiring;
 use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
 use super::replies::Replies;
+use super::timers::Timers;
 use super::virtual_host::VirtualHost;
 use crate::auth::Users;
 use crate::connection::{Event, Options};
@@ -30,7 +30,7 @@ pub struct Broker {
     pub(super) users: RwLock<Users>,
     pub(super) virtual_hosts: RwLock<BTreeMap<Name, Arc<VirtualHost>>>,
     pub(super) replies: Replies,
-    pub(super) expiring: Arc<Expiring>,
+    pub(super) timers: Arc<Timers>,
     pub(super) dead_letters: DeadLetterCounts,
     /// None where everything lives in memory.
     pub(super) durability: Option<Arc<Durability>>,
@@ -70,7 +70,7 @@ impl Broker {
             users: RwLock::default(),
             virtual_hosts: RwLock::default(),
             replies: Replies::default(),
-            expiring: Arc::default(),
+            timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),
             durability: None,
             failure: Arc::default(),

@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use hashbrown::HashMap;
 
 use super::durability::Durability;
-use super::expiry::Expiring;
 use super::lock::{Failure, lock_or_fail, read, write};
 use super::queue_handle::QueueHandle;
+use super::timers::{Timer, Timers, Why};
 use super::work::Work;
 use crate::definitions::{
     Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions, record,
 };
 use crate::message::{
-    ExchangeId, Message, Name, QueueId, QueueKind, Random, VirtualHostNumber, sender_selected,
+    ExchangeId, Message, Moment, Name, QueueId, QueueKind, Random, VirtualHostNumber,
+    sender_selected,
 };
 use crate::protocol::field::FieldTable;
 use crate::protocol::properties::PropertyView;
@@ -42,7 +43,7 @@ pub(super) struct VirtualHost {
     pub(super) name: Name,
     durability: Option<Arc<Durability>>,
     failure: Arc<Failure>,
-    expiring: Arc<Expiring>,
+    timers: Arc<Timers>,
     default_queue_kind: RwLock<Option<QueueKind>>,
     definitions: Mutex<VirtualHostDefinitions>,
     /// Where in the log its last change stands.
@@ -71,14 +72,14 @@ impl VirtualHost {
         name: Name,
         durability: Option<Arc<Durability>>,
         failure: Arc<Failure>,
-        expiring: Arc<Expiring>,
+        timers: Arc<Timers>,
     ) -> Self {
         Self {
             number,
             name,
             durability,
             failure,
-            expiring,
+            timers,
             default_queue_kind: RwLock::default(),
             definitions: Mutex::default(),
             changed_at: AtomicU64::new(0),
@@ -104,7 +105,7 @@ impl VirtualHost {
                 arguments: FieldTable::new(),
             };
             let change = Change::ExchangeDeclared(Arc::new(exchange));
-            self.restore(&mut definitions, &change, None);
+            self.restore(&mut definitions, &change, None, &mut Work::default());
         }
     }
 
@@ -194,7 +195,7 @@ impl VirtualHost {
             work.position = appender.position();
             self.changed_at.store(work.position, Ordering::Release);
         }
-        self.restore(definitions, change, None);
+        self.restore(definitions, change, None, work);
     }
 
     /// Makes a change true that the log has already, or never hears of.
@@ -203,6 +204,7 @@ impl VirtualHost {
         definitions: &mut VirtualHostDefinitions,
         change: &Change,
         recovered: Option<RecoveredQueue>,
+        work: &mut Work,
     ) {
         definitions.apply(change);
         match change {
@@ -218,7 +220,9 @@ impl VirtualHost {
                 queues.by_name.insert(queue.name.clone(), handle);
                 drop(queues);
                 if queue.options.expires_ms.is_some() {
-                    self.expiring.add(queue.id, &self.name);
+                    // Its time begins with the first look.
+                    let (at, why, host) = (Moment::default(), Why::Unused, self.name.clone());
+                    self.timers.add(Timer { at, queue: queue.id, why, host }, &mut work.wakers);
                 }
             }
             Change::QueueDeleted(queue) => {

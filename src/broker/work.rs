@@ -23,6 +23,8 @@ pub(super) struct Work {
     pub(super) broken: Vec<Broken>,
     /// Messages that died, and the queues they died in.
     pub(super) dead_letters: VecDeque<(Arc<QueueHandle>, DeadLetters)>,
+    /// Queues that are to be looked at by then.
+    pub(super) deadlines: Vec<(Moment, Arc<QueueHandle>)>,
     /// Where in the log the last fact of this step stands; 0 where there was none.
     pub(super) position: Position,
     /// When this step is done.

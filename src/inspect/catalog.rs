@@ -240,6 +240,7 @@ pub(super) mod tests {
             bytes: 10 * count,
             is_redelivered: true,
             failure_count: 0,
+            expires: false,
         };
         let runs = range.map(run).into_iter().collect();
         RecoveredQueue { queue: QueueId(number), next_sequence: 3 + count, runs }

@@ -114,7 +114,7 @@ mod tests {
         let mut opened = store::open(Arc::new(disk.clone()), options).unwrap();
         let tail = Arc::new(Tail::new(QUEUE, 0));
         for sequence in 0..COUNT {
-            opened.log.append().added(&tail, sequence, vec![message(sequence)], true);
+            opened.log.append().added(&tail, sequence, vec![message(sequence)], true, Moment(0));
             if sequence % 100 == 99 {
                 opened.writer.write(Moment(sequence), true);
             }

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use triomphe::ThinArc;
 
+use super::expiration;
 use crate::limits::MESSAGE_STACK_SIZE;
 use crate::protocol::frame::OVERHEAD_SIZE;
+use crate::protocol::properties::{self, PropertyView};
 
 /// A handle to one message; cloning it copies a pointer.
 ///
@@ -164,6 +166,23 @@ impl Message {
     #[must_use]
     pub fn is_persistent(&self) -> bool {
         self.header().is_persistent
+    }
+
+    /// Its publisher gave it a time to live.
+    #[must_use]
+    pub fn has_expiration(&self) -> bool {
+        properties::have_expiration(self.properties())
+    }
+
+    /// The milliseconds it may live, where its publisher said so.
+    #[must_use]
+    pub fn expiration_ms(&self) -> Option<u64> {
+        if !self.has_expiration() {
+            return None;
+        }
+        let view = PropertyView::parse(self.properties()).ok()?;
+        // What was published was looked at before.
+        expiration::parse(view.expiration?).ok()
     }
 
     /// It goes to more than one queue: whoever stores it does so once.

@@ -13,4 +13,6 @@ pub struct RecoveredRun {
     pub is_redelivered: bool,
     /// How often their delivery failed.
     pub failure_count: u32,
+    /// Each of them has an expiration.
+    pub expires: bool,
 }

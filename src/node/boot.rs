@@ -1,11 +1,12 @@
 //! From the command line to a broker that listens: configuration, logs, limits of the process, the
 //! heart, its doors. What happens at the end is in `shutdown`.
 
+use std::future::poll_fn;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
 
 use tokio::sync::Notify;
 use tracing::{debug, error, info, warn};
@@ -16,7 +17,6 @@ use super::store_threads::StoreThreads;
 use super::{definitions, logging, memory, metrics, shutdown};
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Product};
 use crate::connection;
-use crate::limits::QUEUE_EXPIRY_LOOK_MS;
 use crate::message::QueueKind;
 use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
 use crate::store::{self, Damage, FileStorage, Storage, StoreOptions};
@@ -191,11 +191,21 @@ fn define(config: &Config, broker: &Broker) -> Result<(), String> {
     config.definitions.iter().try_for_each(|path| definitions::import(broker, path))
 }
 
-/// Looks for queues that are due again and again.
-async fn expire_queues(broker: &Broker, clock: Clock) {
+/// Lets the broker do what is due, when it is.
+async fn keep_time(broker: &Broker, clock: Clock) {
     loop {
-        tokio::time::sleep(Duration::from_millis(QUEUE_EXPIRY_LOOK_MS)).await;
-        broker.expire_queues(clock.now());
+        broker.elapse(clock.now());
+        let deadline = broker.deadline();
+        let earlier = poll_fn(|context| match broker.is_due_before(deadline, context.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        });
+        match deadline {
+            Some(deadline) => {
+                let _ = tokio::time::timeout(clock.until(deadline), earlier).await;
+            }
+            None => earlier.await,
+        }
     }
 }
 
@@ -219,7 +229,7 @@ async fn listen(
     tokio::select! {
         () = stop.received() => {}
         () = failed.notified() => {}
-        () = expire_queues(&broker, clock) => {}
+        () = keep_time(&broker, clock) => {}
     }
     shutdown::close(&broker, doors).await;
     Ok(())

@@ -110,6 +110,13 @@ pub fn are_inspected(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether a time to live is among the properties; else as [`are_inspected`].
+#[must_use]
+pub fn have_expiration(bytes: &[u8]) -> bool {
+    const EXPIRATION_FLAG: u8 = 1;
+    matches!(bytes, [high, ..] if high & EXPIRATION_FLAG != 0)
+}
+
 impl<'a> PropertyView<'a> {
     /// Delivery mode 2.
     #[must_use]
@@ -221,6 +228,18 @@ mod tests {
         }
         bytes.push(0);
         assert!(PropertyView::parse(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_time_to_live_is_seen_by_its_flag() {
+        let with = Properties { expiration: Some("1".into()), ..Properties::default() };
+        let without = Properties { expiration: None, ..all() };
+        for (properties, expected) in [(with, true), (all(), true), (without, false)] {
+            let mut bytes = Vec::new();
+            properties.encode(&mut bytes);
+            assert_eq!(have_expiration(&bytes), expected);
+        }
+        assert!(!have_expiration(&[]));
     }
 
     #[test]

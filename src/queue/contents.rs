@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::due::Arrival;
+use super::dying::Dying;
 use super::stretch::{Marks, Stretch};
 use super::stretch_map::StretchMap;
 use super::totals::Totals;
@@ -14,57 +16,91 @@ const CAPACITY_KEPT: usize = 32;
 /// Ready messages.
 ///
 /// ```text
-/// returned: 3, 7..8       came back, each to the place it had
-/// fresh:          9..5000, 5001..9000     never delivered, or recovered
+/// returned: 3, 7..8             5001     came back, each to the place it had; or dies too early
+/// fresh:          9..5000,      5002..9000     never delivered, or recovered
 /// ```
 ///
-/// Fresh ones leave in order, so what was delivered and comes back is always older than the first
-/// fresh one: the returned ones, in their order, are in front.
+/// Fresh ones leave in order, and die in order where they do not live for ever: what dies before
+/// one that came earlier is apart, with those that came back. Whichever has the lowest place is
+/// next.
 #[derive(Debug, Default)]
 pub struct Contents {
     pub(super) returned: StretchMap<()>,
     pub(super) fresh: VecDeque<Stretch>,
     pub(super) totals: Totals,
     next_sequence: Sequence,
+    /// Of few queues.
+    pub(super) dying: Option<Box<Dying>>,
 }
 
 impl Contents {
-    /// What was found on disk, in its order.
+    /// What was found on disk, in its order; and of each whether its messages have times of their
+    /// own.
     #[must_use]
-    pub fn recovered(next_sequence: Sequence, stretches: impl Iterator<Item = Stretch>) -> Self {
+    pub fn recovered(
+        next_sequence: Sequence,
+        stretches: impl Iterator<Item = (Stretch, bool)>,
+    ) -> Self {
         let mut contents = Self { next_sequence, ..Self::default() };
-        for stretch in stretches {
+        for (stretch, expires) in stretches {
             contents.next_sequence = contents.next_sequence.max(stretch.last() + 1);
-            contents.append(stretch);
+            match stretch.marks().due.is_never() {
+                true => contents.append(stretch),
+                false => contents.recover_dying(stretch, !expires),
+            }
         }
         contents
     }
 
     /// Appends messages that just arrived and tells the place of the first.
-    pub fn push(&mut self, messages: MessageRun, is_logged: bool) -> Sequence {
+    pub fn push(&mut self, messages: MessageRun, is_logged: bool, arrival: Arrival) -> Sequence {
         let first = self.next_sequence;
         self.next_sequence += messages.len() as u64;
-        let marks = Marks { is_logged, ..Marks::default() };
-        self.append(Stretch::of(first, messages, marks));
+        let Arrival { due, is_uniform } = arrival;
+        let stretch = Stretch::of(first, messages, Marks { is_logged, due, ..Marks::default() });
+        match due.is_never() {
+            true => self.push_lasting(stretch),
+            false => self.push_dying(stretch, is_uniform),
+        }
         first
     }
 
     /// Puts delivered messages back at their original places.
     pub fn put_back(&mut self, stretch: Stretch) {
         self.totals += stretch.totals();
+        self.list_dying(stretch.first(), stretch.marks().due);
         self.returned.insert(stretch, ());
     }
 
     /// The stretch whose first message would be delivered next.
     #[must_use]
     pub fn first(&self) -> Option<&Stretch> {
-        self.returned.first().or_else(|| self.fresh.front())
+        match (self.returned.first(), self.fresh.front()) {
+            (Some(returned), Some(fresh)) if fresh.first() < returned.first() => Some(fresh),
+            (returned, fresh) => returned.or(fresh),
+        }
     }
 
     /// Takes at most `count` of the messages that are to be delivered next, and are alike.
     pub fn pop(&mut self, count: usize) -> Option<Stretch> {
-        let taken = self.returned.pop(count).or_else(|| self.pop_fresh(count))?;
+        let fresh = self.fresh.front().map(Stretch::first);
+        let taken = match self.returned.first() {
+            Some(first) if fresh.is_none_or(|fresh| first.first() < fresh) => {
+                self.pop_returned(count)
+            }
+            _ => self.pop_fresh(count),
+        }?;
         self.totals -= taken.totals();
+        Some(taken)
+    }
+
+    fn pop_returned(&mut self, count: usize) -> Option<Stretch> {
+        let taken = self.returned.pop(count)?;
+        if let Some(rest) = self.returned.first().filter(|_| self.dying.is_some()) {
+            // Where part of a stretch is left, it has another first place.
+            let (first, due) = (rest.first(), rest.marks().due);
+            self.list_dying(first, due);
+        }
         Some(taken)
     }
 
@@ -105,8 +141,14 @@ impl Contents {
     }
 
     /// All stretches, in the order in which they are to be delivered.
-    pub fn stretches(&self) -> impl DoubleEndedIterator<Item = &Stretch> {
-        self.returned.iter().chain(&self.fresh)
+    pub fn stretches(&self) -> impl Iterator<Item = &Stretch> {
+        let (mut returned, mut fresh) =
+            (self.returned.iter().peekable(), self.fresh.iter().peekable());
+        std::iter::from_fn(move || match (returned.peek(), fresh.peek()) {
+            (Some(one), Some(other)) if other.first() < one.first() => fresh.next(),
+            (Some(_), _) => returned.next(),
+            (None, _) => fresh.next(),
+        })
     }
 
     /// Takes everything out; sequences go on where they were. Dropping what comes back may take a
@@ -120,14 +162,18 @@ impl Contents {
     /// Adds a stretch at the end of the fresh ones.
     pub(super) fn append(&mut self, stretch: Stretch) {
         self.totals += stretch.totals();
+        let is_patchy = self.is_patchy();
         let left = match self.fresh.back_mut() {
-            Some(back) if back.has_room() => back.join(stretch),
+            Some(back) if back.has_room() => match back.join(stretch) {
+                Err(stretch) if is_patchy => back.join_later(stretch),
+                joined => joined,
+            },
             _ => Err(stretch),
         };
         self.fresh.extend(left.err());
     }
 
-    fn pop_fresh(&mut self, count: usize) -> Option<Stretch> {
+    pub(super) fn pop_fresh(&mut self, count: usize) -> Option<Stretch> {
         let front = self.fresh.front_mut()?;
         let part = if front.len() > count { front.split_front(count) } else { None };
         let taken = part.or_else(|| self.fresh.pop_front())?;
@@ -153,7 +199,7 @@ mod tests {
     fn filled(count: u64) -> Contents {
         let mut contents = Contents::default();
         for number in 0..count {
-            assert_eq!(contents.push(message("x"), false), number);
+            assert_eq!(contents.push(message("x"), false, Arrival::LASTING), number);
         }
         contents
     }
@@ -181,8 +227,8 @@ mod tests {
     fn many_alike_are_one_stretch_and_another_kind_begins_the_next() {
         let mut contents = filled(1000);
         assert_eq!(contents.stretches().count(), 1);
-        contents.push(message("y"), true);
-        contents.push(message("y"), true);
+        contents.push(message("y"), true, Arrival::LASTING);
+        contents.push(message("y"), true, Arrival::LASTING);
         let ranges: Vec<_> = contents.stretches().map(Stretch::range).collect();
         assert_eq!(ranges.iter().map(|range| range.count()).collect::<Vec<_>>(), [1000, 2]);
         assert_eq!(contents.pop(5000).map(|stretch| stretch.len()), Some(1000));
@@ -215,14 +261,14 @@ mod tests {
     fn sequences_are_not_used_again_after_everything_was_taken() {
         let mut contents = filled(3);
         drop(contents.take_all());
-        assert_eq!(contents.push(message("y"), false), 3);
+        assert_eq!(contents.push(message("y"), false, Arrival::LASTING), 3);
     }
 
     #[test]
     fn a_drained_queue_keeps_little_memory() {
         let mut contents = Contents::default();
         for number in 0..1000 {
-            contents.push(message("x"), number % 2 == 0);
+            contents.push(message("x"), number % 2 == 0, Arrival::LASTING);
         }
         assert_eq!(contents.fresh.len(), 1000);
         while contents.pop(7).is_some() {}

@@ -1,7 +1,7 @@
 //! What happened to a queue's messages, for the log: outcomes, in the order in which they hold. A
 //! fact decides nothing; that was done before.
 
-use crate::message::{Message, Sequence, SequenceRange};
+use crate::message::{Message, Moment, Sequence, SequenceRange};
 
 /// Something that holds from now on.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub enum Fact {
         first: Sequence,
         /// They are persistent, or are to leave RAM.
         messages: Vec<Message>,
+        /// When they came.
+        arrived: Moment,
     },
     /// These are gone; all of them were added before.
     Removed(SequenceRange),
@@ -29,12 +31,14 @@ pub enum Fact {
 pub(super) struct Facts(Vec<Fact>);
 
 impl Facts {
-    pub(super) fn add(&mut self, place: Sequence, mut added: Vec<Message>) {
+    pub(super) fn add(&mut self, place: Sequence, mut added: Vec<Message>, now: Moment) {
         match self.0.last_mut() {
-            Some(Fact::Added { first, messages }) if *first + messages.len() as u64 == place => {
+            Some(Fact::Added { first, messages, arrived })
+                if *first + messages.len() as u64 == place && *arrived == now =>
+            {
                 messages.append(&mut added);
             }
-            _ => self.0.push(Fact::Added { first: place, messages: added }),
+            _ => self.0.push(Fact::Added { first: place, messages: added, arrived: now }),
         }
     }
 

@@ -4,11 +4,12 @@
 
 use std::collections::VecDeque;
 
+use super::due::Lifetime;
 use super::paging::{Forgetting, Returning, Wanted};
 use super::stretch::Stretch;
 use super::totals::Totals;
 use crate::limits::DEAD_LETTERS_OUT_MAX;
-use crate::message::{DeathReason, Message, Sequence, SequenceRange};
+use crate::message::{DeathReason, ReadBack, SequenceRange};
 
 /// Messages that died.
 ///
@@ -65,21 +66,19 @@ impl Leaving {
     /// The bodies without which nothing goes on.
     pub(super) fn wants(&self) -> Option<SequenceRange> {
         let (_, first) = self.waiting.front().filter(|(_, first)| first.is_paged())?;
-        let mut wanted = Wanted::new(first.first());
-        wanted.add(first);
-        Some(wanted.range())
+        Some(Wanted::head_of(first))
     }
 
     /// Takes in bodies that were read for the first ones. What was not found is lost; tells which.
     pub(super) fn fetched(
         &mut self,
         asked: SequenceRange,
-        found: Vec<(Sequence, Message)>,
+        found: Vec<ReadBack>,
     ) -> Vec<SequenceRange> {
         let Some((reason, first)) = self.waiting.pop_front() else { return Vec::new() };
         self.totals -= first.totals();
         let mut parts: VecDeque<Stretch> = VecDeque::new();
-        let mut returning = Returning::new(asked, found);
+        let mut returning = Returning::new(asked, found, Lifetime::default());
         returning.fill(first, &mut |part| {
             let left = match parts.back_mut() {
                 Some(last) => last.join(part),

@@ -11,6 +11,8 @@ pub mod consumer;
 pub mod contents;
 pub mod credit;
 pub mod dispatch;
+pub mod due;
+mod dying;
 pub mod fact;
 mod leaving;
 pub mod length_limit;
@@ -20,18 +22,20 @@ pub mod paging;
 pub mod stretch;
 pub mod stretch_map;
 pub mod totals;
+mod traits;
 pub mod unsettled;
 
 pub use consumer::{Consumer, ConsumerOrder};
 pub use contents::Contents;
 pub use credit::Credit;
+pub use due::{Arrival, Due, Lifetime};
 pub use fact::Fact;
 pub use length_limit::LengthLimit;
 pub use machine::{
-    Counts, DeadLetters, DeleteRefused, Effect, Fetched, Leave, Queue, QueueTraits, Remains,
-    SubscribeRefused,
+    Counts, DeadLetters, DeleteRefused, Effect, Fetched, Leave, Queue, Remains, SubscribeRefused,
 };
 pub use stretch::{Marks, Stretch};
 pub use stretch_map::StretchMap;
 pub use totals::{Resident, Totals};
+pub use traits::{Limits, QueueTraits};
 pub use unsettled::Unsettled;

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 
 use super::contents::Contents;
+use super::due::{Due, Lifetime};
 use super::stretch::{Marks, Stretch};
 use super::totals::{Totals, resident_size};
 use crate::limits::{FETCH_COUNT_MAX, FETCH_SIZE_MAX};
-use crate::message::{Message, Sequence, SequenceRange};
+use crate::message::{Message, Moment, ReadBack, Sequence, SequenceRange};
 
 /// What may be forgotten, and how much was.
 #[derive(Debug)]
@@ -54,8 +55,8 @@ fn count_within(stretch: &Stretch, bytes: u64) -> usize {
     stretch.messages().take_while(fits).count()
 }
 
-/// Messages as they are added, at consecutive places.
-pub type Added = (Sequence, Vec<Message>);
+/// Messages as they are added, at consecutive places, and when they die.
+pub type Added = (Sequence, Vec<Message>, Due);
 
 impl Contents {
     /// Forgets bodies from the back on, until `keep_bytes` of what was given to the log are left.
@@ -77,7 +78,8 @@ impl Contents {
                 return put(stretch);
             }
             stretch.split_front(count_within(&stretch, keep)).into_iter().for_each(&mut *put);
-            added.push((stretch.first(), stretch.messages().cloned().collect()));
+            let messages = stretch.messages().cloned().collect();
+            added.push((stretch.first(), messages, stretch.marks().due));
             stretch.mark(Marks { is_logged: true, ..stretch.marks() });
             put(stretch);
         });
@@ -132,14 +134,15 @@ impl Contents {
         Some(wanted.range())
     }
 
-    /// Takes in bodies that were read. What is on disk only, was asked for and not found, is lost;
-    /// tells which.
+    /// Takes in bodies that were read, and knows when they die if it did not. What is on disk only,
+    /// was asked for and not found, is lost; tells which.
     pub fn fetched(
         &mut self,
         asked: SequenceRange,
-        found: Vec<(Sequence, Message)>,
+        found: Vec<ReadBack>,
+        lifetime: Lifetime,
     ) -> Vec<SequenceRange> {
-        let mut returning = Returning::new(asked, found);
+        let mut returning = Returning::new(asked, found, lifetime);
         let mut places = asked;
         while let Some((stretch, ())) = self.returned.take_whole(places) {
             places.first = stretch.last() + 1;
@@ -149,12 +152,18 @@ impl Contents {
                 break;
             }
         }
+        returning.is_in_order = true;
         self.fetched_fresh(&mut returning);
         returning.into_lost()
     }
 
     /// What was asked for is near the front, so little is before it.
     fn fetched_fresh(&mut self, returning: &mut Returning) {
+        let before = self.fresh.partition_point(|stretch| stretch.last() < returning.asked.first);
+        let at = self.fresh.get(before);
+        if !at.is_some_and(|stretch| stretch.range().overlaps(returning.asked)) {
+            return;
+        }
         let is_concerned = |stretch: &mut Stretch| stretch.first() <= returning.asked.last;
         let mut concerned = Vec::new();
         while let Some(stretch) = self.fresh.pop_front_if(is_concerned) {
@@ -186,16 +195,23 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn new(first: Sequence) -> Self {
+    fn new(first: Sequence) -> Self {
         Self { first, last: first, bytes: 0 }
     }
 
-    pub(super) fn range(&self) -> SequenceRange {
+    /// The first bodies of a stretch on disk.
+    pub(super) fn head_of(stretch: &Stretch) -> SequenceRange {
+        let mut wanted = Self::new(stretch.first());
+        wanted.add(stretch);
+        wanted.range()
+    }
+
+    fn range(&self) -> SequenceRange {
         SequenceRange { first: self.first, last: self.last }
     }
 
     /// Adds what is on disk of a stretch. False where there is no room for all of it.
-    pub(super) fn add(&mut self, stretch: &Stretch) -> bool {
+    fn add(&mut self, stretch: &Stretch) -> bool {
         let end = self.first + FETCH_COUNT_MAX as u64;
         if stretch.first() >= end {
             return false;
@@ -220,15 +236,18 @@ impl Wanted {
 #[derive(Debug)]
 pub(super) struct Returning {
     asked: SequenceRange,
-    found: VecDeque<(Sequence, Message)>,
+    found: VecDeque<ReadBack>,
+    lifetime: Lifetime,
+    /// They die in the order of their places.
+    is_in_order: bool,
     lost: Vec<SequenceRange>,
 }
 
 impl Returning {
     /// These bodies were found at places that were asked for.
-    pub(super) fn new(asked: SequenceRange, mut found: Vec<(Sequence, Message)>) -> Self {
-        found.sort_unstable_by_key(|(sequence, _)| *sequence);
-        Self { asked, found: found.into(), lost: Vec::new() }
+    pub(super) fn new(asked: SequenceRange, mut found: Vec<ReadBack>, lifetime: Lifetime) -> Self {
+        found.sort_unstable_by_key(|read| read.sequence);
+        Self { asked, found: found.into(), lifetime, is_in_order: false, lost: Vec::new() }
     }
 
     /// Places whose bodies were missed.
@@ -250,28 +269,40 @@ impl Returning {
             Some(part) => (part, Some(stretch)),
             None => (stretch, None),
         };
-        let read_bytes = self.fill_all(&part, put);
+        let (read_bytes, last_due) = self.fill_all(&part, put);
         if let Some(mut rest) = rest {
             // Now the share of those that were read is known.
             rest.set_body_bytes(body_bytes.saturating_sub(read_bytes));
+            let marks = rest.marks();
+            if !marks.due.is_exact() && self.is_in_order {
+                let due = Due::not_before(marks.due.at().max(last_due));
+                rest.mark(Marks { due, ..marks });
+            }
             put(rest);
         }
     }
 
-    /// Gives the messages of a stretch as far as they were found; tells the bytes of their bodies.
-    fn fill_all(&mut self, part: &Stretch, put: &mut dyn FnMut(Stretch)) -> u64 {
+    /// Gives the messages of a stretch as far as they were found; tells the bytes of their bodies,
+    /// and when the last one dies.
+    fn fill_all(&mut self, part: &Stretch, put: &mut dyn FnMut(Stretch)) -> (u64, Moment) {
         let mut body_bytes = 0;
+        let mut last_due = Moment(0);
         for sequence in part.range().iter() {
-            while self.found.pop_front_if(|(found, _)| *found < sequence).is_some() {}
-            match self.found.pop_front_if(|(found, _)| *found == sequence) {
-                Some((_, message)) => {
+            while self.found.pop_front_if(|read| read.sequence < sequence).is_some() {}
+            match self.found.pop_front_if(|read| read.sequence == sequence) {
+                Some(ReadBack { arrived, message, .. }) => {
                     body_bytes += message.body_size();
-                    put(Stretch::one(sequence, message, part.marks()));
+                    let mut marks = part.marks();
+                    if !marks.due.is_exact() {
+                        marks.due = self.lifetime.due(arrived, &message);
+                    }
+                    last_due = marks.due.at();
+                    put(Stretch::one(sequence, message, marks));
                 }
                 None => self.lose(sequence),
             }
         }
-        body_bytes
+        (body_bytes, last_due)
     }
 
     fn lose(&mut self, sequence: Sequence) {

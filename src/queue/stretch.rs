@@ -1,6 +1,7 @@
 //! Consecutive messages that are alike, with their bodies or without. It does not know where in a
 //! queue it stands, or with whom it is out.
 
+use super::due::Due;
 use super::messages::{Messages, Sizes};
 use super::totals::{Resident, Totals};
 use crate::limits::{MESSAGE_OVERHEAD_SIZE, STRETCH_COUNT_MAX};
@@ -16,6 +17,8 @@ pub struct Marks {
     pub is_redelivered: bool,
     /// How often its delivery failed.
     pub failure_count: u32,
+    /// When its time is over.
+    pub due: Due,
 }
 
 /// Where the bodies are. In RAM a message costs a pointer, on disk nothing.
@@ -233,6 +236,28 @@ impl Stretch {
         Ok(())
     }
 
+    /// Takes in what follows and dies later, where bodies of neither are in RAM: what is left of
+    /// when they die is the first of these moments.
+    ///
+    /// # Errors
+    /// `next` comes back where it is otherwise.
+    pub fn join_later(&mut self, mut next: Self) -> Result<(), Self> {
+        let (due, next_due) = (self.marks.due, next.marks.due);
+        let is_later = !due.is_never() && !next_due.is_never() && due.at() <= next_due.at();
+        if !is_later || !self.is_paged() {
+            return Err(next);
+        }
+        next.marks.due = due;
+        self.join(next).map_err(|mut next| {
+            next.marks.due = next_due;
+            next
+        })?;
+        if due != next_due {
+            self.marks.due = Due::not_before(due.at());
+        }
+        Ok(())
+    }
+
     /// Forgets the bodies.
     pub fn forget(&mut self) {
         self.bodies = Bodies::Paged(self.len());
@@ -347,6 +372,6 @@ mod tests {
 
     #[test]
     fn a_stretch_is_small() {
-        assert!(size_of::<Stretch>() <= 64, "{}", size_of::<Stretch>());
+        assert!(size_of::<Stretch>() <= 72, "{}", size_of::<Stretch>());
     }
 }

@@ -86,6 +86,12 @@ impl<T: Copy + PartialEq> StretchMap<T> {
         self.take_entry(key)
     }
 
+    /// The first stretch that has a message in `range`.
+    #[must_use]
+    pub fn get(&self, range: SequenceRange) -> Option<&Stretch> {
+        self.map.get(&self.find(range)?).map(|(stretch, _)| stretch)
+    }
+
     /// Takes the first stretch that has a message in `range`, as a whole.
     pub fn take_whole(&mut self, range: SequenceRange) -> Option<(Stretch, T)> {
         let key = self.find(range)?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::HashMap;
 
 use super::ranges::RangeCounts;
-use crate::message::{Message, QueueId, Sequence, SequenceRange};
+use crate::message::{Message, Moment, QueueId, Sequence, SequenceRange};
 
 /// A queue as the log knows it: its number, and how far it is on disk.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub(super) struct Added {
     pub(super) is_transient: bool,
     /// It went to several queues, as it was when it came here.
     pub(super) is_shared: bool,
+    /// The low half of the moment at which it came; 0 is when the batch is cut.
+    arrived: u32,
 }
 
 /// The facts of one queue.
@@ -143,14 +145,16 @@ impl Batch {
         first: Sequence,
         messages: Vec<Message>,
         is_durable: bool,
+        arrived: Moment,
     ) {
         let facts = self.facts(tail);
         let mut bytes = 0;
+        let arrived = low_half(arrived);
         for (sequence, message) in (first..).zip(messages) {
             bytes += size_of_message(&message);
             let is_transient = !is_durable || !message.is_persistent();
             let is_shared = message.is_shared();
-            facts.push(Added { sequence, message, is_transient, is_shared });
+            facts.push(Added { sequence, message, is_transient, is_shared, arrived });
         }
         self.size += bytes;
         self.body_size += bytes;
@@ -253,6 +257,20 @@ impl Added {
     fn size(&self) -> u64 {
         size_of_message(&self.message)
     }
+
+    /// When it came, told at a moment that is at most weeks later.
+    pub(super) fn arrived(&self, now: Moment) -> Moment {
+        match self.arrived {
+            0 => now,
+            arrived => Moment(now.0 - u64::from(low_half(now).wrapping_sub(arrived))),
+        }
+    }
+}
+
+/// Half of a moment is enough for a while, and a batch may have very many.
+#[expect(clippy::cast_possible_truncation, reason = "the other half is known")]
+fn low_half(moment: Moment) -> u32 {
+    moment.0 as u32
 }
 
 impl QueueFacts {
@@ -337,7 +355,7 @@ mod tests {
 
     fn batch_of(tail: &Arc<Tail>, first: Sequence, count: usize) -> Batch {
         let mut batch = Batch::default();
-        batch.added(tail, first, vec![message(); count], true);
+        batch.added(tail, first, vec![message(); count], true, Moment(0));
         batch
     }
 
@@ -446,7 +464,7 @@ mod tests {
     fn what_is_written_late_stands_in_order() {
         let tail = tail();
         let mut batch = batch_of(&tail, 5, 2);
-        batch.added(&tail, 3, vec![message()], false);
+        batch.added(&tail, 3, vec![message()], false, Moment(0));
         assert_eq!(sequences(&batch), [3, 5, 6]);
         assert!(batch.queues[0].added[0].is_transient);
     }

@@ -136,6 +136,7 @@ fn put_queue(out: &mut Vec<u8>, queue: QueueId, found: &QueueLedger) {
     out.put_u64_le(found.next_sequence);
     put_list(out, found.alive.iter());
     put_list(out, found.transient.iter());
+    put_list(out, found.expiring.iter());
     put_list(out, found.delivered.iter());
     out.put_u32_le(u32::try_from(found.failures.len()).unwrap_or(u32::MAX));
     for (range, count) in found.failures.iter() {
@@ -156,6 +157,7 @@ fn get_queue(mut input: &[u8]) -> Option<(QueueId, QueueLedger)> {
         QueueLedger { next_sequence: input.try_get_u64_le().ok()?, ..QueueLedger::default() };
     found.alive = get_list(&mut input)?.into_iter().collect();
     found.transient = get_list(&mut input)?.into_iter().collect();
+    found.expiring = get_list(&mut input)?.into_iter().collect();
     found.delivered = get_list(&mut input)?.into_iter().collect();
     for _ in 0..input.try_get_u32_le().ok()? {
         let first = input.try_get_u64_le().ok()?;

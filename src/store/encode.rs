@@ -7,8 +7,8 @@ use super::batch::{Added, Batch, QueueFacts};
 use super::header::BATCH_HEADER_SIZE;
 use super::index::{IndexBuilder, IndexEntry, List};
 use super::record::{
-    FLAG_PERSISTENT, FLAG_SHARED, FLAG_TRANSIENT, Kind, OWNERS_MAX, Place, RECORD_HEADER_SIZE,
-    RecordWriter,
+    FLAG_EXPIRES, FLAG_PERSISTENT, FLAG_SHARED, FLAG_TRANSIENT, Kind, OWNERS_MAX, Place,
+    RECORD_HEADER_SIZE, RecordWriter,
 };
 use crate::message::{Message, Moment, QueueId};
 
@@ -17,6 +17,8 @@ use crate::message::{Message, Moment, QueueId};
 pub(super) struct Filled {
     pub(super) queue: QueueId,
     pub(super) is_transient: bool,
+    /// They have an expiration.
+    pub(super) expires: bool,
     pub(super) entries: Vec<IndexEntry>,
 }
 
@@ -41,7 +43,7 @@ struct Encoder<'a> {
     writer: RecordWriter<'a>,
     /// Where the last batch's shared messages stand in this file.
     before: &'a Shared,
-    arrived: u64,
+    now: Moment,
     /// All places of messages that this batch has for several queues.
     owners: HashMap<SharedKey, Vec<Place>, foldhash::fast::FixedState>,
     encoded: Encoded,
@@ -62,7 +64,7 @@ pub(super) fn encode(
     let mut encoder = Encoder {
         writer: RecordWriter::new(out, file, offset),
         before,
-        arrived: now.0,
+        now,
         owners: owners_of_shared(batch),
         encoded: Encoded::default(),
     };
@@ -111,13 +113,14 @@ impl Encoder<'_> {
             let Ok(offset) = u32::try_from(self.message(queue, added)) else { continue };
             let body_size = u32::try_from(added.message.body_size()).unwrap_or(u32::MAX);
             let entry = IndexEntry { sequence: added.sequence, offset, body_size };
-            match &mut filled {
-                Some(filled) if filled.is_transient == added.is_transient => {
-                    filled.entries.push(entry);
-                }
-                _ => {
-                    let is_transient = added.is_transient;
-                    let next = Filled { queue, is_transient, entries: vec![entry] };
+            let is_transient = added.is_transient;
+            let expires = added.message.has_expiration();
+            let is_alike =
+                |last: &&mut Filled| (last.is_transient, last.expires) == (is_transient, expires);
+            match filled.as_mut().filter(is_alike) {
+                Some(filled) => filled.entries.push(entry),
+                None => {
+                    let next = Filled { queue, is_transient, expires, entries: vec![entry] };
                     self.encoded.filled.extend(filled.replace(next));
                 }
             }
@@ -140,7 +143,8 @@ impl Encoder<'_> {
         let place = Place { queue, sequence: added.sequence };
         if !added.is_shared {
             let offset = self.writer.offset();
-            self.writer.message(&[place], flags, self.arrived, &added.message);
+            let arrived = added.arrived(self.now).0;
+            self.writer.message(&[place], flags, arrived, &added.message);
             return offset;
         }
         self.shared_message(place, flags, added)
@@ -163,7 +167,8 @@ impl Encoder<'_> {
                 None => {
                     standing = Some(self.writer.offset());
                     let flags = flags | FLAG_SHARED;
-                    self.writer.message(owners, flags, self.arrived, &added.message);
+                    let arrived = added.arrived(self.now).0;
+                    self.writer.message(owners, flags, arrived, &added.message);
                 }
             }
         }
@@ -176,5 +181,6 @@ impl Encoder<'_> {
 fn flags(added: &Added) -> u8 {
     let transient = if added.is_transient { FLAG_TRANSIENT } else { 0 };
     let persistent = if added.message.is_persistent() { FLAG_PERSISTENT } else { 0 };
-    transient | persistent
+    let expires = if added.message.has_expiration() { FLAG_EXPIRES } else { 0 };
+    transient | persistent | expires
 }

@@ -3,7 +3,7 @@
 use bytes::Buf;
 
 use super::record::{
-    FLAG_DEDUPLICATION, FLAG_DUE, FLAG_PERSISTENT, FLAG_PRIORITY, Kind, Place, RecordHeader,
+    FLAG_DEDUPLICATION, FLAG_PERSISTENT, FLAG_PRIORITY, Kind, Place, RecordHeader,
 };
 use crate::message::{Body, Envelope, Message, QueueId, SequenceRange};
 
@@ -126,9 +126,6 @@ fn message_parts<'a>(flags: u8, input: &mut &'a [u8]) -> Option<MessageParts<'a>
 
 /// Fields that have their place in the format and that nothing asks for yet.
 fn skip_options(flags: u8, input: &mut &[u8]) -> Option<()> {
-    if flags & FLAG_DUE != 0 {
-        input.try_get_u64_le().ok()?;
-    }
     if flags & FLAG_PRIORITY != 0 {
         input.try_get_u8().ok()?;
     }

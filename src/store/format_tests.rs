@@ -3,7 +3,7 @@
 use super::header::{BATCH_ALIGNMENT, BATCH_HEADER_SIZE, FILE_HEADER_SIZE, FORMAT_VERSION};
 use super::index::ENTRY_SIZE;
 use super::record::{
-    FLAG_DEDUPLICATION, FLAG_DUE, FLAG_MOVED, FLAG_PERSISTENT, FLAG_PRIORITY, FLAG_SHARED,
+    FLAG_DEDUPLICATION, FLAG_EXPIRES, FLAG_MOVED, FLAG_PERSISTENT, FLAG_PRIORITY, FLAG_SHARED,
     FLAG_TRANSIENT, KINDS, RECORD_HEADER_SIZE,
 };
 
@@ -32,11 +32,12 @@ fn kinds_and_flags_are_those_of_the_code() {
         (FLAG_TRANSIENT, "ends with this boot"),
         (FLAG_MOVED, "copied on"),
         (FLAG_PERSISTENT, "its publisher"),
+        (FLAG_EXPIRES, "its publisher gave it an expiration"),
         (FLAG_SHARED, "references point to it"),
     ] {
         says(&format!("{flag} {text}"));
     }
-    for flag in [FLAG_DUE, FLAG_PRIORITY, FLAG_DEDUPLICATION] {
+    for flag in [FLAG_PRIORITY, FLAG_DEDUPLICATION] {
         says(&format!("if flag {flag};"));
     }
 }

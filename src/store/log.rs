@@ -368,16 +368,18 @@ impl Appender<'_> {
         self.with_batch(|batch| batch.forget(queue));
     }
 
-    /// Messages took consecutive places of a queue. What is not persistent, or is in a queue that
-    /// is not durable, does not survive this boot.
+    /// Messages took consecutive places of a queue; where it is not told when they came, that is
+    /// when they are written. What is not persistent, or is in a queue that is not durable, does
+    /// not survive this boot.
     pub fn added(
         &mut self,
         tail: &Arc<Tail>,
         first: Sequence,
         messages: Vec<Message>,
         is_durable: bool,
+        arrived: Moment,
     ) {
-        self.with_batch(|batch| batch.added(tail, first, messages, is_durable));
+        self.with_batch(|batch| batch.added(tail, first, messages, is_durable, arrived));
     }
 
     /// Places of a queue are free again.
@@ -435,7 +437,7 @@ mod tests {
 
     fn add(log: &Log, size: usize) -> Position {
         let mut appender = log.append();
-        appender.added(&tail(), 0, vec![message(size)], true);
+        appender.added(&tail(), 0, vec![message(size)], true, Moment(0));
         appender.position()
     }
 
@@ -537,7 +539,7 @@ mod tests {
         let log = Log::new(1);
         log.want(add(&log, 10));
         let cut = log.cut(Moment(0), false).unwrap();
-        log.append().added(&tail(), 1, vec![message(10)], true);
+        log.append().added(&tail(), 1, vec![message(10)], true, Moment(0));
         log.put_back(cut, Health::Full);
         assert!(log.cut(Moment(0), false).is_none(), "a full disk is tried again in its time");
         let cut = log.cut(Moment(0), true).unwrap();

@@ -24,12 +24,13 @@ impl PlaceSet {
 
     /// Whole ranges of them, lowest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = SequenceRange> + '_ {
-        let mut runs = self.words.iter().flat_map(|(&at, &word)| runs_of(at, word)).peekable();
-        std::iter::from_fn(move || {
-            let mut range = runs.next()?;
-            while runs.next_if(|next| range.join(*next)).is_some() {}
-            Some(range)
-        })
+        whole_ranges(self.words.iter().flat_map(|(&at, &word)| runs_of(at, word)))
+    }
+
+    /// What of a range is in the set, lowest first.
+    pub(super) fn within(&self, range: SequenceRange) -> impl Iterator<Item = SequenceRange> + '_ {
+        let words = self.words.range(range.first / WORD..=range.last / WORD);
+        whole_ranges(words.flat_map(move |(&at, &word)| runs_of(at, word & mask(at, range))))
     }
 
     /// Adds a range; what was there already stays.
@@ -67,6 +68,16 @@ fn mask(at: u64, range: SequenceRange) -> u64 {
     let first = range.first.max(at * WORD) % WORD;
     let last = range.last.min(at * WORD + (WORD - 1)) % WORD;
     (u64::MAX >> (WORD - 1 - (last - first))) << first
+}
+
+/// Neighbors as one.
+fn whole_ranges(runs: impl Iterator<Item = SequenceRange>) -> impl Iterator<Item = SequenceRange> {
+    let mut runs = runs.peekable();
+    std::iter::from_fn(move || {
+        let mut range = runs.next()?;
+        while runs.next_if(|next| range.join(*next)).is_some() {}
+        Some(range)
+    })
 }
 
 /// The members of a word as ranges.
@@ -136,6 +147,8 @@ mod tests {
             assert!(ranges.windows(2).all(|pair| pair[0].last + 1 < pair[1].first), "{ranges:?}");
             assert!(ranges.iter().flat_map(|range| range.iter()).eq(model.iter().copied()));
             assert_eq!(set.is_empty(), model.is_empty());
+            let within = set.within(places).flat_map(|range| range.iter());
+            assert!(within.eq(model.range(places.iter()).copied()));
         }
     }
 }

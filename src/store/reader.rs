@@ -15,7 +15,7 @@ use super::shelf::{Shelf, read_from};
 use super::storage::StorageFile;
 use super::writer::lock;
 use crate::limits::{READ_GAP_SIZE_MAX, READ_SIZE_MAX};
-use crate::message::{Message, QueueId, Sequence, SequenceRange};
+use crate::message::{Message, Moment, QueueId, ReadBack, Sequence, SequenceRange};
 
 /// Reads messages of a store.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Found {
     /// What was looked at: it may end before what was asked for, never begin later.
     pub covered: SequenceRange,
     /// The messages, rising. What is alive in `covered` and not here is damaged.
-    pub messages: Vec<(Sequence, Message)>,
+    pub messages: Vec<ReadBack>,
 }
 
 /// A message that is to be copied on.
@@ -91,8 +91,9 @@ impl Reader {
             }
             let (found, reached) = self.read_part(queue, &part, size_max - size)?;
             for stored in found {
-                size += stored.message.body_size();
-                messages.push((stored.sequence, stored.message));
+                let Copied { sequence, arrived, message, .. } = stored;
+                size += message.body_size();
+                messages.push(ReadBack { sequence, arrived: Moment(arrived), message });
             }
             if reached < part.range.last {
                 last = reached;

@@ -105,8 +105,8 @@ pub(super) const FLAG_MOVED: u8 = 2;
 pub(super) const FLAG_PERSISTENT: u8 = 32;
 /// References point to it: not all its places are named here.
 pub(super) const FLAG_SHARED: u8 = 64;
-/// A moment it is due at follows.
-pub(super) const FLAG_DUE: u8 = 4;
+/// Its publisher gave it an expiration, which is among its properties.
+pub(super) const FLAG_EXPIRES: u8 = 4;
 /// A priority follows.
 pub(super) const FLAG_PRIORITY: u8 = 8;
 /// A key for deduplication follows.

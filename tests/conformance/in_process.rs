@@ -92,7 +92,8 @@ impl InProcess {
         let end = self.now.plus(milliseconds);
         while self.now < end {
             let sessions = self.seats.iter().filter_map(|seat| seat.session.as_ref());
-            let next = sessions.filter_map(Session::deadline).min();
+            let deadlines = sessions.filter_map(Session::deadline);
+            let next = deadlines.chain(self.broker.deadline()).min();
             self.now = next.map_or(end, |next| next.max(self.now.plus(1)).min(end));
             for seat in &mut self.seats {
                 let session = seat.session.as_mut();
@@ -109,7 +110,7 @@ impl InProcess {
     /// Every session does what it can, until nothing moves any more.
     fn settle(&mut self) {
         let now = self.now;
-        self.broker.expire_queues(now);
+        self.broker.elapse(now);
         loop {
             let moved =
                 self.seats.iter_mut().filter_map(|seat| seat.work(now).then_some(())).count();

@@ -24,6 +24,7 @@ mod header;
 mod in_process;
 mod length_limit;
 mod login;
+mod message_ttl;
 mod methods;
 mod nowait;
 mod plain;

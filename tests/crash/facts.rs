@@ -90,8 +90,18 @@ fn publish(wire: &mut Wire, exchange: &str, key: &str, body: &str) {
 
 /// The same with headers.
 fn publish_with(wire: &mut Wire, exchange: &str, key: &str, headers: FieldTable, body: &str) {
-    let properties =
-        Properties { headers: Some(headers), delivery_mode: Some(2), ..Properties::default() };
+    let properties = Properties { headers: Some(headers), ..Properties::default() };
+    publish_as(wire, exchange, key, properties, body);
+}
+
+/// The same with a time to live.
+fn publish_for(wire: &mut Wire, queue: &str, milliseconds: &str, body: &str) {
+    let expiration = Some(milliseconds.into());
+    publish_as(wire, "", queue, Properties { expiration, ..Properties::default() }, body);
+}
+
+fn publish_as(wire: &mut Wire, exchange: &str, key: &str, properties: Properties, body: &str) {
+    let properties = Properties { delivery_mode: Some(2), ..properties };
     let (mut list, mut bytes) = (Vec::new(), Vec::new());
     properties.encode(&mut list);
     let publish = basic::Publish { exchange, routing_key: key, mandatory: false, immediate: false };
@@ -345,6 +355,37 @@ fn what_went_from_a_full_queue_stays_away_and_its_limit_holds_on() {
         publish(&mut wire, "", "q", "e");
         restart(&mut node, wire, end);
         assert_eq!(bodies(&mut client(&node), "q"), ["c", "d", "e"], "{end:?}");
+    }
+}
+
+#[test]
+fn times_go_on_while_the_node_is_down() {
+    for end in ENDS {
+        let mut node = Node::start();
+        let mut wire = client(&node);
+        let dead_letters = |mut arguments: FieldTable| {
+            arguments.insert("x-dead-letter-exchange", "");
+            arguments.insert("x-dead-letter-routing-key", "grave");
+            arguments
+        };
+        let living = dead_letters([("x-message-ttl", 1500)].into_iter().collect());
+        declare_as(&mut wire, &queue::Declare { arguments: living, ..declare("living", false) });
+        let plain = dead_letters(FieldTable::new());
+        declare_as(&mut wire, &queue::Declare { arguments: plain, ..declare("plain", false) });
+        wire.declare_queue("grave");
+        publish(&mut wire, "", "living", "late");
+        publish_for(&mut wire, "plain", "60000", "early");
+        publish_for(&mut wire, "plain", "1400", "late too");
+        publish(&mut wire, "", "plain", "lasting");
+        restart(&mut node, wire, end);
+        std::thread::sleep(Duration::from_millis(1600));
+        let mut wire = client(&node);
+        publish(&mut wire, "", "living", "new");
+        assert_eq!(bodies(&mut wire, "living"), ["new"], "{end:?}");
+        assert_eq!(bodies(&mut wire, "plain"), ["early", "lasting"], "{end:?}");
+        let mut dead = bodies(&mut wire, "grave");
+        dead.sort();
+        assert_eq!(dead, ["late", "late too"], "{end:?}");
     }
 }
 

@@ -23,7 +23,7 @@ impl Queue {
     /// A message for which there is no room was refused: it goes where dead letters go, if that is
     /// asked for.
     pub(super) fn refuse(&self, message: Message, effects: &mut Vec<Effect>) {
-        let limit = self.traits.length_limit.as_deref();
+        let limit = self.traits.length_limit();
         if self.traits.has_dead_letters && limit.is_some_and(|limit| limit.buries_refused) {
             let reason = DeathReason::MaxLength;
             let letters = DeadLetters { reason, messages: vec![message], leave: None };

@@ -1,6 +1,6 @@
 //! The machine of one queue: contents, consumers, and what is out with them. Where bodies leave RAM
 //! and come back is in `paging`, who is served in `serve`, what a full queue does in `overflow`,
-//! what becomes of messages that die in `dead_letter`.
+//! what becomes of messages that die in `dead_letter`, when they do for their age in `expiry`.
 
 use std::collections::VecDeque;
 
@@ -8,36 +8,20 @@ use super::consumer::{Consumer, ConsumerOrder};
 use super::contents::Contents;
 use super::fact::{Fact, Facts};
 use super::leaving::Leaving;
-use super::length_limit::LengthLimit;
 use super::stretch::{Marks, Stretch};
 use super::totals::Totals;
+use super::traits::QueueTraits;
 use super::unsettled::Unsettled;
 use crate::message::{
-    ConsumerId, DeathReason, Delivery, GetId, Message, MessageRun, Outcome, Run, Sequence,
+    ConsumerId, DeathReason, Delivery, GetId, Message, MessageRun, Moment, Outcome, Run, Sequence,
     SequenceRange,
 };
 
 mod dead_letter;
+mod expiry;
 mod overflow;
 mod paging;
 mod serve;
-
-/// What does not change while a queue lives.
-#[derive(Clone, Debug, Default)]
-pub struct QueueTraits {
-    /// Goes with its last consumer.
-    pub is_auto_delete: bool,
-    /// Serves one consumer at a time.
-    pub is_single_active: bool,
-    /// A message whose delivery fails more often is dropped.
-    pub delivery_limit: Option<u64>,
-    /// Persistent messages are given to the log.
-    pub is_durable: bool,
-    /// How much may be ready.
-    pub length_limit: Option<Box<LengthLimit>>,
-    /// Messages that die go somewhere: they leave the queue when they are there.
-    pub has_dead_letters: bool,
-}
 
 /// What a step of the queue wants done.
 #[derive(Debug)]
@@ -147,8 +131,8 @@ struct Activity {
     /// What was asked for and not answered.
     fetching: Option<Fetching>,
     leaving: Leaving,
-    /// Of what is on disk, dead letters are read next.
-    prefers_leaving: bool,
+    /// Whose turn it is to have bodies read, of those who need some.
+    reading_turn: usize,
 }
 
 /// Bodies that were asked for.
@@ -170,6 +154,8 @@ pub struct Queue {
     has_progress: bool,
     /// Messages that went to consumers so far.
     handed_out: u64,
+    /// When the step of the moment is done.
+    now: Moment,
     is_gone: bool,
 }
 
@@ -236,12 +222,14 @@ impl Queue {
     /// Where persistent messages and others take turns in a long queue, the others are given to the
     /// log as well: they leave RAM with their neighbors, and are one stretch with them.
     pub fn enqueue_run(&mut self, messages: MessageRun) -> Sequence {
+        let due = self.due_of(&messages);
         if !self.traits.is_durable || !(messages.is_persistent() || self.contents.is_patchy()) {
-            return self.contents.push(messages, false);
+            return self.contents.push(messages, false, due);
         }
         let logged = messages.iter().cloned().collect();
-        let first = self.contents.push(messages, true);
-        self.activity().facts.add(first, logged);
+        let first = self.contents.push(messages, true, due);
+        let now = self.now;
+        self.activity().facts.add(first, logged, now);
         first
     }
 
@@ -272,7 +260,7 @@ impl Queue {
             Outcome::Requeued => {}
             Outcome::Failed => {
                 marks.failure_count = marks.failure_count.saturating_add(1);
-                let limit = self.traits.delivery_limit;
+                let limit = self.traits.delivery_limit();
                 if limit.is_some_and(|limit| u64::from(marks.failure_count) > limit) {
                     return self.die(stretch, DeathReason::DeliveryLimit);
                 }

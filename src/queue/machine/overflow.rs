@@ -29,13 +29,13 @@ impl Queue {
     }
 
     fn has_room(&self, count: u64, bytes: u64) -> bool {
-        let refusing = self.traits.length_limit.as_deref().filter(|limit| limit.refuses);
+        let refusing = self.traits.length_limit().filter(|limit| limit.refuses);
         refusing.is_none_or(|limit| limit.has_room(self.contents.totals(), count, bytes))
     }
 
     /// Lets the oldest messages go while there are too many.
     pub(super) fn drop_excess(&mut self) {
-        while let Some(limit) = self.traits.length_limit.as_deref().filter(|limit| !limit.refuses)
+        while let Some(limit) = self.traits.length_limit().filter(|limit| !limit.refuses)
             && let excess = limit.excess(self.contents.totals())
             && excess > 0
             && let Some(dropped) = self.contents.pop(excess)

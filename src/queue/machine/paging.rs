@@ -1,14 +1,16 @@
 //! Bodies leave RAM and come back, and a queue comes back from the disk. The queue says what it
 //! wants; who reads and writes is not its business.
 
-use super::{Fetching, Queue, QueueTraits};
-use crate::message::{Message, RecoveredRun, Sequence, SequenceRange};
+use super::{Fetching, Queue};
+use crate::message::{ReadBack, RecoveredRun, Sequence, SequenceRange};
 use crate::queue::consumer::ConsumerOrder;
 use crate::queue::contents::Contents;
+use crate::queue::due::{Due, Lifetime};
 use crate::queue::fact::Fact;
 use crate::queue::paging::Forgetting;
 use crate::queue::stretch::{Marks, Stretch};
 use crate::queue::totals::Resident;
+use crate::queue::traits::QueueTraits;
 
 impl Queue {
     /// A queue as the log has it: all bodies are on disk. `next_sequence` is a place that no
@@ -21,7 +23,8 @@ impl Queue {
     ) -> Self {
         let mut runs: Vec<RecoveredRun> = runs.into_iter().collect();
         runs.sort_unstable_by_key(|run| run.range);
-        let contents = Contents::recovered(next_sequence, runs.into_iter().map(stretch));
+        let stretches = runs.into_iter().map(|run| (stretch(run, traits.lifetime()), run.expires));
+        let contents = Contents::recovered(next_sequence, stretches);
         let consumers = ConsumerOrder::new(traits.is_single_active);
         Self { traits, contents, consumers, ..Self::default() }
     }
@@ -34,12 +37,12 @@ impl Queue {
 
     /// Bodies that were asked for were read: all of them, or the first part up to where `read`
     /// ends. What is on disk only and was not found there is lost; tells how many.
-    pub fn fetched(&mut self, read: SequenceRange, found: Vec<(Sequence, Message)>) -> u64 {
+    pub fn fetched(&mut self, read: SequenceRange, found: Vec<ReadBack>) -> u64 {
         let is_answer = |asked: &mut Fetching| asked.range.first == read.first;
         let is_leaving = self.activity().fetching.take_if(is_answer).is_some_and(|f| f.is_leaving);
         let lost = match is_leaving {
             true => self.activity().leaving.fetched(read, found),
-            false => self.contents.fetched(read, found),
+            false => self.contents.fetched(read, found, self.traits.lifetime()),
         };
         let activity = self.activity();
         lost.iter().for_each(|range| activity.facts.remove(*range));
@@ -68,8 +71,11 @@ impl Queue {
         if self.contents.totals().resident.unlogged == 0 {
             return;
         }
-        for (first, messages) in self.contents.log_unlogged(bytes_max) {
-            self.activity().facts.push(Fact::Added { first, messages });
+        let lifetime = self.traits.lifetime();
+        for (first, messages, due) in self.contents.log_unlogged(bytes_max) {
+            let arrived = messages.first().and_then(|message| lifetime.arrived(due, message));
+            let arrived = arrived.unwrap_or_default();
+            self.activity().facts.push(Fact::Added { first, messages, arrived });
         }
     }
 
@@ -100,7 +106,9 @@ impl Queue {
     }
 }
 
-fn stretch(run: RecoveredRun) -> Stretch {
-    let RecoveredRun { range, bytes, is_redelivered, failure_count } = run;
-    Stretch::paged(range, bytes, Marks { is_logged: true, is_redelivered, failure_count })
+fn stretch(run: RecoveredRun, lifetime: Lifetime) -> Stretch {
+    let RecoveredRun { range, bytes, is_redelivered, failure_count, expires } = run;
+    let lasts = lifetime.ttl_ms.is_none() && !expires;
+    let due = if lasts { Due::NEVER } else { Due::UNKNOWN };
+    Stretch::paged(range, bytes, Marks { is_logged: true, is_redelivered, failure_count, due })
 }

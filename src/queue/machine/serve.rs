@@ -21,6 +21,9 @@ impl Queue {
     /// Tells the log what happened, then hands ready messages to gets that wait and to consumers
     /// while both are there, drops what is too much then, and asks for bodies that are needed next.
     pub fn dispatch(&mut self, effects: &mut Vec<Effect>) {
+        if self.contents.has_dying() {
+            self.expire(self.now);
+        }
         self.tell(effects);
         if self.has_gets() {
             self.answer_gets(effects);
@@ -28,8 +31,9 @@ impl Queue {
         if !self.has_gets() {
             self.serve(effects);
         }
-        if self.traits.length_limit.is_some() {
+        if self.traits.length_limit().is_some() || self.contents.has_dying() {
             self.drop_excess();
+            self.expire(self.now.plus(1));
             self.tell(effects);
         }
         if self.traits.has_dead_letters {
@@ -54,6 +58,9 @@ impl Queue {
 
     /// Fetches one message without a consumer.
     pub fn get(&mut self, no_ack: bool, get: GetId) -> Fetched {
+        if self.contents.has_dying() {
+            self.expire(self.now.plus(1));
+        }
         let is_paged = self.contents.first().is_some_and(Stretch::is_paged);
         if is_paged || self.has_gets() {
             self.activity().gets.push_back((get, no_ack));
@@ -150,28 +157,28 @@ impl Queue {
         }
     }
 
-    /// Asks for bodies that are needed: of what is delivered next, or dies. Where both are, they
-    /// take turns.
+    /// Asks for bodies that are needed: of dead letters, of what is delivered next, of what may die
+    /// now. They take turns.
     fn ask(&mut self, effects: &mut Vec<Effect>) {
         let has_progress = std::mem::take(&mut self.has_progress);
         let leaving = self.activity.as_ref().and_then(|activity| activity.leaving.wants());
         if leaving.is_none() && !self.contents.has_paged() {
             return;
         }
+        let dying = self.contents.wants_due(self.now);
         let ready = if self.is_awaiting(has_progress) { self.contents.wants() } else { None };
         let activity = self.activity();
         if activity.fetching.is_some() {
             return;
         }
-        let leaving = leaving.map(|range| Fetching { range, is_leaving: true });
-        let ready = ready.map(|range| Fetching { range, is_leaving: false });
-        activity.fetching = match activity.prefers_leaving {
-            true => leaving.or(ready),
-            false => ready.or(leaving),
-        };
-        if let Some(fetching) = activity.fetching {
-            activity.prefers_leaving = !fetching.is_leaving;
-            effects.push(Effect::Fetch(fetching.range));
+        let wishes = [(leaving, true), (ready, false), (dying, false)];
+        let turns = (0..wishes.len()).map(|turn| (activity.reading_turn + turn) % wishes.len());
+        for turn in turns {
+            if let Some(&(Some(range), is_leaving)) = wishes.get(turn) {
+                activity.reading_turn = turn + 1;
+                activity.fetching = Some(Fetching { range, is_leaving });
+                return effects.push(Effect::Fetch(range));
+            }
         }
     }
 

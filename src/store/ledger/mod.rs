@@ -59,6 +59,12 @@ impl Ledger {
         }
     }
 
+    /// Messages at these places have an expiration.
+    pub(super) fn expiring(&mut self, queue: QueueId, entries: &[IndexEntry]) {
+        let found = self.queues.entry(queue).or_default();
+        entries.iter().for_each(|entry| found.expiring.insert(SequenceRange::one(entry.sequence)));
+    }
+
     /// A living place stands in the open file from now on. False where it is not alive.
     pub(super) fn moved(&mut self, file: u64, queue: QueueId, entry: &IndexEntry) -> bool {
         let Some(found) = self.queues.get_mut(&queue) else { return false };

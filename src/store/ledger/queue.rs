@@ -35,6 +35,8 @@ pub(in crate::store) struct QueueLedger {
     pub(in crate::store) alive: RangeSet,
     /// Those of the living that end with this boot.
     pub(in crate::store) transient: PlaceSet,
+    /// Those of the living that have an expiration.
+    pub(in crate::store) expiring: PlaceSet,
     /// How often deliveries failed.
     pub(in crate::store) failures: RangeCounts,
     /// Delivered before, as a clean stop tells it.
@@ -151,6 +153,9 @@ impl QueueLedger {
         }
         if !self.transient.is_empty() {
             self.transient.remove(range);
+        }
+        if !self.expiring.is_empty() {
+            self.expiring.remove(range);
         }
         if !self.failures.is_empty() {
             self.failures.remove(range);

@@ -290,13 +290,14 @@ struct Run {
     bytes: Option<u64>,
     is_redelivered: bool,
     failure_count: u32,
+    expires: bool,
 }
 
 impl Run {
     fn recovered(self, queue: QueueId, reader: &Reader) -> RecoveredRun {
-        let Self { range, bytes, is_redelivered, failure_count } = self;
+        let Self { range, bytes, is_redelivered, failure_count, expires } = self;
         let bytes = bytes.unwrap_or_else(|| reader.body_bytes(queue, range));
-        RecoveredRun { range, bytes, is_redelivered, failure_count }
+        RecoveredRun { range, bytes, is_redelivered, failure_count, expires }
     }
 }
 
@@ -324,12 +325,14 @@ fn push_runs(
 ) {
     let counted = found.failures.within(part);
     let flagged: RangeSet = found.delivered.within(part).into_iter().collect();
-    if counted.is_empty() && (flagged.is_empty() || !was_clean) {
-        let is_redelivered = !was_clean;
-        return runs.push(Run { range: part, bytes, is_redelivered, failure_count: 0 });
+    let expiring: RangeSet = found.expiring.within(part).collect();
+    if counted.is_empty() && (flagged.is_empty() || !was_clean) && expiring.is_empty() {
+        let (is_redelivered, failure_count, expires) = (!was_clean, 0, false);
+        return runs.push(Run { range: part, bytes, is_redelivered, failure_count, expires });
     }
     let mut edges: Vec<Sequence> = vec![part.first];
     let ranges = counted.iter().map(|(range, _)| *range).chain(flagged.iter());
+    let ranges = ranges.chain(expiring.iter());
     ranges.for_each(|range| edges.extend([range.first, range.last + 1]));
     edges.retain(|edge| *edge <= part.last);
     edges.sort_unstable();
@@ -341,6 +344,7 @@ fn push_runs(
         let failure_count =
             counted.iter().find(|(c, _)| c.first <= first && first <= c.last).map_or(0, |c| c.1);
         let is_redelivered = !was_clean || flagged.contains(first) || failure_count > 0;
-        runs.push(Run { range, bytes, is_redelivered, failure_count });
+        let expires = expiring.contains(first);
+        runs.push(Run { range, bytes, is_redelivered, failure_count, expires });
     }
 }

@@ -3,7 +3,7 @@
 use super::super::fact::{self, Fact};
 use super::super::index::{self, IndexEntry, List};
 use super::super::ledger::Ledger;
-use super::super::record::{FLAG_MOVED, FLAG_TRANSIENT, Kind, RecordHeader};
+use super::super::record::{FLAG_EXPIRES, FLAG_MOVED, FLAG_TRANSIENT, Kind, RecordHeader};
 use crate::message::QueueId;
 
 /// A record and where it stands.
@@ -30,6 +30,9 @@ pub(super) fn apply(ledger: &mut Ledger, record: &Record<'_>) -> Option<Vec<(Que
                 } else {
                     let is_transient = flags & FLAG_TRANSIENT != 0;
                     ledger.added(record.file, place.queue, &[entry], is_transient);
+                    if flags & FLAG_EXPIRES != 0 {
+                        ledger.expiring(place.queue, &[entry]);
+                    }
                 }
             }
         }

@@ -57,7 +57,7 @@ impl Lab {
                 let (tail, next) = self.tail(*queue);
                 let (tail, first) = (tail.clone(), *next);
                 *next += 1;
-                self.opened.log.append().added(&tail, first, vec![sent.clone()], true);
+                self.opened.log.append().added(&tail, first, vec![sent.clone()], true, Moment(0));
             }
         }
     }
@@ -222,7 +222,7 @@ pub(super) fn found(opened: &Opened) -> Holds {
             while next <= run.range.last {
                 let range = SequenceRange { first: next, last: run.range.last };
                 let read = opened.reader.read(queue.queue, range, 300).unwrap();
-                for (sequence, message) in read.messages {
+                for ReadBack { sequence, message, .. } in read.messages {
                     let place = (queue.queue.0, sequence);
                     assert!(seen.insert(place), "{place:?} is there twice");
                     holds.messages.insert(place, message.body_to_vec());

@@ -21,7 +21,8 @@ use std::sync::Arc;
 use super::*;
 use crate::limits::COMPACTION_REST_MS;
 use crate::message::{
-    Body, Envelope, Message, Moment, QueueId, Random, RecoveredRun, Sequence, SequenceRange,
+    Body, Envelope, Message, Moment, QueueId, Random, ReadBack, RecoveredRun, Sequence,
+    SequenceRange,
 };
 
 const SMALL: StoreOptions = StoreOptions {
@@ -133,7 +134,13 @@ impl World {
             for queue in &queues {
                 let sequence = self.next[queue];
                 let own = if is_shared { sent.clone() } else { message(&body(*queue, sequence)) };
-                self.opened.log.append().added(&self.tails[queue], sequence, vec![own], true);
+                self.opened.log.append().added(
+                    &self.tails[queue],
+                    sequence,
+                    vec![own],
+                    true,
+                    Moment(0),
+                );
                 self.fates.insert((*queue, sequence), Fate::Unknown);
                 self.next.insert(*queue, sequence + 1);
                 if is_shared && self.below(5) == 0 {
@@ -232,7 +239,7 @@ impl World {
                         format!("{:?} {:?}", ledger.queues[&queue.queue].extents, ledger.files)
                     };
                     assert_eq!(found.messages.len() as u64, count, "{queue:?} {}", extents());
-                    for (sequence, message) in found.messages {
+                    for ReadBack { sequence, message, .. } in found.messages {
                         bytes += message.body_size();
                         self.check_body(queue.queue.0, sequence, &message);
                     }
@@ -296,7 +303,7 @@ fn a_clean_stop_keeps_the_flag_of_what_was_delivered() {
     let tail = Arc::new(Tail::new(QueueId(1), 0));
     let messages = (0..4).map(|sequence| message(&body(1, sequence))).collect();
     let mut appender = opened.log.append();
-    appender.added(&tail, 0, messages, true);
+    appender.added(&tail, 0, messages, true, Moment(0));
     appender.returned(&tail, one(3), 2);
     appender.delivered(&tail, one(1));
     drop(appender);
@@ -322,7 +329,7 @@ fn a_disk_that_does_not_answer_is_no_damage() {
     let storage = FaultyStorage::new(Arc::new(disk), faults.clone());
     let mut opened = open(Arc::new(storage), SMALL).unwrap();
     let tail = Arc::new(Tail::new(QueueId(1), 0));
-    opened.log.append().added(&tail, 0, vec![message(&body(1, 0))], true);
+    opened.log.append().added(&tail, 0, vec![message(&body(1, 0))], true, Moment(0));
     opened.writer.write(Moment(5), true);
     faults.fail_nth(Operation::Read, 1, Failure::InputOutput);
     assert!(opened.reader.read(QueueId(1), one(0), 1000).is_err());

@@ -335,6 +335,9 @@ impl Writer {
         let mut ledger = lock(&self.ledger);
         for filled in &encoded.filled {
             ledger.added(number, filled.queue, &filled.entries, filled.is_transient);
+            if filled.expires {
+                ledger.expiring(filled.queue, &filled.entries);
+            }
         }
         apply(&mut ledger, batch);
         Ok(())

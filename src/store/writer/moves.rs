@@ -9,7 +9,9 @@ use super::super::header::{BATCH_HEADER_SIZE, BatchFlags};
 use super::super::index::IndexEntry;
 use super::super::ledger::{FileLedger, Ledger};
 use super::super::reader::Copied;
-use super::super::record::{FLAG_MOVED, FLAG_PERSISTENT, FLAG_TRANSIENT, Place, RecordWriter};
+use super::super::record::{
+    FLAG_EXPIRES, FLAG_MOVED, FLAG_PERSISTENT, FLAG_TRANSIENT, Place, RecordWriter,
+};
 use super::{Records, Writer, lock};
 use crate::limits::{
     COMPACTION_LIVE_PART, COMPACTION_REST_MS, COMPACTION_SIZE_MAX, SPARSE_FILES_MAX,
@@ -95,7 +97,7 @@ impl Writer {
         for (queue, copied) in &copies {
             let at = u32::try_from(writer.offset()).unwrap_or(u32::MAX);
             let place = Place { queue: *queue, sequence: copied.sequence };
-            let kept = copied.flags & (FLAG_TRANSIENT | FLAG_PERSISTENT);
+            let kept = copied.flags & (FLAG_TRANSIENT | FLAG_PERSISTENT | FLAG_EXPIRES);
             writer.message(&[place], kept | FLAG_MOVED, copied.arrived, &copied.message);
             let body_size = u32::try_from(copied.message.body_size()).unwrap_or(u32::MAX);
             entries.push((*queue, IndexEntry { sequence: copied.sequence, offset: at, body_size }));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use leveret::definitions::record::{self, Fact};
 use leveret::definitions::{BindingEnd, Change};
-use leveret::message::{QueueId, Sequence};
+use leveret::message::{QueueId, ReadBack, Sequence};
 use leveret::store::{Opened, Reader, RecoveredQueue};
 
 use super::model::{Kept, Lasting, Model};
@@ -88,7 +88,7 @@ impl Recovered {
             if read.messages.len() as u64 != run.range.count() {
                 return Err(format!("{name}: of {run:?} {} are there", read.messages.len()));
             }
-            for (sequence, message) in read.messages {
+            for ReadBack { sequence, message, .. } in read.messages {
                 let body = message.body_to_vec();
                 bytes += body.len() as u64;
                 let number = number_of(&body).ok_or_else(|| format!("{name}: a wrong body"))?;

@@ -11,7 +11,7 @@ fn burying() -> QueueTraits {
 }
 
 fn full(limit: LengthLimit) -> Queue {
-    Queue::new(QueueTraits { length_limit: Some(Box::new(limit)), ..burying() })
+    Queue::new(burying().limited(Limits { length: Some(limit), ..Limits::default() }))
 }
 
 fn of_count(count: u64) -> LengthLimit {
@@ -74,7 +74,8 @@ fn what_the_log_does_not_know_leaves_without_a_fact() {
 
 #[test]
 fn a_delivery_that_fails_once_too_often_is_a_death() {
-    let mut queue = filled(QueueTraits { delivery_limit: Some(1), ..burying() }, 1);
+    let mut queue =
+        filled(burying().limited(Limits { deliveries: Some(1), ..Limits::default() }), 1);
     take_out(&mut queue, 1);
     queue.settle(&[range(0, 0)], Outcome::Failed);
     assert_eq!(dispatched(&mut queue), [Seen::Return(0, 0, 1)]);

@@ -50,7 +50,7 @@ fn only_logged_messages_are_removed() {
 #[test]
 fn failures_are_told_with_their_count_and_the_limit_removes() {
     let mut queue =
-        Queue::new(QueueTraits { delivery_limit: Some(1), is_durable: true, ..durable() });
+        Queue::new(durable().limited(Limits { deliveries: Some(1), ..Limits::default() }));
     queue.enqueue(persistent("a"));
     queue.enqueue(persistent("b"));
     queue.subscribe(consumer(1)).unwrap();

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::limits::DELIVERY_OVERHEAD_SIZE;
-use crate::message::{Body, Envelope, RecoveredRun};
-use crate::queue::{Credit, Resident};
+use crate::message::{Body, Envelope, ReadBack, RecoveredRun};
+use crate::queue::{Credit, Limits, Resident};
 
 mod dead_letter;
+mod expiry;
 mod log;
 mod overflow;
 mod paging;
@@ -49,7 +50,7 @@ fn seen(effect: Effect) -> Seen {
             assert_eq!(last - first + 1, run.len() as u64, "a run without gaps");
             Seen::Deliver(id.0, first, last)
         }
-        Effect::Append(Fact::Added { first, messages }) => Seen::Add(first, messages.len()),
+        Effect::Append(Fact::Added { first, messages, .. }) => Seen::Add(first, messages.len()),
         Effect::Append(Fact::Removed(range)) => Seen::Remove(range.first, range.last),
         Effect::Append(Fact::Returned { range, failure_count }) => {
             Seen::Return(range.first, range.last, failure_count)
@@ -106,13 +107,18 @@ fn recovered_queue(count: u64) -> Queue {
         bytes: count,
         is_redelivered: false,
         failure_count: 0,
+        expires: false,
     };
     Queue::recovered(durable(), count, [run])
 }
 
 /// What the disk has at these places.
-fn bodies(range: SequenceRange) -> Vec<(Sequence, Message)> {
-    range.iter().map(|sequence| (sequence, persistent("x"))).collect()
+fn bodies(range: SequenceRange) -> Vec<ReadBack> {
+    range.iter().map(|sequence| read_back(sequence, persistent("x"))).collect()
+}
+
+fn read_back(sequence: Sequence, message: Message) -> ReadBack {
+    ReadBack { sequence, arrived: Moment(0), message }
 }
 
 fn queue_of(bodies: &[&str]) -> Queue {
@@ -219,7 +225,9 @@ fn counts_tell_ready_and_unsettled_apart() {
 
 #[test]
 fn failures_count_towards_the_delivery_limit_and_returns_do_not() {
-    let mut queue = Queue::new(QueueTraits { delivery_limit: Some(2), ..QueueTraits::default() });
+    let mut queue = Queue::new(
+        QueueTraits::default().limited(Limits { deliveries: Some(2), ..Limits::default() }),
+    );
     queue.enqueue(message("poison"));
     for outcome in [Outcome::Failed, Outcome::Requeued, Outcome::Failed, Outcome::Failed] {
         assert!(got(&mut queue, false).is_some());

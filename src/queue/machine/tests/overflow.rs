@@ -4,7 +4,7 @@ use super::*;
 use crate::queue::LengthLimit;
 
 fn limited(limit: LengthLimit) -> Queue {
-    Queue::new(QueueTraits { length_limit: Some(Box::new(limit)), ..durable() })
+    Queue::new(durable().limited(Limits { length: Some(limit), ..Limits::default() }))
 }
 
 fn of_count(count: u64) -> LengthLimit {

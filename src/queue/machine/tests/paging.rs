@@ -107,6 +107,7 @@ fn a_fetch_of_large_bodies_is_bounded_by_their_size() {
         bytes,
         is_redelivered: false,
         failure_count: 0,
+        expires: false,
     };
     let queue = Queue::recovered(durable(), 100, [run(25 * FETCH_SIZE_MAX)]);
     assert_eq!(queue.wants(), Some(range(0, 3)));
@@ -125,7 +126,7 @@ fn one_fetch_reaches_over_gaps_and_over_what_is_in_ram() {
     assert_eq!(queue.wants(), Some(range(0, 19)));
     queue.subscribe(consumer(1)).unwrap();
     assert_eq!(dispatched(&mut queue), [Seen::Fetch(0, 19)]);
-    let found = bodies(range(0, 19)).into_iter().filter(|(sequence, _)| sequence % 4 != 1);
+    let found = bodies(range(0, 19)).into_iter().filter(|read| read.sequence % 4 != 1);
     assert_eq!(queue.fetched(range(0, 19), found.collect()), 0);
     assert_eq!(dispatched(&mut queue), [Seen::Deliver(1, 0, 19)]);
 }
@@ -135,7 +136,7 @@ fn what_was_asked_for_and_not_found_is_lost_and_removed() {
     let mut queue = recovered_queue(6);
     queue.subscribe(consumer(1)).unwrap();
     assert_eq!(dispatched(&mut queue), [Seen::Fetch(0, 5)]);
-    let found = [5, 0, 3].map(|sequence| (sequence, persistent("x")));
+    let found = [5, 0, 3].map(|sequence| read_back(sequence, persistent("x")));
     assert_eq!(queue.fetched(range(0, 5), found.into()), 3);
     assert_eq!((queue.counts().ready, queue.counts().ready_bytes), (3, 3));
     let mut effects = Vec::new();
@@ -168,18 +169,23 @@ fn what_a_fetch_asks_for_is_not_forgotten_before_it_came() {
     assert_eq!(dispatched(&mut queue), [Seen::Add(0, 1), Seen::Add(2, 1), Seen::Fetch(0, 2)]);
     queue.store_transient(u64::MAX);
     assert_eq!(queue.shed(3, 0), 0);
-    let found = [0, 2].map(|sequence| (sequence, persistent("x")));
+    let found = [0, 2].map(|sequence| read_back(sequence, persistent("x")));
     assert_eq!(queue.fetched(range(0, 2), found.into()), 0);
     assert_eq!(dispatched(&mut queue), [Seen::Add(1, 1), Seen::Deliver(1, 0, 2)]);
 }
 
 #[test]
 fn bytes_are_exact_again_when_bodies_were_read() {
-    let run =
-        RecoveredRun { range: range(0, 1), bytes: 110, is_redelivered: false, failure_count: 0 };
+    let run = RecoveredRun {
+        range: range(0, 1),
+        bytes: 110,
+        is_redelivered: false,
+        failure_count: 0,
+        expires: false,
+    };
     let mut queue = Queue::recovered(durable(), 2, [run]);
     let long = "x".repeat(100);
-    assert_eq!(queue.fetched(range(0, 0), vec![(0, persistent(&long))]), 0);
+    assert_eq!(queue.fetched(range(0, 0), vec![read_back(0, persistent(&long))]), 0);
     assert_eq!(queue.counts().ready_bytes, 110);
     assert!(got(&mut queue, false).is_some());
     assert_eq!(queue.counts().ready_bytes, 10, "not an even share");
@@ -252,6 +258,7 @@ fn a_mass_return_of_paged_messages_is_one_stretch() {
         bytes: count,
         is_redelivered: false,
         failure_count: 0,
+        expires: false,
     };
     let mut queue = Queue::new(durable());
     let paged = Queue::recovered(durable(), count, [run]).contents.pop(usize::MAX).unwrap();
@@ -273,6 +280,7 @@ fn a_recovered_queue_goes_on_where_it_was() {
         bytes: last - first + 1,
         is_redelivered,
         failure_count,
+        expires: false,
     };
     let runs = [run(6, 9, false, 0), run(0, 2, true, 3), run(3, 4, true, 3)];
     let mut queue = Queue::recovered(durable(), 8, runs);

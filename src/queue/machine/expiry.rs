@@ -1,0 +1,47 @@
+//! Messages whose time is over: each dies in its moment, wherever it stands, unless somebody takes
+//! it at that very moment. What is out with a consumer does not, before it comes back.
+
+use super::Queue;
+use crate::message::{DeathReason, MessageRun, Moment};
+use crate::queue::due::Arrival;
+
+impl Queue {
+    /// Time passed. It never runs backward here, also where the steps of several clients, each with
+    /// a look at the clock of its own, come in another order.
+    pub fn elapse(&mut self, now: Moment) {
+        self.now = self.now.max(now);
+    }
+
+    /// When the last step was done.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// When [`Queue::dispatch`] has something to do by itself.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        self.contents.next_due(self.now)
+    }
+
+    /// What it holds may die, or be too much: [`Queue::dispatch`] has something to do, though
+    /// nothing happened.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        self.contents.has_dying() || self.traits.length_limit().is_some()
+    }
+
+    /// When messages die that come now.
+    pub(super) fn due_of(&self, messages: &MessageRun) -> Arrival {
+        messages
+            .first()
+            .map_or(Arrival::LASTING, |first| self.traits.lifetime().arrival(self.now, first))
+    }
+
+    /// What was to be taken before this moment dies.
+    pub(super) fn expire(&mut self, before: Moment) {
+        while let Some(stretch) = self.contents.take_due(before) {
+            self.die(stretch, DeathReason::Expired);
+        }
+    }
+}

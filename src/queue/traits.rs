@@ -1,0 +1,57 @@
+//! What a queue is and what it limits, as its declaration says. Not what follows from it.
+
+use super::due::Lifetime;
+use super::length_limit::LengthLimit;
+
+/// What does not change while a queue lives.
+#[derive(Clone, Debug, Default)]
+pub struct QueueTraits {
+    /// Goes with its last consumer.
+    pub is_auto_delete: bool,
+    /// Serves one consumer at a time.
+    pub is_single_active: bool,
+    /// Persistent messages are given to the log.
+    pub is_durable: bool,
+    /// Messages that die go somewhere: they leave the queue when they are there.
+    pub has_dead_letters: bool,
+    /// See [`QueueTraits::limited`].
+    pub limits: Option<Box<Limits>>,
+}
+
+/// What a queue limits; of the very many that may be, most limit nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// A message whose delivery fails more often dies.
+    pub deliveries: Option<u64>,
+    /// How much may be ready.
+    pub length: Option<LengthLimit>,
+    /// How long messages live.
+    pub lifetime: Lifetime,
+}
+
+impl QueueTraits {
+    /// The same queue with these limits.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        let limits = (limits != Limits::default()).then(|| Box::new(limits));
+        Self { limits, ..self }
+    }
+
+    /// A message whose delivery fails more often dies.
+    #[must_use]
+    pub fn delivery_limit(&self) -> Option<u64> {
+        self.limits.as_ref()?.deliveries
+    }
+
+    /// How much may be ready.
+    #[must_use]
+    pub fn length_limit(&self) -> Option<&LengthLimit> {
+        self.limits.as_ref()?.length.as_ref()
+    }
+
+    /// How long messages live.
+    #[must_use]
+    pub fn lifetime(&self) -> Lifetime {
+        self.limits.as_ref().map(|limits| limits.lifetime).unwrap_or_default()
+    }
+}
