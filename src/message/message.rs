@@ -30,6 +30,7 @@ struct Header {
     exchange_size: u8,
     routing_key_size: u8,
     is_persistent: bool,
+    has_expiration: bool,
     is_shared: AtomicBool,
     is_as_it_came: bool,
     properties_size: u32,
@@ -91,6 +92,7 @@ impl Message {
             exchange_size,
             routing_key_size,
             is_persistent: envelope.is_persistent,
+            has_expiration: properties::have_expiration(envelope.properties),
             is_shared: AtomicBool::new(false),
             is_as_it_came: false,
             properties_size: u32::try_from(envelope.properties.len()).unwrap_or(u32::MAX),
@@ -112,6 +114,7 @@ impl Message {
             exchange_size: u8::try_from(exchange.len()).ok()?,
             routing_key_size: u8::try_from(routing_key.len()).ok()?,
             is_persistent,
+            has_expiration: properties::have_expiration(properties),
             is_shared: AtomicBool::new(false),
             is_as_it_came: true,
             properties_size: u32::try_from(properties.len()).ok()?,
@@ -171,7 +174,7 @@ impl Message {
     /// Its publisher gave it a time to live.
     #[must_use]
     pub fn has_expiration(&self) -> bool {
-        properties::have_expiration(self.properties())
+        self.header().has_expiration
     }
 
     /// The milliseconds it may live, where its publisher said so.

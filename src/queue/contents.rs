@@ -45,7 +45,7 @@ impl Contents {
         for (stretch, expires) in stretches {
             contents.next_sequence = contents.next_sequence.max(stretch.last() + 1);
             match stretch.marks().due.is_never() {
-                true => contents.append(stretch),
+                true => contents.push_lasting(stretch),
                 false => contents.recover_dying(stretch, !expires),
             }
         }
@@ -75,23 +75,21 @@ impl Contents {
     /// The stretch whose first message would be delivered next.
     #[must_use]
     pub fn first(&self) -> Option<&Stretch> {
-        match (self.returned.first(), self.fresh.front()) {
-            (Some(returned), Some(fresh)) if fresh.first() < returned.first() => Some(fresh),
-            (returned, fresh) => returned.or(fresh),
-        }
+        if self.is_fresh_next() { self.fresh.front() } else { self.returned.first() }
     }
 
     /// Takes at most `count` of the messages that are to be delivered next, and are alike.
     pub fn pop(&mut self, count: usize) -> Option<Stretch> {
-        let fresh = self.fresh.front().map(Stretch::first);
-        let taken = match self.returned.first() {
-            Some(first) if fresh.is_none_or(|fresh| first.first() < fresh) => {
-                self.pop_returned(count)
-            }
-            _ => self.pop_fresh(count),
-        }?;
+        let is_fresh_next = self.is_fresh_next();
+        let taken = if is_fresh_next { self.pop_fresh(count) } else { self.pop_returned(count) }?;
         self.totals -= taken.totals();
         Some(taken)
+    }
+
+    /// None that came back has a lower place.
+    fn is_fresh_next(&self) -> bool {
+        let Some(returned) = self.returned.first() else { return true };
+        self.fresh.front().is_some_and(|fresh| fresh.first() < returned.first())
     }
 
     fn pop_returned(&mut self, count: usize) -> Option<Stretch> {

@@ -106,10 +106,10 @@ impl Lifetime {
     /// The same of one that comes now.
     #[must_use]
     pub fn arrival(self, now: Moment, message: &Message) -> Arrival {
-        let due = self.due(now, message);
-        if due.is_never() {
+        if self.ttl_ms.is_none() && !message.has_expiration() {
             return Arrival::LASTING;
         }
+        let due = self.due(now, message);
         let is_uniform = self.ttl_ms.is_some() && self.of(message) == self.ttl_ms;
         Arrival { due, is_uniform }
     }

@@ -48,15 +48,9 @@ impl Contents {
     }
 
     fn dying(&mut self) -> &mut Dying {
-        let is_empty = self.fresh.is_empty();
         // What is there lives for ever.
-        let latest = if is_empty { Moment(0) } else { Due::NEVER.at() };
-        let dying =
-            self.dying.get_or_insert_with(|| Box::new(Dying { latest, ..Dying::default() }));
-        if is_empty {
-            (dying.latest, dying.unknown_below) = (latest, 0);
-        }
-        dying
+        let latest = if self.fresh.is_empty() { Moment(0) } else { Due::NEVER.at() };
+        self.dying.get_or_insert_with(|| Box::new(Dying { latest, ..Dying::default() }))
     }
 
     /// Adds what just came and dies some time. Where that is not before any of the fresh ones, it
@@ -65,6 +59,9 @@ impl Contents {
         let due = stretch.marks().due;
         let first = self.fresh.front().map(Stretch::first);
         let dying = self.dying();
+        if first.is_none() {
+            (dying.latest, dying.unknown_below) = (Moment(0), 0);
+        }
         let is_known = is_uniform || first.is_none_or(|first| first >= dying.unknown_below);
         if is_known && due.at() >= dying.latest {
             dying.latest = due.at();
@@ -235,6 +232,15 @@ mod tests {
         assert_eq!(contents.pop(2).map(|stretch| stretch.first()), Some(0));
         assert_eq!(contents.pop(2).map(|stretch| stretch.range().iter()), Some(1..=2));
         assert_eq!(dead(&mut contents, 30), [(3, 3)]);
+    }
+
+    #[test]
+    fn what_is_taken_out_and_put_back_on_the_way_changes_no_order() {
+        let mut contents = filled(&[50, 20, 70]);
+        contents.log_unlogged(u64::MAX);
+        let due = exact(60);
+        contents.push(MessageRun::one(message()), false, Arrival { due, is_uniform: false });
+        assert_eq!(dead(&mut contents, 65), [(1, 1), (3, 3), (0, 0)]);
     }
 
     #[test]

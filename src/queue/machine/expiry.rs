@@ -33,9 +33,10 @@ impl Queue {
 
     /// When messages die that come now.
     pub(super) fn due_of(&self, messages: &MessageRun) -> Arrival {
-        messages
-            .first()
-            .map_or(Arrival::LASTING, |first| self.traits.lifetime().arrival(self.now, first))
+        match messages.first() {
+            Some(first) => self.traits.lifetime().arrival(self.now, first),
+            None => Arrival::LASTING,
+        }
     }
 
     /// What was to be taken before this moment dies.

@@ -161,10 +161,11 @@ impl Queue {
     /// now. They take turns.
     fn ask(&mut self, effects: &mut Vec<Effect>) {
         let has_progress = std::mem::take(&mut self.has_progress);
-        let leaving = self.activity.as_ref().and_then(|activity| activity.leaving.wants());
-        if leaving.is_none() && !self.contents.has_paged() {
+        let is_leaving = self.traits.has_dead_letters && self.activity.is_some();
+        if !is_leaving && !self.contents.has_paged() {
             return;
         }
+        let leaving = self.activity.as_ref().and_then(|activity| activity.leaving.wants());
         let dying = self.contents.wants_due(self.now);
         let ready = if self.is_awaiting(has_progress) { self.contents.wants() } else { None };
         let activity = self.activity();
