@@ -14,7 +14,7 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "bounded_queue",
     "confirms",
     "embedded",
@@ -25,6 +25,7 @@ const NAMES: [&str; 11] = [
     "retry_later",
     "rpc",
     "topic_routing",
+    "urgent_first",
     "work_queue",
 ];
 
@@ -156,6 +157,11 @@ fn retry_later_tries_three_times() {
         "retry_later",
         &["order 1 failed, attempt 1", "order 1 failed, attempt 2", "order 1 is done, attempt 3"],
     );
+}
+
+#[test]
+fn urgent_first_lets_alarms_overtake_reports() {
+    check("urgent_first", &["alarm 2", "alarm 5", "report 1", "report 3", "report 4"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use leveret::message::{QueueId, SequenceRange};
-use leveret::store::{self, Log, MemoryStorage, StoreOptions, Tail, Writer};
+use leveret::store::{self, Log, MemoryStorage, Stay, StoreOptions, Tail, Writer};
 
 use crate::client::NOW;
 use crate::wire::Content;
@@ -28,7 +28,7 @@ fn append() -> Round {
     let mut next = 0;
     Box::new(move || {
         for _ in 0..COUNT {
-            log.append().added(&tail, next, vec![message.clone()], true, NOW);
+            log.append().added(&tail, next, vec![message.clone()], Stay::durable(NOW));
             log.append().removed(&tail, SequenceRange::one(next));
             next += 1;
         }
@@ -45,7 +45,7 @@ fn append_write(body_size: usize) -> Round {
     Box::new(move || {
         let range = SequenceRange { first: next, last: next + COUNT - 1 };
         for sequence in range.iter() {
-            log.append().added(&tail, sequence, vec![message.clone()], true, NOW);
+            log.append().added(&tail, sequence, vec![message.clone()], Stay::durable(NOW));
         }
         next += COUNT;
         let position = log.append().position();

@@ -19,10 +19,13 @@ use crate::definitions::QueueDefinition;
 use crate::limits::{PAGE_OUT_SIZE, SHED_STEP_SIZE};
 use crate::message::queue_options::DeliveryLimit;
 use crate::message::{
-    ConsumerId, Delivery, GetId, Moment, Name, QueueId, ReadBack, Run, Sequence, SequenceRange,
+    ConsumerId, Delivery, GetId, Moment, Name, QueueId, QueueKind, ReadBack, Run, Sequence,
+    SequenceRange,
 };
-use crate::queue::{Effect, Fact, LengthLimit, Lifetime, Limits, Queue, QueueTraits, Resident};
-use crate::store::{Appender, RecoveredQueue, Tail};
+use crate::queue::{
+    Effect, Fact, LengthLimit, Lifetime, Limits, Priorities, Queue, QueueTraits, Resident,
+};
+use crate::store::{Appender, RecoveredQueue, Stay, Tail};
 
 /// A queue's way to the store.
 #[derive(Clone, Debug)]
@@ -66,6 +69,11 @@ impl QueueHandle {
             },
             length: length_limit,
             lifetime: Lifetime { ttl_ms: options.message_ttl_ms },
+            priorities: match (options.kind, options.priority_max) {
+                (QueueKind::Quorum, _) => Some(Priorities::QUORUM),
+                (QueueKind::Classic, Some(max)) if max > 0 => Some(Priorities { max, base: 0 }),
+                (QueueKind::Classic, _) => None,
+            },
         };
         let traits = QueueTraits {
             is_auto_delete: definition.auto_delete,
@@ -157,7 +165,7 @@ impl QueueHandle {
     fn dispatch(self: &Arc<Self>, live: &mut Live, effects: &mut Vec<Effect>, work: &mut Work) {
         effects.append(&mut live.effects);
         live.queue.dispatch(effects);
-        if live.has_neighbors {
+        if live.has_neighbors && !live.queue.has_priorities() {
             *effects = in_order_of_sequences(std::mem::take(effects));
         }
         // Taken from the end, so that what a panic leaves undone is still there.
@@ -264,9 +272,10 @@ impl QueueHandle {
         let Some(Link { durability, tail }) = &self.link else { return };
         let appender = appender.get_or_insert_with(|| durability.log.append());
         match fact {
-            Fact::Added { first, messages, arrived } => {
+            Fact::Added { first, messages, arrived, level } => {
                 live.has_logged = true;
-                appender.added(tail, first, messages, self.definition.durable, arrived);
+                let stay = Stay { is_durable: self.definition.durable, arrived, level };
+                appender.added(tail, first, messages, stay);
             }
             Fact::Removed(range) => appender.removed(tail, range),
             Fact::Returned { range, failure_count } => {

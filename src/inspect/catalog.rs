@@ -241,6 +241,7 @@ pub(super) mod tests {
             is_redelivered: true,
             failure_count: 0,
             expires: false,
+            level: None,
         };
         let runs = range.map(run).into_iter().collect();
         RecoveredQueue { queue: QueueId(number), next_sequence: 3 + count, runs }

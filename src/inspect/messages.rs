@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::inspect::overlay::Overlay;
     use crate::message::{Body, Envelope, Message, Moment};
-    use crate::store::{self, MemoryStorage, Opened, Storage, StoreOptions, Tail};
+    use crate::store::{self, MemoryStorage, Opened, Stay, Storage, StoreOptions, Tail};
 
     const QUEUE: QueueId = QueueId(3);
     const COUNT: u64 = 2 * INSPECT_READ_COUNT_MAX + 7;
@@ -114,7 +114,12 @@ mod tests {
         let mut opened = store::open(Arc::new(disk.clone()), options).unwrap();
         let tail = Arc::new(Tail::new(QUEUE, 0));
         for sequence in 0..COUNT {
-            opened.log.append().added(&tail, sequence, vec![message(sequence)], true, Moment(0));
+            opened.log.append().added(
+                &tail,
+                sequence,
+                vec![message(sequence)],
+                Stay::durable(Moment(0)),
+            );
             if sequence % 100 == 99 {
                 opened.writer.write(Moment(sequence), true);
             }

@@ -188,6 +188,15 @@ impl Message {
         expiration::parse(view.expiration?).ok()
     }
 
+    /// The priority that its publisher gave it.
+    #[must_use]
+    pub fn priority(&self) -> Option<u8> {
+        if !properties::have_priority(self.properties()) {
+            return None;
+        }
+        PropertyView::parse(self.properties()).ok()?.priority
+    }
+
     /// It goes to more than one queue: whoever stores it does so once.
     pub fn share(&self) {
         self.header().is_shared.store(true, Ordering::Relaxed);

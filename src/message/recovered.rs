@@ -15,4 +15,6 @@ pub struct RecoveredRun {
     pub failure_count: u32,
     /// Each of them has an expiration.
     pub expires: bool,
+    /// Their priority, where it is another than the queue takes without being told.
+    pub level: Option<u8>,
 }

@@ -117,6 +117,13 @@ pub fn have_expiration(bytes: &[u8]) -> bool {
     matches!(bytes, [high, ..] if high & EXPIRATION_FLAG != 0)
 }
 
+/// Whether a priority is among the properties; else as [`are_inspected`].
+#[must_use]
+pub fn have_priority(bytes: &[u8]) -> bool {
+    const PRIORITY_FLAG: u8 = 1 << 3;
+    matches!(bytes, [high, ..] if high & PRIORITY_FLAG != 0)
+}
+
 impl<'a> PropertyView<'a> {
     /// Delivery mode 2.
     #[must_use]
@@ -231,15 +238,21 @@ mod tests {
     }
 
     #[test]
-    fn a_time_to_live_is_seen_by_its_flag() {
-        let with = Properties { expiration: Some("1".into()), ..Properties::default() };
-        let without = Properties { expiration: None, ..all() };
-        for (properties, expected) in [(with, true), (all(), true), (without, false)] {
+    fn a_time_to_live_and_a_priority_are_seen_by_their_flags() {
+        let seen = |properties: Properties| {
             let mut bytes = Vec::new();
             properties.encode(&mut bytes);
-            assert_eq!(have_expiration(&bytes), expected);
-        }
-        assert!(!have_expiration(&[]));
+            (have_expiration(&bytes), have_priority(&bytes))
+        };
+        let none = Properties::default();
+        assert_eq!(
+            seen(Properties { expiration: Some("1".into()), ..none.clone() }),
+            (true, false)
+        );
+        assert_eq!(seen(Properties { priority: Some(0), ..none }), (false, true));
+        assert_eq!(seen(all()), (true, true));
+        assert_eq!(seen(Properties { expiration: None, priority: None, ..all() }), (false, false));
+        assert!(!have_expiration(&[]) && !have_priority(&[]));
     }
 
     #[test]

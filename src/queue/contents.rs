@@ -34,30 +34,22 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// What was found on disk, in its order; and of each whether its messages have times of their
-    /// own.
-    #[must_use]
-    pub fn recovered(
-        next_sequence: Sequence,
-        stretches: impl Iterator<Item = (Stretch, bool)>,
-    ) -> Self {
-        let mut contents = Self { next_sequence, ..Self::default() };
-        for (stretch, expires) in stretches {
-            contents.next_sequence = contents.next_sequence.max(stretch.last() + 1);
-            match stretch.marks().due.is_never() {
-                true => contents.push_lasting(stretch),
-                false => contents.recover_dying(stretch, !expires),
-            }
+    /// Adds what was found on disk behind what was found before.
+    pub(super) fn recover(&mut self, stretch: Stretch, expires: bool) {
+        self.go_on_from(stretch.last() + 1);
+        match stretch.marks().due.is_never() {
+            true => self.push_lasting(stretch),
+            false => self.recover_dying(stretch, !expires),
         }
-        contents
     }
 
     /// Appends messages that just arrived and tells the place of the first.
     pub fn push(&mut self, messages: MessageRun, is_logged: bool, arrival: Arrival) -> Sequence {
         let first = self.next_sequence;
         self.next_sequence += messages.len() as u64;
-        let Arrival { due, is_uniform } = arrival;
-        let stretch = Stretch::of(first, messages, Marks { is_logged, due, ..Marks::default() });
+        let Arrival { due, is_uniform, level } = arrival;
+        let stretch =
+            Stretch::of(first, messages, Marks { is_logged, due, level, ..Marks::default() });
         match due.is_never() {
             true => self.push_lasting(stretch),
             false => self.push_dying(stretch, is_uniform),
@@ -136,6 +128,11 @@ impl Contents {
     #[must_use]
     pub fn next_sequence(&self) -> Sequence {
         self.next_sequence
+    }
+
+    /// No message has a place below this one from now on.
+    pub(super) fn go_on_from(&mut self, sequence: Sequence) {
+        self.next_sequence = self.next_sequence.max(sequence);
     }
 
     /// All stretches, in the order in which they are to be delivered.

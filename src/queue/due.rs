@@ -75,11 +75,13 @@ pub struct Arrival {
     /// They live as long as every message that has no time of its own, so they do not die before
     /// any that came earlier.
     pub is_uniform: bool,
+    /// Their priority, where it is another than the queue takes without being told.
+    pub level: Option<u8>,
 }
 
 impl Arrival {
     /// They live for ever.
-    pub const LASTING: Self = Self { due: Due::NEVER, is_uniform: false };
+    pub const LASTING: Self = Self { due: Due::NEVER, is_uniform: false, level: None };
 }
 
 /// How long messages live in a queue.
@@ -111,7 +113,7 @@ impl Lifetime {
         }
         let due = self.due(now, message);
         let is_uniform = self.ttl_ms.is_some() && self.of(message) == self.ttl_ms;
-        Arrival { due, is_uniform }
+        Arrival { due, is_uniform, ..Arrival::LASTING }
     }
 
     /// When a message came that dies at this moment, or a little later.

@@ -178,7 +178,7 @@ mod tests {
         let mut contents = Contents::default();
         for at in dues {
             let due = if *at == 0 { Due::NEVER } else { exact(*at) };
-            contents.push(MessageRun::one(message()), false, Arrival { due, is_uniform: false });
+            contents.push(MessageRun::one(message()), false, Arrival { due, ..Arrival::LASTING });
         }
         contents
     }
@@ -239,7 +239,7 @@ mod tests {
         let mut contents = filled(&[50, 20, 70]);
         contents.log_unlogged(u64::MAX);
         let due = exact(60);
-        contents.push(MessageRun::one(message()), false, Arrival { due, is_uniform: false });
+        contents.push(MessageRun::one(message()), false, Arrival { due, ..Arrival::LASTING });
         assert_eq!(dead(&mut contents, 65), [(1, 1), (3, 3), (0, 0)]);
     }
 
@@ -248,7 +248,7 @@ mod tests {
         let mut contents = filled(&[0]);
         for number in 0..10_000 {
             let due = exact(100_000 - number);
-            contents.push(MessageRun::one(message()), false, Arrival { due, is_uniform: false });
+            contents.push(MessageRun::one(message()), false, Arrival { due, ..Arrival::LASTING });
             assert_eq!(contents.pop(1).map(|stretch| stretch.first()), Some(number));
         }
         assert!(contents.dying().apart.len() < 2 * STALE_MAX);

@@ -14,6 +14,8 @@ pub enum Fact {
         messages: Vec<Message>,
         /// When they came.
         arrived: Moment,
+        /// Their priority, where it is another than the queue takes without being told.
+        level: Option<u8>,
     },
     /// These are gone; all of them were added before.
     Removed(SequenceRange),
@@ -31,14 +33,26 @@ pub enum Fact {
 pub(super) struct Facts(Vec<Fact>);
 
 impl Facts {
-    pub(super) fn add(&mut self, place: Sequence, mut added: Vec<Message>, now: Moment) {
+    pub(super) fn add(
+        &mut self,
+        place: Sequence,
+        mut added: Vec<Message>,
+        now: Moment,
+        priority: Option<u8>,
+    ) {
         match self.0.last_mut() {
-            Some(Fact::Added { first, messages, arrived })
-                if *first + messages.len() as u64 == place && *arrived == now =>
+            Some(Fact::Added { first, messages, arrived, level })
+                if *first + messages.len() as u64 == place
+                    && (*arrived, *level) == (now, priority) =>
             {
                 messages.append(&mut added);
             }
-            _ => self.0.push(Fact::Added { first: place, messages: added, arrived: now }),
+            _ => self.push(Fact::Added {
+                first: place,
+                messages: added,
+                arrived: now,
+                level: priority,
+            }),
         }
     }
 

@@ -19,6 +19,7 @@ pub mod length_limit;
 mod machine;
 mod messages;
 pub mod paging;
+pub mod ready;
 pub mod stretch;
 pub mod stretch_map;
 pub mod totals;
@@ -34,6 +35,7 @@ pub use length_limit::LengthLimit;
 pub use machine::{
     Counts, DeadLetters, DeleteRefused, Effect, Fetched, Leave, Queue, Remains, SubscribeRefused,
 };
+pub use ready::{Priorities, Ready};
 pub use stretch::{Marks, Stretch};
 pub use stretch_map::StretchMap;
 pub use totals::{Resident, Totals};

@@ -55,8 +55,8 @@ fn count_within(stretch: &Stretch, bytes: u64) -> usize {
     stretch.messages().take_while(fits).count()
 }
 
-/// Messages as they are added, at consecutive places, and when they die.
-pub type Added = (Sequence, Vec<Message>, Due);
+/// Messages as they are added, at consecutive places, and what is known of them.
+pub type Added = (Sequence, Vec<Message>, Marks);
 
 impl Contents {
     /// Forgets bodies from the back on, until `keep_bytes` of what was given to the log are left.
@@ -79,7 +79,7 @@ impl Contents {
             }
             stretch.split_front(count_within(&stretch, keep)).into_iter().for_each(&mut *put);
             let messages = stretch.messages().cloned().collect();
-            added.push((stretch.first(), messages, stretch.marks().due));
+            added.push((stretch.first(), messages, stretch.marks()));
             stretch.mark(Marks { is_logged: true, ..stretch.marks() });
             put(stretch);
         });

@@ -17,6 +17,8 @@ pub struct Marks {
     pub is_redelivered: bool,
     /// How often its delivery failed.
     pub failure_count: u32,
+    /// Its priority, where it is another than the queue takes without being told.
+    pub level: Option<u8>,
     /// When its time is over.
     pub due: Due,
 }

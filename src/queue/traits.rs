@@ -2,6 +2,7 @@
 
 use super::due::Lifetime;
 use super::length_limit::LengthLimit;
+use super::ready::Priorities;
 
 /// What does not change while a queue lives.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +19,7 @@ pub struct QueueTraits {
     pub limits: Option<Box<Limits>>,
 }
 
-/// What a queue limits; of the very many that may be, most limit nothing.
+/// What few of the very many queues have that there may be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// A message whose delivery fails more often dies.
@@ -27,6 +28,8 @@ pub struct Limits {
     pub length: Option<LengthLimit>,
     /// How long messages live.
     pub lifetime: Lifetime,
+    /// Messages with a higher priority go first.
+    pub priorities: Option<Priorities>,
 }
 
 impl QueueTraits {
@@ -47,6 +50,12 @@ impl QueueTraits {
     #[must_use]
     pub fn length_limit(&self) -> Option<&LengthLimit> {
         self.limits.as_ref()?.length.as_ref()
+    }
+
+    /// Which priorities it knows.
+    #[must_use]
+    pub fn priorities(&self) -> Option<Priorities> {
+        self.limits.as_ref()?.priorities
     }
 
     /// How long messages live.

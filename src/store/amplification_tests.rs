@@ -144,7 +144,12 @@ impl Flow {
                 sent.share();
             }
             for tail in &self.tails {
-                self.opened.log.append().added(tail, sequence, vec![sent.clone()], true, Moment(0));
+                self.opened.log.append().added(
+                    tail,
+                    sequence,
+                    vec![sent.clone()],
+                    Stay::durable(Moment(0)),
+                );
             }
         }
         self.turn();
@@ -246,7 +251,7 @@ fn what_is_acknowledged_before_its_batch_is_cut_is_not_written() {
     for first in (0..COUNT).step_by(50) {
         let tail = flow.tails[0].clone();
         let messages = (first..first + 50).map(message).collect();
-        flow.opened.log.append().added(&tail, first, messages, true, Moment(0));
+        flow.opened.log.append().added(&tail, first, messages, Stay::durable(Moment(0)));
         flow.acknowledge(range(first, 50));
         flow.turn();
     }

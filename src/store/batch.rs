@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::HashMap;
 
 use super::ranges::RangeCounts;
+use super::record::Came;
 use crate::message::{Message, Moment, QueueId, Sequence, SequenceRange};
 
 /// A queue as the log knows it: its number, and how far it is on disk.
@@ -42,6 +43,25 @@ impl Tail {
     }
 }
 
+/// What a queue says of messages it gives to the log, besides what is in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// The queue survives this boot, and with it what is persistent.
+    pub is_durable: bool,
+    /// When they came; 0 is when they are written.
+    pub arrived: Moment,
+    /// Their priority, where it is another than the queue takes without being told.
+    pub level: Option<u8>,
+}
+
+impl Stay {
+    /// In a queue that is durable and knows no priorities.
+    #[must_use]
+    pub fn durable(arrived: Moment) -> Self {
+        Self { is_durable: true, arrived, level: None }
+    }
+}
+
 /// A message on its way to disk for one queue.
 #[derive(Clone, Debug)]
 pub(super) struct Added {
@@ -50,6 +70,7 @@ pub(super) struct Added {
     pub(super) is_transient: bool,
     /// It went to several queues, as it was when it came here.
     pub(super) is_shared: bool,
+    pub(super) level: Option<u8>,
     /// The low half of the moment at which it came; 0 is when the batch is cut.
     arrived: u32,
 }
@@ -144,17 +165,17 @@ impl Batch {
         tail: &Arc<Tail>,
         first: Sequence,
         messages: Vec<Message>,
-        is_durable: bool,
-        arrived: Moment,
+        stay: Stay,
     ) {
         let facts = self.facts(tail);
         let mut bytes = 0;
+        let Stay { is_durable, arrived, level } = stay;
         let arrived = low_half(arrived);
         for (sequence, message) in (first..).zip(messages) {
             bytes += size_of_message(&message);
             let is_transient = !is_durable || !message.is_persistent();
             let is_shared = message.is_shared();
-            facts.push(Added { sequence, message, is_transient, is_shared, arrived });
+            facts.push(Added { sequence, message, is_transient, is_shared, level, arrived });
         }
         self.size += bytes;
         self.body_size += bytes;
@@ -258,12 +279,13 @@ impl Added {
         size_of_message(&self.message)
     }
 
-    /// When it came, told at a moment that is at most weeks later.
-    pub(super) fn arrived(&self, now: Moment) -> Moment {
-        match self.arrived {
-            0 => now,
-            arrived => Moment(now.0 - u64::from(low_half(now).wrapping_sub(arrived))),
-        }
+    /// How it came, told at a moment that is at most weeks later.
+    pub(super) fn came(&self, now: Moment) -> Came {
+        let arrived = match self.arrived {
+            0 => now.0,
+            arrived => now.0 - u64::from(low_half(now).wrapping_sub(arrived)),
+        };
+        Came { arrived, level: self.level }
     }
 }
 
@@ -355,7 +377,7 @@ mod tests {
 
     fn batch_of(tail: &Arc<Tail>, first: Sequence, count: usize) -> Batch {
         let mut batch = Batch::default();
-        batch.added(tail, first, vec![message(); count], true, Moment(0));
+        batch.added(tail, first, vec![message(); count], Stay::durable(Moment(0)));
         batch
     }
 
@@ -464,7 +486,12 @@ mod tests {
     fn what_is_written_late_stands_in_order() {
         let tail = tail();
         let mut batch = batch_of(&tail, 5, 2);
-        batch.added(&tail, 3, vec![message()], false, Moment(0));
+        batch.added(
+            &tail,
+            3,
+            vec![message()],
+            Stay { is_durable: false, ..Stay::durable(Moment(0)) },
+        );
         assert_eq!(sequences(&batch), [3, 5, 6]);
         assert!(batch.queues[0].added[0].is_transient);
     }

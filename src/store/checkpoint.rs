@@ -138,6 +138,12 @@ fn put_queue(out: &mut Vec<u8>, queue: QueueId, found: &QueueLedger) {
     put_list(out, found.transient.iter());
     put_list(out, found.expiring.iter());
     put_list(out, found.delivered.iter());
+    let levels = found.levels.iter().filter(|(_, places)| !places.is_empty());
+    out.put_u16_le(u16::try_from(levels.clone().count()).unwrap_or(u16::MAX));
+    for (level, places) in levels {
+        out.put_u8(*level);
+        put_list(out, places.iter());
+    }
     out.put_u32_le(u32::try_from(found.failures.len()).unwrap_or(u32::MAX));
     for (range, count) in found.failures.iter() {
         out.put_u64_le(range.first);
@@ -159,6 +165,10 @@ fn get_queue(mut input: &[u8]) -> Option<(QueueId, QueueLedger)> {
     found.transient = get_list(&mut input)?.into_iter().collect();
     found.expiring = get_list(&mut input)?.into_iter().collect();
     found.delivered = get_list(&mut input)?.into_iter().collect();
+    for _ in 0..input.try_get_u16_le().ok()? {
+        let level = input.try_get_u8().ok()?;
+        found.levels.insert(level, get_list(&mut input)?.into_iter().collect());
+    }
     for _ in 0..input.try_get_u32_le().ok()? {
         let first = input.try_get_u64_le().ok()?;
         let last = input.try_get_u64_le().ok()?;

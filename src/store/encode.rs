@@ -8,7 +8,7 @@ use super::header::BATCH_HEADER_SIZE;
 use super::index::{IndexBuilder, IndexEntry, List};
 use super::record::{
     FLAG_EXPIRES, FLAG_PERSISTENT, FLAG_SHARED, FLAG_TRANSIENT, Kind, OWNERS_MAX, Place,
-    RECORD_HEADER_SIZE, RecordWriter,
+    RECORD_HEADER_SIZE, RecordWriter, Standing,
 };
 use crate::message::{Message, Moment, QueueId};
 
@@ -19,11 +19,14 @@ pub(super) struct Filled {
     pub(super) is_transient: bool,
     /// They have an expiration.
     pub(super) expires: bool,
+    /// Their priority, where it is noted.
+    pub(super) level: Option<u8>,
     pub(super) entries: Vec<IndexEntry>,
 }
 
-/// A message that went to several queues: its address, and whether it ends with this boot.
-type SharedKey = (usize, bool);
+/// A message that went to several queues: its address, whether it ends with this boot, and what
+/// priority is noted.
+type SharedKey = (usize, bool, Option<u8>);
 
 /// Where such messages stand. Each is kept, so that no other takes its address meanwhile.
 pub(super) type Shared = HashMap<SharedKey, (Message, u64), foldhash::fast::FixedState>;
@@ -99,7 +102,7 @@ fn owners_of_shared(batch: &Batch) -> HashMap<SharedKey, Vec<Place>, foldhash::f
     for facts in &batch.queues {
         for added in facts.added.iter().filter(|added| added.is_shared) {
             let place = Place { queue: facts.tail.queue(), sequence: added.sequence };
-            owners.entry((added.message.address(), added.is_transient)).or_default().push(place);
+            owners.entry(shared_key(added)).or_default().push(place);
         }
     }
     owners
@@ -114,13 +117,15 @@ impl Encoder<'_> {
             let body_size = u32::try_from(added.message.body_size()).unwrap_or(u32::MAX);
             let entry = IndexEntry { sequence: added.sequence, offset, body_size };
             let is_transient = added.is_transient;
-            let expires = added.message.has_expiration();
+            let (expires, level) = (added.message.has_expiration(), added.level);
+            let kind = (is_transient, expires, level);
             let is_alike =
-                |last: &&mut Filled| (last.is_transient, last.expires) == (is_transient, expires);
+                |last: &&mut Filled| (last.is_transient, last.expires, last.level) == kind;
             match filled.as_mut().filter(is_alike) {
                 Some(filled) => filled.entries.push(entry),
                 None => {
-                    let next = Filled { queue, is_transient, expires, entries: vec![entry] };
+                    let entries = vec![entry];
+                    let next = Filled { queue, is_transient, expires, level, entries };
                     self.encoded.filled.extend(filled.replace(next));
                 }
             }
@@ -143,8 +148,7 @@ impl Encoder<'_> {
         let place = Place { queue, sequence: added.sequence };
         if !added.is_shared {
             let offset = self.writer.offset();
-            let arrived = added.arrived(self.now).0;
-            self.writer.message(&[place], flags, arrived, &added.message);
+            self.writer.message(&[place], flags, added.came(self.now), &added.message);
             return offset;
         }
         self.shared_message(place, flags, added)
@@ -153,22 +157,25 @@ impl Encoder<'_> {
     /// One record names all places that the batch has for a message; where the last batch wrote
     /// it, a reference does.
     fn shared_message(&mut self, place: Place, flags: u8, added: &Added) -> u64 {
-        let key = (added.message.address(), added.is_transient);
+        let key = shared_key(added);
         let Some(owners) = self.owners.remove(&key) else {
             // A record names this place already.
             return self.encoded.shared.get(&key).map_or(u64::MAX, |(_, offset)| *offset);
         };
         let owners = if owners.is_empty() { vec![place] } else { owners };
         let body_size = added.message.body_size();
+        let came = added.came(self.now);
         let mut standing = self.before.get(&key).map(|(_, offset)| *offset);
         for owners in owners.chunks(OWNERS_MAX) {
             match standing {
-                Some(offset) => self.writer.reference(owners, flags, offset, body_size),
+                Some(offset) => {
+                    let standing = Standing { offset, body_size };
+                    self.writer.reference(owners, flags, came, standing);
+                }
                 None => {
                     standing = Some(self.writer.offset());
                     let flags = flags | FLAG_SHARED;
-                    let arrived = added.arrived(self.now).0;
-                    self.writer.message(owners, flags, arrived, &added.message);
+                    self.writer.message(owners, flags, came, &added.message);
                 }
             }
         }
@@ -176,6 +183,10 @@ impl Encoder<'_> {
         self.encoded.shared.insert(key, (added.message.clone(), offset));
         offset
     }
+}
+
+fn shared_key(added: &Added) -> SharedKey {
+    (added.message.address(), added.is_transient, added.level)
 }
 
 fn flags(added: &Added) -> u8 {

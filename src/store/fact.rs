@@ -3,7 +3,7 @@
 use bytes::Buf;
 
 use super::record::{
-    FLAG_DEDUPLICATION, FLAG_PERSISTENT, FLAG_PRIORITY, Kind, Place, RecordHeader,
+    Came, FLAG_DEDUPLICATION, FLAG_PERSISTENT, FLAG_PRIORITY, Kind, Place, RecordHeader,
 };
 use crate::message::{Body, Envelope, Message, QueueId, SequenceRange};
 
@@ -14,6 +14,7 @@ pub(super) enum Fact<'a> {
     Filled {
         owners: Vec<Place>,
         flags: u8,
+        level: Option<u8>,
         offset: Option<u64>,
         body_size: u32,
     },
@@ -50,14 +51,16 @@ pub(super) fn parse<'a>(header: &RecordHeader, payload: &'a [u8]) -> Option<Fact
             let owners = get_places(&mut input, header.owner_count)?;
             let parts = message_parts(flags, &mut input)?;
             let body_size = u32::try_from(parts.body.len()).ok()?;
-            Fact::Filled { owners, flags, offset: None, body_size }
+            let level = parts.came.level;
+            Fact::Filled { owners, flags, level, offset: None, body_size }
         }
-        Kind::Reference => Fact::Filled {
-            owners: get_places(&mut input, header.owner_count)?,
-            flags,
-            offset: Some(input.try_get_u64_le().ok()?),
-            body_size: input.try_get_u32_le().ok()?,
-        },
+        Kind::Reference => {
+            let owners = get_places(&mut input, header.owner_count)?;
+            let offset = Some(input.try_get_u64_le().ok()?);
+            let body_size = input.try_get_u32_le().ok()?;
+            let level = level(flags, &mut input)?;
+            Fact::Filled { owners, flags, level, offset, body_size }
+        }
         Kind::Removed => {
             let queue = QueueId(input.try_get_u64_le().ok()?);
             Fact::Removed { queue, ranges: get_ranges(input)? }
@@ -103,7 +106,7 @@ pub(super) fn get_ranges(mut input: &[u8]) -> Option<Vec<SequenceRange>> {
 }
 
 struct MessageParts<'a> {
-    arrived: u64,
+    came: Came,
     exchange: &'a str,
     routing_key: &'a str,
     properties: &'a [u8],
@@ -112,6 +115,7 @@ struct MessageParts<'a> {
 
 fn message_parts<'a>(flags: u8, input: &mut &'a [u8]) -> Option<MessageParts<'a>> {
     let arrived = input.try_get_u64_le().ok()?;
+    let came = Came { arrived, level: level(flags, input)? };
     skip_options(flags, input)?;
     let exchange_size = usize::from(input.try_get_u8().ok()?);
     let routing_key_size = usize::from(input.try_get_u8().ok()?);
@@ -121,14 +125,19 @@ fn message_parts<'a>(flags: u8, input: &mut &'a [u8]) -> Option<MessageParts<'a>
     let (properties, body) = rest.split_at_checked(properties_size)?;
     let exchange = std::str::from_utf8(exchange).ok()?;
     let routing_key = std::str::from_utf8(routing_key).ok()?;
-    Some(MessageParts { arrived, exchange, routing_key, properties, body })
+    Some(MessageParts { came, exchange, routing_key, properties, body })
+}
+
+/// The priority, where one is noted; `None` where it should be and is not there.
+fn level(flags: u8, input: &mut &[u8]) -> Option<Option<u8>> {
+    match flags & FLAG_PRIORITY {
+        0 => Some(None),
+        _ => input.try_get_u8().ok().map(Some),
+    }
 }
 
 /// Fields that have their place in the format and that nothing asks for yet.
 fn skip_options(flags: u8, input: &mut &[u8]) -> Option<()> {
-    if flags & FLAG_PRIORITY != 0 {
-        input.try_get_u8().ok()?;
-    }
     if flags & FLAG_DEDUPLICATION != 0 {
         let size = usize::from(input.try_get_u8().ok()?);
         let (_, rest) = input.split_at_checked(size)?;
@@ -142,8 +151,7 @@ fn skip_options(flags: u8, input: &mut &[u8]) -> Option<()> {
 pub(super) struct StoredMessage {
     pub(super) owners: Vec<Place>,
     pub(super) flags: u8,
-    /// When it was first written, in milliseconds since the epoch.
-    pub(super) arrived: u64,
+    pub(super) came: Came,
     pub(super) message: Message,
 }
 
@@ -162,7 +170,7 @@ pub(super) fn parse_message(header: &RecordHeader, payload: &[u8]) -> Option<Sto
         is_persistent: header.flags & FLAG_PERSISTENT != 0,
     };
     let message = Message::new(envelope, body_of(parts.body));
-    Some(StoredMessage { owners, flags: header.flags, arrived: parts.arrived, message })
+    Some(StoredMessage { owners, flags: header.flags, came: parts.came, message })
 }
 
 fn body_of(bytes: &[u8]) -> Body<'_> {
@@ -204,17 +212,24 @@ mod tests {
     #[test]
     fn a_message_is_read_as_it_was_written() {
         let owners = [place(1, 5), place(9, 2)];
-        let bytes = written(|writer| writer.message(&owners, FLAG_MOVED, 77, &message(b"body")));
+        let came = Came { arrived: 77, level: Some(3) };
+        let bytes = written(|writer| writer.message(&owners, FLAG_MOVED, came, &message(b"body")));
         let (header, payload) = read(3, 120, &bytes).unwrap();
         let stored = parse_message(&header, payload).unwrap();
-        assert_eq!((stored.owners.as_slice(), stored.arrived), (&owners[..], 77));
+        assert_eq!((stored.owners.as_slice(), stored.came), (&owners[..], came));
         assert_eq!((stored.message.exchange(), stored.message.routing_key()), ("orders", "a.b"));
         assert_eq!(stored.message.properties(), &[16, 0, 2]);
         assert_eq!(stored.message.body_to_vec(), b"body");
         assert!(!stored.message.is_persistent());
         let fact = parse(&header, payload).unwrap();
         let owners = owners.to_vec();
-        let filled = Fact::Filled { owners, flags: FLAG_MOVED, offset: None, body_size: 4 };
+        let filled = Fact::Filled {
+            owners,
+            flags: FLAG_MOVED | FLAG_PRIORITY,
+            level: Some(3),
+            offset: None,
+            body_size: 4,
+        };
         assert_eq!(fact, filled);
     }
 
@@ -260,7 +275,8 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_is_seen_and_a_damaged_payload_tells_its_length() {
-        let bytes = written(|writer| writer.message(&[place(1, 1)], 0, 0, &message(b"body")));
+        let bytes =
+            written(|writer| writer.message(&[place(1, 1)], 0, Came::default(), &message(b"body")));
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -281,7 +297,8 @@ mod tests {
 
     #[test]
     fn cut_payloads_are_none_and_not_a_panic() {
-        let bytes = written(|writer| writer.message(&[place(1, 1)], 0, 0, &message(b"body")));
+        let bytes =
+            written(|writer| writer.message(&[place(1, 1)], 0, Came::default(), &message(b"body")));
         let header = read_header(3, 120, &bytes).unwrap();
         for end in 0..20 {
             let payload = &bytes[RECORD_HEADER_SIZE..][..end];

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
-use super::batch::{Batch, Change, Tail};
+use super::batch::{Batch, Change, Stay, Tail};
 use crate::limits::{LOG_BATCH_SIZE_MIN, LOG_PENDING_SIZE_MAX, LOG_RIDE_MS};
 use crate::message::{Message, Moment, QueueId, Sequence, SequenceRange};
 
@@ -368,18 +368,10 @@ impl Appender<'_> {
         self.with_batch(|batch| batch.forget(queue));
     }
 
-    /// Messages took consecutive places of a queue; where it is not told when they came, that is
-    /// when they are written. What is not persistent, or is in a queue that is not durable, does
-    /// not survive this boot.
-    pub fn added(
-        &mut self,
-        tail: &Arc<Tail>,
-        first: Sequence,
-        messages: Vec<Message>,
-        is_durable: bool,
-        arrived: Moment,
-    ) {
-        self.with_batch(|batch| batch.added(tail, first, messages, is_durable, arrived));
+    /// Messages took consecutive places of a queue. What is not persistent, or is in a queue that
+    /// is not durable, does not survive this boot.
+    pub fn added(&mut self, tail: &Arc<Tail>, first: Sequence, messages: Vec<Message>, stay: Stay) {
+        self.with_batch(|batch| batch.added(tail, first, messages, stay));
     }
 
     /// Places of a queue are free again.
@@ -437,7 +429,7 @@ mod tests {
 
     fn add(log: &Log, size: usize) -> Position {
         let mut appender = log.append();
-        appender.added(&tail(), 0, vec![message(size)], true, Moment(0));
+        appender.added(&tail(), 0, vec![message(size)], Stay::durable(Moment(0)));
         appender.position()
     }
 
@@ -539,7 +531,7 @@ mod tests {
         let log = Log::new(1);
         log.want(add(&log, 10));
         let cut = log.cut(Moment(0), false).unwrap();
-        log.append().added(&tail(), 1, vec![message(10)], true, Moment(0));
+        log.append().added(&tail(), 1, vec![message(10)], Stay::durable(Moment(0)));
         log.put_back(cut, Health::Full);
         assert!(log.cut(Moment(0), false).is_none(), "a full disk is tried again in its time");
         let cut = log.cut(Moment(0), true).unwrap();

@@ -32,7 +32,7 @@ pub mod survey;
 mod write_cache;
 mod writer;
 
-pub use batch::{Change, Tail};
+pub use batch::{Change, Stay, Tail};
 pub use error::StoreError;
 pub use faulty::{Failure, Faults, FaultyStorage, Operation};
 pub use figures::StoreFigures;

@@ -9,7 +9,7 @@ use super::fact::{self, Fact, StoredMessage};
 use super::figures::{Figures, StoreFigures};
 use super::index::{ENTRY_SIZE, IndexEntry, List};
 use super::ledger::{Extent, Ledger};
-use super::record::{self, FLAG_SHARED, Place, RECORD_HEADER_SIZE};
+use super::record::{self, Came, FLAG_SHARED, Place, RECORD_HEADER_SIZE};
 use super::scan;
 use super::shelf::{Shelf, read_from};
 use super::storage::StorageFile;
@@ -39,7 +39,7 @@ pub struct Found {
 pub(super) struct Copied {
     pub(super) sequence: Sequence,
     pub(super) flags: u8,
-    pub(super) arrived: u64,
+    pub(super) came: Came,
     pub(super) message: Message,
 }
 
@@ -91,9 +91,9 @@ impl Reader {
             }
             let (found, reached) = self.read_part(queue, &part, size_max - size)?;
             for stored in found {
-                let Copied { sequence, arrived, message, .. } = stored;
+                let Copied { sequence, came, message, .. } = stored;
                 size += message.body_size();
-                messages.push(ReadBack { sequence, arrived: Moment(arrived), message });
+                messages.push(ReadBack { sequence, arrived: Moment(came.arrived), message });
             }
             if reached < part.range.last {
                 last = reached;
@@ -397,8 +397,8 @@ fn read_group(
             stored.flags & FLAG_SHARED != 0 || stored.owners.contains(&place)
         };
         if let Some(stored) = stored.filter(is_it) {
-            let StoredMessage { flags, arrived, message, .. } = stored;
-            found.push(Copied { sequence: entry.sequence, flags, arrived, message });
+            let StoredMessage { flags, came, message, .. } = stored;
+            found.push(Copied { sequence: entry.sequence, flags, came, message });
         }
     }
     Ok(())

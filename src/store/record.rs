@@ -112,6 +112,28 @@ pub(super) const FLAG_PRIORITY: u8 = 8;
 /// A key for deduplication follows.
 pub(super) const FLAG_DEDUPLICATION: u8 = 16;
 
+/// How a message came to its queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Came {
+    /// When, in milliseconds since the epoch.
+    pub(super) arrived: u64,
+    /// Its priority, where it is noted.
+    pub(super) level: Option<u8>,
+}
+
+impl Came {
+    fn flag(self) -> u8 {
+        if self.level.is_some() { FLAG_PRIORITY } else { 0 }
+    }
+}
+
+/// Where in a file a message stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) offset: u64,
+    pub(super) body_size: u64,
+}
+
 /// A place in a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
@@ -169,22 +191,30 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// A message with its places, and when it came.
-    pub(super) fn message(&mut self, owners: &[Place], flags: u8, arrived: u64, message: &Message) {
+    pub(super) fn message(&mut self, owners: &[Place], flags: u8, came: Came, message: &Message) {
         let owner_count = u16::try_from(owners.len()).unwrap_or(u16::MAX);
-        self.write(Kind::Message, flags, owner_count, |out| {
+        self.write(Kind::Message, flags | came.flag(), owner_count, |out| {
             put_places(out, owners);
-            out.put_u64_le(arrived);
+            out.put_u64_le(came.arrived);
+            out.extend(came.level);
             put_message(out, message);
         });
     }
 
-    /// Places for a message that stands at `offset` of this file.
-    pub(super) fn reference(&mut self, owners: &[Place], flags: u8, offset: u64, body_size: u64) {
+    /// Places for a message that stands in this file.
+    pub(super) fn reference(
+        &mut self,
+        owners: &[Place],
+        flags: u8,
+        came: Came,
+        standing: Standing,
+    ) {
         let owner_count = u16::try_from(owners.len()).unwrap_or(u16::MAX);
-        self.write(Kind::Reference, flags, owner_count, |out| {
+        self.write(Kind::Reference, flags | came.flag(), owner_count, |out| {
             put_places(out, owners);
-            out.put_u64_le(offset);
-            out.put_u32_le(u32::try_from(body_size).unwrap_or(u32::MAX));
+            out.put_u64_le(standing.offset);
+            out.put_u32_le(u32::try_from(standing.body_size).unwrap_or(u32::MAX));
+            out.extend(came.level);
         });
     }
 

@@ -147,7 +147,7 @@ impl Reader {
         let reached = found.rest.map(|rest| rest.first.saturating_sub(1).max(range.first));
         let messages = found.copies.into_iter().map(|copied| StoredMessage {
             sequence: copied.sequence,
-            arrived: Moment(copied.arrived),
+            arrived: Moment(copied.came.arrived),
             message: copied.message,
         });
         Ok(Seen { last: reached.unwrap_or(range.last), messages: messages.collect() })

@@ -29,6 +29,7 @@ mod methods;
 mod nowait;
 mod plain;
 mod prefetch;
+mod priority;
 mod properties;
 mod queue;
 mod queue_arguments;

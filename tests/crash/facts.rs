@@ -359,6 +359,32 @@ fn what_went_from_a_full_queue_stays_away_and_its_limit_holds_on() {
 }
 
 #[test]
+fn messages_keep_their_priorities() {
+    for end in ENDS {
+        let mut node = Node::start();
+        let mut wire = client(&node);
+        let classic: FieldTable = [("x-max-priority", 10)].into_iter().collect();
+        let quorum: FieldTable = [("x-queue-type", "quorum")].into_iter().collect();
+        for (name, arguments) in [("classic", classic), ("quorum", quorum)] {
+            declare_as(&mut wire, &queue::Declare { arguments, ..declare(name, false) });
+            for (priority, body) in
+                [(Some(1), "1"), (None, "none"), (Some(9), "9"), (Some(9), "9 too")]
+            {
+                let properties = Properties { priority, ..Properties::default() };
+                publish_as(&mut wire, "", name, properties, body);
+            }
+        }
+        restart(&mut node, wire, end);
+        let mut wire = client(&node);
+        let late = Properties { priority: Some(9), ..Properties::default() };
+        publish_as(&mut wire, "", "classic", late, "9 at last");
+        let expected = ["9", "9 too", "9 at last", "1", "none"];
+        assert_eq!(bodies(&mut wire, "classic"), expected, "{end:?}");
+        assert_eq!(bodies(&mut wire, "quorum"), ["9", "9 too", "none", "1"], "{end:?}");
+    }
+}
+
+#[test]
 fn times_go_on_while_the_node_is_down() {
     for end in ENDS {
         let mut node = Node::start();

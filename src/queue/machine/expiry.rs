@@ -31,11 +31,13 @@ impl Queue {
         self.contents.has_dying() || self.traits.length_limit().is_some()
     }
 
-    /// When messages die that come now.
-    pub(super) fn due_of(&self, messages: &MessageRun) -> Arrival {
-        match messages.first() {
-            Some(first) => self.traits.lifetime().arrival(self.now, first),
-            None => Arrival::LASTING,
+    /// When messages die that come now, and which priority they have.
+    pub(super) fn arrival_of(&self, messages: &MessageRun) -> Arrival {
+        let Some(first) = messages.first() else { return Arrival::LASTING };
+        let arrival = self.traits.lifetime().arrival(self.now, first);
+        match self.traits.priorities() {
+            None => arrival,
+            Some(priorities) => Arrival { level: priorities.level(first.priority()), ..arrival },
         }
     }
 

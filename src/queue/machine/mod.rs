@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 
 use super::consumer::{Consumer, ConsumerOrder};
-use super::contents::Contents;
 use super::fact::{Fact, Facts};
 use super::leaving::Leaving;
+use super::ready::Ready;
 use super::stretch::{Marks, Stretch};
 use super::totals::Totals;
 use super::traits::QueueTraits;
@@ -118,7 +118,7 @@ pub struct Remains {
     /// Consumers that lost their queue.
     pub consumers: Vec<ConsumerId>,
     /// What it held.
-    pub contents: Contents,
+    pub contents: Ready,
 }
 
 /// What only a queue in use needs; there may be very many that are idle.
@@ -147,7 +147,7 @@ struct Fetching {
 #[derive(Debug, Default)]
 pub struct Queue {
     traits: QueueTraits,
-    contents: Contents,
+    contents: Ready,
     consumers: ConsumerOrder,
     activity: Option<Box<Activity>>,
     /// Messages left since the last look at what to fetch.
@@ -164,7 +164,9 @@ impl Queue {
     #[must_use]
     pub fn new(traits: QueueTraits) -> Self {
         let consumers = ConsumerOrder::new(traits.is_single_active);
-        Self { traits, consumers, ..Self::default() }
+        let base = traits.priorities().map(|priorities| priorities.base);
+        let contents = base.map(Ready::with_base).unwrap_or_default();
+        Self { traits, contents, consumers, ..Self::default() }
     }
 
     /// It was deleted; who comes late looks it up again.
@@ -200,6 +202,12 @@ impl Queue {
         self.traits.is_single_active
     }
 
+    /// Messages may be delivered in another order than that of their places.
+    #[must_use]
+    pub fn has_priorities(&self) -> bool {
+        self.contents.has_levels()
+    }
+
     /// How many messages went to consumers so far.
     #[must_use]
     pub fn handed_out(&self) -> u64 {
@@ -222,14 +230,14 @@ impl Queue {
     /// Where persistent messages and others take turns in a long queue, the others are given to the
     /// log as well: they leave RAM with their neighbors, and are one stretch with them.
     pub fn enqueue_run(&mut self, messages: MessageRun) -> Sequence {
-        let due = self.due_of(&messages);
+        let arrival = self.arrival_of(&messages);
         if !self.traits.is_durable || !(messages.is_persistent() || self.contents.is_patchy()) {
-            return self.contents.push(messages, false, due);
+            return self.contents.push(messages, false, arrival);
         }
         let logged = messages.iter().cloned().collect();
-        let first = self.contents.push(messages, true, due);
+        let first = self.contents.push(messages, true, arrival);
         let now = self.now;
-        self.activity().facts.add(first, logged, now);
+        self.activity().facts.add(first, logged, now, arrival.level);
         first
     }
 
@@ -327,7 +335,7 @@ impl Queue {
 
     /// Takes all ready messages out and tells how many; the caller drops them without a lock.
     #[must_use]
-    pub fn purge(&mut self) -> Contents {
+    pub fn purge(&mut self) -> Ready {
         let purged = self.contents.take_all();
         for stretch in purged.stretches().filter(|stretch| stretch.marks().is_logged) {
             self.activity().facts.remove(stretch.range());

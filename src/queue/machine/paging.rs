@@ -3,8 +3,6 @@
 
 use super::{Fetching, Queue};
 use crate::message::{ReadBack, RecoveredRun, Sequence, SequenceRange};
-use crate::queue::consumer::ConsumerOrder;
-use crate::queue::contents::Contents;
 use crate::queue::due::{Due, Lifetime};
 use crate::queue::fact::Fact;
 use crate::queue::paging::Forgetting;
@@ -23,10 +21,11 @@ impl Queue {
     ) -> Self {
         let mut runs: Vec<RecoveredRun> = runs.into_iter().collect();
         runs.sort_unstable_by_key(|run| run.range);
-        let stretches = runs.into_iter().map(|run| (stretch(run, traits.lifetime()), run.expires));
-        let contents = Contents::recovered(next_sequence, stretches);
-        let consumers = ConsumerOrder::new(traits.is_single_active);
-        Self { traits, contents, consumers, ..Self::default() }
+        let lifetime = traits.lifetime();
+        let stretches = runs.into_iter().map(|run| (stretch(run, lifetime), run.expires));
+        let mut queue = Self::new(traits);
+        queue.contents.recover(next_sequence, stretches);
+        queue
     }
 
     /// The bodies to read next, whether or not they were asked for.
@@ -72,10 +71,11 @@ impl Queue {
             return;
         }
         let lifetime = self.traits.lifetime();
-        for (first, messages, due) in self.contents.log_unlogged(bytes_max) {
+        for (first, messages, marks) in self.contents.log_unlogged(bytes_max) {
+            let Marks { due, level, .. } = marks;
             let arrived = messages.first().and_then(|message| lifetime.arrived(due, message));
             let arrived = arrived.unwrap_or_default();
-            self.activity().facts.push(Fact::Added { first, messages, arrived });
+            self.activity().facts.push(Fact::Added { first, messages, arrived, level });
         }
     }
 
@@ -107,8 +107,9 @@ impl Queue {
 }
 
 fn stretch(run: RecoveredRun, lifetime: Lifetime) -> Stretch {
-    let RecoveredRun { range, bytes, is_redelivered, failure_count, expires } = run;
+    let RecoveredRun { range, bytes, is_redelivered, failure_count, expires, level } = run;
     let lasts = lifetime.ttl_ms.is_none() && !expires;
     let due = if lasts { Due::NEVER } else { Due::UNKNOWN };
-    Stretch::paged(range, bytes, Marks { is_logged: true, is_redelivered, failure_count, due })
+    let marks = Marks { is_logged: true, is_redelivered, failure_count, level, due };
+    Stretch::paged(range, bytes, marks)
 }

@@ -65,6 +65,12 @@ impl Ledger {
         entries.iter().for_each(|entry| found.expiring.insert(SequenceRange::one(entry.sequence)));
     }
 
+    /// Messages at these places have a priority of their own.
+    pub(super) fn leveled(&mut self, queue: QueueId, level: u8, entries: &[IndexEntry]) {
+        let places = self.queues.entry(queue).or_default().levels.entry(level).or_default();
+        entries.iter().for_each(|entry| places.insert(SequenceRange::one(entry.sequence)));
+    }
+
     /// A living place stands in the open file from now on. False where it is not alive.
     pub(super) fn moved(&mut self, file: u64, queue: QueueId, entry: &IndexEntry) -> bool {
         let Some(found) = self.queues.get_mut(&queue) else { return false };

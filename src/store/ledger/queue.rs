@@ -37,6 +37,8 @@ pub(in crate::store) struct QueueLedger {
     pub(in crate::store) transient: PlaceSet,
     /// Those of the living that have an expiration.
     pub(in crate::store) expiring: PlaceSet,
+    /// Those of the living that have a priority of their own, by it.
+    pub(in crate::store) levels: BTreeMap<u8, PlaceSet>,
     /// How often deliveries failed.
     pub(in crate::store) failures: RangeCounts,
     /// Delivered before, as a clean stop tells it.
@@ -157,6 +159,7 @@ impl QueueLedger {
         if !self.expiring.is_empty() {
             self.expiring.remove(range);
         }
+        self.levels.values_mut().for_each(|places| places.remove(range));
         if !self.failures.is_empty() {
             self.failures.remove(range);
         }

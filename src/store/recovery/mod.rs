@@ -291,13 +291,14 @@ struct Run {
     is_redelivered: bool,
     failure_count: u32,
     expires: bool,
+    level: Option<u8>,
 }
 
 impl Run {
     fn recovered(self, queue: QueueId, reader: &Reader) -> RecoveredRun {
-        let Self { range, bytes, is_redelivered, failure_count, expires } = self;
+        let Self { range, bytes, is_redelivered, failure_count, expires, level } = self;
         let bytes = bytes.unwrap_or_else(|| reader.body_bytes(queue, range));
-        RecoveredRun { range, bytes, is_redelivered, failure_count, expires }
+        RecoveredRun { range, bytes, is_redelivered, failure_count, expires, level }
     }
 }
 
@@ -326,13 +327,18 @@ fn push_runs(
     let counted = found.failures.within(part);
     let flagged: RangeSet = found.delivered.within(part).into_iter().collect();
     let expiring: RangeSet = found.expiring.within(part).collect();
-    if counted.is_empty() && (flagged.is_empty() || !was_clean) && expiring.is_empty() {
-        let (is_redelivered, failure_count, expires) = (!was_clean, 0, false);
-        return runs.push(Run { range: part, bytes, is_redelivered, failure_count, expires });
+    let levels: Vec<(u8, RangeSet)> =
+        found.levels.iter().map(|(level, all)| (*level, all.within(part).collect())).collect();
+    let is_plain = expiring.is_empty() && levels.iter().all(|(_, places)| places.is_empty());
+    if is_plain && counted.is_empty() && (flagged.is_empty() || !was_clean) {
+        let (is_redelivered, failure_count, expires, level) = (!was_clean, 0, false, None);
+        let range = part;
+        return runs.push(Run { range, bytes, is_redelivered, failure_count, expires, level });
     }
     let mut edges: Vec<Sequence> = vec![part.first];
     let ranges = counted.iter().map(|(range, _)| *range).chain(flagged.iter());
     let ranges = ranges.chain(expiring.iter());
+    let ranges = ranges.chain(levels.iter().flat_map(|(_, places)| places.iter()));
     ranges.for_each(|range| edges.extend([range.first, range.last + 1]));
     edges.retain(|edge| *edge <= part.last);
     edges.sort_unstable();
@@ -345,6 +351,7 @@ fn push_runs(
             counted.iter().find(|(c, _)| c.first <= first && first <= c.last).map_or(0, |c| c.1);
         let is_redelivered = !was_clean || flagged.contains(first) || failure_count > 0;
         let expires = expiring.contains(first);
-        runs.push(Run { range, bytes, is_redelivered, failure_count, expires });
+        let level = levels.iter().find(|(_, places)| places.contains(first)).map(|known| known.0);
+        runs.push(Run { range, bytes, is_redelivered, failure_count, expires, level });
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn apply(ledger: &mut Ledger, record: &Record<'_>) -> Option<Vec<(Que
         return index::directory(record.payload);
     }
     match fact::parse(&record.header, record.payload)? {
-        Fact::Filled { owners, flags, offset, body_size } => {
+        Fact::Filled { owners, flags, level, offset, body_size } => {
             let offset = u32::try_from(offset.unwrap_or(record.offset)).ok()?;
             for place in owners {
                 let entry = IndexEntry { sequence: place.sequence, offset, body_size };
@@ -32,6 +32,9 @@ pub(super) fn apply(ledger: &mut Ledger, record: &Record<'_>) -> Option<Vec<(Que
                     ledger.added(record.file, place.queue, &[entry], is_transient);
                     if flags & FLAG_EXPIRES != 0 {
                         ledger.expiring(place.queue, &[entry]);
+                    }
+                    if let Some(level) = level {
+                        ledger.leveled(place.queue, level, &[entry]);
                     }
                 }
             }

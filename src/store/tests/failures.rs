@@ -49,7 +49,7 @@ impl Told {
             let mut appender = self.opened.log.append();
             let position = appender.position();
             let messages = (next..next + 4).map(|at| message(&body(1, at))).collect();
-            appender.added(&tail, next, messages, true, Moment(0));
+            appender.added(&tail, next, messages, Stay::durable(Moment(0)));
             self.added.extend((next..next + 4).map(|at| (at, position)));
             let value = Some(vec![round]);
             appender.changed(Change { key: b"round".to_vec(), value });

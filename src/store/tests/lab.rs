@@ -57,7 +57,12 @@ impl Lab {
                 let (tail, next) = self.tail(*queue);
                 let (tail, first) = (tail.clone(), *next);
                 *next += 1;
-                self.opened.log.append().added(&tail, first, vec![sent.clone()], true, Moment(0));
+                self.opened.log.append().added(
+                    &tail,
+                    first,
+                    vec![sent.clone()],
+                    Stay::durable(Moment(0)),
+                );
             }
         }
     }

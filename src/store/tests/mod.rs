@@ -138,8 +138,7 @@ impl World {
                     &self.tails[queue],
                     sequence,
                     vec![own],
-                    true,
-                    Moment(0),
+                    Stay::durable(Moment(0)),
                 );
                 self.fates.insert((*queue, sequence), Fate::Unknown);
                 self.next.insert(*queue, sequence + 1);
@@ -303,7 +302,7 @@ fn a_clean_stop_keeps_the_flag_of_what_was_delivered() {
     let tail = Arc::new(Tail::new(QueueId(1), 0));
     let messages = (0..4).map(|sequence| message(&body(1, sequence))).collect();
     let mut appender = opened.log.append();
-    appender.added(&tail, 0, messages, true, Moment(0));
+    appender.added(&tail, 0, messages, Stay::durable(Moment(0)));
     appender.returned(&tail, one(3), 2);
     appender.delivered(&tail, one(1));
     drop(appender);
@@ -329,7 +328,7 @@ fn a_disk_that_does_not_answer_is_no_damage() {
     let storage = FaultyStorage::new(Arc::new(disk), faults.clone());
     let mut opened = open(Arc::new(storage), SMALL).unwrap();
     let tail = Arc::new(Tail::new(QueueId(1), 0));
-    opened.log.append().added(&tail, 0, vec![message(&body(1, 0))], true, Moment(0));
+    opened.log.append().added(&tail, 0, vec![message(&body(1, 0))], Stay::durable(Moment(0)));
     opened.writer.write(Moment(5), true);
     faults.fail_nth(Operation::Read, 1, Failure::InputOutput);
     assert!(opened.reader.read(QueueId(1), one(0), 1000).is_err());

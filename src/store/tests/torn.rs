@@ -26,7 +26,7 @@ fn check(disk: &MemoryStorage, holds: &Holds, what: &str) {
     let next = opened.queues.iter().find(|queue| queue.queue == QueueId(1));
     let next = next.map_or(0, |queue| queue.next_sequence);
     let tail = Arc::new(Tail::new(QueueId(1), next));
-    opened.log.append().added(&tail, next, vec![message(b"after")], true, Moment(0));
+    opened.log.append().added(&tail, next, vec![message(b"after")], Stay::durable(Moment(0)));
     assert!(opened.writer.write(Moment(9000), true) && opened.writer.sync());
     let opened = open(Arc::new(disk.crash(&mut |count| count - 1)), WIDE).unwrap();
     let mut holds = holds.clone();

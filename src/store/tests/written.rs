@@ -30,7 +30,7 @@ fn queues_of_a_later_batch_refer_to_the_body_of_an_earlier_one() {
     sent.share();
     for queue in 1..=3 {
         let tail = lab.tail(queue).0.clone();
-        lab.opened.log.append().added(&tail, 0, vec![sent.clone()], true, Moment(0));
+        lab.opened.log.append().added(&tail, 0, vec![sent.clone()], Stay::durable(Moment(0)));
         assert!(lab.opened.writer.write(Moment(2000 + queue), true));
     }
     let disk = lab.disk.kill();
@@ -51,7 +51,7 @@ fn more_than_a_batch_may_have_is_written_as_several_and_confirmed_together() {
     let messages = (0..count).map(|_| Message::new(envelope, Body::Shared(vec![part.clone()])));
     let tail = lab.tail(1).0.clone();
     let mut appender = lab.opened.log.append();
-    appender.added(&tail, 0, messages.collect(), true, Moment(0));
+    appender.added(&tail, 0, messages.collect(), Stay::durable(Moment(0)));
     let position = appender.position();
     drop(appender);
     lab.sync();
@@ -97,7 +97,12 @@ fn large_batches_are_written_without_zeros_before_them() {
     let mut lab = Lab::new(StoreOptions { ready_size: 1 << 19, ..WIDE });
     let size = usize::try_from(LOG_SMALL_BATCH_SIZE_MAX).unwrap();
     let tail = lab.tail(1).0.clone();
-    lab.opened.log.append().added(&tail, 0, vec![message(&vec![1; size])], true, Moment(0));
+    lab.opened.log.append().added(
+        &tail,
+        0,
+        vec![message(&vec![1; size])],
+        Stay::durable(Moment(0)),
+    );
     lab.sync();
     assert_eq!(lab.opened.writer.counts().ready_bytes, 0);
     assert!(size_of(&lab.disk, "log-000000000001") < 2 * LOG_SMALL_BATCH_SIZE_MAX);

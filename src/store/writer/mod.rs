@@ -338,6 +338,9 @@ impl Writer {
             if filled.expires {
                 ledger.expiring(filled.queue, &filled.entries);
             }
+            if let Some(level) = filled.level {
+                ledger.leveled(filled.queue, level, &filled.entries);
+            }
         }
         apply(&mut ledger, batch);
         Ok(())

@@ -98,7 +98,7 @@ impl Writer {
             let at = u32::try_from(writer.offset()).unwrap_or(u32::MAX);
             let place = Place { queue: *queue, sequence: copied.sequence };
             let kept = copied.flags & (FLAG_TRANSIENT | FLAG_PERSISTENT | FLAG_EXPIRES);
-            writer.message(&[place], kept | FLAG_MOVED, copied.arrived, &copied.message);
+            writer.message(&[place], kept | FLAG_MOVED, copied.came, &copied.message);
             let body_size = u32::try_from(copied.message.body_size()).unwrap_or(u32::MAX);
             entries.push((*queue, IndexEntry { sequence: copied.sequence, offset: at, body_size }));
         }

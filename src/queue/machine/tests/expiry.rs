@@ -119,6 +119,7 @@ fn after_a_restart_the_head_is_read_to_know_when_it_dies() {
         is_redelivered: false,
         failure_count: 0,
         expires: false,
+        level: None,
     };
     let mut queue = Queue::recovered(living(10), 1000, [run]);
     assert_eq!(at(&mut queue, 500), [Seen::Fetch(0, 255)]);
@@ -141,6 +142,7 @@ fn after_a_restart_messages_with_times_of_their_own_are_all_read_and_others_are_
         is_redelivered: false,
         failure_count: 0,
         expires,
+        level: None,
     };
     let runs = [run(0, 9, false), run(10, 10, true), run(11, 20, false), run(21, 22, true)];
     let mut queue = Queue::recovered(durable(), 30, runs);

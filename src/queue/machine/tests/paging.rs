@@ -108,6 +108,7 @@ fn a_fetch_of_large_bodies_is_bounded_by_their_size() {
         is_redelivered: false,
         failure_count: 0,
         expires: false,
+        level: None,
     };
     let queue = Queue::recovered(durable(), 100, [run(25 * FETCH_SIZE_MAX)]);
     assert_eq!(queue.wants(), Some(range(0, 3)));
@@ -182,6 +183,7 @@ fn bytes_are_exact_again_when_bodies_were_read() {
         is_redelivered: false,
         failure_count: 0,
         expires: false,
+        level: None,
     };
     let mut queue = Queue::recovered(durable(), 2, [run]);
     let long = "x".repeat(100);
@@ -246,7 +248,8 @@ fn ten_million_out_with_their_bodies_on_disk_are_one_stretch() {
     queue.settle(&[range(5, given - 5)], Outcome::Accepted);
     let last = given - 1;
     queue.settle(&[range(0, last)], Outcome::Requeued);
-    let left: Vec<SequenceRange> = queue.contents.returned.iter().map(Stretch::range).collect();
+    let left: Vec<SequenceRange> =
+        queue.contents.base.returned.iter().map(Stretch::range).collect();
     assert_eq!(left, [range(0, 4), range(given - 4, last)]);
 }
 
@@ -259,6 +262,7 @@ fn a_mass_return_of_paged_messages_is_one_stretch() {
         is_redelivered: false,
         failure_count: 0,
         expires: false,
+        level: None,
     };
     let mut queue = Queue::new(durable());
     let paged = Queue::recovered(durable(), count, [run]).contents.pop(usize::MAX).unwrap();
@@ -268,7 +272,7 @@ fn a_mass_return_of_paged_messages_is_one_stretch() {
         queue.settle(&[SequenceRange::one(sequence)], Outcome::Failed);
     }
     queue.settle(&[range(1000, count - 1)], Outcome::Failed);
-    assert_eq!((queue.contents.returned.len(), out(&mut queue).len()), (1, 0));
+    assert_eq!((queue.contents.base.returned.len(), out(&mut queue).len()), (1, 0));
     assert_eq!(queue.counts().ready as u64, count);
     assert_eq!(dispatched(&mut queue), [Seen::Return(0, count - 1, 1)]);
 }
@@ -281,6 +285,7 @@ fn a_recovered_queue_goes_on_where_it_was() {
         is_redelivered,
         failure_count,
         expires: false,
+        level: None,
     };
     let runs = [run(6, 9, false, 0), run(0, 2, true, 3), run(3, 4, true, 3)];
     let mut queue = Queue::recovered(durable(), 8, runs);

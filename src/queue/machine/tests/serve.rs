@@ -83,7 +83,7 @@ fn deliveries_in_a_row_to_one_consumer_are_one_stretch() {
     queue.settle(&[range(10, 19), range(40, 40)], Outcome::Accepted);
     assert_eq!((out(&mut queue).len(), queue.counts().unsettled), (3, 49_989));
     queue.settle(&[range(0, 49_999)], Outcome::Requeued);
-    assert_eq!((out(&mut queue).len(), queue.contents.returned.len()), (0, 3));
+    assert_eq!((out(&mut queue).len(), queue.contents.base.returned.len()), (0, 3));
     assert_eq!(queue.counts().ready_bytes, 49_989);
 }
 
@@ -95,7 +95,7 @@ fn settling_backwards_one_by_one_returns_one_stretch() {
     for sequence in (0..5000).rev() {
         queue.settle(&[SequenceRange::one(sequence)], Outcome::Requeued);
     }
-    assert_eq!((queue.contents.returned.len(), queue.counts().ready), (1, 5000));
+    assert_eq!((queue.contents.base.returned.len(), queue.counts().ready), (1, 5000));
     queue.subscribe(consumer(2)).unwrap();
     assert_eq!(dispatched(&mut queue), [Seen::Deliver(2, 0, 4999)]);
 }
