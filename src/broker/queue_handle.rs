@@ -80,6 +80,7 @@ impl QueueHandle {
             is_single_active: options.single_active_consumer,
             is_durable: definition.durable && durability.is_some(),
             has_dead_letters: options.dead_letter_exchange.is_some(),
+            tells_failures: options.kind == QueueKind::Quorum || options.delivery_limit.is_some(),
             ..QueueTraits::default()
         }
         .limited(limits);

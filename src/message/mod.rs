@@ -6,6 +6,7 @@ mod argument;
 mod consumer_options;
 mod dead_letter;
 mod delivery;
+pub mod delivery_count;
 pub mod equivalence;
 mod exchange_options;
 pub mod expiration;

@@ -1,8 +1,6 @@
 //! Bodies of ready messages leave RAM and come back: which may be forgotten, which are worth asking
 //! for, and what to make of those that were read. It reads and writes nothing itself.
 
-use std::collections::VecDeque;
-
 use super::contents::Contents;
 use super::due::{Due, Lifetime};
 use super::stretch::{Marks, Stretch};
@@ -236,7 +234,10 @@ impl Wanted {
 #[derive(Debug)]
 pub(super) struct Returning {
     asked: SequenceRange,
-    found: VecDeque<ReadBack>,
+    /// Rising. They are looked up more than once: what is apart comes first, wherever it stands.
+    found: Vec<ReadBack>,
+    /// Where the next one is likely to be.
+    next: usize,
     lifetime: Lifetime,
     /// They die in the order of their places.
     is_in_order: bool,
@@ -247,7 +248,7 @@ impl Returning {
     /// These bodies were found at places that were asked for.
     pub(super) fn new(asked: SequenceRange, mut found: Vec<ReadBack>, lifetime: Lifetime) -> Self {
         found.sort_unstable_by_key(|read| read.sequence);
-        Self { asked, found: found.into(), lifetime, is_in_order: false, lost: Vec::new() }
+        Self { asked, found, next: 0, lifetime, is_in_order: false, lost: Vec::new() }
     }
 
     /// Places whose bodies were missed.
@@ -288,8 +289,7 @@ impl Returning {
         let mut body_bytes = 0;
         let mut last_due = Moment(0);
         for sequence in part.range().iter() {
-            while self.found.pop_front_if(|read| read.sequence < sequence).is_some() {}
-            match self.found.pop_front_if(|read| read.sequence == sequence) {
+            match self.find(sequence) {
                 Some(ReadBack { arrived, message, .. }) => {
                     body_bytes += message.body_size();
                     let mut marks = part.marks();
@@ -303,6 +303,16 @@ impl Returning {
             }
         }
         (body_bytes, last_due)
+    }
+
+    fn find(&mut self, sequence: Sequence) -> Option<ReadBack> {
+        let is_next = self.found.get(self.next).is_some_and(|read| read.sequence == sequence);
+        if !is_next {
+            self.next = self.found.binary_search_by_key(&sequence, |read| read.sequence).ok()?;
+        }
+        let found = self.found.get(self.next).cloned();
+        self.next += 1;
+        found
     }
 
     fn lose(&mut self, sequence: Sequence) {

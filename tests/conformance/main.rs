@@ -12,6 +12,7 @@ mod connection;
 mod consume;
 mod content;
 mod dead_letter;
+mod delivery_count;
 mod differences;
 mod exchange;
 mod exchange_bind;

@@ -33,8 +33,12 @@ impl Queue {
         refusing.is_none_or(|limit| limit.has_room(self.contents.totals(), count, bytes))
     }
 
-    /// Lets the oldest messages go while there are too many.
+    /// Lets the oldest messages go while there are too many. After a restart some may be over their
+    /// time, which only the disk knows: these are to go first.
     pub(super) fn drop_excess(&mut self) {
+        if self.contents.has_dying() && self.contents.wants_due(self.now).is_some() {
+            return;
+        }
         while let Some(limit) = self.traits.length_limit().filter(|limit| !limit.refuses)
             && let excess = limit.excess(self.contents.totals())
             && excess > 0

@@ -3,6 +3,7 @@
 
 use super::{Effect, Fetched, Fetching, Queue};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, TURN_COUNT_MAX};
+use crate::message::delivery_count::counted;
 use crate::message::{ConsumerId, Delivery, GetId, Message};
 use crate::queue::dispatch::Gathered;
 use crate::queue::stretch::Stretch;
@@ -32,8 +33,8 @@ impl Queue {
             self.serve(effects);
         }
         if self.traits.length_limit().is_some() || self.contents.has_dying() {
-            self.drop_excess();
             self.expire(self.now.plus(1));
+            self.drop_excess();
             self.tell(effects);
         }
         if self.traits.has_dead_letters {
@@ -76,9 +77,10 @@ impl Queue {
         let stretch = self.contents.pop(1)?;
         self.has_progress = true;
         let needs_settle = no_ack && stretch.marks().is_logged;
+        let failure_count = self.told_failures(&stretch);
         let delivery = Delivery {
             sequence: stretch.first(),
-            message: stretch.message(0)?.clone(),
+            message: told(stretch.message(0)?, failure_count),
             is_redelivered: stretch.marks().is_redelivered,
             needs_settle,
         };
@@ -149,12 +151,25 @@ impl Queue {
             delivery
         };
         let (consumer, count) = (turn.consumer, stretch.len());
-        if is_kept {
+        let failure_count = self.told_failures(&stretch);
+        if failure_count.is_some() {
+            let messages = stretch.messages().map(|message| told(message, failure_count));
+            gathered.extend(consumer, count, messages.map(delivery));
+            if is_kept {
+                self.activity().unsettled.insert(stretch, Some(consumer));
+            }
+        } else if is_kept {
             gathered.extend(consumer, count, stretch.messages().cloned().map(delivery));
             self.activity().unsettled.insert(stretch, Some(consumer));
         } else {
             gathered.extend(consumer, count, stretch.into_messages().map(delivery));
         }
+    }
+
+    /// How often deliveries of these failed, where consumers are told.
+    fn told_failures(&self, stretch: &Stretch) -> Option<u32> {
+        let failure_count = stretch.marks().failure_count;
+        (self.traits.tells_failures && failure_count > 0).then_some(failure_count)
     }
 
     /// Asks for bodies that are needed: of dead letters, of what is delivered next, of what may die
@@ -199,6 +214,11 @@ fn slice(ready: usize, consumers: usize) -> usize {
         0 | 1 => usize::MAX,
         _ => (ready / (consumers * TURNS_PER_SHARE)).clamp(1, TURN_COUNT_MAX),
     }
+}
+
+/// A message as it is delivered.
+fn told(message: &Message, failure_count: Option<u32>) -> Message {
+    failure_count.map_or_else(|| message.clone(), |count| counted(message, count))
 }
 
 /// What a message takes of a session's window.

@@ -10,6 +10,7 @@ use crate::queue::{Credit, Limits, Resident};
 mod dead_letter;
 mod expiry;
 mod log;
+mod model;
 mod overflow;
 mod paging;
 mod serve;

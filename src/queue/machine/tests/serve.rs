@@ -99,3 +99,22 @@ fn settling_backwards_one_by_one_returns_one_stretch() {
     queue.subscribe(consumer(2)).unwrap();
     assert_eq!(dispatched(&mut queue), [Seen::Deliver(2, 0, 4999)]);
 }
+
+#[test]
+fn where_failures_are_told_a_delivery_says_how_many_there_were_and_what_is_kept_does_not() {
+    let mut queue = Queue::new(QueueTraits { tells_failures: true, ..QueueTraits::default() });
+    queue.enqueue(message("x"));
+    let mut told = Vec::new();
+    for outcome in [Outcome::Failed, Outcome::Failed, Outcome::Requeued, Outcome::Requeued] {
+        let Fetched::Got(delivery, _) = queue.get(false, GetId(1)) else { panic!("a message") };
+        told.push(delivery.message.properties().len());
+        queue.settle(&[range(0, 0)], outcome);
+    }
+    queue.subscribe(consumer(1)).unwrap();
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    let [Effect::Deliver(_, run)] = &effects[..] else { panic!("{effects:?}") };
+    told.push(run[0].message.properties().len());
+    assert_eq!(told[0], 2, "not at first");
+    assert!(told[1] > 2 && told[1..].windows(2).all(|pair| pair[0] == pair[1]), "{told:?}");
+}
