@@ -243,6 +243,13 @@ pub const DUE_STEP_MS: u64 = 4;
 /// gives way to others in between, and holds no more than these besides its own bodies.
 pub const DEAD_LETTERS_OUT_MAX: usize = 256;
 
+/// Slices of dead letters that one step brings away; the rest waits for its turn among other things
+/// that are due, so that whoever made them is not busy with them for long.
+pub const DEAD_LETTER_TURNS_MAX: usize = 32;
+
+/// Milliseconds after which it is tried again where the log has too much to write.
+pub const CONGESTION_PAUSE_MS: u64 = 5;
+
 /// Messages in RAM that one list of a queue holds: a longer one is copied as a whole when it grows,
 /// under the queue's lock, which takes 66 ms where there are eight million.
 pub const STRETCH_COUNT_MAX: usize = 65_536;

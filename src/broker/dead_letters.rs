@@ -2,8 +2,9 @@
 //! theirs, and only when they are there the queue they died in lets go of them. It holds no lock of
 //! one queue while it takes another's, so no circle of queues can wait for itself.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tracing::debug;
 
@@ -11,8 +12,10 @@ use super::batch::{Group, Groups};
 use super::lock::lock;
 use super::queue_handle::QueueHandle;
 use super::shared::Broker;
+use super::timers::Timer;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
+use crate::limits::{CONGESTION_PAUSE_MS, DEAD_LETTER_TURNS_MAX};
 use crate::message::{DeadLetter, Death, DeathReason, Message, MessageRun, QueueKind};
 use crate::queue::DeadLetters;
 
@@ -89,18 +92,52 @@ impl DeadLetterCounts {
     }
 }
 
+/// Dead letters that wait: too many came at once, or the log has to write first.
+#[derive(Debug, Default)]
+pub(super) struct PutOff(Mutex<VecDeque<Burial>>);
+
+/// Dead letters and the queue they died in.
+pub(super) type Burial = (Arc<QueueHandle>, DeadLetters);
+
+impl PutOff {
+    fn take(&self) -> VecDeque<Burial> {
+        std::mem::take(&mut *lock(&self.0))
+    }
+
+    fn add(&self, burials: &mut VecDeque<Burial>) {
+        lock(&self.0).append(burials);
+    }
+}
+
 impl Broker {
     /// Does what a step left to do with queues: those that left service come back, dead letters go
     /// where they belong, also those that this makes, and deadlines are noted. No lock may be held.
+    /// What is too much for one step is done at [`Broker::deadline`].
     pub(super) fn look_after(&self, work: &mut Work) {
         self.mend(work);
-        while let Some((source, letters)) = work.dead_letters.pop_front() {
-            self.bring_away(&source, letters, work);
-            self.mend(work);
+        let is_congested = || self.durability.as_ref().is_some_and(|d| d.log.is_congested());
+        for _ in 0..DEAD_LETTER_TURNS_MAX {
+            if work.dead_letters.is_empty() || is_congested() {
+                break;
+            }
+            if let Some((source, letters)) = work.dead_letters.pop_front() {
+                self.bring_away(&source, letters, work);
+                self.mend(work);
+            }
         }
-        for (at, handle) in work.deadlines.drain(..) {
-            self.timers.add_queue(at, &handle, &mut work.wakers);
+        if !work.dead_letters.is_empty() {
+            self.put_off.add(&mut work.dead_letters);
+            let at = work.now.plus(if is_congested() { CONGESTION_PAUSE_MS } else { 0 });
+            self.timers.add(Timer::for_dead_letters(at), &mut work.wakers);
         }
+        for deadline in work.deadlines.drain(..) {
+            self.timers.add_queue(deadline, &mut work.wakers);
+        }
+    }
+
+    /// Goes on with dead letters that were put off.
+    pub(super) fn bury_rest(&self, work: &mut Work) {
+        work.dead_letters.append(&mut self.put_off.take());
     }
 
     /// Gives dead letters to their queues, then tells the one they died in.

@@ -67,14 +67,13 @@ impl Live {
         self.used_at = self.queue.now();
     }
 
-    /// When it is to be looked at, where that is earlier than it will be.
-    pub(super) fn new_deadline(&mut self) -> Option<Moment> {
+    /// When it is to be looked at, where that is earlier than it would be; and when that was.
+    pub(super) fn new_deadline(&mut self) -> Option<(Moment, Option<Moment>)> {
         let at = self.queue.deadline()?;
         if self.wakes_at.is_some_and(|known| known <= at) {
             return None;
         }
-        self.wakes_at = Some(at);
-        Some(at)
+        Some((at, self.wakes_at.replace(at)))
     }
 
     /// What a queue keeps in RAM though it is on disk.

@@ -13,6 +13,7 @@ use super::live_queue::Live;
 use super::lock::lock;
 use super::out_of_service::{Broken, OutOfService, reason};
 use super::pace::Hold;
+use super::timers::Deadline;
 use super::work::Work;
 use crate::connection::{Delivered, Event, Reply};
 use crate::definitions::QueueDefinition;
@@ -184,8 +185,8 @@ impl QueueHandle {
         drop(appender);
         self.count(live);
         live.keep_pace(work);
-        if let Some(at) = live.new_deadline() {
-            work.deadlines.push((at, Arc::clone(self)));
+        if let Some((at, instead_of)) = live.new_deadline() {
+            work.deadlines.push(Deadline { at, instead_of, handle: Arc::clone(self) });
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use super::dead_letters::DeadLetterCounts;
+use super::dead_letters::{DeadLetterCounts, PutOff};
 use super::durability::Durability;
 use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
@@ -32,6 +32,7 @@ pub struct Broker {
     pub(super) replies: Replies,
     pub(super) timers: Arc<Timers>,
     pub(super) dead_letters: DeadLetterCounts,
+    pub(super) put_off: PutOff,
     /// None where everything lives in memory.
     pub(super) durability: Option<Arc<Durability>>,
     /// Why the node has to stop.
@@ -72,6 +73,7 @@ impl Broker {
             replies: Replies::default(),
             timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),
+            put_off: PutOff::default(),
             durability: None,
             failure: Arc::default(),
             is_disk_low: AtomicBool::new(false),

@@ -1,6 +1,5 @@
-//! When queues have something to do by themselves, as exactly as their messages are to die: one
-//! entry a queue, or a few where an earlier moment came up meanwhile. What they do then is in
-//! `expiry`.
+//! When queues have something to do by themselves, as exactly as their messages are to die: an
+//! entry for each queue that has. What they do then is in `expiry`.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -17,6 +16,8 @@ pub(super) enum Why {
     Messages,
     /// It may be unused for too long.
     Unused,
+    /// No queue: dead letters of any were put off.
+    DeadLetters,
 }
 
 /// A queue that is to be looked at; who it is by itself keeps it alive no longer than it lives.
@@ -26,6 +27,22 @@ pub(super) struct Timer {
     pub(super) queue: QueueId,
     pub(super) why: Why,
     pub(super) host: Name,
+}
+
+impl Timer {
+    /// Dead letters were put off until then.
+    pub(super) fn for_dead_letters(at: Moment) -> Self {
+        Self { at, queue: QueueId(0), why: Why::DeadLetters, host: "".into() }
+    }
+}
+
+/// A queue is to be looked at by this moment.
+#[derive(Debug)]
+pub(super) struct Deadline {
+    pub(super) at: Moment,
+    /// It was to be looked at only then.
+    pub(super) instead_of: Option<Moment>,
+    pub(super) handle: Arc<QueueHandle>,
 }
 
 /// All timers there are.
@@ -51,10 +68,15 @@ impl Timers {
         }
     }
 
-    /// The same for messages of a queue.
-    pub(super) fn add_queue(&self, at: Moment, handle: &Arc<QueueHandle>, wakers: &mut Vec<Waker>) {
+    /// The same for messages of a queue, of which there is one timer.
+    pub(super) fn add_queue(&self, deadline: Deadline, wakers: &mut Vec<Waker>) {
+        let Deadline { at, instead_of, handle } = deadline;
         let (queue, host) = (handle.id(), handle.virtual_host.clone());
-        self.add(Timer { at, queue, why: Why::Messages, host }, wakers);
+        let timer = Timer { at, queue, why: Why::Messages, host };
+        if let Some(at) = instead_of {
+            lock(&self.0).timers.remove(&Timer { at, ..timer.clone() });
+        }
+        self.add(timer, wakers);
     }
 
     /// The next one whose moment is there.

@@ -6,10 +6,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::dead_letters::Burial;
 use super::out_of_service::Broken;
 use super::queue_handle::QueueHandle;
+use super::timers::Deadline;
 use crate::message::Moment;
-use crate::queue::DeadLetters;
 use crate::store::Position;
 
 /// Things left to do.
@@ -22,9 +23,9 @@ pub(super) struct Work {
     /// Queues that left service.
     pub(super) broken: Vec<Broken>,
     /// Messages that died, and the queues they died in.
-    pub(super) dead_letters: VecDeque<(Arc<QueueHandle>, DeadLetters)>,
+    pub(super) dead_letters: VecDeque<Burial>,
     /// Queues that are to be looked at by then.
-    pub(super) deadlines: Vec<(Moment, Arc<QueueHandle>)>,
+    pub(super) deadlines: Vec<Deadline>,
     /// Where in the log the last fact of this step stands; 0 where there was none.
     pub(super) position: Position,
     /// When this step is done.

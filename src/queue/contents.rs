@@ -44,6 +44,7 @@ impl Contents {
     }
 
     /// Appends messages that just arrived and tells the place of the first.
+    #[inline]
     pub fn push(&mut self, messages: MessageRun, is_logged: bool, arrival: Arrival) -> Sequence {
         let first = self.next_sequence;
         self.next_sequence += messages.len() as u64;
@@ -65,12 +66,14 @@ impl Contents {
     }
 
     /// The stretch whose first message would be delivered next.
+    #[inline]
     #[must_use]
     pub fn first(&self) -> Option<&Stretch> {
         if self.is_fresh_next() { self.fresh.front() } else { self.returned.first() }
     }
 
     /// Takes at most `count` of the messages that are to be delivered next, and are alike.
+    #[inline]
     pub fn pop(&mut self, count: usize) -> Option<Stretch> {
         let is_fresh_next = self.is_fresh_next();
         let taken = if is_fresh_next { self.pop_fresh(count) } else { self.pop_returned(count) }?;
@@ -79,6 +82,7 @@ impl Contents {
     }
 
     /// None that came back has a lower place.
+    #[inline]
     fn is_fresh_next(&self) -> bool {
         let Some(returned) = self.returned.first() else { return true };
         self.fresh.front().is_some_and(|fresh| fresh.first() < returned.first())
@@ -155,6 +159,7 @@ impl Contents {
     }
 
     /// Adds a stretch at the end of the fresh ones.
+    #[inline]
     pub(super) fn append(&mut self, stretch: Stretch) {
         self.totals += stretch.totals();
         let is_patchy = self.is_patchy();

@@ -72,6 +72,7 @@ impl Contents {
     }
 
     /// The same of what lives for ever: what comes behind it and dies, is apart.
+    #[inline]
     pub(super) fn push_lasting(&mut self, stretch: Stretch) {
         if self.dying.is_some() {
             self.dying().latest = Due::NEVER.at();

@@ -42,6 +42,12 @@ impl Leaving {
         self.waiting.extend(left.err().map(|stretch| (reason, stretch)));
     }
 
+    /// Others are on their way: those that come next wait until these are there, so that all come
+    /// in their order, whoever brings them.
+    pub(super) fn is_busy(&self) -> bool {
+        self.out_count > 0
+    }
+
     /// Takes the next ones that can be brought away: their bodies are in RAM, and not too many are
     /// on their way already.
     pub(super) fn pop(&mut self) -> Option<(DeathReason, Stretch)> {

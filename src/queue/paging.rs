@@ -155,6 +155,14 @@ impl Contents {
         returning.into_lost()
     }
 
+    /// The body at this place is on disk only.
+    pub(super) fn has_paged_at(&self, place: Sequence) -> bool {
+        let before = self.fresh.partition_point(|stretch| stretch.last() < place);
+        let places = SequenceRange::one(place);
+        let fresh = self.fresh.get(before).filter(|stretch| stretch.range().overlaps(places));
+        fresh.or_else(|| self.returned.get(places)).is_some_and(Stretch::is_paged)
+    }
+
     /// What was asked for is near the front, so little is before it.
     fn fetched_fresh(&mut self, returning: &mut Returning) {
         let before = self.fresh.partition_point(|stretch| stretch.last() < returning.asked.first);

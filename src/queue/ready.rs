@@ -90,6 +90,7 @@ impl Ready {
     }
 
     /// Appends messages that just arrived and tells the place of the first.
+    #[inline]
     pub fn push(&mut self, messages: MessageRun, is_logged: bool, arrival: Arrival) -> Sequence {
         let (Some(level), Some(others)) = (arrival.level, &mut self.others) else {
             return self.base.push(messages, is_logged, arrival);
@@ -103,11 +104,13 @@ impl Ready {
     }
 
     /// Puts delivered messages back at their original places.
+    #[inline]
     pub fn put_back(&mut self, stretch: Stretch) {
         self.change(stretch.marks().level, |contents| contents.put_back(stretch));
     }
 
     /// The stretch whose first message would be delivered next.
+    #[inline]
     #[must_use]
     pub fn first(&self) -> Option<&Stretch> {
         match self.others.as_deref().filter(|others| others.totals.count > 0) {
@@ -117,6 +120,7 @@ impl Ready {
     }
 
     /// Takes at most `count` of the messages that are to be delivered next, and are alike.
+    #[inline]
     pub fn pop(&mut self, count: usize) -> Option<Stretch> {
         if self.others.as_deref().is_none_or(|others| others.totals.count == 0) {
             return self.base.pop(count);
@@ -126,9 +130,10 @@ impl Ready {
     }
 
     /// How many are ready.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.totals().count
+        self.base.len() + self.others.as_ref().map_or(0, |others| others.totals.count)
     }
 
     /// Nothing is ready.
@@ -144,12 +149,15 @@ impl Ready {
     }
 
     /// Some bodies are on disk only.
+    #[inline]
     #[must_use]
     pub fn has_paged(&self) -> bool {
-        self.totals().paged_count > 0
+        let others = self.others.as_ref();
+        self.base.has_paged() || others.is_some_and(|others| others.totals.paged_count > 0)
     }
 
     /// What the ready messages add up to.
+    #[inline]
     #[must_use]
     pub fn totals(&self) -> Totals {
         let mut totals = self.base.totals();
@@ -183,27 +191,32 @@ impl Ready {
     }
 
     /// Some messages may die.
+    #[inline]
     #[must_use]
     pub fn has_dying(&self) -> bool {
-        self.base.has_dying() || self.others().any(|(_, contents)| contents.has_dying())
+        let is_dying = |others: &Others| others.levels.values().any(Contents::has_dying);
+        self.base.has_dying() || self.others.as_deref().is_some_and(is_dying)
     }
 
     /// Takes messages that die before this moment, as far as that is known.
+    #[inline]
     pub fn take_due(&mut self, before: Moment) -> Option<Stretch> {
-        let others = self.others().filter(|(_, contents)| contents.has_dying());
-        let levels: Vec<u8> = others.map(|(level, _)| level).collect();
-        let base = self.base.take_due(before);
-        base.or_else(|| {
-            let take = |level| self.change(Some(level), |contents| contents.take_due(before));
-            levels.into_iter().find_map(take)
-        })
+        if let Some(taken) = self.base.take_due(before) {
+            return Some(taken);
+        }
+        let others = self.others.as_deref_mut()?;
+        let levels = others.rising().into_iter();
+        levels.rev().find_map(|level| others.change(level, |level| level.take_due(before)))
     }
 
     /// When the next one dies, or must be looked at.
+    #[inline]
     #[must_use]
     pub fn next_due(&self, now: Moment) -> Option<Moment> {
-        let others = self.others().filter_map(|(_, contents)| contents.next_due(now));
-        others.chain(self.base.next_due(now)).min()
+        let base = self.base.next_due(now);
+        let Some(others) = &self.others else { return base };
+        let others = others.levels.values().filter_map(|contents| contents.next_due(now));
+        others.chain(base).min()
     }
 
     /// Bodies on disk that must be read to know when they die, since it may be now.
@@ -229,23 +242,22 @@ impl Ready {
         None
     }
 
-    /// Takes in bodies that were read, and knows when they die if it did not. What is on disk only,
-    /// was asked for and not found, is lost; tells which.
+    /// Takes in bodies that were read, and knows when they die if it did not. What is on disk
+    /// only, was asked for and not found, is lost; tells which. They were asked for those of one
+    /// priority, beginning with the first place; what others have between is left alone.
     pub fn fetched(
         &mut self,
         asked: SequenceRange,
         found: Vec<ReadBack>,
         lifetime: Lifetime,
     ) -> Vec<SequenceRange> {
-        let mut lost = Vec::new();
-        if let Some(others) = &mut self.others {
-            for level in others.rising() {
-                let found = found.clone();
-                lost.extend(others.change(level, |level| level.fetched(asked, found, lifetime)));
-            }
-        }
-        lost.extend(self.base.fetched(asked, found, lifetime));
-        lost
+        let has_asked = |(_, contents): &(_, &Contents)| contents.has_paged_at(asked.first);
+        let level = match self.others {
+            None => Some(None),
+            Some(_) => self.in_order().find(has_asked).map(|(level, _)| level),
+        };
+        let Some(level) = level else { return Vec::new() };
+        self.change(level, |contents| contents.fetched(asked, found, lifetime))
     }
 
     /// Forgets bodies, those needed last first, until `keep_bytes` of what was given to the log are
@@ -286,10 +298,6 @@ impl Ready {
             (Some(level), Some(others)) => others.change(level, step),
             _ => step(&mut self.base),
         }
-    }
-
-    fn others(&self) -> impl Iterator<Item = (u8, &Contents)> {
-        self.others.iter().flat_map(|others| others.above().chain(others.below()))
     }
 
     /// All priorities, the highest first.
@@ -396,20 +404,21 @@ mod tests {
     }
 
     #[test]
-    fn bodies_that_were_read_go_to_all_priorities() {
+    fn bodies_that_were_read_are_for_the_priority_that_asked() {
         let mut ready = filled(&[Some(0), Some(9), None, Some(9)]);
         let mut forgetting = Forgetting { stored_below: 10, fetching: None, forgotten: 0 };
         ready.forget(0, &mut forgetting);
-        let asked = SequenceRange { first: 0, last: 3 };
+        let asked = ready.wants().unwrap();
+        assert_eq!(asked, SequenceRange { first: 1, last: 3 });
         let read = |sequence| {
             let message = message().into_messages().next().unwrap();
             ReadBack { sequence, arrived: Moment(0), message }
         };
-        let found = vec![read(1), read(2), read(3)];
+        let found = vec![read(1), read(2)];
         let lost = ready.fetched(asked, found, Lifetime::default());
-        assert_eq!(lost, [SequenceRange::one(0)]);
-        assert_eq!((ready.has_paged(), ready.len()), (false, 3));
-        assert_eq!(order(&mut ready), [1, 3, 2]);
+        assert_eq!(lost, [SequenceRange::one(3)], "what others have between is not lost");
+        assert_eq!(ready.wants(), Some(SequenceRange::one(2)));
+        assert_eq!((ready.len(), order(&mut ready)), (3, vec![1, 2, 0]));
     }
 
     #[test]

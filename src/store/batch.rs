@@ -283,10 +283,16 @@ impl Added {
     pub(super) fn came(&self, now: Moment) -> Came {
         let arrived = match self.arrived {
             0 => now.0,
-            arrived => now.0 - u64::from(low_half(now).wrapping_sub(arrived)),
+            // Who looked at the clock for this batch may have done so a little earlier.
+            arrived => now.0.saturating_add_signed(difference(arrived, low_half(now))),
         };
         Came { arrived, level: self.level }
     }
+}
+
+/// How much later one is than the other, or earlier; both are less than weeks apart.
+fn difference(one: u32, other: u32) -> i64 {
+    i64::from(one.wrapping_sub(other).cast_signed())
 }
 
 /// Half of a moment is enough for a while, and a batch may have very many.
@@ -383,6 +389,22 @@ mod tests {
 
     fn sequences(batch: &Batch) -> Vec<Sequence> {
         batch.queues[0].added.iter().map(|added| added.sequence).collect()
+    }
+
+    #[test]
+    fn a_message_came_when_it_did_also_where_the_clock_was_read_earlier_or_its_half_is_full() {
+        let tail = Arc::new(Tail::new(QueueId(1), 0));
+        for (arrived, now) in [
+            (1_796_000_000_123, 1_796_000_000_456),
+            (1_796_000_000_456, 1_796_000_000_123),
+            (u64::from(u32::MAX) * 7 + 5, u64::from(u32::MAX) * 7 + 8),
+            (u64::from(u32::MAX) - 1, u64::from(u32::MAX) + 4),
+            (9, 7),
+        ] {
+            let mut batch = Batch::default();
+            batch.added(&tail, 0, vec![message()], Stay::durable(Moment(arrived)));
+            assert_eq!(batch.queues[0].added[0].came(Moment(now)).arrived, arrived);
+        }
     }
 
     #[test]

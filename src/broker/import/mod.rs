@@ -134,7 +134,11 @@ impl Broker {
             arguments: wish.arguments.clone(),
         };
         let change = Change::ExchangeDeclared(Arc::new(exchange));
-        host.apply(&mut definitions, &change, &mut Work::default());
+        let mut work = Work::default();
+        host.apply(&mut definitions, &change, &mut work);
+        drop(definitions);
+        self.look_after(&mut work);
+        work.wake();
         Ok(Declared::Changed)
     }
 
@@ -155,7 +159,11 @@ impl Broker {
             options,
         };
         let change = Change::QueueDeclared(Arc::new(queue));
-        host.apply(&mut definitions, &change, &mut Work::default());
+        let mut work = Work::default();
+        host.apply(&mut definitions, &change, &mut work);
+        drop(definitions);
+        self.look_after(&mut work);
+        work.wake();
         Ok(Declared::Changed)
     }
 
@@ -200,6 +208,7 @@ impl Broker {
         host.apply(&mut definitions, &Change::Bound(binding.clone()), &mut work);
         drop(definitions);
         host.replay_history(&binding, &mut self.fork_random(), &mut work);
+        self.look_after(&mut work);
         work.wake();
         Ok(Declared::Changed)
     }

@@ -31,9 +31,13 @@ impl Queue {
         }
     }
 
-    /// Sends dead letters on their way, not too many at a time.
+    /// Sends dead letters on their way, not too many at a time, and the next ones when these are
+    /// there.
     pub(super) fn bury(&mut self, effects: &mut Vec<Effect>) {
         let Some(activity) = &mut self.activity else { return };
+        if activity.leaving.is_busy() {
+            return;
+        }
         while let Some((reason, stretch)) = activity.leaving.pop() {
             let is_logged = stretch.marks().is_logged;
             let leave = Some(Leave { places: stretch.range(), is_logged });

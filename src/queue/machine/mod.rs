@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use super::consumer::{Consumer, ConsumerOrder};
+use super::due::Arrival;
 use super::fact::{Fact, Facts};
 use super::leaving::Leaving;
 use super::ready::Ready;
@@ -297,10 +298,22 @@ impl Queue {
         for delivery in run {
             let out = self.activity().unsettled.take(SequenceRange::one(delivery.sequence));
             self.consumers.settled(consumer, 1);
-            let stretch = out.map_or_else(|| stretch(delivery), |(stretch, _)| stretch);
+            let stretch = match out {
+                Some((stretch, _)) => stretch,
+                None => self.unsettled_no_more(delivery),
+            };
             self.contents.put_back(stretch);
         }
         self.drop_excess();
+    }
+
+    /// A delivery that needed no acknowledgement, about as it was in the queue: nothing was kept of
+    /// it there, so it lives as long as if it came now.
+    fn unsettled_no_more(&self, delivery: Delivery) -> Stretch {
+        let Delivery { sequence, message, is_redelivered, .. } = delivery;
+        let run = MessageRun::one(message);
+        let Arrival { due, level, .. } = self.arrival_of(&run);
+        Stretch::of(sequence, run, Marks { is_redelivered, due, level, ..Marks::default() })
     }
 
     /// Lets a consumer in.
@@ -368,12 +381,6 @@ impl Queue {
         let contents = self.contents.take_all();
         Ok(Remains { ready_count: contents.len(), consumers, contents })
     }
-}
-
-/// A delivery that needed no acknowledgement, as it was in the queue.
-fn stretch(delivery: Delivery) -> Stretch {
-    let marks = Marks { is_redelivered: delivery.is_redelivered, ..Marks::default() };
-    Stretch::one(delivery.sequence, delivery.message, marks)
 }
 
 #[cfg(test)]

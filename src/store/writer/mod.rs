@@ -397,6 +397,8 @@ impl Writer {
         }
         match self.sync_current() {
             Ok(()) => {
+                // Who hears of it and looks finds it counted.
+                self.figures.publish(&self.counts);
                 self.log.synced(self.written);
                 true
             }

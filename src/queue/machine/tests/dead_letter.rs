@@ -148,7 +148,9 @@ fn a_long_stretch_on_disk_is_read_piece_by_piece() {
     let expected = [Seen::Bury(DeathReason::MaxLength, 2, Some((0, 1))), Seen::Fetch(2, 3)];
     assert_eq!(dispatched(&mut queue), expected);
     assert_eq!(queue.fetched(range(2, 3), bodies(range(3, 3))), 1, "one is damaged");
-    let expected = [Seen::Remove(2, 2), Seen::Bury(DeathReason::MaxLength, 1, Some((3, 3)))];
+    assert_eq!(dispatched(&mut queue), [Seen::Remove(2, 2)], "the first ones are on their way");
+    queue.left(leave(0, 1));
+    let expected = [Seen::Remove(0, 1), Seen::Bury(DeathReason::MaxLength, 1, Some((3, 3)))];
     assert_eq!(dispatched(&mut queue), expected);
 }
 
