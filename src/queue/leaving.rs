@@ -30,6 +30,11 @@ impl Leaving {
         self.totals
     }
 
+    /// What waits, in its order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Stretch> {
+        self.waiting.iter().map(|(_, stretch)| stretch)
+    }
+
     /// Adds messages that just died.
     pub(super) fn push(&mut self, reason: DeathReason, stretch: Stretch) {
         self.totals += stretch.totals();

@@ -265,12 +265,16 @@ impl Queue {
         let mut marks = Marks { is_redelivered: true, ..stretch.marks() };
         match outcome {
             Outcome::Accepted => return self.remove(&stretch),
-            Outcome::Rejected => return self.die(stretch, DeathReason::Rejected),
+            Outcome::Rejected => {
+                stretch.mark(marks);
+                return self.die(stretch, DeathReason::Rejected);
+            }
             Outcome::Requeued => {}
             Outcome::Failed => {
                 marks.failure_count = marks.failure_count.saturating_add(1);
                 let limit = self.traits.delivery_limit();
                 if limit.is_some_and(|limit| u64::from(marks.failure_count) > limit) {
+                    stretch.mark(marks);
                     return self.die(stretch, DeathReason::DeliveryLimit);
                 }
                 if marks.is_logged {

@@ -2,7 +2,7 @@
 //! wants; who reads and writes is not its business.
 
 use super::{Fetching, Queue};
-use crate::message::{ReadBack, RecoveredRun, Sequence, SequenceRange};
+use crate::message::{Message, ReadBack, RecoveredRun, Sequence, SequenceRange};
 use crate::queue::due::{Due, Lifetime};
 use crate::queue::fact::Fact;
 use crate::queue::paging::Forgetting;
@@ -73,9 +73,17 @@ impl Queue {
         let lifetime = self.traits.lifetime();
         for (first, messages, marks) in self.contents.log_unlogged(bytes_max) {
             let Marks { due, level, .. } = marks;
-            let arrived = messages.first().and_then(|message| lifetime.arrived(due, message));
-            let arrived = arrived.unwrap_or_default();
-            self.activity().facts.push(Fact::Added { first, messages, arrived, level });
+            let arrived = |message: &Message| lifetime.arrived(due, message);
+            let mut first = first;
+            // What dies together may have come one after the other.
+            for messages in messages.chunk_by(|one, other| arrived(one) == arrived(other)) {
+                let came = messages.first().and_then(arrived).unwrap_or_default();
+                let messages = messages.to_vec();
+                let next = first + messages.len() as u64;
+                let added = Fact::Added { first, messages, arrived: came, level };
+                self.activity().facts.push(added);
+                first = next;
+            }
         }
     }
 
@@ -96,7 +104,9 @@ impl Queue {
     pub fn redelivered(&self) -> Vec<(SequenceRange, u32)> {
         let ready = self.contents.stretches().filter(|stretch| stretch.marks().is_redelivered);
         let out = self.activity.iter().flat_map(|activity| activity.unsettled.iter());
-        let all = ready.chain(out);
+        let leaving = self.activity.iter().flat_map(|activity| activity.leaving.iter());
+        let leaving = leaving.filter(|stretch| stretch.marks().is_redelivered);
+        let all = ready.chain(out).chain(leaving);
         let mut runs: Vec<(SequenceRange, u32)> = all
             .filter(|stretch| stretch.marks().is_logged)
             .map(|stretch| (stretch.range(), stretch.marks().failure_count))

@@ -191,6 +191,16 @@ fn bodies_that_wait_behind_others_are_counted_and_can_leave_ram() {
 }
 
 #[test]
+fn what_waits_to_leave_at_a_clean_stop_was_delivered() {
+    let mut queue = filled(burying(), 3);
+    take_out(&mut queue, 3);
+    queue.shed(3, 0);
+    queue.settle(&[range(0, 1)], Outcome::Rejected);
+    assert_eq!(dispatched(&mut queue), [Seen::Fetch(0, 1)]);
+    assert_eq!(queue.redelivered(), [(range(0, 1), 0), (range(2, 2), 0)]);
+}
+
+#[test]
 fn a_deleted_queue_hears_no_more_of_what_left() {
     let mut queue = filled(burying(), 1);
     take_out(&mut queue, 1);

@@ -174,6 +174,35 @@ fn a_long_queue_on_disk_keeps_only_the_first_moment_of_many() {
 }
 
 #[test]
+fn what_dies_together_and_came_apart_is_told_so() {
+    let mut queue = Queue::new(durable());
+    for (now, expiration) in [(0, "50"), (10, "40"), (10, "40"), (30, "20")] {
+        queue.elapse(Moment(now));
+        let mut properties = Vec::new();
+        let expiration = Some(expiration.into());
+        Properties { expiration, ..Properties::default() }.encode(&mut properties);
+        let envelope = Envelope {
+            exchange: "",
+            routing_key: "q",
+            properties: &properties,
+            is_persistent: false,
+        };
+        queue.enqueue(Message::new(envelope, Body::Copied(b"x")));
+    }
+    assert_eq!(queue.contents.stretches().count(), 1, "all die at 50");
+    queue.store_transient(u64::MAX);
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    let told = effects.into_iter().map(|effect| match effect {
+        Effect::Append(Fact::Added { first, messages, arrived, .. }) => {
+            (first, messages.len(), arrived.0)
+        }
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(0, 1, 0), (1, 2, 10), (3, 1, 30)]);
+}
+
+#[test]
 fn what_leaves_ram_late_is_told_when_it_came() {
     let mut queue = Queue::new(living(100));
     queue.elapse(Moment(7));
