@@ -247,8 +247,9 @@ pub const DEAD_LETTERS_OUT_MAX: usize = 256;
 /// that are due, so that whoever made them is not busy with them for long.
 pub const DEAD_LETTER_TURNS_MAX: usize = 32;
 
-/// Milliseconds after which it is tried again where the log has too much to write.
-pub const CONGESTION_PAUSE_MS: u64 = 5;
+/// Milliseconds after which dead letters are tried again that were too many for one step, or wait
+/// for the log or for a queue: soon enough for 8,192 each time.
+pub const DEAD_LETTER_PAUSE_MS: u64 = 2;
 
 /// Messages in RAM that one list of a queue holds: a longer one is copied as a whole when it grows,
 /// under the queue's lock, which takes 66 ms where there are eight million.

@@ -101,6 +101,10 @@ impl Groups {
         self.0.len()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Group> {
+        self.0.iter()
+    }
+
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Group> {
         self.0.drain(..)
     }

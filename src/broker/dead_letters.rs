@@ -15,7 +15,7 @@ use super::shared::Broker;
 use super::timers::Timer;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
-use crate::limits::{CONGESTION_PAUSE_MS, DEAD_LETTER_TURNS_MAX};
+use crate::limits::{DEAD_LETTER_PAUSE_MS, DEAD_LETTER_TURNS_MAX};
 use crate::message::{DeadLetter, Death, DeathReason, Message, MessageRun, QueueKind};
 use crate::queue::DeadLetters;
 
@@ -125,14 +125,20 @@ impl Broker {
                 self.mend(work);
             }
         }
-        if !work.dead_letters.is_empty() {
-            self.put_off.add(&mut work.dead_letters);
-            let at = work.now.plus(if is_congested() { CONGESTION_PAUSE_MS } else { 0 });
-            self.timers.add(Timer::for_dead_letters(at), &mut work.wakers);
+        let rest = std::mem::take(&mut work.dead_letters);
+        if !rest.is_empty() {
+            self.put_off(rest, work);
         }
         for deadline in work.deadlines.drain(..) {
             self.timers.add_queue(deadline, &mut work.wakers);
         }
+    }
+
+    /// They wait a moment: for their turn, for the log, or for a queue that is read again.
+    fn put_off(&self, mut burials: VecDeque<Burial>, work: &mut Work) {
+        self.put_off.add(&mut burials);
+        let at = work.now.plus(DEAD_LETTER_PAUSE_MS);
+        self.timers.add(Timer::for_dead_letters(at), &mut work.wakers);
     }
 
     /// Goes on with dead letters that were put off.
@@ -142,12 +148,14 @@ impl Broker {
 
     /// Gives dead letters to their queues, then tells the one they died in.
     fn bring_away(&self, source: &Arc<QueueHandle>, letters: DeadLetters, work: &mut Work) {
-        let DeadLetters { reason, messages, leave } = letters;
-        self.dead_letters.died(source.definition.options.kind, reason, messages.len());
         if let Some(host) = self.virtual_host(&source.virtual_host) {
             let mut groups = Groups::default();
-            for message in &messages {
-                self.route_dead(&host, source, reason, message, work, &mut groups);
+            for message in &letters.messages {
+                self.route_dead(&host, source, letters.reason, message, work, &mut groups);
+            }
+            if groups.iter().any(|group| group.queue.is_broken()) {
+                // It comes back soon; until then they are in the queue they died in.
+                return self.put_off([(Arc::clone(source), letters)].into(), work);
             }
             for Group { queue, runs, numbers, .. } in groups.drain() {
                 let count = runs.iter().map(MessageRun::len).sum();
@@ -157,6 +165,8 @@ impl Broker {
             // That is for publishers, and nobody is to be held back here.
             work.is_ahead = false;
         }
+        let DeadLetters { reason, messages, leave } = letters;
+        self.dead_letters.died(source.definition.options.kind, reason, messages.len());
         drop(messages);
         if let Some(leave) = leave {
             // What left service is read again, and these may be doubled then.

@@ -3,187 +3,14 @@
 //! sockets this is shown in `node::store_threads`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-use smallvec::smallvec;
+use crate::connection::Event;
+use crate::connection::command::{DeclareQueue, DeleteQueue};
+use crate::message::{Moment, Outcome, SequenceRange};
 
-use super::batch::Batch;
-use super::session::Place;
-use super::{Broker, BrokerOptions, Left, MemoryOptions, Peer, Session};
-use crate::auth::Permissions;
-use crate::connection::command::{Consume, DeclareQueue, DeleteQueue};
-use crate::connection::{Event, Publish, Reply, Settle};
-use crate::message::{
-    Body, ConsumerKey, Envelope, Message, MessageRun, Moment, Outcome, QueueId, Sequence,
-    SequenceRange,
-};
-use crate::protocol::field::FieldTable;
-use crate::store::{MemoryStorage, StoreOptions, Writer};
+mod world;
 
-/// A broker, and the log's thread by hand.
-struct World {
-    disk: MemoryStorage,
-    writer: Writer,
-    broker: Arc<Broker>,
-}
-
-impl World {
-    fn new() -> Self {
-        let world = Self::open(MemoryStorage::new(1 << 26));
-        world.broker.declare_defaults().unwrap();
-        world
-    }
-
-    fn open(disk: MemoryStorage) -> Self {
-        let opened = crate::store::open(Arc::new(disk.clone()), StoreOptions::default()).unwrap();
-        let (writer, left) = Left::part(opened);
-        let (options, memory) = (BrokerOptions::default(), MemoryOptions::default());
-        let broker = Broker::open(options, [1, 2], left, memory).unwrap();
-        Self { disk, writer, broker: Arc::new(broker) }
-    }
-
-    /// The process is killed, and starts again.
-    fn killed(self) -> Self {
-        let disk = self.disk.kill();
-        drop(self);
-        Self::open(disk)
-    }
-
-    /// The log's thread and the reader's come round.
-    fn turn(&mut self) {
-        self.writer.write(Moment(1), true);
-        self.writer.sync();
-        while self.broker.fetch(Moment(1)) {}
-    }
-
-    fn client(&self) -> Client {
-        let mut session = Session::new(self.broker.clone(), Peer { address: None }, Moment(0));
-        let host = self.broker.virtual_host("/").unwrap();
-        let permissions = Arc::new(Permissions::new(".*", ".*", ".*").unwrap());
-        session.place = Some(Place { host, permissions });
-        session.channels.insert(1, session.new_channel());
-        Client { session, confirm: 0 }
-    }
-}
-
-/// A session without its connection machine: what it would tell it is looked at here.
-struct Client {
-    session: Session,
-    /// The number of the last publish.
-    confirm: u64,
-}
-
-/// A delivery: body, and whether it is flagged.
-type Seen = (String, bool);
-
-impl Client {
-    fn declare(&mut self, queue: &str, durable: bool) {
-        self.session.declare_queue(&DeclareQueue { durable, ..declaration(queue) }).unwrap();
-    }
-
-    /// What a passive declare answers: how many messages, or the refusal's text.
-    fn look_at(&mut self, queue: &str) -> Result<u32, String> {
-        let passive = DeclareQueue { passive: true, ..declaration(queue) };
-        match self.session.declare_queue(&passive) {
-            Ok(Reply::QueueDeclared { message_count, .. }) => Ok(message_count),
-            other => Err(format!("{other:?}")),
-        }
-    }
-
-    fn publish(&mut self, queue: &str, bodies: &[&str]) {
-        let mut batch = Batch::default();
-        for body in bodies {
-            self.confirm += 1;
-            let properties = &[0, 0];
-            let envelope =
-                Envelope { exchange: "", routing_key: queue, properties, is_persistent: true };
-            let message = Message::new(envelope, Body::Copied(body.as_bytes()));
-            let (confirm, messages) = (self.confirm, MessageRun::one(message));
-            let publish = Publish { channel: 1, messages, mandatory: false, confirm, way: None };
-            self.session.publish(publish, &mut batch);
-        }
-        self.session.flush(&mut batch);
-    }
-
-    fn consume(&mut self, queue: &str, number: u32) {
-        let consume = Consume {
-            queue: queue.into(),
-            consumer: ConsumerKey { channel: 1, number },
-            consumer_tag: "tag".into(),
-            no_ack: false,
-            exclusive: false,
-            arguments: FieldTable::new(),
-        };
-        self.session.consume(&consume, true).unwrap();
-    }
-
-    /// What happened since, as the connection would hear it.
-    fn events(&mut self) -> Vec<Event> {
-        self.session.release_durable();
-        std::iter::from_fn(|| self.session.mailbox.pop()).collect()
-    }
-
-    /// Confirms and refusals of publishes since: the numbers of each.
-    fn outcomes(&mut self) -> (Vec<u64>, Vec<u64>) {
-        let (mut confirmed, mut refused) = (Vec::new(), Vec::new());
-        for event in self.events() {
-            match event {
-                Event::Confirmed { first, last, .. } => confirmed.extend(first..=last),
-                Event::Rejected { number, .. } => refused.push(number),
-                _ => {}
-            }
-        }
-        (confirmed, refused)
-    }
-
-    fn settle(&mut self, queue: QueueId, sequences: SequenceRange, outcome: Outcome) {
-        let sequences = smallvec![sequences];
-        let settle = Settle { channel: 1, queue, outcome, to_consumers: 1, sequences };
-        self.session.settle(&settle);
-    }
-
-    /// Something breaks under the queue's lock, in a step of this client.
-    fn plant(&mut self, queue: &str) {
-        let host = self.session.place().unwrap().host;
-        let handle = host.queue(queue).unwrap();
-        let broken = handle.with(&mut self.session.work, |_| panic!("planted"));
-        assert!(broken.is_err());
-        self.session.look_after_queues();
-    }
-}
-
-fn declaration(queue: &str) -> DeclareQueue {
-    DeclareQueue {
-        queue: queue.into(),
-        is_server_named: false,
-        passive: false,
-        durable: false,
-        exclusive: false,
-        auto_delete: false,
-        arguments: FieldTable::new(),
-    }
-}
-
-/// Deliveries among events: under which number of the queue, and each with its place.
-fn deliveries(events: &[Event]) -> Vec<(QueueId, Sequence, Seen)> {
-    let mut seen = Vec::new();
-    for event in events {
-        let Event::Delivered(delivered) = event else { continue };
-        for delivery in &delivered.run {
-            let body = String::from_utf8(delivery.message.body_to_vec()).unwrap();
-            seen.push((delivered.queue, delivery.sequence, (body, delivery.is_redelivered)));
-        }
-    }
-    seen
-}
-
-fn bodies(events: &[Event]) -> Vec<Seen> {
-    deliveries(events).into_iter().map(|(_, _, seen)| seen).collect()
-}
-
-fn flagged(bodies: &[&str]) -> Vec<Seen> {
-    bodies.iter().map(|body| ((*body).to_owned(), true)).collect()
-}
+use world::{World, bodies, declaration, deliveries, flagged};
 
 #[test]
 fn what_was_confirmed_before_a_panic_is_delivered_again_in_order() {
@@ -253,6 +80,28 @@ fn a_transaction_with_a_queue_out_of_service_is_not_committed() {
     client.plant("q");
     let error = format!("{:?}", client.session.commit(1, &[]).unwrap_err());
     assert!(error.contains("partial tx completion"));
+}
+
+#[test]
+fn dead_letters_wait_for_a_queue_that_is_out_of_service() {
+    let mut world = World::new();
+    let mut client = world.client();
+    let mut doomed = declaration("doomed");
+    doomed.arguments.insert("x-max-length", 0);
+    doomed.arguments.insert("x-dead-letter-exchange", "");
+    doomed.arguments.insert("x-dead-letter-routing-key", "grave");
+    client.declare_as(&doomed);
+    client.declare("grave", true);
+    world.turn();
+    client.plant("grave");
+    client.publish("doomed", &["a", "b"]);
+    client.session.look_after_queues();
+    world.broker.elapse(Moment(100));
+    assert_eq!(world.broker.figures().dead_letters.refused, 0);
+    world.turn();
+    world.broker.elapse(Moment(200));
+    assert_eq!(client.look_at("grave"), Ok(2));
+    assert_eq!(world.broker.figures().dead_letters.sent.iter().map(|sent| sent.2).sum::<u64>(), 2);
 }
 
 #[test]
