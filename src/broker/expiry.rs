@@ -34,26 +34,24 @@ impl Broker {
         // What is put off by what is done here is for the next time.
         let due: Vec<Timer> = std::iter::from_fn(|| self.timers.pop_due(now)).collect();
         for timer in due {
-            if timer.why == Why::DeadLetters {
-                self.bury_rest(&mut work);
-                self.look_after(&mut work);
-                continue;
-            }
-            // Somebody may have deleted either.
-            let Some(host) = self.virtual_host(&timer.host) else { continue };
-            let Some(handle) = host.queue_by_id(timer.queue) else { continue };
             match timer.why {
-                Why::Messages => handle.wake(&mut work),
-                Why::DeadLetters => {}
-                Why::Unused => {
-                    if let Some(at) = look_at(&host, &handle, &mut work) {
-                        self.timers.add(Timer { at, ..timer }, &mut work.wakers);
-                    }
-                }
+                Why::DeadLetters => self.bury_rest(&mut work),
+                Why::Messages | Why::Unused => self.look_at_queue(timer, &mut work),
             }
             self.look_after(&mut work);
         }
         work.wake();
+    }
+
+    fn look_at_queue(&self, timer: Timer, work: &mut Work) {
+        // Somebody may have deleted either.
+        let Some(host) = self.virtual_host(&timer.host) else { return };
+        let Some(handle) = host.queue_by_id(timer.queue) else { return };
+        if timer.why == Why::Messages {
+            handle.wake(work);
+        } else if let Some(at) = look_at(&host, &handle, work) {
+            self.timers.add(Timer { at, ..timer }, &mut work.wakers);
+        }
     }
 }
 

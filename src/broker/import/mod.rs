@@ -3,7 +3,7 @@
 //! permissions are asked, for it is the operator's file.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 use super::shared::Broker;
@@ -115,7 +115,7 @@ impl Broker {
 
     fn declare_wished_exchange(&self, wish: &ExchangeWish) -> DeclarationResult {
         let host = self.host_of(&wish.host)?;
-        let mut definitions = host.definitions();
+        let definitions = host.definitions();
         if definitions.exchange(&wish.name).is_some() {
             return Ok(Declared::Unchanged);
         }
@@ -134,17 +134,27 @@ impl Broker {
             arguments: wish.arguments.clone(),
         };
         let change = Change::ExchangeDeclared(Arc::new(exchange));
+        self.declare_alone(&host, definitions, &change);
+        Ok(Declared::Changed)
+    }
+
+    /// Makes a change true, and does what follows from it when the definitions are free again.
+    fn declare_alone(
+        &self,
+        host: &VirtualHost,
+        mut definitions: MutexGuard<'_, VirtualHostDefinitions>,
+        change: &Change,
+    ) {
         let mut work = Work::default();
-        host.apply(&mut definitions, &change, &mut work);
+        host.apply(&mut definitions, change, &mut work);
         drop(definitions);
         self.look_after(&mut work);
         work.wake();
-        Ok(Declared::Changed)
     }
 
     fn declare_wished_queue(&self, wish: &QueueWish) -> DeclarationResult {
         let host = self.host_of(&wish.host)?;
-        let mut definitions = host.definitions();
+        let definitions = host.definitions();
         if definitions.queue(&wish.name).is_some() {
             return Ok(Declared::Unchanged);
         }
@@ -159,11 +169,7 @@ impl Broker {
             options,
         };
         let change = Change::QueueDeclared(Arc::new(queue));
-        let mut work = Work::default();
-        host.apply(&mut definitions, &change, &mut work);
-        drop(definitions);
-        self.look_after(&mut work);
-        work.wake();
+        self.declare_alone(&host, definitions, &change);
         Ok(Declared::Changed)
     }
 
