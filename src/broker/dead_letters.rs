@@ -123,6 +123,8 @@ impl Broker {
             if let Some((source, letters)) = work.dead_letters.pop_front() {
                 self.bring_away(&source, letters, work);
                 self.mend(work);
+                // Consumers, and the reader of bodies, are not to wait for all the others.
+                work.wake();
             }
         }
         let rest = std::mem::take(&mut work.dead_letters);
