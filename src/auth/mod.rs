@@ -3,11 +3,9 @@
 
 mod mechanism;
 mod password;
-mod pattern;
 mod permission;
 mod users;
 
 pub use mechanism::{Login, MechanismError, read_response};
-pub use pattern::{Pattern, PatternError};
 pub use permission::{Access, Permissions};
 pub use users::{LoginRefused, User, Users};

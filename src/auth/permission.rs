@@ -1,6 +1,6 @@
 //! What a user may do in a virtual host: three patterns over names of queues and exchanges.
 
-use super::pattern::{Pattern, PatternError};
+use crate::definitions::{Pattern, PatternError};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -113,7 +113,14 @@ impl Broker {
     /// Does what a step left to do with queues: those that left service come back, dead letters go
     /// where they belong, also those that this makes, and deadlines are noted. No lock may be held.
     /// What is too much for one step is done at [`Broker::deadline`].
+    #[inline]
     pub(super) fn look_after(&self, work: &mut Work) {
+        if work.is_for_queues() {
+            self.look_after_some(work);
+        }
+    }
+
+    fn look_after_some(&self, work: &mut Work) {
         self.mend(work);
         let is_congested = || self.durability.as_ref().is_some_and(|d| d.log.is_congested());
         for _ in 0..DEAD_LETTER_TURNS_MAX {

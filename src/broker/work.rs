@@ -35,8 +35,16 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// Something is left to do with queues, which after most steps is not so.
+    #[inline]
+    pub(super) fn is_for_queues(&self) -> bool {
+        !(self.broken.is_empty() && self.dead_letters.is_empty() && self.deadlines.is_empty())
+    }
+
     /// Wakes all there are to wake. No lock may be held.
     pub(super) fn wake(&mut self) {
-        self.wakers.drain(..).for_each(Waker::wake);
+        if !self.wakers.is_empty() {
+            self.wakers.drain(..).for_each(Waker::wake);
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use crate::auth::Pattern;
+use crate::definitions::Pattern;
 
 /// What a key expects. The bounds are inclusive.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! A pattern over names, as operators write them for RabbitMQ: unanchored, in PCRE's language. What
 //! may be matched in linear time is; look-around and what else needs a search goes to an engine
-//! that gives up after a while. Floor 3.
+//! that gives up after a while. Who matches what with it is not decided here.
 
 use std::fmt;
 
