@@ -26,6 +26,7 @@ pub mod definitions;
 
 pub mod auth;
 pub mod connection;
+pub mod policy;
 pub mod queue;
 pub mod routing;
 pub mod store;

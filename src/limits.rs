@@ -235,6 +235,10 @@ pub const COMPACTION_SIZE_MAX: u64 = 256 * 1024;
 /// and nobody waits long for his turn.
 pub const TURN_COUNT_MAX: usize = 32;
 
+/// Times to live of a queue that are remembered because messages of then may still be there: each
+/// change by a policy makes one, and an empty queue has none. Of more, the oldest two become one.
+pub const ERAS_MAX: usize = 16;
+
 /// Milliseconds to which the end of a message's life is rounded up, where it is long: less than
 /// what an expiry may be late by, and at most 250 different ends in a second.
 pub const DUE_STEP_MS: u64 = 4;

@@ -30,8 +30,9 @@ impl Batch {
 pub(super) struct Group {
     pub(super) queue: Arc<QueueHandle>,
     pub(super) runs: SmallVec<[MessageRun; 1]>,
-    /// Of each message, where the queue may refuse it: its channel and its number there.
-    pub(super) numbers: Vec<(u16, u64)>,
+    /// Of each message, where the queue may refuse it: its channel and its number there. Where it
+    /// could not when the first one was added, it takes them all.
+    pub(super) numbers: Option<Vec<(u16, u64)>>,
     /// Of the last run.
     way: Option<Way>,
 }
@@ -84,15 +85,14 @@ impl Groups {
             Some(group) => group.add(messages, way),
             None => {
                 let runs = SmallVec::from_buf([messages]);
-                self.0.push(Group { queue: queue.clone(), runs, numbers: Vec::new(), way });
+                let numbers = queue.refuses().then(Vec::new);
+                self.0.push(Group { queue: queue.clone(), runs, numbers, way });
             }
         }
         let (channel, first) = number;
-        if queue.refuses
-            && let Some(group) = self.0.get_mut(place)
-        {
+        if let Some(numbers) = self.0.get_mut(place).and_then(|group| group.numbers.as_mut()) {
             let number = |offset| if first == 0 { 0 } else { first + offset };
-            group.numbers.extend((0..count).map(|offset| (channel, number(offset))));
+            numbers.extend((0..count).map(|offset| (channel, number(offset))));
         }
     }
 
@@ -190,8 +190,9 @@ mod tests {
             owner: None,
             arguments: FieldTable::new(),
             options: QueueOptions::default(),
+            ttl_before: Vec::new(),
         };
-        Arc::new(QueueHandle::new(Arc::new(definition), "/".into(), None, None))
+        Arc::new(QueueHandle::new(Arc::new(definition), "/".into(), None, None, None))
     }
 
     fn message(body: &str) -> MessageRun {

@@ -96,6 +96,26 @@ impl DeadLetterCounts {
 #[derive(Debug, Default)]
 pub(super) struct PutOff(Mutex<VecDeque<Burial>>);
 
+/// Where dead letters of a queue go by what is in force now.
+struct Way<'a> {
+    queue: &'a str,
+    reason: DeathReason,
+    exchange: Box<str>,
+    routing_key: Option<Box<str>>,
+}
+
+impl<'a> Way<'a> {
+    /// None where the exchange was taken away since they died.
+    fn of(source: &'a QueueHandle, reason: DeathReason) -> Option<Self> {
+        let queue = &*source.definition.name;
+        source.with_options(|options| {
+            let exchange = options.dead_letter_exchange.clone()?;
+            let routing_key = options.dead_letter_routing_key.clone();
+            Some(Self { queue, reason, exchange, routing_key })
+        })
+    }
+}
+
 /// Dead letters and the queue they died in.
 pub(super) type Burial = (Arc<QueueHandle>, DeadLetters);
 
@@ -159,8 +179,11 @@ impl Broker {
     fn bring_away(&self, source: &Arc<QueueHandle>, letters: DeadLetters, work: &mut Work) {
         if let Some(host) = self.virtual_host(&source.virtual_host) {
             let mut groups = Groups::default();
-            for message in &letters.messages {
-                self.route_dead(&host, source, letters.reason, message, work, &mut groups);
+            if let Some(way) = Way::of(source, letters.reason) {
+                letters
+                    .messages
+                    .iter()
+                    .for_each(|message| self.route_dead(&host, &way, message, work, &mut groups));
             }
             if groups.iter().any(|group| group.queue.is_broken()) {
                 // It comes back soon; until then they are in the queue they died in.
@@ -168,7 +191,7 @@ impl Broker {
             }
             for Group { queue, runs, numbers, .. } in groups.drain() {
                 let count = runs.iter().map(MessageRun::len).sum();
-                let refused = queue.with(work, |live| live.take_in(runs, &numbers).len());
+                let refused = queue.with(work, |live| live.take_in(runs, numbers.as_deref()).len());
                 self.dead_letters.dropped(Dropped::Refused, refused.unwrap_or(count));
             }
             // That is for publishers, and nobody is to be held back here.
@@ -187,15 +210,13 @@ impl Broker {
     fn route_dead(
         &self,
         host: &VirtualHost,
-        source: &QueueHandle,
-        reason: DeathReason,
+        way: &Way<'_>,
         message: &Message,
         work: &Work,
         groups: &mut Groups,
     ) {
-        let (queue, options) = (&*source.definition.name, &source.definition.options);
-        let Some(exchange) = options.dead_letter_exchange.as_deref() else { return };
-        let routing_key = options.dead_letter_routing_key.as_deref();
+        let Way { queue, reason, exchange, routing_key } = way;
+        let (reason, routing_key) = (*reason, routing_key.as_deref());
         let death = Death { reason, queue, now: work.now, exchange, routing_key };
         let letter = DeadLetter::of(message, death);
         let random = lock(&self.random).draw();
@@ -209,7 +230,7 @@ impl Broker {
             if is_cycle {
                 debug!(
                     target: "queue",
-                    queue, target, reason = reason.name(),
+                    queue = *queue, target, reason = reason.name(),
                     "a message is dropped: dead-letter queues cycle detected"
                 );
                 self.dead_letters.dropped(Dropped::Cycle, 1);

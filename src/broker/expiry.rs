@@ -36,29 +36,32 @@ impl Broker {
         for timer in due {
             match timer.why {
                 Why::DeadLetters => self.bury_rest(&mut work),
-                Why::Messages | Why::Unused => self.look_at_queue(timer, &mut work),
+                Why::Messages | Why::Unused => self.look_at_queue(&timer, &mut work),
             }
             self.look_after(&mut work);
         }
         work.wake();
     }
 
-    fn look_at_queue(&self, timer: Timer, work: &mut Work) {
+    fn look_at_queue(&self, timer: &Timer, work: &mut Work) {
         // Somebody may have deleted either.
         let Some(host) = self.virtual_host(&timer.host) else { return };
         let Some(handle) = host.queue_by_id(timer.queue) else { return };
         if timer.why == Why::Messages {
             handle.wake(work);
-        } else if let Some(at) = look_at(&host, &handle, work) {
-            self.timers.add(Timer { at, ..timer }, &mut work.wakers);
+        } else {
+            handle.watched(None);
+            if let Some(at) = look_at(&host, &handle, work) {
+                self.timers.watch(&handle, at, &mut work.wakers);
+            }
         }
     }
 }
 
 /// Deletes a queue whose time is over; else tells when to look again.
 fn look_at(host: &VirtualHost, handle: &Arc<QueueHandle>, work: &mut Work) -> Option<Moment> {
-    let expires_ms = handle.definition.options.expires_ms?;
     let now = work.now;
+    let expires_ms = handle.with_options(|options| options.expires_ms)?;
     let due = handle.unused_since(now).plus(expires_ms);
     if due > now {
         return Some(due);

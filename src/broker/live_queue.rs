@@ -83,11 +83,12 @@ impl Live {
     }
 
     /// Adds messages that were published. `numbers` are theirs where the queue may refuse some:
-    /// gives those of the refused.
+    /// gives those of the refused. Whoever does not know that it may has them all taken: it would
+    /// confirm what was refused.
     pub(super) fn take_in(
         &mut self,
         runs: SmallVec<[MessageRun; 1]>,
-        numbers: &[(u16, u64)],
+        numbers: Option<&[(u16, u64)]>,
     ) -> Vec<(u16, u64)> {
         let mut refused = Vec::new();
         let mut first = 0;
@@ -95,6 +96,10 @@ impl Live {
             if self.queue.is_gone() {
                 break;
             }
+            let Some(numbers) = numbers else {
+                self.queue.enqueue_run(run);
+                continue;
+            };
             let count = run.len();
             let places = self.queue.offer_run(run, &mut self.effects);
             refused.extend(places.iter().filter_map(|place| numbers.get(first + place)));

@@ -14,6 +14,7 @@ mod exchanges;
 mod expiry;
 mod figures;
 mod import;
+mod in_force;
 mod live_queue;
 mod lock;
 mod login;
@@ -24,6 +25,7 @@ mod options;
 mod out_of_service;
 mod pace;
 mod permission;
+mod policies;
 mod pressure;
 mod publish;
 mod queue_handle;
@@ -52,3 +54,5 @@ pub use shared::Broker;
 
 #[cfg(test)]
 mod out_of_service_tests;
+#[cfg(test)]
+mod test_world;

@@ -13,8 +13,8 @@ use super::virtual_host::VirtualHost;
 use crate::auth::Permissions;
 use crate::definitions::{
     GlobalParameterDefinition, HostDefinition, HostKey, HostSettings, NodeChange, NodeDefinitions,
-    ParameterDefinition, PasswordHash, PermissionDefinition, PolicyDefinition,
-    TopicPermissionDefinition, UserDefinition,
+    ParameterDefinition, PasswordHash, PermissionDefinition, TopicPermissionDefinition,
+    UserDefinition,
     record::{self, Record},
 };
 use crate::message::{Name, VirtualHostNumber};
@@ -90,11 +90,10 @@ impl Broker {
             NodeChange::PermissionCleared(permission) => {
                 write(&self.users).permit(&permission.user, &permission.host.name, None);
             }
+            NodeChange::PolicySet(_) | NodeChange::PolicyCleared(_) => self.show_policy(change),
             // Kept as definitions: nothing that is alive changes by them.
             NodeChange::TopicPermissionSet(_)
             | NodeChange::TopicPermissionCleared(_)
-            | NodeChange::PolicySet(_)
-            | NodeChange::PolicyCleared(_)
             | NodeChange::ParameterSet(_)
             | NodeChange::ParameterCleared(_)
             | NodeChange::GlobalParameterSet(_)
@@ -197,17 +196,6 @@ impl Broker {
         check_user(&definitions, &permission.user)?;
         check_patterns("", &permission.write, &permission.read)?;
         let change = NodeChange::TopicPermissionSet(Arc::new(permission));
-        Ok(self.declare_node(&mut definitions, &change))
-    }
-
-    /// Sets a policy.
-    ///
-    /// # Errors
-    /// There is no such virtual host.
-    pub fn set_policy(&self, policy: &PolicyDefinition<Name>) -> DeclarationResult {
-        let mut definitions = self.node_definitions();
-        let policy = policy.at(host_key(&definitions, &policy.host)?);
-        let change = NodeChange::PolicySet(Arc::new(policy));
         Ok(self.declare_node(&mut definitions, &change))
     }
 

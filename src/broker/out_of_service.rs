@@ -18,6 +18,7 @@ use std::sync::Arc;
 use tracing::{error, info};
 
 use super::durability::Durability;
+use super::in_force::InForce;
 use super::queue_handle::QueueHandle;
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
@@ -110,11 +111,13 @@ impl Broker {
         recovered: Option<RecoveredQueue>,
     ) -> Option<Arc<QueueHandle>> {
         let durability = self.durability.as_ref();
-        let (definition, host_name) = (broken.definition.clone(), broken.virtual_host.clone());
-        let mut handle = QueueHandle::new(definition, host_name, durability, recovered);
+        // Nobody deletes the queue meanwhile, or tells it anew what it is.
+        let definitions = host.definitions();
+        let definition = definitions.queue(&broken.definition.name)?.clone();
+        let in_force = InForce::of(&definition, &host.policies());
+        let name = host.name.clone();
+        let mut handle = QueueHandle::new(definition, name, durability, recovered, in_force);
         handle.incarnation = self.next_queue_id();
-        // Nobody deletes the queue meanwhile.
-        let _definitions = host.definitions();
         let handle = Arc::new(handle);
         host.replace(broken, handle.clone()).then_some(handle)
     }

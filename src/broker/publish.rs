@@ -143,7 +143,8 @@ impl Session {
         let mut is_whole = true;
         let mut refused = Vec::new();
         for Group { queue, runs, numbers, .. } in batch.groups.drain() {
-            let enqueued = queue.with(&mut self.work, |live| live.take_in(runs, &numbers));
+            let enqueued =
+                queue.with(&mut self.work, |live| live.take_in(runs, numbers.as_deref()));
             is_whole &= enqueued.is_ok();
             refused.extend(enqueued.unwrap_or_default());
             self.has_logged |= self.work.position > 0;

@@ -4,13 +4,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use tracing::error;
 
 use super::durability::Durability;
+use super::in_force::{InForce, traits};
 use super::live_queue::Live;
-use super::lock::lock;
+use super::lock::{lock, read, write};
 use super::out_of_service::{Broken, OutOfService, reason};
 use super::pace::Hold;
 use super::timers::Deadline;
@@ -18,14 +19,11 @@ use super::work::Work;
 use crate::connection::{Delivered, Event, Reply};
 use crate::definitions::QueueDefinition;
 use crate::limits::{PAGE_OUT_SIZE, SHED_STEP_SIZE};
-use crate::message::queue_options::DeliveryLimit;
 use crate::message::{
-    ConsumerId, Delivery, GetId, Moment, Name, QueueId, QueueKind, ReadBack, Run, Sequence,
+    ConsumerId, Delivery, Era, GetId, Moment, Name, QueueId, QueueOptions, ReadBack, Run, Sequence,
     SequenceRange,
 };
-use crate::queue::{
-    Effect, Fact, LengthLimit, Lifetime, Limits, Priorities, Queue, QueueTraits, Resident,
-};
+use crate::queue::{Effect, Fact, Queue, QueueTraits, Resident};
 use crate::store::{Appender, RecoveredQueue, Stay, Tail};
 
 /// A queue's way to the store.
@@ -45,7 +43,11 @@ pub(super) struct QueueHandle {
     /// and another one after it was read again.
     pub(super) incarnation: QueueId,
     /// It may refuse a message.
-    pub(super) refuses: bool,
+    refuses: AtomicBool,
+    /// What is in force where that is more than what its arguments say.
+    in_force: RwLock<Option<Arc<InForce>>>,
+    /// When it is looked at whether somebody uses it.
+    watched_at: Mutex<Option<Moment>>,
     is_gone: AtomicBool,
     /// Something broke in it: it is gone, and another takes its place.
     is_broken: AtomicBool,
@@ -60,31 +62,12 @@ impl QueueHandle {
         virtual_host: Name,
         durability: Option<&Arc<Durability>>,
         recovered: Option<RecoveredQueue>,
+        in_force: Option<Arc<InForce>>,
     ) -> Self {
-        let options = &definition.options;
-        let length_limit = LengthLimit::of(options);
-        let limits = Limits {
-            deliveries: match options.delivery_limit_or_default() {
-                DeliveryLimit::Returns(count) => Some(count),
-                DeliveryLimit::Unlimited => None,
-            },
-            length: length_limit,
-            lifetime: Lifetime { ttl_ms: options.message_ttl_ms },
-            priorities: match (options.kind, options.priority_max) {
-                (QueueKind::Quorum, _) => Some(Priorities::QUORUM),
-                (QueueKind::Classic, Some(max)) if max > 0 => Some(Priorities { max, base: 0 }),
-                (QueueKind::Classic, _) => None,
-            },
-        };
-        let traits = QueueTraits {
-            is_auto_delete: definition.auto_delete,
-            is_single_active: options.single_active_consumer,
-            is_durable: definition.durable && durability.is_some(),
-            has_dead_letters: options.dead_letter_exchange.is_some(),
-            tells_failures: options.kind == QueueKind::Quorum || options.delivery_limit.is_some(),
-            ..QueueTraits::default()
-        }
-        .limited(limits);
+        let options = in_force.as_ref().map_or(&definition.options, |in_force| &in_force.options);
+        let before = definition.ttl_before.clone();
+        let traits = traits(&definition, options, durability.is_some(), before);
+        let refuses = AtomicBool::new(may_refuse(&traits));
         let next_sequence = recovered.as_ref().map_or(0, |recovered| recovered.next_sequence);
         let link = durability.map(|durability| Link {
             durability: durability.clone(),
@@ -100,12 +83,64 @@ impl QueueHandle {
             incarnation: definition.id,
             definition,
             virtual_host,
-            refuses: length_limit.is_some_and(|limit| limit.refuses),
+            refuses,
+            in_force: RwLock::new(in_force),
+            watched_at: Mutex::default(),
             is_gone: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),
             link,
             live: Mutex::new(live),
         }
+    }
+
+    /// It may refuse a message: whoever publishes to it must be told.
+    pub(super) fn refuses(&self) -> bool {
+        self.refuses.load(Ordering::Acquire)
+    }
+
+    /// What is in force where that is more than what its arguments say.
+    pub(super) fn in_force(&self) -> Option<Arc<InForce>> {
+        read(&self.in_force).clone()
+    }
+
+    /// Looks at the options in force.
+    pub(super) fn with_options<R>(&self, look: impl FnOnce(&QueueOptions) -> R) -> R {
+        match self.in_force() {
+            Some(in_force) => look(&in_force.options),
+            None => look(&self.definition.options),
+        }
+    }
+
+    /// From now on this is in force. Gives the times to live that it had, where a later life must
+    /// know others than before. The definitions are locked.
+    pub(super) fn configure(
+        self: &Arc<Self>,
+        in_force: Option<Arc<InForce>>,
+        work: &mut Work,
+    ) -> Option<Vec<Era>> {
+        let is_logged = self.link.is_some();
+        let traits = |options| traits(&self.definition, options, is_logged, Vec::new());
+        let traits = match &in_force {
+            Some(in_force) => traits(&in_force.options),
+            None => traits(&self.definition.options),
+        };
+        let expires_ms = self.with_options(|options| options.expires_ms);
+        *write(&self.in_force) = in_force;
+        self.refuses.store(may_refuse(&traits), Ordering::Release);
+        let has_new_end = self.with_options(|options| options.expires_ms) != expires_ms;
+        let configured = self.with(work, |live| {
+            if has_new_end {
+                live.touch();
+            }
+            live.queue.configure(traits)
+        });
+        // What is out of service comes back with what is in force then.
+        configured.ok().flatten()
+    }
+
+    /// It is to be looked at then whether somebody uses it; gives when it was to be before.
+    pub(super) fn watched(&self, at: Option<Moment>) -> Option<Moment> {
+        std::mem::replace(&mut *lock(&self.watched_at), at)
     }
 
     /// The queue's number, in the log and in routes.
@@ -447,6 +482,10 @@ fn in_order_of_sequences(effects: Vec<Effect>) -> Vec<Effect> {
 }
 
 /// The answer to a get.
+fn may_refuse(traits: &QueueTraits) -> bool {
+    traits.length_limit().is_some_and(|limit| limit.refuses)
+}
+
 pub(super) fn got_reply(queue: QueueId, no_ack: bool, got: Option<(Delivery, usize)>) -> Reply {
     match got {
         None => Reply::GotEmpty,
@@ -476,6 +515,7 @@ mod tests {
             owner: None,
             arguments: FieldTable::new(),
             options: QueueOptions::default(),
+            ttl_before: Vec::new(),
         })
     }
 
@@ -504,7 +544,8 @@ mod tests {
         let (log, reader) = (opened.log.clone(), opened.reader.clone());
         let durability = Durability::new(log, reader, MemoryOptions::default(), Account::default());
         let durability = Arc::new(durability);
-        let handle = Arc::new(QueueHandle::new(auto_delete(), "/".into(), Some(&durability), None));
+        let handle =
+            Arc::new(QueueHandle::new(auto_delete(), "/".into(), Some(&durability), None, None));
         (opened, durability, handle)
     }
 

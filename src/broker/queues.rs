@@ -49,6 +49,7 @@ impl Session {
             owner: declare.exclusive.then_some(self.id),
             arguments: declare.arguments.clone(),
             options,
+            ttl_before: Vec::new(),
         });
         place.host.apply(&mut definitions, &Change::QueueDeclared(definition), &mut self.work);
         drop(definitions);

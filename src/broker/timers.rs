@@ -79,6 +79,16 @@ impl Timers {
         self.add(timer, wakers);
     }
 
+    /// The same for a queue that is deleted when nobody uses it, of which there is one timer too.
+    pub(super) fn watch(&self, handle: &QueueHandle, at: Moment, wakers: &mut Vec<Waker>) {
+        let (queue, host) = (handle.id(), handle.virtual_host.clone());
+        let timer = Timer { at, queue, why: Why::Unused, host };
+        if let Some(at) = handle.watched(Some(at)) {
+            lock(&self.0).timers.remove(&Timer { at, ..timer.clone() });
+        }
+        self.add(timer, wakers);
+    }
+
     /// The next one whose moment is there.
     pub(super) fn pop_due(&self, now: Moment) -> Option<Timer> {
         let mut inner = lock(&self.0);

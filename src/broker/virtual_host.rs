@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use hashbrown::HashMap;
 
 use super::durability::Durability;
+use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
 use super::queue_handle::QueueHandle;
-use super::timers::{Timer, Timers, Why};
+use super::timers::Timers;
 use super::work::Work;
 use crate::definitions::{
     Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions, record,
@@ -18,6 +19,7 @@ use crate::message::{
     ExchangeId, Message, Moment, Name, QueueId, QueueKind, Random, VirtualHostNumber,
     sender_selected,
 };
+use crate::policy::Policies;
 use crate::protocol::field::FieldTable;
 use crate::protocol::properties::PropertyView;
 use crate::routing::{
@@ -45,6 +47,7 @@ pub(super) struct VirtualHost {
     failure: Arc<Failure>,
     timers: Arc<Timers>,
     default_queue_kind: RwLock<Option<QueueKind>>,
+    policies: RwLock<Arc<Policies>>,
     definitions: Mutex<VirtualHostDefinitions>,
     /// Where in the log its last change stands.
     changed_at: AtomicU64,
@@ -81,6 +84,7 @@ impl VirtualHost {
             failure,
             timers,
             default_queue_kind: RwLock::default(),
+            policies: RwLock::default(),
             definitions: Mutex::default(),
             changed_at: AtomicU64::new(0),
             router: Router::default(),
@@ -213,18 +217,17 @@ impl VirtualHost {
             Change::QueueDeclared(queue) => {
                 let durability = self.durability.as_ref();
                 let host = self.name.clone();
-                let handle = QueueHandle::new(queue.clone(), host, durability, recovered);
+                let in_force = InForce::of(queue, &self.policies());
+                let handle = QueueHandle::new(queue.clone(), host, durability, recovered, in_force);
                 let handle = Arc::new(handle);
                 let mut queues = write(&self.queues);
                 queues.by_id.insert(queue.id, handle.clone());
-                queues.by_name.insert(queue.name.clone(), handle);
+                queues.by_name.insert(queue.name.clone(), handle.clone());
                 drop(queues);
-                if queue.options.expires_ms.is_some() {
-                    // Its time begins with the first look.
-                    let (at, why, host) = (Moment::default(), Why::Unused, self.name.clone());
-                    self.timers.add(Timer { at, queue: queue.id, why, host }, &mut work.wakers);
-                }
+                self.watch_use(&handle, work);
             }
+            // The live queue knows.
+            Change::QueueConfigured(_) => {}
             Change::QueueDeleted(queue) => {
                 let mut queues = write(&self.queues);
                 queues.by_name.remove(&queue.name);
@@ -245,11 +248,31 @@ impl VirtualHost {
         }
     }
 
+    /// Where a queue goes when nobody uses it for a while, it is looked at: its time begins with
+    /// the first look.
+    pub(super) fn watch_use(&self, handle: &QueueHandle, work: &mut Work) {
+        if handle.with_options(|options| options.expires_ms.is_some()) {
+            self.timers.watch(handle, Moment::default(), &mut work.wakers);
+        }
+    }
+
+    /// The policies there are.
+    pub(super) fn policies(&self) -> Arc<Policies> {
+        read(&self.policies).clone()
+    }
+
+    /// Queues and exchanges that come now are under these policies. The definitions are locked, or
+    /// nothing is declared yet.
+    pub(super) fn set_policies(&self, policies: Arc<Policies>) {
+        *write(&self.policies) = policies;
+    }
+
     /// The declaration was validated, so type and arguments are known to be good.
     fn add_exchange(&self, exchange: &ExchangeDefinition) {
         if let Some(kind) = ExchangeKind::parse(&exchange.kind) {
             let ExchangeDefinition { id, name, internal, arguments, .. } = exchange;
             if let Ok(exchange) = Exchange::new(*id, name.clone(), kind, *internal, arguments) {
+                exchange.set_alternate_by_policy(alternate(&self.policies(), name));
                 self.router.add(exchange);
             }
         }
@@ -363,4 +386,10 @@ impl VirtualHost {
         route.histories.iter().for_each(|exchange| exchange.remember(message));
         self.queues_by_id(&route.queues)
     }
+}
+
+/// Where an exchange's messages go, by policy, that nobody else takes.
+pub(super) fn alternate(policies: &Policies, exchange: &str) -> Option<Arc<str>> {
+    let applied = policies.of_exchange(exchange)?;
+    Some(applied.settings.get("alternate-exchange")?.as_str()?.into())
 }

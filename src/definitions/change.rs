@@ -14,6 +14,8 @@ pub enum Change {
     ExchangeDeleted(Arc<ExchangeDefinition>),
     /// A queue is there.
     QueueDeclared(Arc<QueueDefinition>),
+    /// A queue that is there is told anew what must be known of it in its next life.
+    QueueConfigured(Arc<QueueDefinition>),
     /// A queue is gone.
     QueueDeleted(Arc<QueueDefinition>),
     /// A binding is there.
@@ -28,7 +30,9 @@ impl Change {
     pub fn name(&self) -> &Name {
         match self {
             Self::ExchangeDeclared(exchange) | Self::ExchangeDeleted(exchange) => &exchange.name,
-            Self::QueueDeclared(queue) | Self::QueueDeleted(queue) => &queue.name,
+            Self::QueueDeclared(queue)
+            | Self::QueueConfigured(queue)
+            | Self::QueueDeleted(queue) => &queue.name,
             Self::Bound(binding) | Self::Unbound(binding) => binding.destination.name(),
         }
     }

@@ -1,6 +1,6 @@
 //! What is known of a queue that is declared. Not its contents and not its consumers.
 
-use crate::message::{Name, QueueId, QueueOptions, SessionId};
+use crate::message::{Era, Name, QueueId, QueueOptions, SessionId};
 use crate::protocol::field::FieldTable;
 
 /// A declared queue.
@@ -20,6 +20,8 @@ pub struct QueueDefinition {
     pub arguments: FieldTable,
     /// What the arguments mean.
     pub options: QueueOptions,
+    /// Times to live that messages had once which may still be there, the earliest first.
+    pub ttl_before: Vec<Era>,
 }
 
 impl QueueDefinition {

@@ -63,7 +63,12 @@ impl VirtualHostDefinitions {
         self.to.get(end).into_iter().flatten()
     }
 
-    /// Queues of this connection, in the order of their numbers.
+    /// All exchanges, in no order.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Arc<ExchangeDefinition>> {
+        self.exchanges.values()
+    }
+
+    /// How many queues there are.
     #[must_use]
     pub fn queues_count(&self) -> usize {
         self.queues.len()
@@ -78,7 +83,7 @@ impl VirtualHostDefinitions {
             Change::ExchangeDeleted(exchange) => {
                 self.exchanges.remove(&exchange.name);
             }
-            Change::QueueDeclared(queue) => {
+            Change::QueueDeclared(queue) | Change::QueueConfigured(queue) => {
                 self.queues.insert(queue.name.clone(), queue.clone());
             }
             Change::QueueDeleted(queue) => {

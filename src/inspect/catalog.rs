@@ -183,7 +183,9 @@ fn kind(fact: &Fact) -> &'static str {
         },
         Fact::Host(_, change) => match change {
             Change::ExchangeDeclared(_) | Change::ExchangeDeleted(_) => "exchanges",
-            Change::QueueDeclared(_) | Change::QueueDeleted(_) => "queues",
+            Change::QueueDeclared(_) | Change::QueueConfigured(_) | Change::QueueDeleted(_) => {
+                "queues"
+            }
             Change::Bound(_) | Change::Unbound(_) => "bindings",
         },
     }
@@ -226,6 +228,7 @@ pub(super) mod tests {
             owner: None,
             options: QueueOptions::parse(&declaration, &arguments, QueueKind::Classic).unwrap(),
             arguments,
+            ttl_before: Vec::new(),
         };
         let change = Change::QueueDeclared(Arc::new(queue));
         let definitions = VirtualHostDefinitions::default();

@@ -11,6 +11,12 @@ impl Moment {
         Self(self.0.saturating_add(milliseconds))
     }
 
+    /// The moment `milliseconds` earlier.
+    #[must_use]
+    pub fn minus(self, milliseconds: u64) -> Self {
+        Self(self.0.saturating_sub(milliseconds))
+    }
+
     /// Milliseconds from `earlier` to this moment, 0 where it is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> u64 {

@@ -81,7 +81,7 @@ fn serve(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> R
     let (writer, left) = Left::part(open_store(&config, wrap)?);
     let broker = Broker::open(broker_options(&config), seed, left, memory_options(&config))
         .map_err(Failure::unavailable)?;
-    define(&config, &broker).map_err(|text| {
+    define(&config, &broker, clock).map_err(|text| {
         error!(target: "node", "{text}");
         Failure::config(text)
     })?;
@@ -177,7 +177,7 @@ fn share(bytes: u64, part: f64) -> u64 {
 }
 
 /// What is declared before anybody can connect: the operator's files, or else the defaults.
-fn define(config: &Config, broker: &Broker) -> Result<(), String> {
+fn define(config: &Config, broker: &Broker, clock: Clock) -> Result<(), String> {
     if config.definitions.is_empty() && broker.is_defined() {
         return Ok(());
     }
@@ -188,7 +188,8 @@ fn define(config: &Config, broker: &Broker) -> Result<(), String> {
         target: "node",
         "Will not seed default virtual host and user: have definitions to load..."
     );
-    config.definitions.iter().try_for_each(|path| definitions::import(broker, path))
+    let import = |path| definitions::import(broker, path, clock.now());
+    config.definitions.iter().try_for_each(|path| import(path))
 }
 
 /// Lets the broker do what is due, when it is.

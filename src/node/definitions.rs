@@ -10,14 +10,15 @@ use tracing::{info, warn};
 
 use crate::broker::Broker;
 use crate::definitions::import::Definitions;
+use crate::message::Moment;
 
 /// Imports a file, or the `*.json` files of a folder in the order of their names.
 ///
 /// # Errors
 /// The first thing that went wrong, with its file.
-pub(super) fn import(broker: &Broker, path: &Path) -> Result<(), String> {
+pub(super) fn import(broker: &Broker, path: &Path, now: Moment) -> Result<(), String> {
     for file in files(path).map_err(|error| failure(path, &error))? {
-        import_file(broker, &file).map_err(|error| failure(&file, &error))?;
+        import_file(broker, &file, now).map_err(|error| failure(&file, &error))?;
     }
     Ok(())
 }
@@ -45,12 +46,16 @@ fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn import_file(broker: &Broker, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+fn import_file(
+    broker: &Broker,
+    path: &Path,
+    now: Moment,
+) -> Result<(), Box<dyn std::error::Error>> {
     let definitions = Definitions::read(&fs::read(path)?)?;
     for warning in &definitions.warnings {
         warn!(target: "node", "{}: {warning}", path.display());
     }
-    let report = broker.import(&definitions)?;
+    let report = broker.import(&definitions, now)?;
     info!(target: "node", "{}: {report}", path.display());
     Ok(())
 }
@@ -82,13 +87,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.json");
         fs::write(&file, "{\"queues\": [{\"vhost\": \"v\", \"name\": \"q\"}]}").unwrap();
-        let error = import(&broker, folder.path()).unwrap_err();
+        let error = import(&broker, folder.path(), Moment(0)).unwrap_err();
         let expected = format!(
             "definitions cannot be loaded from {}: queue 'q' in vhost 'v': there is no vhost 'v'",
             file.display()
         );
         assert!(error.starts_with(&expected), "{error}");
-        let error = import(&broker, Path::new("/nowhere/a.json")).unwrap_err();
+        let error = import(&broker, Path::new("/nowhere/a.json"), Moment(0)).unwrap_err();
         assert!(error.contains("/nowhere/a.json: No such file"), "{error}");
     }
 }

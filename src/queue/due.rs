@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use crate::limits::DUE_STEP_MS;
-use crate::message::{Message, Moment};
+use crate::limits::{DUE_STEP_MS, ERAS_MAX};
+use crate::message::{Era, Message, Moment};
 
 /// The moment at which a message dies, in few bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,11 +84,13 @@ impl Arrival {
     pub const LASTING: Self = Self { due: Due::NEVER, is_uniform: false, level: None };
 }
 
-/// How long messages live in a queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How long messages live in a queue: what was said when they came counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lifetime {
-    /// `x-message-ttl`.
+    /// `x-message-ttl`, and what a policy makes of it.
     pub ttl_ms: Option<u64>,
+    /// How long it was before, the earliest first: a policy may change it.
+    pub before: Vec<Era>,
 }
 
 impl Lifetime {
@@ -97,8 +99,8 @@ impl Lifetime {
     /// Long lives end at a multiple of some milliseconds, never too early: messages that came
     /// shortly one after the other are alike then, and take the room of one.
     #[must_use]
-    pub fn due(self, arrived: Moment, message: &Message) -> Due {
-        let Some(life_ms) = self.of(message) else { return Due::NEVER };
+    pub fn due(&self, arrived: Moment, message: &Message) -> Due {
+        let Some(life_ms) = life(self.ttl_at(arrived), message) else { return Due::NEVER };
         let at = arrived.plus(life_ms);
         let is_long = life_ms >= DUE_STEP_MS * 100;
         let at = if is_long { Moment(at.0.next_multiple_of(DUE_STEP_MS)) } else { at };
@@ -107,26 +109,77 @@ impl Lifetime {
 
     /// The same of one that comes now.
     #[must_use]
-    pub fn arrival(self, now: Moment, message: &Message) -> Arrival {
-        if self.ttl_ms.is_none() && !message.has_expiration() {
+    pub fn arrival(&self, now: Moment, message: &Message) -> Arrival {
+        let ttl_ms = self.ttl_at(now);
+        if ttl_ms.is_none() && !message.has_expiration() {
             return Arrival::LASTING;
         }
         let due = self.due(now, message);
-        let is_uniform = self.ttl_ms.is_some() && self.of(message) == self.ttl_ms;
+        let is_uniform = ttl_ms.is_some() && life(ttl_ms, message) == ttl_ms && self.is_rising();
         Arrival { due, is_uniform, ..Arrival::LASTING }
     }
 
-    /// When a message came that dies at this moment, or a little later.
+    /// When a message may have come, until now, that dies at this moment or a little earlier.
     #[must_use]
-    pub fn arrived(self, due: Due, message: &Message) -> Option<Moment> {
-        let life_ms = self.of(message)?;
-        Some(Moment(due.at().0.saturating_sub(life_ms)))
+    pub fn arrived(&self, due: Due, message: &Message, now: Moment) -> Moment {
+        let earlier = self.before.iter().rev().map(|era| (era.ttl_ms, era.until.minus(1)));
+        let eras = [(self.ttl_ms, now)].into_iter().chain(earlier);
+        let mut arrived = eras.map(|(ttl_ms, latest)| match life(ttl_ms, message) {
+            Some(life_ms) if !due.is_never() => due.at().minus(life_ms).min(latest),
+            _ => latest,
+        });
+        arrived.find(|arrived| self.due(*arrived, message) == due).unwrap_or(now)
     }
 
-    fn of(self, message: &Message) -> Option<u64> {
-        let own = message.expiration_ms();
-        self.ttl_ms.into_iter().chain(own).min()
+    /// The time to live of what came at this moment.
+    fn ttl_at(&self, arrived: Moment) -> Option<u64> {
+        let era = self.before.iter().find(|era| arrived < era.until);
+        era.map_or(self.ttl_ms, |era| era.ttl_ms)
     }
+
+    /// What comes later lives no shorter.
+    #[must_use]
+    pub fn is_rising(&self) -> bool {
+        let earlier = self.before.iter().map(|era| era.ttl_ms);
+        self.before.is_empty()
+            || earlier.chain([self.ttl_ms]).map(|ttl| ttl.unwrap_or(u64::MAX)).is_sorted()
+    }
+
+    /// Every message lives for ever that has no time of its own.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        self.ttl_ms.is_none() && self.before.iter().all(|era| era.ttl_ms.is_none())
+    }
+
+    /// From now on, messages that come live so long. Nothing is known of earlier ones where there
+    /// are none.
+    #[must_use]
+    pub fn changed(mut self, ttl_ms: Option<u64>, now: Moment, is_empty: bool) -> Self {
+        if self.ttl_ms != ttl_ms {
+            self.before.push(Era { until: now.plus(1), ttl_ms: self.ttl_ms });
+        }
+        if is_empty {
+            self.before.clear();
+        }
+        if self.before.len() > ERAS_MAX {
+            self.join_first_eras();
+        }
+        Self { ttl_ms, ..self }
+    }
+
+    /// Of the two, the longer life counts.
+    fn join_first_eras(&mut self) {
+        let first = self.before.remove(0);
+        if let (Some(second), Some(first_ttl)) = (self.before.first_mut(), first.ttl_ms) {
+            second.ttl_ms = second.ttl_ms.map(|ttl_ms| ttl_ms.max(first_ttl));
+        } else if let Some(second) = self.before.first_mut() {
+            second.ttl_ms = None;
+        }
+    }
+}
+
+fn life(ttl_ms: Option<u64>, message: &Message) -> Option<u64> {
+    ttl_ms.into_iter().chain(message.expiration_ms()).min()
 }
 
 #[cfg(test)]
@@ -144,8 +197,12 @@ mod tests {
         Message::new(envelope, Body::Copied(b""))
     }
 
+    fn lifetime(ttl_ms: Option<u64>) -> Lifetime {
+        Lifetime { ttl_ms, before: Vec::new() }
+    }
+
     fn due(ttl_ms: Option<u64>, expiration: Option<&str>) -> Due {
-        Lifetime { ttl_ms }.due(Moment(1001), &message(expiration))
+        lifetime(ttl_ms).due(Moment(1001), &message(expiration))
     }
 
     fn at(moment: u64) -> Due {
@@ -166,11 +223,11 @@ mod tests {
     fn long_lives_end_in_steps_and_never_early() {
         assert_eq!(due(Some(999_999), None), at(1_001_000));
         assert_eq!(due(Some(1_000_000), None), at(1_001_004));
-        let lifetime = Lifetime { ttl_ms: Some(1_000_000) };
+        let lifetime = lifetime(Some(1_000_000));
         for arrived in 1001..=1004 {
             let due = lifetime.due(Moment(arrived), &message(None));
             assert_eq!(due, at(1_001_004));
-            let known = lifetime.arrived(due, &message(None)).unwrap();
+            let known = lifetime.arrived(due, &message(None), Moment(2000));
             assert_eq!(lifetime.due(known, &message(None)), due);
         }
     }
@@ -178,10 +235,62 @@ mod tests {
     #[test]
     fn messages_that_live_as_long_as_the_queue_lets_them_are_uniform() {
         let is_uniform = |ttl_ms, expiration| {
-            Lifetime { ttl_ms }.arrival(Moment(0), &message(expiration)).is_uniform
+            lifetime(ttl_ms).arrival(Moment(0), &message(expiration)).is_uniform
         };
         assert!(is_uniform(Some(10), None) && is_uniform(Some(10), Some("10")));
         assert!(!is_uniform(Some(10), Some("5")));
         assert!(!is_uniform(None, Some("5")) && !is_uniform(None, None));
+    }
+
+    fn changed(ttls: &[(u64, Option<u64>)]) -> Lifetime {
+        let (first, others) = ttls.split_first().unwrap();
+        others.iter().fold(lifetime(first.1), |lifetime, (at, ttl_ms)| {
+            lifetime.changed(*ttl_ms, Moment(*at), false)
+        })
+    }
+
+    #[test]
+    fn a_message_lives_as_long_as_was_said_when_it_came() {
+        let lifetime = changed(&[(0, None), (100, Some(10)), (200, Some(5)), (300, None)]);
+        let due = |arrived| lifetime.due(Moment(arrived), &message(None));
+        assert_eq!([due(50), due(100)], [Due::NEVER; 2]);
+        assert_eq!([due(101), due(200), due(201), due(300)], [111, 210, 206, 305].map(at));
+        assert_eq!(due(301), Due::NEVER);
+        assert_eq!(lifetime.due(Moment(150), &message(Some("7"))), at(157));
+        assert!(!lifetime.is_endless() && !lifetime.is_rising());
+    }
+
+    #[test]
+    fn when_a_message_came_is_found_again_whichever_time_it_has() {
+        let lifetime = changed(&[(0, None), (100, Some(10)), (200, Some(5)), (300, None)]);
+        for (arrived, expiration) in
+            [(50, None), (150, None), (250, None), (350, None), (150, Some("7"))]
+        {
+            let message = message(expiration);
+            let due = lifetime.due(Moment(arrived), &message);
+            let known = lifetime.arrived(due, &message, Moment(400));
+            assert_eq!(lifetime.due(known, &message), due, "{arrived} {expiration:?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_later_is_uniform_only_where_nothing_earlier_lives_longer() {
+        let is_uniform =
+            |lifetime: &Lifetime| lifetime.arrival(Moment(500), &message(None)).is_uniform;
+        assert!(is_uniform(&changed(&[(0, Some(5)), (100, Some(10))])));
+        assert!(!is_uniform(&changed(&[(0, Some(10)), (100, Some(5))])));
+        assert!(!is_uniform(&changed(&[(0, None), (100, Some(5))])));
+    }
+
+    #[test]
+    fn earlier_times_are_forgotten_with_the_last_message_and_never_are_many() {
+        let lifetime = changed(&[(0, None), (100, Some(10))]);
+        assert_eq!(lifetime.clone().changed(Some(10), Moment(200), false), lifetime);
+        assert_eq!(lifetime.changed(Some(7), Moment(200), true).before, []);
+        let many: Vec<_> = (0..100).map(|number| (number * 10, Some(number))).collect();
+        let lifetime = changed(&many);
+        assert_eq!(lifetime.before.len(), ERAS_MAX);
+        let due = lifetime.due(Moment(3), &message(None));
+        assert!(due.at() > Moment(3), "those joined live longer, not shorter");
     }
 }

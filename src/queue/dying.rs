@@ -274,14 +274,14 @@ mod tests {
         range.iter().map(read).collect()
     }
 
-    const TTL: Lifetime = Lifetime { ttl_ms: Some(10) };
+    const TTL: Lifetime = Lifetime { ttl_ms: Some(10), before: Vec::new() };
 
     #[test]
     fn of_what_dies_in_its_order_only_the_head_is_read() {
         let mut contents = recovered(&[(0, 999)], true);
         let wanted = contents.wants_due(Moment(500)).unwrap();
         assert_eq!((wanted.first, contents.next_due(Moment(500))), (0, None));
-        assert!(contents.fetched(wanted, read(wanted, |sequence| 500 + sequence), TTL).is_empty());
+        assert!(contents.fetched(wanted, read(wanted, |sequence| 500 + sequence), &TTL).is_empty());
         assert_eq!(contents.next_due(Moment(505)), Some(Moment(510)));
         assert_eq!(contents.wants_due(Moment(505)), None, "the rest dies later");
         assert_eq!(dead(&mut contents, 512), [(0, 0), (1, 1)]);
@@ -301,7 +301,7 @@ mod tests {
         while let Some(wanted) = contents.wants_due(Moment(0)) {
             read_ranges.push(wanted);
             let arrived = |sequence| if sequence == 270 { 5 } else { 1000 };
-            contents.fetched(wanted, read(wanted, arrived), TTL);
+            contents.fetched(wanted, read(wanted, arrived), &TTL);
         }
         assert_eq!(read_ranges.len(), 3);
         assert_eq!(dead(&mut contents, 16), [(270, 270)]);
@@ -315,7 +315,7 @@ mod tests {
         contents.push_dying(stretch(11, exact(60)), false);
         assert_eq!(dead(&mut contents, 1000), [(11, 11)], "apart");
         let wanted = contents.wants_due(Moment(0)).unwrap();
-        contents.fetched(wanted, read(wanted, |_| 1), TTL);
+        contents.fetched(wanted, read(wanted, |_| 1), &TTL);
         assert_eq!(dead(&mut contents, 1000), [(0, 9), (10, 10)]);
     }
 

@@ -35,6 +35,11 @@ impl Leaving {
         self.waiting.iter().map(|(_, stretch)| stretch)
     }
 
+    /// Some wait, or are on their way.
+    pub(super) fn has_any(&self) -> bool {
+        self.out_count > 0 || !self.waiting.is_empty()
+    }
+
     /// Adds messages that just died.
     pub(super) fn push(&mut self, reason: DeathReason, stretch: Stretch) {
         self.totals += stretch.totals();
@@ -89,7 +94,8 @@ impl Leaving {
         let Some((reason, first)) = self.waiting.pop_front() else { return Vec::new() };
         self.totals -= first.totals();
         let mut parts: VecDeque<Stretch> = VecDeque::new();
-        let mut returning = Returning::new(asked, found, Lifetime::default());
+        let lifetime = Lifetime::default();
+        let mut returning = Returning::new(asked, found, &lifetime);
         returning.fill(first, &mut |part| {
             let left = match parts.back_mut() {
                 Some(last) => last.join(part),

@@ -138,7 +138,7 @@ impl Contents {
         &mut self,
         asked: SequenceRange,
         found: Vec<ReadBack>,
-        lifetime: Lifetime,
+        lifetime: &Lifetime,
     ) -> Vec<SequenceRange> {
         let mut returning = Returning::new(asked, found, lifetime);
         let mut places = asked;
@@ -164,7 +164,7 @@ impl Contents {
     }
 
     /// What was asked for is near the front, so little is before it.
-    fn fetched_fresh(&mut self, returning: &mut Returning) {
+    fn fetched_fresh(&mut self, returning: &mut Returning<'_>) {
         let before = self.fresh.partition_point(|stretch| stretch.last() < returning.asked.first);
         let at = self.fresh.get(before);
         if !at.is_some_and(|stretch| stretch.range().overlaps(returning.asked)) {
@@ -240,21 +240,25 @@ impl Wanted {
 
 /// Bodies that were read, on their way to where they are missing.
 #[derive(Debug)]
-pub(super) struct Returning {
+pub(super) struct Returning<'a> {
     asked: SequenceRange,
     /// Rising. They are looked up more than once: what is apart comes first, wherever it stands.
     found: Vec<ReadBack>,
     /// Where the next one is likely to be.
     next: usize,
-    lifetime: Lifetime,
+    lifetime: &'a Lifetime,
     /// They die in the order of their places.
     is_in_order: bool,
     lost: Vec<SequenceRange>,
 }
 
-impl Returning {
+impl<'a> Returning<'a> {
     /// These bodies were found at places that were asked for.
-    pub(super) fn new(asked: SequenceRange, mut found: Vec<ReadBack>, lifetime: Lifetime) -> Self {
+    pub(super) fn new(
+        asked: SequenceRange,
+        mut found: Vec<ReadBack>,
+        lifetime: &'a Lifetime,
+    ) -> Self {
         found.sort_unstable_by_key(|read| read.sequence);
         Self { asked, found, next: 0, lifetime, is_in_order: false, lost: Vec::new() }
     }

@@ -249,7 +249,7 @@ impl Ready {
         &mut self,
         asked: SequenceRange,
         found: Vec<ReadBack>,
-        lifetime: Lifetime,
+        lifetime: &Lifetime,
     ) -> Vec<SequenceRange> {
         let has_asked = |(_, contents): &(_, &Contents)| contents.has_paged_at(asked.first);
         let level = match self.others {
@@ -415,7 +415,7 @@ mod tests {
             ReadBack { sequence, arrived: Moment(0), message }
         };
         let found = vec![read(1), read(2)];
-        let lost = ready.fetched(asked, found, Lifetime::default());
+        let lost = ready.fetched(asked, found, &Lifetime::default());
         assert_eq!(lost, [SequenceRange::one(3)], "what others have between is not lost");
         assert_eq!(ready.wants(), Some(SequenceRange::one(2)));
         assert_eq!((ready.len(), order(&mut ready)), (3, vec![1, 2, 0]));

@@ -4,7 +4,8 @@ use super::due::Lifetime;
 use super::length_limit::LengthLimit;
 use super::ready::Priorities;
 
-/// What does not change while a queue lives.
+/// What a queue is told to be. Only what policies set changes while it lives: see
+/// [`Queue::configure`](super::Queue::configure).
 #[derive(Clone, Debug, Default)]
 pub struct QueueTraits {
     /// Goes with its last consumer.
@@ -62,7 +63,8 @@ impl QueueTraits {
 
     /// How long messages live.
     #[must_use]
-    pub fn lifetime(&self) -> Lifetime {
-        self.limits.as_ref().map(|limits| limits.lifetime).unwrap_or_default()
+    pub fn lifetime(&self) -> &Lifetime {
+        static ENDLESS: Lifetime = Lifetime { ttl_ms: None, before: Vec::new() };
+        self.limits.as_ref().map_or(&ENDLESS, |limits| &limits.lifetime)
     }
 }

@@ -16,7 +16,9 @@ pub struct Exchange {
     pub(super) name: Name,
     pub(super) kind: ExchangeKind,
     is_internal: bool,
-    pub(super) alternate: Option<Arc<str>>,
+    alternate: Option<Arc<str>>,
+    /// Where its declaration says none.
+    alternate_by_policy: RwLock<Option<Arc<str>>>,
     table: RwLock<Table>,
     history: Option<Mutex<History>>,
 }
@@ -49,7 +51,21 @@ impl Exchange {
         let alternate = arguments.get("alternate-exchange").and_then(FieldValue::as_str);
         let table = RwLock::new(Table::new(kind, arguments)?);
         let alternate = alternate.map(Arc::from);
-        Ok(Self { id, name, kind, is_internal, alternate, table, history })
+        let alternate_by_policy = RwLock::default();
+        Ok(Self { id, name, kind, is_internal, alternate, alternate_by_policy, table, history })
+    }
+
+    /// The exchange that gets what nobody else takes.
+    pub(super) fn alternate(&self) -> Option<Arc<str>> {
+        let by_policy =
+            || self.alternate_by_policy.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.alternate.clone().or_else(by_policy)
+    }
+
+    /// Sets the exchange that gets what nobody else takes, unless the declaration named one.
+    pub fn set_alternate_by_policy(&self, alternate: Option<Arc<str>>) {
+        let mut known = self.alternate_by_policy.write().unwrap_or_else(PoisonError::into_inner);
+        *known = alternate;
     }
 
     /// Only other exchanges may publish to it.

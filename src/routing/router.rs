@@ -96,6 +96,15 @@ impl Router {
         self.exchanges().by_name.get(name).cloned()
     }
 
+    /// Sets the exchange that gets what nobody else takes, unless the declaration of this one
+    /// named another.
+    pub fn set_alternate_by_policy(&self, exchange: &str, alternate: Option<Arc<str>>) {
+        if let Some(exchange) = self.exchange(exchange) {
+            exchange.set_alternate_by_policy(alternate);
+            self.changed();
+        }
+    }
+
     /// Whether a binding may be made.
     ///
     /// # Errors
@@ -167,9 +176,9 @@ impl Router {
         pending: &mut SmallVec<[Arc<Exchange>; 2]>,
     ) {
         if found.is_empty() {
-            let alternate = exchange.alternate.as_ref();
+            let alternate = exchange.alternate();
             // It may be declared later, which raises the generation.
-            pending.extend(alternate.and_then(|name| self.exchange(name)));
+            pending.extend(alternate.and_then(|name| self.exchange(&name)));
         }
         for destination in found {
             match destination {

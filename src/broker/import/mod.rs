@@ -16,7 +16,9 @@ use crate::definitions::{
     Binding, BindingEnd, Change, ExchangeDefinition, QueueDefinition, UserDefinition,
     VirtualHostDefinitions,
 };
-use crate::message::{ExchangeOptions, Name, QueueDeclaration, QueueKind, QueueOptions, Resource};
+use crate::message::{
+    ExchangeOptions, Moment, Name, QueueDeclaration, QueueKind, QueueOptions, Resource,
+};
 use crate::protocol::field::FieldTable;
 use crate::routing::{ExchangeKind, Table};
 
@@ -63,10 +65,14 @@ impl Broker {
     ///
     /// # Errors
     /// An item was refused; what came before it stays.
-    pub fn import(&self, definitions: &Definitions) -> Result<ImportReport, ImportFailure> {
+    pub fn import(
+        &self,
+        definitions: &Definitions,
+        now: Moment,
+    ) -> Result<ImportReport, ImportFailure> {
         let mut done = ImportReport::default();
         for item in &definitions.items {
-            match self.declare(&item.declaration) {
+            match self.declare(&item.declaration, now) {
                 Ok(Declared::Changed) => done.changed += 1,
                 Ok(Declared::Unchanged) => done.unchanged += 1,
                 Err(reason) => {
@@ -81,7 +87,7 @@ impl Broker {
     ///
     /// # Errors
     /// It cannot be, or what it needs is not there.
-    pub fn declare(&self, declaration: &Declaration) -> DeclarationResult {
+    pub fn declare(&self, declaration: &Declaration, now: Moment) -> DeclarationResult {
         match declaration {
             Declaration::User(user) => Ok(self.declare_user(self.hashed(user))),
             Declaration::Host { name, settings } => {
@@ -92,7 +98,7 @@ impl Broker {
             Declaration::GlobalParameter(parameter) => {
                 Ok(self.set_global_parameter(parameter.clone()))
             }
-            Declaration::Policy(policy) => self.set_policy(policy),
+            Declaration::Policy(policy) => self.set_policy(policy, now),
             Declaration::Parameter(parameter) => self.set_parameter(parameter),
             Declaration::Exchange(exchange) => self.declare_wished_exchange(exchange),
             Declaration::Queue(queue) => self.declare_wished_queue(queue),
@@ -167,6 +173,7 @@ impl Broker {
             owner: None,
             arguments,
             options,
+            ttl_before: Vec::new(),
         };
         let change = Change::QueueDeclared(Arc::new(queue));
         self.declare_alone(&host, definitions, &change);

@@ -12,17 +12,19 @@ use crate::message::VirtualHostNumber;
 const NEW: &[u8] = include_bytes!("../../../tests/data/definitions-4.1.json");
 const OLD: &[u8] = include_bytes!("../../../tests/data/definitions-3.10.json");
 
+const NOW: Moment = Moment(1);
+
 fn empty() -> Broker {
     Broker::empty(BrokerOptions::default(), [1, 2])
 }
 
 fn import(broker: &Broker, file: &Value) -> Result<ImportReport, ImportFailure> {
-    broker.import(&Definitions::read(file.to_string().as_bytes()).unwrap())
+    broker.import(&Definitions::read(file.to_string().as_bytes()).unwrap(), NOW)
 }
 
 fn with_file(bytes: &[u8]) -> Broker {
     let broker = empty();
-    broker.import(&Definitions::read(bytes).unwrap()).unwrap();
+    broker.import(&Definitions::read(bytes).unwrap(), NOW).unwrap();
     broker
 }
 
@@ -70,8 +72,8 @@ fn a_second_import_changes_nothing() {
     for file in [NEW, OLD] {
         let definitions = Definitions::read(file).unwrap();
         let broker = empty();
-        let first = broker.import(&definitions).unwrap();
-        let second = broker.import(&definitions).unwrap();
+        let first = broker.import(&definitions, NOW).unwrap();
+        let second = broker.import(&definitions, NOW).unwrap();
         assert_eq!(second.changed, 0);
         assert_eq!(second.unchanged, first.changed + first.unchanged);
     }

@@ -8,9 +8,7 @@ use crate::connection::Event;
 use crate::connection::command::{DeclareQueue, DeleteQueue};
 use crate::message::{Moment, Outcome, SequenceRange};
 
-mod world;
-
-use world::{World, bodies, declaration, deliveries, flagged};
+use super::test_world::{World, bodies, declaration, deliveries, flagged};
 
 #[test]
 fn what_was_confirmed_before_a_panic_is_delivered_again_in_order() {

@@ -10,7 +10,7 @@ use crate::definitions::{
     Binding, BindingEnd, Change, ExchangeDefinition, QueueDefinition, VirtualHostDefinitions,
 };
 use crate::message::{
-    ExchangeId, QueueDeclaration, QueueId, QueueKind, QueueOptions, VirtualHostNumber,
+    Era, ExchangeId, Moment, QueueDeclaration, QueueId, QueueKind, QueueOptions, VirtualHostNumber,
 };
 
 pub(super) fn encode(
@@ -20,7 +20,9 @@ pub(super) fn encode(
 ) -> Option<Record> {
     let survives = match change {
         Change::ExchangeDeclared(exchange) | Change::ExchangeDeleted(exchange) => exchange.durable,
-        Change::QueueDeclared(queue) | Change::QueueDeleted(queue) => is_durable(queue),
+        Change::QueueDeclared(queue)
+        | Change::QueueConfigured(queue)
+        | Change::QueueDeleted(queue) => is_durable(queue),
         Change::Bound(binding) | Change::Unbound(binding) => has_durable_ends(binding, definitions),
     };
     survives.then(|| Record { key: key(host, change), value: value(change) })
@@ -46,9 +48,9 @@ fn key(host: VirtualHostNumber, change: &Change) -> Vec<u8> {
         Change::ExchangeDeclared(exchange) | Change::ExchangeDeleted(exchange) => {
             key(Kind::Exchange).text(&exchange.name)
         }
-        Change::QueueDeclared(queue) | Change::QueueDeleted(queue) => {
-            key(Kind::Queue).text(&queue.name)
-        }
+        Change::QueueDeclared(queue)
+        | Change::QueueConfigured(queue)
+        | Change::QueueDeleted(queue) => key(Kind::Queue).text(&queue.name),
         Change::Bound(binding) | Change::Unbound(binding) => key(Kind::Binding)
             .text(&binding.source)
             .flags(&[matches!(binding.destination, BindingEnd::Exchange(_))])
@@ -67,11 +69,18 @@ fn value(change: &Change) -> Option<Vec<u8>> {
             .text(&exchange.kind)
             .flags(&[exchange.auto_delete, exchange.internal])
             .table(&exchange.arguments),
-        Change::QueueDeclared(queue) => writer
-            .number(queue.id.0)
-            .byte(kind_byte(queue.options.kind))
-            .flags(&[queue.auto_delete])
-            .table(&queue.arguments),
+        Change::QueueDeclared(queue) | Change::QueueConfigured(queue) => {
+            let writer = writer
+                .number(queue.id.0)
+                .byte(kind_byte(queue.options.kind))
+                .flags(&[queue.auto_delete])
+                .table(&queue.arguments);
+            // Few queues have any.
+            match queue.ttl_before.as_slice() {
+                [] => writer,
+                eras => writer.list(eras.iter(), era_written),
+            }
+        }
         // Its identity is all of it.
         Change::Bound(_) => writer,
         Change::ExchangeDeleted(_) | Change::QueueDeleted(_) | Change::Unbound(_) => return None,
@@ -119,6 +128,7 @@ fn queue(key: &mut Reader<'_>, value: &mut Reader<'_>) -> Result<QueueDefinition
     let kind = queue_kind(value.byte()?).ok_or_else(|| value.malformed())?;
     let [auto_delete] = value.flags()?;
     let arguments = value.table()?;
+    let ttl_before = if value.is_at_end() { Vec::new() } else { value.list(era)? };
     let declaration = QueueDeclaration {
         name: &name,
         // Only for texts, which name the queue themselves.
@@ -132,7 +142,27 @@ fn queue(key: &mut Reader<'_>, value: &mut Reader<'_>) -> Result<QueueDefinition
         let reason = error.text().to_owned();
         RecordError::QueueArguments { queue: name.to_string(), reason }
     })?;
-    Ok(QueueDefinition { id, name, durable: true, auto_delete, owner: None, arguments, options })
+    Ok(QueueDefinition {
+        id,
+        name,
+        durable: true,
+        auto_delete,
+        owner: None,
+        arguments,
+        options,
+        ttl_before,
+    })
+}
+
+fn era_written(writer: Writer, era: &Era) -> Writer {
+    writer.number(era.until.0).flags(&[era.ttl_ms.is_some()]).number(era.ttl_ms.unwrap_or(0))
+}
+
+fn era(value: &mut Reader<'_>) -> Result<Era, RecordError> {
+    let until = Moment(value.number()?);
+    let [is_set] = value.flags()?;
+    let ttl_ms = value.number()?;
+    Ok(Era { until, ttl_ms: is_set.then_some(ttl_ms) })
 }
 
 fn binding(key: &mut Reader<'_>) -> Result<Binding, RecordError> {

@@ -31,6 +31,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Nothing follows.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Nothing may follow.
     pub(super) fn end(&self) -> Result<(), RecordError> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.malformed()) }

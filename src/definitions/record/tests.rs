@@ -14,7 +14,7 @@ use crate::definitions::{
     UserDefinition,
 };
 use crate::message::{
-    ExchangeId, Name, QueueDeclaration, QueueId, QueueKind, QueueOptions, SessionId,
+    Era, ExchangeId, Moment, Name, QueueDeclaration, QueueId, QueueKind, QueueOptions, SessionId,
 };
 use crate::protocol::field::{FieldTable, FieldValue};
 
@@ -49,6 +49,7 @@ fn queue(name: &str, arguments: FieldTable, default: QueueKind) -> QueueDefiniti
         owner: None,
         options: QueueOptions::parse(&declaration, &arguments, default).unwrap(),
         arguments,
+        ttl_before: Vec::new(),
     }
 }
 
@@ -88,6 +89,18 @@ fn definitions() -> VirtualHostDefinitions {
     let passing = QueueDefinition { durable: false, ..simple_queue("passing") };
     definitions.apply(&Change::QueueDeclared(Arc::new(passing)));
     definitions
+}
+
+#[test]
+fn earlier_times_to_live_of_a_queue_are_kept() {
+    let ttl_before = [(70, None), (90, Some(5)), (95, Some(0))]
+        .map(|(until, ttl_ms)| Era { until: Moment(until), ttl_ms })
+        .to_vec();
+    let queue = Arc::new(QueueDefinition { ttl_before, ..simple_queue("q") });
+    let definitions = VirtualHostDefinitions::default();
+    let configured = Change::QueueConfigured(queue.clone());
+    let record = encode_in_host(HOST, &configured, &definitions).unwrap();
+    assert_eq!(decoded(&record), Fact::Host(HOST, Change::QueueDeclared(queue)));
 }
 
 #[test]

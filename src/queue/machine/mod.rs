@@ -1,6 +1,7 @@
 //! The machine of one queue: contents, consumers, and what is out with them. Where bodies leave RAM
 //! and come back is in `paging`, who is served in `serve`, what a full queue does in `overflow`,
-//! what becomes of messages that die in `dead_letter`, when they do for their age in `expiry`.
+//! what becomes of messages that die in `dead_letter`, when they do for their age in `expiry`, what
+//! a policy changes in `configure`.
 
 use std::collections::VecDeque;
 
@@ -18,6 +19,7 @@ use crate::message::{
     SequenceRange,
 };
 
+mod configure;
 mod dead_letter;
 mod expiry;
 mod overflow;
@@ -157,6 +159,8 @@ pub struct Queue {
     handed_out: u64,
     /// When the step of the moment is done.
     now: Moment,
+    /// Messages go, or went, to a dead-letter exchange.
+    buries: bool,
     is_gone: bool,
 }
 
@@ -167,7 +171,8 @@ impl Queue {
         let consumers = ConsumerOrder::new(traits.is_single_active);
         let base = traits.priorities().map(|priorities| priorities.base);
         let contents = base.map(Ready::with_base).unwrap_or_default();
-        Self { traits, contents, consumers, ..Self::default() }
+        let buries = traits.has_dead_letters;
+        Self { traits, contents, consumers, buries, ..Self::default() }
     }
 
     /// It was deleted; who comes late looks it up again.

@@ -21,9 +21,11 @@ impl Queue {
     ) -> Self {
         let mut runs: Vec<RecoveredRun> = runs.into_iter().collect();
         runs.sort_unstable_by_key(|run| run.range);
-        let lifetime = traits.lifetime();
-        let stretches = runs.into_iter().map(|run| (stretch(run, lifetime), run.expires));
         let mut queue = Self::new(traits);
+        let lifetime = queue.traits.lifetime();
+        let is_in_order = lifetime.is_rising();
+        let stretches =
+            runs.into_iter().map(|run| (stretch(run, lifetime), run.expires || !is_in_order));
         queue.contents.recover(next_sequence, stretches);
         queue
     }
@@ -70,21 +72,25 @@ impl Queue {
         if self.contents.totals().resident.unlogged == 0 {
             return;
         }
-        let lifetime = self.traits.lifetime();
-        for (first, messages, marks) in self.contents.log_unlogged(bytes_max) {
+        let unlogged = self.contents.log_unlogged(bytes_max);
+        let (lifetime, now) = (self.traits.lifetime(), self.now);
+        let mut stored = Vec::new();
+        for (first, messages, marks) in unlogged {
             let Marks { due, level, .. } = marks;
-            let arrived = |message: &Message| lifetime.arrived(due, message);
+            let arrived = |message: &Message| lifetime.arrived(due, message, now);
             let mut first = first;
             // What dies together may have come one after the other.
             for messages in messages.chunk_by(|one, other| arrived(one) == arrived(other)) {
-                let came = messages.first().and_then(arrived).unwrap_or_default();
+                let came = messages.first().map(arrived).unwrap_or_default();
                 let messages = messages.to_vec();
                 let next = first + messages.len() as u64;
                 let added = Fact::Added { first, messages, arrived: came, level };
-                self.activity().facts.push(added);
+                stored.push(added);
                 first = next;
             }
         }
+        let facts = &mut self.activity().facts;
+        stored.into_iter().for_each(|added| facts.push(added));
     }
 
     /// Bytes of RAM that messages take, ready or out.
@@ -116,9 +122,9 @@ impl Queue {
     }
 }
 
-fn stretch(run: RecoveredRun, lifetime: Lifetime) -> Stretch {
+fn stretch(run: RecoveredRun, lifetime: &Lifetime) -> Stretch {
     let RecoveredRun { range, bytes, is_redelivered, failure_count, expires, level } = run;
-    let lasts = lifetime.ttl_ms.is_none() && !expires;
+    let lasts = lifetime.is_endless() && !expires;
     let due = if lasts { Due::NEVER } else { Due::UNKNOWN };
     let marks = Marks { is_logged: true, is_redelivered, failure_count, level, due };
     Stretch::paged(range, bytes, marks)

@@ -37,7 +37,7 @@ impl Queue {
             self.drop_excess();
             self.tell(effects);
         }
-        if self.traits.has_dead_letters {
+        if self.buries {
             self.bury(effects);
         }
         self.ask(effects);
@@ -176,7 +176,7 @@ impl Queue {
     /// now. They take turns.
     fn ask(&mut self, effects: &mut Vec<Effect>) {
         let has_progress = std::mem::take(&mut self.has_progress);
-        let is_leaving = self.traits.has_dead_letters && self.activity.is_some();
+        let is_leaving = self.buries && self.activity.is_some();
         if !is_leaving && !self.contents.has_paged() {
             return;
         }

@@ -5,7 +5,7 @@ use crate::protocol::properties::Properties;
 use crate::queue::Lifetime;
 
 fn living(ttl_ms: u64) -> QueueTraits {
-    let lifetime = Lifetime { ttl_ms: Some(ttl_ms) };
+    let lifetime = Lifetime { ttl_ms: Some(ttl_ms), ..Lifetime::default() };
     durable().limited(Limits { lifetime, ..Limits::default() })
 }
 

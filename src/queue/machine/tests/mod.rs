@@ -7,6 +7,7 @@ use crate::limits::DELIVERY_OVERHEAD_SIZE;
 use crate::message::{Body, Envelope, ReadBack, RecoveredRun};
 use crate::queue::{Credit, Limits, Resident};
 
+mod configure;
 mod dead_letter;
 mod expiry;
 mod log;

@@ -1,11 +1,12 @@
 //! The queue beside a slow and obviously correct model of one: random steps, and after each of them
 //! both have delivered the same messages, let the same ones die for the same reasons, and count the
-//! same. Everything is on: priorities, times, limits, dead letters, bodies on disk, restarts.
+//! same. Everything is on: priorities, times, limits, dead letters, policies that change these,
+//! bodies on disk, restarts.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
-use crate::message::Random;
+use crate::message::{Era, Random};
 use crate::protocol::properties::Properties;
 use crate::queue::{LengthLimit, Lifetime, Priorities};
 
@@ -34,12 +35,20 @@ impl Plan {
         }
     }
 
-    fn traits(&self) -> QueueTraits {
+    /// What a policy may change: whether the length is limited stays, because of what is on disk.
+    fn changed(&self, random: &mut Random) -> Self {
+        let other = Self::random(random);
+        let ttl_ms = other.ttl_ms.map(|ttl_ms| ttl_ms >> (1 + random.draw() % 3) | 1);
+        let count_max = self.count_max.map(|_| 3 + random.draw() % 8);
+        Self { ttl_ms, count_max, priorities: self.priorities, ..other }
+    }
+
+    fn traits(&self, before: &[Era]) -> QueueTraits {
         let length = LengthLimit { count_max: self.count_max, ..LengthLimit::default() };
         let limits = Limits {
             deliveries: self.deliveries,
             length: self.count_max.map(|_| length),
-            lifetime: Lifetime { ttl_ms: self.ttl_ms },
+            lifetime: Lifetime { ttl_ms: self.ttl_ms, before: before.to_vec() },
             priorities: self.priorities,
         };
         QueueTraits { has_dead_letters: self.has_dead_letters, ..durable() }.limited(limits)
@@ -157,6 +166,9 @@ struct World {
     next_id: u64,
     consumer_id: u64,
     lives: u64,
+    /// What a later life must know of earlier times to live.
+    ttl_before: Vec<Era>,
+    changes: u64,
 }
 
 fn id_of(message: &Message) -> u64 {
@@ -167,7 +179,7 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random::new([seed, 7]);
         let plan = Plan::random(&mut random);
-        let mut queue = Queue::new(plan.traits());
+        let mut queue = Queue::new(plan.traits(&[]));
         queue.elapse(Moment(1));
         let model = Model {
             plan,
@@ -179,7 +191,19 @@ impl World {
             delivered: Vec::new(),
         };
         let (disk, dead, delivered) = (Disk::default(), Vec::new(), Vec::new());
-        Self { random, model, queue, disk, dead, delivered, next_id: 0, consumer_id: 0, lives: 1 }
+        Self {
+            random,
+            model,
+            queue,
+            disk,
+            dead,
+            delivered,
+            next_id: 0,
+            consumer_id: 0,
+            lives: 1,
+            ttl_before: Vec::new(),
+            changes: 0,
+        }
     }
 
     fn below(&mut self, end: u64) -> u64 {
@@ -199,6 +223,7 @@ impl World {
             15 => self.unsubscribe(),
             16 | 17 => self.forget(),
             18 if self.below(10) == 0 => self.purge(),
+            18 if self.below(10) == 0 => self.configure(),
             19 if self.below(10) == 0 => self.restart(),
             _ => {}
         }
@@ -307,6 +332,18 @@ impl World {
         self.model.ready.clear();
     }
 
+    /// Policies change. What is there keeps the time to live that it came with.
+    fn configure(&mut self) {
+        self.changes += 1;
+        self.model.plan = self.model.plan.changed(&mut self.random);
+        let traits = self.model.plan.traits(&[]);
+        if let Some(ttl_before) = self.queue.configure(traits) {
+            self.ttl_before = ttl_before;
+        }
+        self.model.now += 2;
+        self.queue.elapse(Moment(self.model.now));
+    }
+
     /// Only what is persistent is there again, ready; and priorities, times and failures as before.
     fn restart(&mut self) {
         self.lives += 1;
@@ -326,7 +363,8 @@ impl World {
             expires: read.message.has_expiration(),
             level: *level,
         });
-        self.queue = Queue::recovered(self.model.plan.traits(), next_sequence, runs);
+        let traits = self.model.plan.traits(&self.ttl_before);
+        self.queue = Queue::recovered(traits, next_sequence, runs);
         self.queue.elapse(Moment(self.model.now));
     }
 
@@ -421,6 +459,7 @@ fn a_queue_does_what_a_slow_and_plain_one_does() {
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.step()));
             assert!(result.is_ok(), "seed {seed}, step {step}, {:?} {before:?}", world.model.plan);
         }
-        assert!(world.next_id > 500 && world.lives > 2, "too little happened: {}", world.next_id);
+        let has_happened = world.next_id > 500 && world.lives > 2 && world.changes > 2;
+        assert!(has_happened, "too little happened: {}", world.next_id);
     }
 }

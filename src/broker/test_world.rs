@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use smallvec::smallvec;
 
-use super::super::batch::Batch;
-use super::super::session::Place;
-use super::super::{Broker, BrokerOptions, Left, MemoryOptions, Peer, Session};
+use super::batch::Batch;
+use super::session::Place;
+use super::{Broker, BrokerOptions, Left, MemoryOptions, Peer, Session};
 use crate::auth::Permissions;
 use crate::connection::command::{Consume, DeclareQueue};
 use crate::connection::{Event, Publish, Reply, Settle};
@@ -92,19 +92,29 @@ impl Client {
         }
     }
 
+    /// From now on it is this late.
+    pub(super) fn at(&mut self, now: u64) -> &mut Self {
+        self.session.work.now = Moment(now);
+        self
+    }
+
     pub(super) fn publish(&mut self, queue: &str, bodies: &[&str]) {
+        self.publish_to("", queue, bodies);
+    }
+
+    pub(super) fn publish_to(&mut self, exchange: &str, routing_key: &str, bodies: &[&str]) {
         let mut batch = Batch::default();
         for body in bodies {
             self.confirm += 1;
             let properties = &[0, 0];
-            let envelope =
-                Envelope { exchange: "", routing_key: queue, properties, is_persistent: true };
+            let envelope = Envelope { exchange, routing_key, properties, is_persistent: true };
             let message = Message::new(envelope, Body::Copied(body.as_bytes()));
             let (confirm, messages) = (self.confirm, MessageRun::one(message));
             let publish = Publish { channel: 1, messages, mandatory: false, confirm, way: None };
             self.session.publish(publish, &mut batch);
         }
         self.session.flush(&mut batch);
+        self.session.look_after_queues();
     }
 
     pub(super) fn consume(&mut self, queue: &str, number: u32) {

@@ -1,0 +1,62 @@
+//! What is in force for one live queue: its arguments, or what they and the policies that apply
+//! come to. Which policies apply is decided in `policy`, what the queue does with it, in the queue.
+
+use std::sync::Arc;
+
+use crate::definitions::QueueDefinition;
+use crate::message::queue_options::DeliveryLimit;
+use crate::message::{Era, QueueKind, QueueOptions};
+use crate::policy::{Applied, Policies, in_force};
+use crate::queue::{LengthLimit, Lifetime, Limits, Priorities, QueueTraits};
+
+/// What is in force where that is not just what the arguments say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct InForce {
+    /// The policies that apply.
+    pub(super) applied: Applied,
+    /// The arguments under these policies.
+    pub(super) options: QueueOptions,
+}
+
+impl InForce {
+    /// What these policies make of a queue; nothing where none applies.
+    pub(super) fn of(definition: &QueueDefinition, policies: &Policies) -> Option<Arc<Self>> {
+        if policies.is_empty() {
+            return None;
+        }
+        let applied = policies.of_queue(&definition.name, definition.options.kind)?;
+        let options = in_force(&definition.options, &applied.settings);
+        Some(Arc::new(Self { applied, options }))
+    }
+}
+
+/// The traits of a queue with these options; `before` are times to live that it had.
+pub(super) fn traits(
+    definition: &QueueDefinition,
+    options: &QueueOptions,
+    has_log: bool,
+    before: Vec<Era>,
+) -> QueueTraits {
+    let limits = Limits {
+        deliveries: match options.delivery_limit_or_default() {
+            DeliveryLimit::Returns(count) => Some(count),
+            DeliveryLimit::Unlimited => None,
+        },
+        length: LengthLimit::of(options),
+        lifetime: Lifetime { ttl_ms: options.message_ttl_ms, before },
+        priorities: match (options.kind, options.priority_max) {
+            (QueueKind::Quorum, _) => Some(Priorities::QUORUM),
+            (QueueKind::Classic, Some(max)) if max > 0 => Some(Priorities { max, base: 0 }),
+            (QueueKind::Classic, _) => None,
+        },
+    };
+    QueueTraits {
+        is_auto_delete: definition.auto_delete,
+        is_single_active: options.single_active_consumer,
+        is_durable: definition.durable && has_log,
+        has_dead_letters: options.dead_letter_exchange.is_some(),
+        tells_failures: options.kind == QueueKind::Quorum || options.delivery_limit.is_some(),
+        ..QueueTraits::default()
+    }
+    .limited(limits)
+}

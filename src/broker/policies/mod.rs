@@ -1,0 +1,143 @@
+//! Policies that are set and cleared: what they change is in force at once, for all queues and
+//! exchanges that are there. Which of them apply, and how they go together, is decided in `policy`.
+
+use std::sync::Arc;
+
+use super::in_force::InForce;
+use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
+use super::queue_handle::QueueHandle;
+use super::shared::Broker;
+use super::virtual_host::{VirtualHost, alternate};
+use super::work::Work;
+use crate::definitions::{
+    Change, NodeChange, NodeDefinitions, PolicyDefinition, PolicyKind, QueueDefinition,
+    VirtualHostDefinitions,
+};
+use crate::message::{Era, Moment, Name};
+use crate::policy::{self, Policies};
+
+impl Broker {
+    /// Sets a policy, or changes the one of its name.
+    ///
+    /// # Errors
+    /// There is no such virtual host, or it says what no policy may: RabbitMQ's words.
+    pub fn set_policy(&self, policy: &PolicyDefinition<Name>, now: Moment) -> DeclarationResult {
+        policy::check(policy.kind, &policy.settings).map_err(DeclarationRefused::Invalid)?;
+        let mut definitions = self.node_definitions();
+        let host = definitions.host(&policy.host).map(|host| host.key.clone());
+        let host = host.ok_or_else(|| DeclarationRefused::NoVirtualHost(policy.host.clone()))?;
+        let policy = Arc::new(policy.at(host));
+        // Whether its pattern is one, is asked also where nobody is there to see it.
+        Policies::default().set(&policy).map_err(|error| {
+            let text = format!("pattern should be regular expression but is invalid: {error}");
+            DeclarationRefused::Invalid(text)
+        })?;
+        Ok(self.change_policies(&mut definitions, &NodeChange::PolicySet(policy), now))
+    }
+
+    /// Takes a policy away, where it is there.
+    pub fn clear_policy(&self, kind: PolicyKind, host: &str, name: &str, now: Moment) -> Declared {
+        let mut definitions = self.node_definitions();
+        let known = definitions.policies().find(|policy| {
+            policy.kind == kind && *policy.host.name == *host && *policy.name == *name
+        });
+        let Some(policy) = known.cloned() else { return Declared::Unchanged };
+        self.change_policies(&mut definitions, &NodeChange::PolicyCleared(policy), now)
+    }
+
+    /// Queues are told first: what the log must know of them stands before the policy, so that a
+    /// crash in between changes nothing.
+    fn change_policies(
+        &self,
+        definitions: &mut NodeDefinitions,
+        change: &NodeChange,
+        now: Moment,
+    ) -> Declared {
+        if definitions.holds(change) {
+            return Declared::Unchanged;
+        }
+        let mut work = Work { now, ..Work::default() };
+        if let NodeChange::PolicySet(policy) | NodeChange::PolicyCleared(policy) = change
+            && let Some(host) = self.virtual_host(&policy.host.name)
+        {
+            let mut declared = host.definitions();
+            self.show_policy(change);
+            host.put_policies_in_force(&mut declared, &mut work);
+            self.apply_to_node(definitions, change);
+        }
+        self.look_after(&mut work);
+        work.wake();
+        Declared::Changed
+    }
+
+    /// What is declared from now on is under the policy, or no longer.
+    pub(super) fn show_policy(&self, change: &NodeChange) {
+        let (NodeChange::PolicySet(policy) | NodeChange::PolicyCleared(policy)) = change else {
+            return;
+        };
+        let Some(host) = self.virtual_host(&policy.host.name) else { return };
+        let mut policies = (*host.policies()).clone();
+        match change {
+            NodeChange::PolicySet(_) => {
+                if let Err(error) = policies.set(policy) {
+                    let name = &policy.name;
+                    tracing::error!(target: "node", "policy '{name}' does not apply: {error}");
+                }
+            }
+            _ => policies.clear(policy.kind, &policy.name),
+        }
+        host.set_policies(Arc::new(policies));
+    }
+}
+
+impl VirtualHost {
+    /// Tells queues and exchanges what is in force for them now, where that is not what was.
+    fn put_policies_in_force(&self, definitions: &mut VirtualHostDefinitions, work: &mut Work) {
+        let policies = self.policies();
+        let mut queues = self.all_queues();
+        queues.sort_unstable_by_key(|queue| queue.id());
+        for handle in &queues {
+            let in_force = InForce::of(&handle.definition, &policies);
+            if in_force != handle.in_force() {
+                self.put_in_force(definitions, handle, in_force, work);
+            }
+        }
+        let exchanges: Vec<Name> = definitions.exchanges().map(|each| each.name.clone()).collect();
+        for name in exchanges {
+            self.router.set_alternate_by_policy(&name, alternate(&policies, &name));
+        }
+    }
+
+    fn put_in_force(
+        &self,
+        definitions: &mut VirtualHostDefinitions,
+        handle: &Arc<QueueHandle>,
+        in_force: Option<Arc<InForce>>,
+        work: &mut Work,
+    ) {
+        let known = handle.with_options(|options| options.expires_ms);
+        if let Some(ttl_before) = handle.configure(in_force, work) {
+            self.remember_lifetimes(definitions, handle, ttl_before, work);
+        }
+        if handle.with_options(|options| options.expires_ms) != known {
+            self.watch_use(handle, work);
+        }
+    }
+
+    /// Messages that are on disk keep the time to live that they came with, also in the queue's
+    /// next life.
+    fn remember_lifetimes(
+        &self,
+        definitions: &mut VirtualHostDefinitions,
+        handle: &QueueHandle,
+        ttl_before: Vec<Era>,
+        work: &mut Work,
+    ) {
+        let Some(known) = definitions.queue(&handle.definition.name).cloned() else { return };
+        let queue = QueueDefinition { ttl_before, ..(*known).clone() };
+        self.apply(definitions, &Change::QueueConfigured(Arc::new(queue)), work);
+    }
+}
+
+#[cfg(test)]
+mod tests;
