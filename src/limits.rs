@@ -255,6 +255,10 @@ pub const DEAD_LETTER_TURNS_MAX: usize = 32;
 /// for the log or for a queue: soon enough for 8,192 each time.
 pub const DEAD_LETTER_PAUSE_MS: u64 = 2;
 
+/// Milliseconds after which dead letters that no queue takes are tried again where they are kept:
+/// 256 at most of each queue, so that it costs little, and soon after there is room for a person.
+pub const DEAD_LETTER_RETRY_MS: u64 = 500;
+
 /// Messages in RAM that one list of a queue holds: a longer one is copied as a whole when it grows,
 /// under the queue's lock, which takes 66 ms where there are eight million.
 pub const STRETCH_COUNT_MAX: usize = 65_536;

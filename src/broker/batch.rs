@@ -67,8 +67,26 @@ impl Groups {
         if !others.is_empty() {
             messages.iter().for_each(Message::share);
         }
-        others.iter().for_each(|queue| self.add(queue, messages.clone(), way, number));
-        self.add(last, messages, way, number);
+        let add = |groups: &mut Self, queue: &Arc<QueueHandle>, messages| {
+            groups.add(queue, messages, way, number, queue.refuses());
+        };
+        others.iter().for_each(|queue| add(self, queue, messages.clone()));
+        add(self, last, messages);
+    }
+
+    /// The same, and every queue tells whether it took the message of this number.
+    pub(super) fn add_numbered(
+        &mut self,
+        queues: &[Arc<QueueHandle>],
+        message: &MessageRun,
+        number: u64,
+    ) {
+        if queues.len() > 1 {
+            message.iter().for_each(Message::share);
+        }
+        for queue in queues {
+            self.add(queue, message.clone(), None, (0, number), true);
+        }
     }
 
     fn add(
@@ -77,6 +95,7 @@ impl Groups {
         messages: MessageRun,
         way: Option<Way>,
         number: (u16, u64),
+        is_told: bool,
     ) {
         let count = messages.len() as u64;
         let known = self.0.iter().rposition(|group| Arc::ptr_eq(&group.queue, queue));
@@ -85,7 +104,7 @@ impl Groups {
             Some(group) => group.add(messages, way),
             None => {
                 let runs = SmallVec::from_buf([messages]);
-                let numbers = queue.refuses().then(Vec::new);
+                let numbers = is_told.then(Vec::new);
                 self.0.push(Group { queue: queue.clone(), runs, numbers, way });
             }
         }

@@ -3,21 +3,21 @@
 //! one queue while it takes another's, so no circle of queues can wait for itself.
 
 use std::collections::VecDeque;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use tracing::debug;
 
 use super::batch::{Group, Groups};
+use super::burial::{Burial, Letter};
 use super::lock::lock;
 use super::queue_handle::QueueHandle;
 use super::shared::Broker;
 use super::timers::Timer;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
-use crate::limits::{DEAD_LETTER_PAUSE_MS, DEAD_LETTER_TURNS_MAX};
-use crate::message::{DeadLetter, Death, DeathReason, Message, MessageRun, QueueKind};
-use crate::queue::DeadLetters;
+use crate::limits::{DEAD_LETTER_PAUSE_MS, DEAD_LETTER_RETRY_MS, DEAD_LETTER_TURNS_MAX};
+use crate::message::{DeadLetter, Death, DeathReason, MessageRun, Moment, QueueKind};
 
 /// Why a dead letter came to no queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,12 +92,14 @@ impl DeadLetterCounts {
     }
 }
 
-/// Dead letters that wait: too many came at once, or the log has to write first.
+/// Dead letters that wait: too many came at once, the log has to write first, or no queue takes
+/// them yet.
 #[derive(Debug, Default)]
-pub(super) struct PutOff(Mutex<VecDeque<Burial>>);
+pub(super) struct PutOff(Mutex<VecDeque<(Moment, Burial)>>);
 
 /// Where dead letters of a queue go by what is in force now.
 struct Way<'a> {
+    host: &'a VirtualHost,
     queue: &'a str,
     reason: DeathReason,
     exchange: Box<str>,
@@ -106,26 +108,28 @@ struct Way<'a> {
 
 impl<'a> Way<'a> {
     /// None where the exchange was taken away since they died.
-    fn of(source: &'a QueueHandle, reason: DeathReason) -> Option<Self> {
+    fn of(host: &'a VirtualHost, source: &'a QueueHandle, reason: DeathReason) -> Option<Self> {
         let queue = &*source.definition.name;
         source.with_options(|options| {
             let exchange = options.dead_letter_exchange.clone()?;
             let routing_key = options.dead_letter_routing_key.clone();
-            Some(Self { queue, reason, exchange, routing_key })
+            Some(Self { host, queue, reason, exchange, routing_key })
         })
     }
 }
 
-/// Dead letters and the queue they died in.
-pub(super) type Burial = (Arc<QueueHandle>, DeadLetters);
-
 impl PutOff {
-    fn take(&self) -> VecDeque<Burial> {
-        std::mem::take(&mut *lock(&self.0))
+    /// Those whose moment is there.
+    fn take(&self, now: Moment) -> VecDeque<Burial> {
+        let mut put_off = lock(&self.0);
+        let (due, later) = put_off.drain(..).partition(|(at, _)| *at <= now);
+        *put_off = later;
+        let due: VecDeque<(Moment, Burial)> = due;
+        due.into_iter().map(|(_, burial)| burial).collect()
     }
 
-    fn add(&self, burials: &mut VecDeque<Burial>) {
-        lock(&self.0).append(burials);
+    fn add(&self, at: Moment, burials: impl IntoIterator<Item = Burial>) {
+        lock(&self.0).extend(burials.into_iter().map(|burial| (at, burial)));
     }
 }
 
@@ -147,8 +151,8 @@ impl Broker {
             if work.dead_letters.is_empty() || is_congested() {
                 break;
             }
-            if let Some((source, letters)) = work.dead_letters.pop_front() {
-                self.bring_away(&source, letters, work);
+            if let Some(burial) = work.dead_letters.pop_front() {
+                self.bring_away(burial, work);
                 self.mend(work);
                 // Consumers, and the reader of bodies, are not to wait for all the others.
                 work.wake();
@@ -156,74 +160,98 @@ impl Broker {
         }
         let rest = std::mem::take(&mut work.dead_letters);
         if !rest.is_empty() {
-            self.put_off(rest, work);
+            self.put_off(rest, DEAD_LETTER_PAUSE_MS, work);
         }
         for deadline in work.deadlines.drain(..) {
             self.timers.add_queue(deadline, &mut work.wakers);
         }
     }
 
-    /// They wait a moment: for their turn, for the log, or for a queue that is read again.
-    fn put_off(&self, mut burials: VecDeque<Burial>, work: &mut Work) {
-        self.put_off.add(&mut burials);
-        let at = work.now.plus(DEAD_LETTER_PAUSE_MS);
+    /// They wait a while: for their turn, for the log, or for a queue.
+    fn put_off(
+        &self,
+        burials: impl IntoIterator<Item = Burial>,
+        milliseconds: u64,
+        work: &mut Work,
+    ) {
+        let at = work.now.plus(milliseconds);
+        self.put_off.add(at, burials);
         self.timers.add(Timer::for_dead_letters(at), &mut work.wakers);
     }
 
     /// Goes on with dead letters that were put off.
     pub(super) fn bury_rest(&self, work: &mut Work) {
-        work.dead_letters.append(&mut self.put_off.take());
+        work.dead_letters.append(&mut self.put_off.take(work.now));
     }
 
-    /// Gives dead letters to their queues, then tells the one they died in.
-    fn bring_away(&self, source: &Arc<QueueHandle>, letters: DeadLetters, work: &mut Work) {
-        if let Some(host) = self.virtual_host(&source.virtual_host) {
-            let mut groups = Groups::default();
-            if let Some(way) = Way::of(source, letters.reason) {
-                letters
-                    .messages
-                    .iter()
-                    .for_each(|message| self.route_dead(&host, &way, message, work, &mut groups));
-            }
-            if groups.iter().any(|group| group.queue.is_broken()) {
-                // It comes back soon; until then they are in the queue they died in.
-                return self.put_off([(Arc::clone(source), letters)].into(), work);
-            }
-            for Group { queue, runs, numbers, .. } in groups.drain() {
-                let count = runs.iter().map(MessageRun::len).sum();
-                let refused = queue.with(work, |live| live.take_in(runs, numbers.as_deref()).len());
-                self.dead_letters.dropped(Dropped::Refused, refused.unwrap_or(count));
-            }
-            // That is for publishers, and nobody is to be held back here.
-            work.is_ahead = false;
+    /// Gives dead letters to their queues, then tells the one they died in. What no queue took is
+    /// tried again where that one keeps it.
+    fn bring_away(&self, mut burial: Burial, work: &mut Work) {
+        if std::mem::take(&mut burial.is_new) {
+            let kind = burial.source.definition.options.kind;
+            self.dead_letters.died(kind, burial.reason, burial.letters.len());
         }
-        let DeadLetters { reason, messages, leave } = letters;
-        self.dead_letters.died(source.definition.options.kind, reason, messages.len());
-        drop(messages);
-        if let Some(leave) = leave {
-            // What left service is read again, and these may be doubled then.
-            let _ = source.with(work, |live| live.queue.left(leave));
+        if !self.give_to_queues(&mut burial, work) {
+            // One of them comes back soon; until then they are in the queue they died in.
+            return self.put_off([burial], DEAD_LETTER_PAUSE_MS, work);
+        }
+        if !burial.may_wait() {
+            burial.give_up();
+        }
+        if burial.let_go(work) && !burial.letters.is_empty() {
+            self.put_off([burial], DEAD_LETTER_RETRY_MS, work);
         }
     }
 
-    /// Finds the queues of a dead letter.
+    /// False where a queue is out of service: nothing is given to any then.
+    fn give_to_queues(&self, burial: &mut Burial, work: &mut Work) -> bool {
+        let source = burial.source.clone();
+        let host = self.virtual_host(&source.virtual_host);
+        let way = host.as_ref().and_then(|host| Way::of(host, &source, burial.reason));
+        let Some(way) = way else {
+            burial.give_up();
+            return true;
+        };
+        let is_last_try = !burial.may_wait();
+        let mut groups = Groups::default();
+        for (letter, number) in burial.letters.iter_mut().zip(1..) {
+            letter.is_done = self.route_dead(&way, letter, number, work, &mut groups);
+            if !letter.is_done && is_last_try {
+                self.dead_letters.dropped(Dropped::Unroutable, 1);
+            }
+        }
+        if groups.iter().any(|group| group.queue.is_broken()) {
+            return false;
+        }
+        for group in groups.drain() {
+            let refused = give(&mut burial.letters, group, !is_last_try, work);
+            if is_last_try {
+                self.dead_letters.dropped(Dropped::Refused, refused);
+            }
+        }
+        // That is for publishers, and nobody is to be held back here.
+        work.is_ahead = false;
+        true
+    }
+
+    /// Finds the queues of a dead letter, of those that do not have it yet. False where it has no
+    /// route.
     fn route_dead(
         &self,
-        host: &VirtualHost,
         way: &Way<'_>,
-        message: &Message,
+        dead: &Letter,
+        number: u64,
         work: &Work,
         groups: &mut Groups,
-    ) {
-        let Way { queue, reason, exchange, routing_key } = way;
+    ) -> bool {
+        let Way { host, queue, reason, exchange, routing_key } = way;
         let (reason, routing_key) = (*reason, routing_key.as_deref());
         let death = Death { reason, queue, now: work.now, exchange, routing_key };
-        let letter = DeadLetter::of(message, death);
+        let letter = DeadLetter::of(&dead.message, death);
         let random = lock(&self.random).draw();
         let mut targets = host.targets(&letter.message, &letter.carbon_copies, random);
-        if targets.is_empty() {
-            self.dead_letters.dropped(Dropped::Unroutable, 1);
-        }
+        let has_route = !targets.is_empty();
+        targets.retain(|target| !dead.had_by.contains(&target.id()));
         targets.retain(|target| {
             let target = &*target.definition.name;
             let is_cycle = letter.is_cycle(target);
@@ -237,6 +265,26 @@ impl Broker {
             }
             !is_cycle
         });
-        groups.add_to_all(&targets, MessageRun::one(letter.message), None, (0, 0));
+        groups.add_numbered(&targets, &MessageRun::one(letter.message), number);
+        has_route
     }
+}
+
+/// Gives its letters to one queue, and notes which of them it has and which it refused; tells how
+/// many that were.
+fn give(letters: &mut [Letter], group: Group, is_kept: bool, work: &mut Work) -> usize {
+    let Group { queue, runs, numbers, .. } = group;
+    let numbers: Vec<u64> = numbers.unwrap_or_default().iter().map(|(_, number)| *number).collect();
+    let refused = queue.with(work, |live| live.take_over(runs, &numbers, is_kept));
+    // What left service just now took nothing.
+    let refused = refused.unwrap_or_else(|_| numbers.clone());
+    for number in numbers {
+        let place = usize::try_from(number - 1).unwrap_or(usize::MAX);
+        let Some(letter) = letters.get_mut(place) else { continue };
+        match refused.binary_search(&number) {
+            Ok(_) => letter.is_done = false,
+            Err(_) => letter.had_by.push(queue.id()),
+        }
+    }
+    refused.len()
 }

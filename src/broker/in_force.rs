@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::definitions::QueueDefinition;
-use crate::message::queue_options::DeliveryLimit;
+use crate::message::queue_options::{DeadLetterStrategy, DeliveryLimit};
 use crate::message::{Era, QueueKind, QueueOptions};
 use crate::policy::{Applied, Policies, in_force};
 use crate::queue::{LengthLimit, Lifetime, Limits, Priorities, QueueTraits};
@@ -28,6 +28,14 @@ impl InForce {
         let options = in_force(&definition.options, &applied.settings);
         Some(Arc::new(Self { applied, options }))
     }
+}
+
+/// A dead letter that no queue takes is to stay, and can: where the oldest messages go for want of
+/// room, there is none for it either, as in RabbitMQ.
+pub(super) fn keeps_dead_letters(options: &QueueOptions) -> bool {
+    let is_asked_for = options.dead_letter_strategy == Some(DeadLetterStrategy::AtLeastOnce);
+    let lets_go = LengthLimit::of(options).is_some_and(|limit| !limit.refuses);
+    is_asked_for && !lets_go && options.dead_letter_exchange.is_some()
 }
 
 /// The traits of a queue with these options; `before` are times to live that it had.
@@ -55,6 +63,7 @@ pub(super) fn traits(
         is_single_active: options.single_active_consumer,
         is_durable: definition.durable && has_log,
         has_dead_letters: options.dead_letter_exchange.is_some(),
+        keeps_dead_letters: keeps_dead_letters(options),
         tells_failures: options.kind == QueueKind::Quorum || options.delivery_limit.is_some(),
         ..QueueTraits::default()
     }

@@ -108,6 +108,26 @@ impl Live {
         refused
     }
 
+    /// Adds dead letters of another queue, one a run; gives the numbers of those that it has no
+    /// room for, or all where it is gone. Those may be kept where they come from.
+    pub(super) fn take_over(
+        &mut self,
+        runs: SmallVec<[MessageRun; 1]>,
+        numbers: &[u64],
+        is_kept: bool,
+    ) -> Vec<u64> {
+        if self.queue.is_gone() {
+            return numbers.to_vec();
+        }
+        let mut refused = Vec::new();
+        for (run, number) in runs.into_iter().zip(numbers) {
+            if !self.queue.accept(run, is_kept, &mut self.effects) {
+                refused.push(*number);
+            }
+        }
+        refused
+    }
+
     /// Adds a message where there is room for it, and nobody waits to hear.
     pub(super) fn offer(&mut self, message: Message) {
         let _ = self.queue.offer_run(MessageRun::one(message), &mut self.effects);

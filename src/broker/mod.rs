@@ -7,6 +7,7 @@
 //! reply-to).
 
 mod batch;
+mod burial;
 mod consume;
 mod dead_letters;
 mod durability;
@@ -29,6 +30,7 @@ mod policies;
 mod pressure;
 mod publish;
 mod queue_handle;
+mod queue_log;
 mod queues;
 mod release;
 mod replies;
@@ -52,6 +54,8 @@ pub use options::{BrokerOptions, Product, server_properties};
 pub use session::{Peer, Session};
 pub use shared::Broker;
 
+#[cfg(test)]
+mod at_least_once_tests;
 #[cfg(test)]
 mod out_of_service_tests;
 #[cfg(test)]

@@ -1,37 +1,29 @@
 //! A live queue: the machine behind its lock, and the sessions its consumers belong to. Effects are
 //! carried out under the lock, so that what a consumer gets, and what the log hears, is in the
-//! queue's order. What becomes of a queue in which something breaks is in `out_of_service`.
+//! queue's order. What it gives to the log is in `queue_log`, what becomes of a queue in which
+//! something breaks in `out_of_service`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use tracing::error;
-
+use super::burial::Burial;
 use super::durability::Durability;
-use super::in_force::{InForce, traits};
+use super::in_force::{InForce, keeps_dead_letters, traits};
 use super::live_queue::Live;
 use super::lock::{lock, read, write};
 use super::out_of_service::{Broken, OutOfService, reason};
 use super::pace::Hold;
+use super::queue_log::Link;
 use super::timers::Deadline;
 use super::work::Work;
 use crate::connection::{Delivered, Event, Reply};
 use crate::definitions::QueueDefinition;
-use crate::limits::{PAGE_OUT_SIZE, SHED_STEP_SIZE};
 use crate::message::{
-    ConsumerId, Delivery, Era, GetId, Moment, Name, QueueId, QueueOptions, ReadBack, Run, Sequence,
-    SequenceRange,
+    ConsumerId, Delivery, Era, GetId, Moment, Name, QueueId, QueueOptions, Run, Sequence,
 };
-use crate::queue::{Effect, Fact, Queue, QueueTraits, Resident};
-use crate::store::{Appender, RecoveredQueue, Stay, Tail};
-
-/// A queue's way to the store.
-#[derive(Clone, Debug)]
-struct Link {
-    durability: Arc<Durability>,
-    tail: Arc<Tail>,
-}
+use crate::queue::{Effect, Queue, QueueTraits, Resident};
+use crate::store::{RecoveredQueue, Tail};
 
 /// A queue and its lock.
 #[derive(Debug)]
@@ -51,8 +43,8 @@ pub(super) struct QueueHandle {
     is_gone: AtomicBool,
     /// Something broke in it: it is gone, and another takes its place.
     is_broken: AtomicBool,
-    link: Option<Link>,
-    live: Mutex<Live>,
+    pub(super) link: Option<Link>,
+    pub(super) live: Mutex<Live>,
 }
 
 impl QueueHandle {
@@ -96,6 +88,11 @@ impl QueueHandle {
     /// It may refuse a message: whoever publishes to it must be told.
     pub(super) fn refuses(&self) -> bool {
         self.refuses.load(Ordering::Acquire)
+    }
+
+    /// A dead letter that no queue takes stays in it.
+    pub(super) fn keeps_dead_letters(&self) -> bool {
+        self.with_options(keeps_dead_letters)
     }
 
     /// What is in force where that is more than what its arguments say.
@@ -290,63 +287,11 @@ impl QueueHandle {
             Effect::Expire => work.expired.push(Arc::clone(self)),
             Effect::Fetch(range) => self.ask(range, work),
             Effect::DeadLetter(letters) => {
-                work.dead_letters.push_back((Arc::clone(self), letters));
+                work.dead_letters.push_back(Burial::new(Arc::clone(self), letters));
             }
             Effect::Got { get, got } => self.answer_get(live, get, got, work),
             // Facts go to the log, many under one lock.
             Effect::Append(_) => {}
-        }
-    }
-
-    /// Gives a fact to the log, which is locked where it is not yet.
-    fn append<'a>(
-        &'a self,
-        live: &mut Live,
-        fact: Fact,
-        appender: &mut Option<Appender<'a>>,
-        work: &mut Work,
-    ) {
-        let Some(Link { durability, tail }) = &self.link else { return };
-        let appender = appender.get_or_insert_with(|| durability.log.append());
-        match fact {
-            Fact::Added { first, messages, arrived, level } => {
-                live.has_logged = true;
-                let stay = Stay { is_durable: self.definition.durable, arrived, level };
-                appender.added(tail, first, messages, stay);
-            }
-            Fact::Removed(range) => appender.removed(tail, range),
-            Fact::Returned { range, failure_count } => {
-                appender.returned(tail, range, failure_count);
-            }
-        }
-        work.position = appender.position();
-    }
-
-    /// Asks for bodies that are on disk only.
-    fn ask(self: &Arc<Self>, range: SequenceRange, work: &mut Work) {
-        if let Some(link) = &self.link {
-            link.durability.ask(Arc::clone(self), range, work);
-        }
-    }
-
-    /// Bodies were read: those of `asked` that are not there are damaged.
-    pub(super) fn fetched(
-        self: &Arc<Self>,
-        asked: SequenceRange,
-        found: Vec<ReadBack>,
-        work: &mut Work,
-    ) {
-        let lost = self.with(work, |live| live.queue.fetched(asked, found));
-        if let Ok(lost) = lost
-            && lost > 0
-        {
-            if let Some(link) = &self.link {
-                link.durability.count_damaged(lost);
-            }
-            error!(
-                target: "queue",
-                queue = %self.definition.name, lost, "messages are damaged on disk and are left out"
-            );
         }
     }
 
@@ -366,86 +311,6 @@ impl QueueHandle {
         if let Err(Event::Answered { reply: Reply::Got { delivery, .. }, .. }) = result {
             live.queue.return_unseen(ConsumerId(0), Run::from_iter([delivery]));
         }
-    }
-
-    /// Keeps the memory account, and forgets bodies where too many are in RAM.
-    fn count(self: &Arc<Self>, live: &mut Live) {
-        let Some(Link { durability, tail }) = &self.link else { return };
-        let mut resident = live.queue.resident();
-        if resident == live.counted {
-            return;
-        }
-        let memory = &durability.memory;
-        let may_shed = live.late_until <= durability.log.stored();
-        if may_shed && resident.logged > live.kept + SHED_STEP_SIZE && memory.is_logged_over() {
-            live.queue.shed(tail.stored_below(), live.size_kept());
-            resident = live.queue.resident();
-            live.kept = resident.logged;
-        }
-        live.kept = live.kept.min(resident.logged);
-        memory.update(live.counted, resident);
-        live.counted = resident;
-        if !live.is_listed {
-            live.is_listed = true;
-            memory.list(self);
-        }
-    }
-
-    /// Too much is in RAM, and it is this queue's turn to give something up.
-    pub(super) fn make_room(self: &Arc<Self>, work: &mut Work) {
-        let Some(Link { durability, tail }) = &self.link else { return };
-        // What left service holds nothing that is counted.
-        let _ = self.with(work, |live| {
-            live.is_listed = false;
-            let may_shed = live.late_until <= durability.log.stored();
-            if may_shed && durability.memory.is_logged_over() {
-                // Each keeping a little, many queues together would keep more than there is.
-                live.queue.shed(tail.stored_below(), 0);
-            }
-            if durability.memory.is_unlogged_over() {
-                live.queue.store_transient(PAGE_OUT_SIZE);
-                // They are appended when this step ends, or later.
-                live.late_until = durability.log.append().position() + 1;
-            }
-            live.kept = live.queue.resident().logged;
-            // What is left is counted again, and the queue listed again where it holds something.
-            if live.queue.resident() == live.counted && live.counted != Resident::default() {
-                live.is_listed = true;
-                durability.memory.list(self);
-            }
-        });
-    }
-
-    /// The facts of its end: nothing of it is needed any more.
-    pub(super) fn forget(&self, is_known: bool, work: &mut Work) {
-        if let Some(link) = self.link.as_ref().filter(|_| is_known) {
-            let mut appender = link.durability.log.append();
-            appender.forgotten(self.id());
-            work.position = appender.position();
-        }
-    }
-
-    /// At a clean stop: what was delivered before is told to the log.
-    pub(super) fn tell_delivered(self: &Arc<Self>, work: &mut Work) {
-        let Some(link) = &self.link else { return };
-        if !self.definition.durable {
-            return;
-        }
-        let told = self.with(work, |live| live.queue.redelivered());
-        // Of what is not read again yet, anything may have been delivered.
-        let delivered = told.unwrap_or_else(|OutOfService| self.all_places());
-        if delivered.is_empty() {
-            return;
-        }
-        let mut appender = link.durability.log.append();
-        delivered.into_iter().for_each(|(range, _)| appender.delivered(&link.tail, range));
-    }
-
-    /// All places that messages ever had.
-    fn all_places(&self) -> Vec<(SequenceRange, u32)> {
-        let (next_sequence, _) = self.left_behind();
-        let last = next_sequence.checked_sub(1);
-        last.map(|last| (SequenceRange { first: 0, last }, 0)).into_iter().collect()
     }
 
     /// A session that is gone gives its run back; the release of the session follows.
@@ -501,7 +366,9 @@ mod tests {
     use super::super::durability::MemoryOptions;
     use super::super::live_queue::Subscriber;
     use super::*;
-    use crate::message::{Account, Body, ConsumerKey, Envelope, Message, Outcome, QueueOptions};
+    use crate::message::{
+        Account, Body, ConsumerKey, Envelope, Message, Outcome, QueueOptions, SequenceRange,
+    };
     use crate::protocol::field::FieldTable;
     use crate::queue::{Consumer, Credit};
     use crate::store::{MemoryStorage, Opened, StoreOptions};

@@ -8,7 +8,7 @@ use super::batch::Batch;
 use super::session::Place;
 use super::{Broker, BrokerOptions, Left, MemoryOptions, Peer, Session};
 use crate::auth::Permissions;
-use crate::connection::command::{Consume, DeclareQueue};
+use crate::connection::command::{Consume, DeclareQueue, DeleteQueue};
 use crate::connection::{Event, Publish, Reply, Settle};
 use crate::message::{
     Body, ConsumerKey, Envelope, Message, MessageRun, Moment, Outcome, QueueId, Sequence,
@@ -81,6 +81,11 @@ impl Client {
 
     pub(super) fn declare(&mut self, queue: &str, durable: bool) {
         self.session.declare_queue(&DeclareQueue { durable, ..declaration(queue) }).unwrap();
+    }
+
+    pub(super) fn delete(&mut self, queue: &str) {
+        let delete = DeleteQueue { queue: queue.into(), if_unused: false, if_empty: false };
+        self.session.delete_queue(1, false, &delete).unwrap();
     }
 
     /// What a passive declare answers: how many messages, or the refusal's text.

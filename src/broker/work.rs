@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::dead_letters::Burial;
+use super::burial::Burial;
 use super::out_of_service::Broken;
 use super::queue_handle::QueueHandle;
 use super::timers::Deadline;

@@ -22,6 +22,7 @@ pub(super) struct Leaving {
     waiting: VecDeque<(DeathReason, Stretch)>,
     totals: Totals,
     out_count: usize,
+    out_bytes: u64,
 }
 
 impl Leaving {
@@ -71,12 +72,26 @@ impl Leaving {
         let taken = part.or_else(|| self.waiting.pop_front().map(|(_, stretch)| stretch))?;
         self.totals -= taken.totals();
         self.out_count += taken.len();
+        self.out_bytes += taken.body_bytes();
         Some((reason, taken))
     }
 
     /// So many came to where they belong.
     pub(super) fn left(&mut self, count: usize) {
-        self.out_count = self.out_count.saturating_sub(count);
+        let before = self.out_count;
+        self.out_count = before.saturating_sub(count);
+        // They are taken to be of one size.
+        self.out_bytes = match before {
+            0 => 0,
+            _ => self.out_bytes / before as u64 * self.out_count as u64,
+        };
+    }
+
+    /// All that died and is still the queue's, as far as its length is asked for.
+    pub(super) fn kept(&self) -> Totals {
+        let count = self.totals.count + self.out_count;
+        let body_bytes = self.totals.body_bytes + self.out_bytes;
+        Totals { count, body_bytes, ..Totals::default() }
     }
 
     /// The bodies without which nothing goes on.

@@ -16,6 +16,8 @@ pub struct QueueTraits {
     pub is_durable: bool,
     /// Messages that die go somewhere: they leave the queue when they are there.
     pub has_dead_letters: bool,
+    /// Those that find no place stay until they do, and count towards the length.
+    pub keeps_dead_letters: bool,
     /// What is delivered again tells how often its delivery failed.
     pub tells_failures: bool,
     /// See [`QueueTraits::limited`].

@@ -3,22 +3,19 @@
 
 use super::{Effect, Queue};
 use crate::message::{DeathReason, MessageRun};
+use crate::queue::totals::Totals;
 
 impl Queue {
     /// Adds the messages of a run for which there is room, and tells the places in the run of those
     /// that are refused. What consumers can have at once is handed out before any is.
     pub fn offer_run(&mut self, messages: MessageRun, effects: &mut Vec<Effect>) -> Vec<usize> {
-        if self.has_room(messages.len() as u64, messages.body_bytes()) {
+        if self.has_room(messages.len() as u64, messages.body_bytes(), Self::kept) {
             self.enqueue_run(messages);
             return Vec::new();
         }
         let mut refused = Vec::new();
         for (place, message) in messages.into_messages().enumerate() {
-            let size = message.body_size();
-            if !self.has_room(1, size) {
-                self.dispatch(effects);
-            }
-            if self.has_room(1, size) {
+            if self.makes_room(message.body_size(), Self::kept, effects) {
                 self.enqueue(message);
             } else {
                 refused.push(place);
@@ -28,9 +25,59 @@ impl Queue {
         refused
     }
 
-    fn has_room(&self, count: u64, bytes: u64) -> bool {
+    /// Adds dead letters of another queue where there is room for them; false where there is none:
+    /// then they die here too, where that is asked for, unless the other queue keeps them.
+    ///
+    /// Only what is ready is in their way, not dead letters that this queue keeps: else two queues
+    /// that are full of what each has for the other would wait for ever.
+    pub fn accept(
+        &mut self,
+        messages: MessageRun,
+        is_kept: bool,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let has_room = self.makes_room(messages.body_bytes(), Self::nothing, effects);
+        if has_room {
+            self.enqueue_run(messages);
+        } else if !is_kept {
+            messages.into_messages().for_each(|message| self.refuse(message, effects));
+        }
+        has_room
+    }
+
+    /// Whether there is room for one more, at the latest when consumers have what they can.
+    fn makes_room(
+        &mut self,
+        size: u64,
+        besides: fn(&Self) -> Totals,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        if !self.has_room(1, size, besides) {
+            self.dispatch(effects);
+        }
+        self.has_room(1, size, besides)
+    }
+
+    /// Whether there is room besides what is ready, and something more that counts.
+    fn has_room(&self, count: u64, bytes: u64, besides: fn(&Self) -> Totals) -> bool {
         let refusing = self.traits.length_limit().filter(|limit| limit.refuses);
-        refusing.is_none_or(|limit| limit.has_room(self.contents.totals(), count, bytes))
+        refusing.is_none_or(|limit| {
+            let mut held = self.contents.totals();
+            held += besides(self);
+            limit.has_room(held, count, bytes)
+        })
+    }
+
+    /// Dead letters that stay where no queue takes them.
+    fn kept(&self) -> Totals {
+        match &self.activity {
+            Some(activity) if self.traits.keeps_dead_letters => activity.leaving.kept(),
+            _ => Self::nothing(self),
+        }
+    }
+
+    fn nothing(&self) -> Totals {
+        Totals::default()
     }
 
     /// Lets the oldest messages go while there are too many. After a restart some may be over their
