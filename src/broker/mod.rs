@@ -8,6 +8,7 @@
 
 mod batch;
 mod consume;
+mod consumer_timeout;
 mod dead_letters;
 mod durability;
 mod exchanges;
