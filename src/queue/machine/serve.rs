@@ -30,7 +30,9 @@ impl Queue {
             self.expire(self.now);
         }
         self.tell(effects);
-        self.keep_vigil(effects);
+        if self.vigil_at().is_some() {
+            self.keep_vigil(effects);
+        }
         if self.has_gets() {
             self.answer_gets(effects);
         }
