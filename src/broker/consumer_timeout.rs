@@ -108,80 +108,33 @@ fn timed_out(channel: u16, timeout_ms: u64) -> AmqpError {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::auth::Permissions;
-    use crate::broker::session::Place;
-    use crate::broker::{Broker, Peer};
-    use crate::connection::command::{Consume, DeclareQueue};
-    use crate::message::{Body, Envelope, Message, Moment};
-    use crate::protocol::field::FieldTable;
-    use crate::queue::Fetched;
+    use crate::broker::test_world::{World, bodies};
 
     const KEY: ConsumerKey = ConsumerKey { channel: 1, number: 1 };
-
-    /// A client with one consumer, whose channel may have one message out.
-    fn consuming() -> Session {
-        let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
-        let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
-        let host = broker.virtual_host("/").unwrap();
-        let permissions = Arc::new(Permissions::new(".*", ".*", ".*").unwrap());
-        session.place = Some(Place { host, permissions });
-        session.channels.insert(1, session.new_channel());
-        session.set_prefetch(1, 1, true);
-        let declare = DeclareQueue {
-            queue: "q".into(),
-            is_server_named: false,
-            passive: false,
-            durable: false,
-            exclusive: false,
-            auto_delete: false,
-            arguments: FieldTable::new(),
-        };
-        session.declare_queue(&declare).unwrap();
-        let consume = Consume {
-            queue: "q".into(),
-            consumer: KEY,
-            consumer_tag: "tag".into(),
-            no_ack: false,
-            exclusive: false,
-            arguments: FieldTable::new(),
-        };
-        session.consume(&consume, true).unwrap();
-        session
-    }
-
-    fn with_queue<R>(session: &mut Session, step: impl FnOnce(&mut Live) -> R) -> R {
-        let handle = session.place().unwrap().host.queue("q").unwrap();
-        handle.with(&mut session.work, step).unwrap()
-    }
 
     #[test]
     fn what_nobody_saw_goes_back_unflagged_also_where_the_consumer_is_cancelled_meanwhile() {
         for is_cancelled in [false, true] {
-            let mut session = consuming();
-            let envelope = Envelope {
-                exchange: "",
-                routing_key: "q",
-                properties: &[0, 0],
-                is_persistent: false,
-            };
-            let message = Message::new(envelope, Body::Copied(b"x"));
-            with_queue(&mut session, |live| live.queue.enqueue(message));
-            let credit = session.channels[&1].credit.clone();
+            let world = World::new();
+            let mut client = world.client();
+            client.session.set_prefetch(1, 1, true);
+            client.declare("q", false);
+            client.consume("q", 1);
+            client.publish("q", &["a"]);
+            let credit = client.session.channels[&1].credit.clone();
             assert!(!credit.take(1), "the message is on its way");
             let event = Event::ConsumerTimedOut { consumer: KEY, timeout_ms: 9 };
-            session.mailbox.push(event, &mut Vec::new()).unwrap();
+            client.session.mailbox.push(event, &mut Vec::new()).unwrap();
             if is_cancelled {
-                session.cancel(1, Some(KEY), "tag".into(), true);
+                client.session.cancel(1, Some(KEY), "tag".into(), true);
             }
-            assert!(session.time_out_unread());
-            assert!(!session.time_out_unread(), "it is done once");
+            assert!(client.session.time_out_unread());
+            assert!(!client.session.time_out_unread(), "it is done once");
             assert!(credit.take(1) && !credit.take(1));
-            let got =
-                with_queue(&mut session, |live| live.queue.get(true, crate::message::GetId(1)));
-            assert!(matches!(got, Fetched::Got(delivery, 0) if !delivery.is_redelivered));
+            let mut other = world.client();
+            other.consume("q", 1);
+            assert_eq!(bodies(&other.events()), [("a".to_owned(), false)]);
         }
     }
 
