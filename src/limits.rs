@@ -243,6 +243,18 @@ pub const ERAS_MAX: usize = 16;
 /// what an expiry may be late by, and at most 250 different ends in a second.
 pub const DUE_STEP_MS: u64 = 4;
 
+/// How long a consumer of a queue of quorum type may hold a delivery where nobody says otherwise:
+/// as RabbitMQ, where jobs that take longer are known to be rare.
+pub const CONSUMER_TIMEOUT_MS: u64 = 1_800_000;
+
+/// Into how many steps that time is parted: a consumer keeps a count of deliveries for each, and is
+/// looked at once in each, so more of them cost more and fewer notice later.
+pub const CONSUMER_TIMEOUT_STEPS: u64 = 64;
+
+/// The shortest of these steps: nobody tells the difference, and queues are not looked at all the
+/// time.
+pub const CONSUMER_TIMEOUT_STEP_MS: u64 = 10;
+
 /// Dead letters of one queue that are on their way at once. A queue whose messages all die at once
 /// gives way to others in between, and holds no more than these besides its own bodies.
 pub const DEAD_LETTERS_OUT_MAX: usize = 256;

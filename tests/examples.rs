@@ -14,7 +14,7 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "bounded_queue",
     "confirms",
     "embedded",
@@ -24,6 +24,7 @@ const NAMES: [&str; 12] = [
     "publish_subscribe",
     "retry_later",
     "rpc",
+    "slow_worker",
     "topic_routing",
     "urgent_first",
     "work_queue",
@@ -162,6 +163,14 @@ fn retry_later_tries_three_times() {
 #[test]
 fn urgent_first_lets_alarms_overtake_reports() {
     check("urgent_first", &["alarm 2", "alarm 5", "report 1", "report 3", "report 4"]);
+}
+
+#[test]
+fn slow_worker_loses_its_task_to_another() {
+    check(
+        "slow_worker",
+        &["stuck takes task 1", "stuck is cancelled", "prompt does task 1, redelivered: true"],
+    );
 }
 
 #[test]

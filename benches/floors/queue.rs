@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use leveret::message::{ConsumerId, GetId, MessageRun, Outcome, SequenceRange};
-use leveret::queue::{Consumer, Credit, Effect, Fetched, Queue, QueueTraits};
+use leveret::queue::{Consumer, Credit, Effect, Fetched, Patience, Queue, QueueTraits};
 
 use crate::wire::Content;
 use crate::{Operation, Round};
@@ -40,6 +40,7 @@ fn enqueue_dispatch(count: u64, no_ack: bool) -> Round {
         prefetch_count: 1000,
         channel_credit: None,
         window: Arc::new(Credit::new(0)),
+        patience: Patience::default(),
     };
     queue.subscribe(consumer).expect("nobody else is there");
     let (message, mut effects) = (Content::transient(16).message(), Vec::new());

@@ -10,9 +10,11 @@ use super::replies::REPLY_TO;
 use super::session::{LiveConsumer, Place, Session};
 use crate::auth::Access;
 use crate::connection::{Event, Reply, Settle, command::Consume};
-use crate::message::{ConsumerId, ConsumerKey, ConsumerOptions, Name, QueueId, Resource};
+use crate::message::{
+    ConsumerId, ConsumerKey, ConsumerOptions, Name, QueueId, QueueKind, Resource,
+};
 use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
-use crate::queue::{Consumer, Fetched, SubscribeRefused};
+use crate::queue::{Consumer, Fetched, Patience, SubscribeRefused};
 
 impl Session {
     pub(super) fn consume(&mut self, consume: &Consume, nowait: bool) -> Result<(), AmqpError> {
@@ -26,7 +28,7 @@ impl Session {
         let handle = self.open_queue(&place, &consume.queue)?;
         let kind = handle.definition.options.kind;
         let options = ConsumerOptions::parse(resource, &consume.arguments, kind)?;
-        let consumer = self.new_consumer(consume, &options);
+        let consumer = self.new_consumer(consume, &options, kind);
         let id = consumer.id;
         let subscribed = self.subscribe(&handle, consumer, consume, nowait);
         match subscribed.map_err(|out_of_service| out_of_service.refusal(resource))? {
@@ -52,7 +54,12 @@ impl Session {
         Err(ConnectionError::not_allowed(text))
     }
 
-    fn new_consumer(&self, consume: &Consume, options: &ConsumerOptions) -> Consumer {
+    fn new_consumer(
+        &self,
+        consume: &Consume,
+        options: &ConsumerOptions,
+        kind: QueueKind,
+    ) -> Consumer {
         let state = self.channels.get(&consume.consumer.channel);
         Consumer {
             id: self.broker.next_consumer_id(),
@@ -62,6 +69,10 @@ impl Session {
             prefetch_count: state.map_or(0, |state| u32::from(state.prefetch_count)),
             channel_credit: state.map(|state| state.credit.clone()),
             window: self.mailbox.window.clone(),
+            patience: Patience {
+                own_ms: options.consumer_timeout_ms,
+                otherwise_ms: self.broker.options.consumer_timeout_of(kind),
+            },
         }
     }
 

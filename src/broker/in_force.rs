@@ -57,10 +57,12 @@ pub(super) fn traits(
             (QueueKind::Classic, Some(max)) if max > 0 => Some(Priorities { max, base: 0 }),
             (QueueKind::Classic, _) => None,
         },
+        consumer_timeout_ms: options.consumer_timeout_ms,
     };
     QueueTraits {
         is_auto_delete: definition.auto_delete,
         is_single_active: options.single_active_consumer,
+        is_active_by_priority: options.kind == QueueKind::Quorum,
         is_durable: definition.durable && has_log,
         has_dead_letters: options.dead_letter_exchange.is_some(),
         keeps_dead_letters: keeps_dead_letters(options),

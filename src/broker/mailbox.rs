@@ -6,8 +6,9 @@ use std::sync::Mutex;
 use std::task::Waker;
 
 use super::lock::lock;
-use crate::connection::Event;
+use crate::connection::{Delivered, Event};
 use crate::limits::{REPLY_WINDOW_SIZE, SESSION_WINDOW_SIZE};
+use crate::message::ConsumerKey;
 use crate::queue::Credit;
 
 /// The events of one session, in the order in which they happened.
@@ -25,6 +26,8 @@ struct Inner {
     events: VecDeque<Event>,
     waker: Option<Waker>,
     is_closed: bool,
+    /// A consumer timed out, and nobody may have heard of it yet.
+    has_timed_out: bool,
 }
 
 impl Default for Mailbox {
@@ -47,6 +50,7 @@ impl Mailbox {
         if inner.is_closed {
             return Err(event);
         }
+        inner.has_timed_out |= matches!(event, Event::ConsumerTimedOut { .. });
         inner.events.push_back(event);
         wakers.extend(inner.waker.take());
         Ok(())
@@ -65,6 +69,34 @@ impl Mailbox {
     /// The oldest event, where it is of this kind.
     pub(super) fn pop_if(&self, is_meant: impl Fn(&Event) -> bool) -> Option<Event> {
         lock(&self.inner).events.pop_front_if(|event| is_meant(event))
+    }
+
+    /// A consumer that timed out, wherever that stands, with the time it had and the deliveries for
+    /// it that wait here.
+    pub(super) fn take_timed_out(&self) -> Option<(ConsumerKey, u64, Vec<Delivered>)> {
+        let mut inner = lock(&self.inner);
+        if !std::mem::take(&mut inner.has_timed_out) {
+            return None;
+        }
+        let timed_out = |event: &Event| match event {
+            Event::ConsumerTimedOut { consumer, timeout_ms } => Some((*consumer, *timeout_ms)),
+            _ => None,
+        };
+        let (at, (key, timeout_ms)) = inner
+            .events
+            .iter()
+            .enumerate()
+            .find_map(|(at, event)| Some((at, timed_out(event)?)))?;
+        inner.events.remove(at);
+        inner.has_timed_out = inner.events.iter().any(|event| timed_out(event).is_some());
+        let mut unread = Vec::new();
+        for event in std::mem::take(&mut inner.events) {
+            match event {
+                Event::Delivered(delivered) if delivered.consumer == key => unread.push(delivered),
+                event => inner.events.push_back(event),
+            }
+        }
+        Some((key, timeout_ms, unread))
     }
 
     /// The only event there is, as long as it is looked at.
@@ -104,6 +136,7 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{QueueId, Run};
 
     #[test]
     fn events_leave_in_order_and_a_closed_mailbox_gives_them_back() {
@@ -124,6 +157,30 @@ mod tests {
         assert_eq!(single(), Some(true));
         assert!(mailbox.push(Event::Released, &mut wakers).is_ok());
         assert_eq!(single(), None);
+    }
+
+    #[test]
+    fn who_timed_out_is_found_behind_what_waits_and_with_what_is_for_it() {
+        let (mailbox, mut wakers) = (Mailbox::default(), Vec::new());
+        let key = |number| ConsumerKey { channel: 1, number };
+        let delivered = |number| {
+            Event::Delivered(Delivered {
+                consumer: key(number),
+                queue: QueueId(1),
+                run: Run::new(),
+            })
+        };
+        assert!(mailbox.take_timed_out().is_none());
+        let timed_out = Event::ConsumerTimedOut { consumer: key(1), timeout_ms: 9 };
+        for event in [delivered(1), delivered(2), Event::Unblocked, delivered(1), timed_out] {
+            assert!(mailbox.push(event, &mut wakers).is_ok());
+        }
+        let (found, timeout_ms, unread) = mailbox.take_timed_out().unwrap();
+        assert_eq!((found, timeout_ms, unread.len()), (key(1), 9, 2));
+        assert!(mailbox.take_timed_out().is_none());
+        assert!(matches!(mailbox.pop(), Some(Event::Delivered(one)) if one.consumer == key(2)));
+        assert!(matches!(mailbox.pop(), Some(Event::Unblocked)));
+        assert_eq!(mailbox.len(), 0);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 mod batch;
 mod burial;
 mod consume;
+mod consumer_timeout;
 mod dead_letters;
 mod durability;
 mod exchanges;

@@ -32,6 +32,9 @@ pub struct BrokerOptions {
     pub default_queue_kind: QueueKind,
     /// Consumers of one channel; none means any number.
     pub consumers_per_channel_max: Option<usize>,
+    /// Milliseconds for which consumers may hold a delivery where neither they nor their queue say;
+    /// 0 is for ever. None means half an hour on queues of quorum type, and for ever on others.
+    pub consumer_timeout_ms: Option<u64>,
 }
 
 /// Who connection.start says we are: clients branch on name and version.
@@ -73,6 +76,7 @@ impl Default for BrokerOptions {
             loopback_users: vec!["guest".into()],
             default_queue_kind: QueueKind::Classic,
             consumers_per_channel_max: None,
+            consumer_timeout_ms: None,
         }
     }
 }

@@ -169,6 +169,7 @@ mod tests {
             prefetch_count: 0,
             channel_credit: None,
             window: Arc::new(Credit::new(0)),
+            patience: crate::queue::Patience::default(),
         };
         live.queue.subscribe(consumer).unwrap();
         let envelope =

@@ -284,6 +284,7 @@ impl QueueHandle {
     fn carry_out(self: &Arc<Self>, live: &mut Live, effect: Effect, work: &mut Work) {
         match effect {
             Effect::Deliver(consumer, run) => self.deliver(live, consumer, run, work),
+            Effect::TimedOut(consumer, timeout_ms) => live.time_out(consumer, timeout_ms, work),
             Effect::Expire => work.expired.push(Arc::clone(self)),
             Effect::Fetch(range) => self.ask(range, work),
             Effect::DeadLetter(letters) => {
@@ -370,7 +371,7 @@ mod tests {
         Account, Body, ConsumerKey, Envelope, Message, Outcome, QueueOptions, SequenceRange,
     };
     use crate::protocol::field::FieldTable;
-    use crate::queue::{Consumer, Credit};
+    use crate::queue::{Consumer, Credit, Patience};
     use crate::store::{MemoryStorage, Opened, StoreOptions};
 
     fn auto_delete() -> Arc<QueueDefinition> {
@@ -395,6 +396,7 @@ mod tests {
             prefetch_count: 0,
             channel_credit: None,
             window: Arc::new(Credit::new(0)),
+            patience: Patience::default(),
         }
     }
 

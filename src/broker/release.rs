@@ -56,7 +56,8 @@ impl Session {
         }
     }
 
-    fn give_back(&mut self, delivered: Delivered) {
+    /// A delivery that nobody saw goes back as if it had not been.
+    pub(super) fn give_back(&mut self, delivered: Delivered) {
         let Some(handle) = self.queue_by_id(delivered.queue) else { return };
         // As above.
         let _ = handle.with(&mut self.work, |live| {

@@ -268,8 +268,7 @@ impl Session {
     pub fn pump(&mut self) {
         self.release_durable();
         self.perform();
-        while let Some(event) = self.next_event() {
-            self.tell(event);
+        while self.tell_next() {
             self.perform();
         }
         if self.mailbox.len() == 0 && !self.waiting.has_answers() && !self.is_getting {
@@ -277,6 +276,17 @@ impl Session {
         }
         self.count_buffers();
         self.work.wake();
+    }
+
+    /// Tells the next event; false where none can be told now.
+    fn tell_next(&mut self) -> bool {
+        match self.next_event() {
+            Some(event) => {
+                self.tell(event);
+                true
+            }
+            None => self.is_congested() && self.time_out_unread(),
+        }
     }
 
     fn count_buffers(&mut self) {
@@ -326,6 +336,9 @@ impl Session {
         match &event {
             Event::Delivered(delivered) => cost = window_cost(delivered),
             Event::ConsumerCancelled(key) => self.consumer_cancelled(*key),
+            Event::ConsumerTimedOut { consumer, timeout_ms } => {
+                return self.consumer_timed_out(*consumer, *timeout_ms, Vec::new());
+            }
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
             Event::Answered { reply: Reply::Got { .. } | Reply::GotEmpty, .. } => {
                 self.is_getting = false;
@@ -447,7 +460,7 @@ fn brings_no_body(event: &Event) -> bool {
 }
 
 /// What a run takes of the session's window: as the queue counts it.
-fn window_cost(delivered: &Delivered) -> u64 {
+pub(super) fn window_cost(delivered: &Delivered) -> u64 {
     let cost = |message: &Message| message.body_size() + DELIVERY_OVERHEAD_SIZE;
     delivered.run.iter().map(|delivery| cost(&delivery.message)).sum()
 }

@@ -9,7 +9,7 @@
 //! ```
 
 use crate::limits::PUBLISH_RUN_COUNT_MAX;
-use crate::message::{ConsumerKey, Message, MessageRun, Name, Outcome};
+use crate::message::{ConsumerKey, Message, MessageRun, Name, Outcome, QueueId, SequenceRange};
 
 use super::command::{Effect, Publish, Settle, Way};
 use super::confirms::Confirms;
@@ -158,6 +158,17 @@ impl Channel {
             groups.extend(grouped(self.number, *outcome, taken));
         }
         groups
+    }
+
+    /// These deliveries of a queue are settled in vain, also by the transaction of the moment.
+    pub(super) fn take_away(&mut self, queue: QueueId, places: &[SequenceRange]) {
+        self.unsettled.take_away(queue, places);
+        if let Mode::Transaction(settled) = &mut self.mode {
+            let runs = std::mem::take(settled);
+            settled.extend(runs.into_iter().flat_map(|(outcome, run)| {
+                run.without(queue, places).into_iter().map(move |part| (outcome, part))
+            }));
+        }
     }
 
     /// Takes back the settlements of a transaction: the deliveries are unsettled again.

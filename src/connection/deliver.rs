@@ -37,8 +37,8 @@ impl Connection {
             Event::Closing(error) => self.close_by_order(error, effects),
             Event::Blocked { reason } => self.block(reason),
             Event::Unblocked => self.unblock(),
-            // What an alarm means, the session decides.
-            Event::AlarmChanged { .. } | Event::Released => {}
+            // What these mean, the session decides.
+            Event::AlarmChanged { .. } | Event::ConsumerTimedOut { .. } | Event::Released => {}
         }
     }
 
@@ -122,9 +122,23 @@ impl Connection {
         frame::write_method(output.buffer(), number, &method);
     }
 
-    /// The queue of a consumer is gone; clients that understand it are told.
+    /// The client understands that a consumer is cancelled.
+    #[must_use]
+    pub fn takes_cancels(&self) -> bool {
+        self.capabilities.consumer_cancel_notify
+    }
+
+    /// A queue took these deliveries back, and may have given them to somebody else: who settles
+    /// them late settles nothing.
+    pub fn take_away(&mut self, channel: u16, queue: QueueId, places: &[SequenceRange]) {
+        if let Some(channel) = self.channels.get_mut(&channel) {
+            channel.take_away(queue, places);
+        }
+    }
+
+    /// A consumer is no more; clients that understand it are told.
     fn cancel_consumer(&mut self, key: ConsumerKey) {
-        let tells = self.capabilities.consumer_cancel_notify;
+        let tells = self.takes_cancels();
         let Some((channel, output)) = self.open_channel_mut(key.channel) else { return };
         let Some(consumer) = channel.remove_consumer(key) else { return };
         if tells {

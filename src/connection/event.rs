@@ -26,6 +26,8 @@ pub enum Event {
     Rejected { channel: u16, number: u64 },
     /// A consumer lost its queue.
     ConsumerCancelled(ConsumerKey),
+    /// A consumer held a delivery for longer than it may.
+    ConsumerTimedOut { consumer: ConsumerKey, timeout_ms: u64 },
     /// The disk is nearly full, or no longer.
     AlarmChanged { is_disk_low: bool },
     /// Nothing more is read from this connection, which published while an alarm is on.

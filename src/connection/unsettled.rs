@@ -11,6 +11,9 @@ use crate::message::{Outcome, QueueId, Sequence, SequenceRange};
 /// Groups up to this many queues are merged by looking through them.
 const GROUPS_SEARCHED_MAX: usize = 16;
 
+/// No queue has this number.
+const NO_QUEUE: QueueId = QueueId(0);
+
 /// Where a delivery came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
@@ -59,6 +62,37 @@ impl TagRun {
         let behind = self.part(tag + 1, self.last_tag() - tag);
         let at = Self { count: 1, ..self.skipping(tag) };
         (before, at, behind)
+    }
+
+    /// The same tags, where some of the places are nowhere any more. Places are in their order.
+    pub(super) fn without(self, queue: QueueId, places: &[SequenceRange]) -> TagRuns {
+        let mut parts = TagRuns::new();
+        if self.origin.queue != queue {
+            parts.push(self);
+            return parts;
+        }
+        let mut rest = Some(self);
+        for range in places {
+            let Some(run) = rest else { break };
+            let (first, last) = (run.origin.sequence, run.origin.sequence + run.count - 1);
+            if range.last < first || range.first > last {
+                continue;
+            }
+            let tag_of = |place: Sequence| run.first_tag + (place - first);
+            let (from, to) = (tag_of(range.first.max(first)), tag_of(range.last.min(last)));
+            parts.extend(run.part(run.first_tag, from - run.first_tag));
+            parts.push(run.nowhere(from, to + 1 - from));
+            rest = run.part(to + 1, run.last_tag() - to);
+        }
+        parts.extend(rest);
+        parts
+    }
+
+    /// Tags of no queue: their settlement goes nowhere.
+    fn nowhere(self, first_tag: u64, count: u64) -> Self {
+        let Self { origin, .. } = self.skipping(first_tag);
+        let origin = Origin { queue: NO_QUEUE, to_consumer: false, ..origin };
+        Self { first_tag, count, origin }
     }
 
     fn part(self, first_tag: u64, count: u64) -> Option<Self> {
@@ -134,6 +168,13 @@ impl Unsettled {
         let mut all: Vec<TagRun> = self.take_all().into_iter().chain(taken).collect();
         all.sort_unstable_by_key(|run| run.first_tag);
         all.into_iter().for_each(|run| self.append(run));
+    }
+
+    /// Deliveries of a queue are unsettled only by their tags now.
+    pub(super) fn take_away(&mut self, queue: QueueId, places: &[SequenceRange]) {
+        for run in std::mem::take(&mut self.runs).into_values() {
+            run.without(queue, places).into_iter().for_each(|part| self.append(part));
+        }
     }
 
     /// Adds a run whose tags are above all others.
@@ -276,6 +317,23 @@ mod tests {
         unsettled.restore(taken);
         assert_eq!(unsettled.runs.len(), 1, "what follows each other is one run again");
         assert_eq!(tags(unsettled.take(0, true)), Some(vec![1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn what_a_queue_took_back_is_settled_nowhere_and_by_its_tag_only_once() {
+        let mut unsettled = filled(10);
+        unsettled.push(Origin { queue: QueueId(2), ..origin(3) });
+        let places = [(2, 3), (5, 5), (9, 20)].map(|(first, last)| SequenceRange { first, last });
+        unsettled.take_away(QueueId(1), &places);
+        let queues = |taken: TagRuns| -> Vec<(u64, u64, u64)> {
+            taken.iter().map(|run| (run.first_tag, run.count, run.origin.queue.0)).collect()
+        };
+        let at_once = unsettled.take(3, false).unwrap();
+        assert_eq!(queues(at_once), [(3, 1, 0)]);
+        assert!(unsettled.take(3, false).is_none());
+        let rest = unsettled.take(0, true).unwrap();
+        let expected = [(1, 2, 1), (4, 1, 0), (5, 1, 1), (6, 1, 0), (7, 3, 1), (10, 1, 0)];
+        assert_eq!(queues(rest), [&expected[..], &[(11, 1, 2)]].concat());
     }
 
     #[test]

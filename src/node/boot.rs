@@ -356,6 +356,7 @@ fn broker_options(config: &Config) -> BrokerOptions {
         consumers_per_channel_max: config
             .consumer_max_per_channel
             .and_then(|count| usize::try_from(count).ok()),
+        consumer_timeout_ms: config.consumer_timeout_ms,
     }
 }
 

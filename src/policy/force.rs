@@ -64,7 +64,7 @@ pub fn in_force(arguments: &QueueOptions, settings: &Map<String, Value>) -> Queu
         message_ttl_ms: least(said.message_ttl_ms, "message-ttl"),
         length_max: least(said.length_max, "max-length"),
         length_bytes_max: least(said.length_bytes_max, "max-length-bytes"),
-        consumer_timeout_ms: least(said.consumer_timeout_ms, "consumer-timeout"),
+        consumer_timeout_ms: sooner(said.consumer_timeout_ms, policy.number("consumer-timeout")),
         delivery_limit: stricter(said.delivery_limit, policy.delivery_limit()),
         overflow: overflow(said.kind, said.overflow, policy.overflow()),
         dead_letter_exchange: said.dead_letter_exchange.or(policy.text("dead-letter-exchange")),
@@ -79,6 +79,11 @@ pub fn in_force(arguments: &QueueOptions, settings: &Map<String, Value>) -> Queu
 
 fn least(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     one.into_iter().chain(other).min()
+}
+
+/// The less of both times, where 0 is for ever.
+fn sooner(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min_by_key(|timeout_ms| timeout_ms.wrapping_sub(1))
 }
 
 fn stricter(one: Option<DeliveryLimit>, other: Option<DeliveryLimit>) -> Option<DeliveryLimit> {
@@ -130,6 +135,17 @@ mod tests {
         assert_eq!(options.delivery_limit, Some(DeliveryLimit::Returns(3)));
         let options = under(&QueueOptions::default(), &policy);
         assert_eq!(options.delivery_limit, Some(DeliveryLimit::Unlimited));
+    }
+
+    #[test]
+    fn a_consumer_timeout_is_not_lifted_by_a_zero_where_another_is_set() {
+        let timeout_ms = |said, policy: u64| {
+            let said = QueueOptions { consumer_timeout_ms: said, ..QueueOptions::default() };
+            under(&said, &json!({"consumer-timeout": policy})).consumer_timeout_ms
+        };
+        assert_eq!((timeout_ms(Some(7), 9), timeout_ms(Some(9), 7)), (Some(7), Some(7)));
+        assert_eq!((timeout_ms(Some(0), 9), timeout_ms(Some(9), 0)), (Some(9), Some(9)));
+        assert_eq!((timeout_ms(Some(0), 0), timeout_ms(None, 0)), (Some(0), Some(0)));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::Credit;
-use crate::message::ConsumerId;
+use super::patience::{MarkId, Patience, Watch, step_ms};
+use crate::message::{ConsumerId, Moment};
 
 /// One consumer as its queue sees it.
 #[derive(Debug)]
@@ -25,6 +26,21 @@ pub struct Consumer {
     pub channel_credit: Option<Arc<Credit>>,
     /// The bytes its session may have on the way.
     pub window: Arc<Credit>,
+    /// How long it may hold a delivery.
+    pub patience: Patience,
+}
+
+/// Whom of its consumers a queue serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Served {
+    /// Everybody.
+    #[default]
+    All,
+    /// The one that came first, until it goes.
+    First,
+    /// The one of the highest priority; who comes later with a higher one takes over when the one
+    /// before has settled what it has.
+    Highest,
 }
 
 /// Where a consumer stands.
@@ -36,6 +52,17 @@ enum State {
     Blocked,
     /// A single active consumer is before it.
     Waiting,
+    /// It is the active one, and gives way to another when it has settled what it has.
+    Draining,
+    /// It held something for too long, and is about to be taken out.
+    TimedOut,
+}
+
+impl State {
+    /// Of a queue that serves one at a time, it is this one.
+    fn is_active(self) -> bool {
+        matches!(self, Self::Ready | Self::Blocked | Self::Draining)
+    }
 }
 
 #[derive(Debug)]
@@ -45,6 +72,8 @@ struct Slot {
     state: State,
     /// Credit it took in this step: messages and bytes.
     taken: (u64, u64),
+    /// Since when it holds what it has, where that ever mattered.
+    watch: Option<Box<Watch>>,
 }
 
 impl Slot {
@@ -116,15 +145,14 @@ impl Slot {
 pub struct ConsumerOrder {
     slots: BTreeMap<ConsumerId, Slot>,
     rings: BTreeMap<Reverse<i64>, VecDeque<ConsumerId>>,
-    /// Only the first consumer is served.
-    is_single_active: bool,
+    served: Served,
 }
 
 impl ConsumerOrder {
     /// No consumers yet.
     #[must_use]
-    pub fn new(is_single_active: bool) -> Self {
-        Self { is_single_active, ..Self::default() }
+    pub fn new(served: Served) -> Self {
+        Self { served, ..Self::default() }
     }
 
     /// How many consumers there are.
@@ -158,12 +186,12 @@ impl ConsumerOrder {
 
     /// Lets one in; ids rise, so it comes last.
     pub fn add(&mut self, consumer: Consumer) {
-        let waits = self.is_single_active && !self.slots.is_empty();
-        let (id, priority) = (consumer.id, consumer.priority);
-        let state = if waits { State::Waiting } else { State::Ready };
-        self.slots.insert(id, Slot { consumer, unsettled_count: 0, state, taken: (0, 0) });
-        if !waits {
-            self.enter_ring(id, priority);
+        let (id, state) = (consumer.id, State::Waiting);
+        let slot = Slot { consumer, unsettled_count: 0, state, taken: (0, 0), watch: None };
+        self.slots.insert(id, slot);
+        match self.served {
+            Served::All => self.activate(id),
+            Served::First | Served::Highest => self.elect(),
         }
     }
 
@@ -174,9 +202,7 @@ impl ConsumerOrder {
         if slot.state == State::Ready {
             self.leave_ring(id, slot.consumer.priority);
         }
-        if self.is_single_active {
-            self.activate_first();
-        }
+        self.elect();
         true
     }
 
@@ -229,17 +255,70 @@ impl ConsumerOrder {
     /// How many consumers share what is ready.
     #[must_use]
     pub fn served_count(&self) -> usize {
-        if self.is_single_active { self.slots.len().min(1) } else { self.slots.len() }
+        match self.served {
+            Served::All => self.slots.len(),
+            Served::First | Served::Highest => self.slots.len().min(1),
+        }
     }
 
-    /// `count` deliveries of this consumer were settled. Those that need no acknowledgement were
-    /// never counted.
-    pub fn settled(&mut self, id: ConsumerId, count: usize) {
-        if let Some(slot) = self.slots.get_mut(&id) {
-            let count = u32::try_from(count).unwrap_or(u32::MAX);
-            slot.unsettled_count = slot.unsettled_count.saturating_sub(count);
-            self.unblock(id);
+    /// `count` deliveries of this consumer, which this mark counts, were settled. Those without
+    /// acknowledgement were never counted.
+    pub fn settled(&mut self, id: ConsumerId, mark: MarkId, count: usize) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        if mark != MarkId::NONE
+            && let Some(watch) = &mut slot.watch
+        {
+            watch.settled(mark, count);
         }
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        slot.unsettled_count = slot.unsettled_count.saturating_sub(count);
+        match slot.state {
+            State::Blocked => self.unblock(id),
+            State::Draining if slot.unsettled_count == 0 => self.elect(),
+            State::Ready | State::Waiting | State::Draining | State::TimedOut => {}
+        }
+    }
+
+    /// Deliveries go out to a consumer that may hold them for so long; tells the mark that counts
+    /// them.
+    pub fn give_out(
+        &mut self,
+        id: ConsumerId,
+        count: usize,
+        now: Moment,
+        timeout_ms: u64,
+    ) -> MarkId {
+        let Some(slot) = self.slots.get_mut(&id) else { return MarkId::NONE };
+        slot.watch.get_or_insert_default().give_out(count, now, step_ms(timeout_ms))
+    }
+
+    /// Serves those no more that hold something for too long: tells who they are, with the time
+    /// that they had, and when to look at the others.
+    pub fn time_out(
+        &mut self,
+        now: Moment,
+        of_queue_ms: Option<u64>,
+    ) -> (Vec<(ConsumerId, u64)>, Option<Moment>) {
+        let (mut late, mut next) = (Vec::new(), None);
+        for (&id, slot) in &mut self.slots {
+            let timeout_ms = slot.consumer.patience.timeout_ms(of_queue_ms);
+            let oldest = slot.watch.as_ref().and_then(|watch| watch.oldest());
+            let (Some(timeout_ms), Some(oldest)) = (timeout_ms, oldest) else { continue };
+            let due = oldest.plus(timeout_ms);
+            if slot.state == State::TimedOut {
+                continue;
+            }
+            if due <= now {
+                late.push((id, timeout_ms));
+            } else {
+                let look_at = due.max(now.plus(step_ms(timeout_ms)));
+                next = next.into_iter().chain([look_at]).min();
+            }
+        }
+        for (id, _) in &late {
+            self.retire(*id, State::TimedOut);
+        }
+        (late, next)
     }
 
     /// Lets a blocked consumer try again: it may have more credit now.
@@ -267,13 +346,53 @@ impl ConsumerOrder {
         None
     }
 
-    fn activate_first(&mut self) {
-        if let Some((&id, slot)) = self.slots.iter_mut().next()
-            && slot.state == State::Waiting
+    /// Where only one is served: chooses which.
+    fn elect(&mut self) {
+        if self.served == Served::All {
+            return;
+        }
+        let all = self.slots.iter().map(|(id, slot)| (*id, slot.consumer.priority, slot));
+        let active = all.clone().find(|(_, _, slot)| slot.state.is_active());
+        let mut waiting = all.filter(|(_, _, slot)| slot.state == State::Waiting);
+        let next = match self.served {
+            Served::Highest => waiting.min_by_key(|(_, priority, _)| Reverse(*priority)),
+            Served::First | Served::All => waiting.next(),
+        };
+        match (active, next) {
+            (None, None) => {}
+            (None, Some((id, ..))) | (Some((id, ..)), None) => self.activate(id),
+            (Some((id, priority, slot)), Some((next, higher, _))) => {
+                let gives_way = self.served == Served::Highest && higher > priority;
+                match (gives_way, slot.unsettled_count) {
+                    (false, _) => self.activate(id),
+                    (true, 0) => {
+                        self.retire(id, State::Waiting);
+                        self.activate(next);
+                    }
+                    (true, _) => self.retire(id, State::Draining),
+                }
+            }
+        }
+    }
+
+    /// Serves a consumer that was not served.
+    fn activate(&mut self, id: ConsumerId) {
+        if let Some(slot) = self.slots.get_mut(&id)
+            && matches!(slot.state, State::Waiting | State::Draining)
         {
             slot.state = State::Ready;
             let priority = slot.consumer.priority;
             self.enter_ring(id, priority);
+        }
+    }
+
+    /// Serves a consumer no more.
+    fn retire(&mut self, id: ConsumerId, state: State) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let (before, priority) =
+            (std::mem::replace(&mut slot.state, state), slot.consumer.priority);
+        if before == State::Ready {
+            self.leave_ring(id, priority);
         }
     }
 
@@ -308,6 +427,7 @@ mod tests {
             prefetch_count: 0,
             channel_credit: None,
             window: Arc::new(Credit::new(0)),
+            patience: Patience::default(),
         }
     }
 
@@ -317,33 +437,33 @@ mod tests {
 
     #[test]
     fn equals_are_served_in_turn() {
-        let mut order = ConsumerOrder::new(false);
+        let mut order = ConsumerOrder::default();
         (1..=3).for_each(|id| order.add(consumer(id)));
         assert_eq!(turns(&mut order, 7), [1, 2, 3, 1, 2, 3, 1]);
     }
 
     #[test]
     fn a_higher_priority_is_served_until_it_is_blocked() {
-        let mut order = ConsumerOrder::new(false);
+        let mut order = ConsumerOrder::default();
         order.add(consumer(1));
         order.add(Consumer { priority: 5, prefetch_count: 2, ..consumer(2) });
         assert_eq!(turns(&mut order, 4), [2, 2, 1, 1]);
-        order.settled(ConsumerId(2), 1);
+        order.settled(ConsumerId(2), MarkId::NONE, 1);
         assert_eq!(turns(&mut order, 2), [2, 1]);
     }
 
     #[test]
     fn prefetch_holds_back_until_something_is_settled() {
-        let mut order = ConsumerOrder::new(false);
+        let mut order = ConsumerOrder::default();
         order.add(Consumer { prefetch_count: 1, ..consumer(1) });
         assert_eq!(turns(&mut order, 3), [1]);
-        order.settled(ConsumerId(1), 1);
+        order.settled(ConsumerId(1), MarkId::NONE, 1);
         assert_eq!(turns(&mut order, 3), [1]);
     }
 
     #[test]
     fn without_acknowledgements_prefetch_does_not_count() {
-        let mut order = ConsumerOrder::new(false);
+        let mut order = ConsumerOrder::default();
         order.add(Consumer { prefetch_count: 1, no_ack: true, ..consumer(1) });
         assert_eq!(turns(&mut order, 3), [1, 1, 1]);
     }
@@ -351,7 +471,7 @@ mod tests {
     #[test]
     fn a_channel_limit_is_shared_by_its_consumers() {
         let credit = Arc::new(Credit::new(3));
-        let mut order = ConsumerOrder::new(false);
+        let mut order = ConsumerOrder::default();
         for id in 1..=2 {
             order.add(Consumer { channel_credit: Some(credit.clone()), ..consumer(id) });
         }
@@ -364,7 +484,7 @@ mod tests {
     #[test]
     fn a_full_window_blocks_and_gives_the_channel_credit_back() {
         let (window, credit) = (Arc::new(Credit::new(10)), Arc::new(Credit::new(5)));
-        let mut order = ConsumerOrder::new(false);
+        let mut order = ConsumerOrder::default();
         order.add(Consumer {
             window: window.clone(),
             channel_credit: Some(credit.clone()),
@@ -378,7 +498,7 @@ mod tests {
 
     #[test]
     fn only_the_first_of_single_active_consumers_is_served() {
-        let mut order = ConsumerOrder::new(true);
+        let mut order = ConsumerOrder::new(Served::First);
         (1..=2).for_each(|id| order.add(consumer(id)));
         assert_eq!(turns(&mut order, 2), [1, 1]);
         assert!(order.remove(ConsumerId(1)));
@@ -387,10 +507,83 @@ mod tests {
 
     #[test]
     fn a_removed_consumer_gets_nothing_more() {
-        let mut order = ConsumerOrder::new(false);
+        let mut order = ConsumerOrder::default();
         (1..=2).for_each(|id| order.add(consumer(id)));
         assert!(order.remove(ConsumerId(1)));
         assert!(!order.remove(ConsumerId(1)));
         assert_eq!(turns(&mut order, 2), [2, 2]);
+    }
+
+    #[test]
+    fn the_first_of_single_active_consumers_stays_whatever_priority_comes() {
+        let mut order = ConsumerOrder::new(Served::First);
+        order.add(consumer(1));
+        order.add(Consumer { priority: 9, ..consumer(2) });
+        order.add(Consumer { priority: 99, ..consumer(3) });
+        assert_eq!(turns(&mut order, 1), [1]);
+        assert!(order.remove(ConsumerId(1)));
+        assert_eq!(turns(&mut order, 1), [2]);
+    }
+
+    #[test]
+    fn a_higher_priority_takes_over_once_the_active_consumer_has_settled_all() {
+        let mut order = ConsumerOrder::new(Served::Highest);
+        order.add(consumer(1));
+        assert_eq!(turns(&mut order, 2), [1, 1]);
+        order.add(Consumer { priority: 5, ..consumer(2) });
+        assert_eq!(turns(&mut order, 1), [0; 0], "nothing new for the one that gives way");
+        order.settled(ConsumerId(1), MarkId::NONE, 1);
+        assert_eq!(turns(&mut order, 1), [0; 0]);
+        order.settled(ConsumerId(1), MarkId::NONE, 1);
+        assert_eq!(turns(&mut order, 2), [2, 2]);
+        assert!(order.remove(ConsumerId(2)));
+        assert_eq!(turns(&mut order, 1), [1]);
+    }
+
+    #[test]
+    fn an_active_consumer_with_nothing_out_gives_way_at_once() {
+        let mut order = ConsumerOrder::new(Served::Highest);
+        order.add(consumer(1));
+        order.add(Consumer { priority: 5, ..consumer(2) });
+        order.add(Consumer { priority: 5, ..consumer(3) });
+        assert_eq!(turns(&mut order, 2), [2, 2], "an equal one waits");
+        assert!(order.remove(ConsumerId(2)));
+        assert_eq!(turns(&mut order, 1), [3]);
+    }
+
+    #[test]
+    fn of_several_that_wait_the_highest_takes_over() {
+        let mut order = ConsumerOrder::new(Served::Highest);
+        order.add(consumer(1));
+        assert_eq!(turns(&mut order, 1), [1]);
+        order.add(Consumer { priority: 5, ..consumer(2) });
+        order.add(Consumer { priority: 7, ..consumer(3) });
+        order.settled(ConsumerId(1), MarkId::NONE, 1);
+        assert_eq!(turns(&mut order, 1), [3]);
+    }
+
+    #[test]
+    fn who_gave_way_to_one_that_is_gone_goes_on() {
+        let mut order = ConsumerOrder::new(Served::Highest);
+        order.add(consumer(1));
+        assert_eq!(turns(&mut order, 1), [1]);
+        order.add(Consumer { priority: 5, ..consumer(2) });
+        assert!(order.remove(ConsumerId(2)));
+        assert_eq!(turns(&mut order, 2), [1, 1]);
+    }
+
+    #[test]
+    fn who_timed_out_is_told_once_and_served_no_more() {
+        let mut order = ConsumerOrder::new(Served::First);
+        let patience = Patience { own_ms: Some(640), otherwise_ms: None };
+        (1..=2).for_each(|id| order.add(Consumer { patience, ..consumer(id) }));
+        assert_eq!(turns(&mut order, 1), [1]);
+        order.give_out(ConsumerId(1), 1, Moment(0), 640);
+        assert_eq!(order.time_out(Moment(639), None), (vec![], Some(Moment(649))));
+        assert_eq!(order.time_out(Moment(649), None), (vec![(ConsumerId(1), 640)], None));
+        assert_eq!(order.time_out(Moment(999), None), (vec![], None));
+        assert_eq!(turns(&mut order, 1), [0; 0]);
+        assert!(order.remove(ConsumerId(1)));
+        assert_eq!(turns(&mut order, 1), [2]);
     }
 }

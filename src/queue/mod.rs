@@ -19,6 +19,7 @@ pub mod length_limit;
 mod machine;
 mod messages;
 pub mod paging;
+pub mod patience;
 pub mod ready;
 pub mod stretch;
 pub mod stretch_map;
@@ -26,7 +27,7 @@ pub mod totals;
 mod traits;
 pub mod unsettled;
 
-pub use consumer::{Consumer, ConsumerOrder};
+pub use consumer::{Consumer, ConsumerOrder, Served};
 pub use contents::Contents;
 pub use credit::Credit;
 pub use due::{Arrival, Due, Lifetime};
@@ -35,6 +36,7 @@ pub use length_limit::LengthLimit;
 pub use machine::{
     Counts, DeadLetters, DeleteRefused, Effect, Fetched, Leave, Queue, Remains, SubscribeRefused,
 };
+pub use patience::Patience;
 pub use ready::{Priorities, Ready};
 pub use stretch::{Marks, Stretch};
 pub use stretch_map::StretchMap;

@@ -46,6 +46,11 @@ impl<T: Copy + PartialEq> StretchMap<T> {
         self.map.values().map(|(stretch, _)| stretch)
     }
 
+    /// The same, each with its tag.
+    pub fn entries(&self) -> impl Iterator<Item = &(Stretch, T)> {
+        self.map.values()
+    }
+
     /// The first stretch.
     #[must_use]
     pub fn first(&self) -> Option<&Stretch> {

@@ -12,6 +12,8 @@ pub struct QueueTraits {
     pub is_auto_delete: bool,
     /// Serves one consumer at a time.
     pub is_single_active: bool,
+    /// Where it serves one at a time: who comes with a higher priority takes over.
+    pub is_active_by_priority: bool,
     /// Persistent messages are given to the log.
     pub is_durable: bool,
     /// Messages that die go somewhere: they leave the queue when they are there.
@@ -35,6 +37,8 @@ pub struct Limits {
     pub lifetime: Lifetime,
     /// Messages with a higher priority go first.
     pub priorities: Option<Priorities>,
+    /// How long consumers that do not say may hold a delivery; 0 is for ever.
+    pub consumer_timeout_ms: Option<u64>,
 }
 
 impl QueueTraits {
@@ -61,6 +65,12 @@ impl QueueTraits {
     #[must_use]
     pub fn priorities(&self) -> Option<Priorities> {
         self.limits.as_ref()?.priorities
+    }
+
+    /// How long consumers that do not say may hold a delivery; 0 is for ever.
+    #[must_use]
+    pub fn consumer_timeout_ms(&self) -> Option<u64> {
+        self.limits.as_ref()?.consumer_timeout_ms
     }
 
     /// How long messages live.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::paging::Forgetting;
+use super::patience::MarkId;
 use super::stretch::Stretch;
 use super::stretch_map::StretchMap;
 use super::totals::Totals;
@@ -15,8 +16,20 @@ const GAPS_KEPT: usize = 32;
 /// Slots for which room is kept, whatever is in them.
 const CAPACITY_KEPT: usize = 1024;
 
-/// Who has a stretch; `None` for what was fetched with get.
-pub type Holder = Option<ConsumerId>;
+/// Who has a stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// Somebody who fetched it with get.
+    Getter,
+    /// A consumer, which counts it in this mark.
+    Consumer(ConsumerId, MarkId),
+}
+
+impl Holder {
+    fn is(self, consumer: ConsumerId) -> bool {
+        matches!(self, Self::Consumer(id, _) if id == consumer)
+    }
+}
 
 /// Messages that are out.
 ///
@@ -76,6 +89,24 @@ impl Unsettled {
     /// All stretches, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Stretch> {
         self.older.iter().chain(self.recent.iter().filter_map(|slot| slot.stretch.as_ref()))
+    }
+
+    /// The places that a consumer has, in their order. It looks at all stretches.
+    #[must_use]
+    pub fn held_by(&self, consumer: ConsumerId) -> Vec<SequenceRange> {
+        let recent = self.recent.iter().filter(|slot| slot.holder.is(consumer));
+        let recent = recent.filter_map(|slot| slot.stretch.as_ref());
+        let older = self.older.entries().filter(|(_, holder)| holder.is(consumer));
+        let older = older.map(|(stretch, _)| stretch);
+        let mut ranges: Vec<SequenceRange> = recent.chain(older).map(Stretch::range).collect();
+        ranges.sort_unstable_by_key(|range| range.first);
+        let mut joined: Vec<SequenceRange> = Vec::new();
+        for range in ranges {
+            if !joined.last_mut().is_some_and(|last| last.join(range)) {
+                joined.push(range);
+            }
+        }
+        joined
     }
 
     /// Adds what was given out.
@@ -234,6 +265,10 @@ mod tests {
         SequenceRange { first, last }
     }
 
+    fn of(consumer: u64) -> Holder {
+        Holder::Consumer(ConsumerId(consumer), MarkId::NONE)
+    }
+
     fn paged(places: SequenceRange) -> Stretch {
         Stretch::paged(places, places.count(), Marks::default())
     }
@@ -250,7 +285,7 @@ mod tests {
     fn filled(ranges: &[(Sequence, Sequence, u64)]) -> Unsettled {
         let mut unsettled = Unsettled::default();
         for (first, last, consumer) in ranges {
-            unsettled.insert(paged(range(*first, *last)), Some(ConsumerId(*consumer)));
+            unsettled.insert(paged(range(*first, *last)), of(*consumer));
         }
         unsettled
     }
@@ -263,6 +298,14 @@ mod tests {
     fn what_one_consumer_gets_in_a_row_is_one() {
         let unsettled = filled(&[(0, 4, 1), (5, 9, 1), (10, 10, 2), (11, 11, 1)]);
         assert_eq!((unsettled.len(), unsettled.totals().count), (3, 12));
+    }
+
+    #[test]
+    fn what_one_consumer_has_is_told_in_order_wherever_it_stands() {
+        let unsettled = filled(&[(5, 9, 1), (2, 3, 1), (4, 4, 1), (0, 0, 2), (20, 29, 1)]);
+        let held = |consumer| unsettled.held_by(ConsumerId(consumer));
+        assert_eq!(held(1), [range(2, 9), range(20, 29)]);
+        assert_eq!((held(2), held(3)), (vec![range(0, 0)], vec![]));
     }
 
     #[test]
@@ -280,8 +323,8 @@ mod tests {
     fn an_old_one_does_not_hold_the_gaps_behind_it() {
         let mut unsettled = filled(&[(0, 0, 9)]);
         for place in 1..10_000 {
-            unsettled.insert(paged(range(place, place)), Some(ConsumerId(place % 2)));
-            unsettled.insert(paged(range(20_000 + place, 20_000 + place)), None);
+            unsettled.insert(paged(range(place, place)), of(place % 2));
+            unsettled.insert(paged(range(20_000 + place, 20_000 + place)), Holder::Getter);
             assert_eq!(taken(&mut unsettled, place, place), Some(range(place, place)));
         }
         while taken(&mut unsettled, 1, 40_000).is_some() {}
@@ -303,7 +346,7 @@ mod tests {
                     0 => paged(places),
                     _ => resident(places, kind == 1),
                 };
-                unsettled.insert(stretch, Some(ConsumerId(consumer)));
+                unsettled.insert(stretch, of(consumer));
                 model.extend(places.iter().map(|place| (place, consumer)));
             }
         } else if let Some((stretch, holder)) = unsettled.take(places) {
@@ -311,7 +354,7 @@ mod tests {
             assert_eq!(first, Some(stretch.first()), "the first there is");
             for place in stretch.range().iter() {
                 assert!(places.contains(place));
-                assert_eq!(model.remove(&place).map(ConsumerId), holder);
+                assert_eq!(model.remove(&place).map(of), Some(holder));
             }
         } else {
             assert_eq!(model.range(places.iter()).next(), None);

@@ -10,6 +10,7 @@ mod client;
 mod confirm;
 mod connection;
 mod consume;
+mod consumer_timeout;
 mod content;
 mod dead_letter;
 mod delivery_count;

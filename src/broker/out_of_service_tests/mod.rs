@@ -235,6 +235,7 @@ fn credit_that_a_broken_step_took_is_free_again() {
         prefetch_count: 0,
         channel_credit: Some(state_credit.clone()),
         window: client.session.mailbox.window.clone(),
+        patience: crate::queue::Patience::default(),
     };
     let broken = handle.with(&mut client.session.work, |live| {
         live.queue.subscribe(consumer).unwrap();

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::broker::test_world::{World, bodies, declaration};
+use crate::connection::Event;
 use crate::connection::command::DeclareQueue;
 use crate::definitions::PolicyTarget;
 
@@ -160,6 +161,25 @@ fn an_unused_queue_expires_by_a_policy_that_came_later_and_not_before_its_time()
     assert!(!goes_at(&mut world, 500), "nothing says any more that it expires");
     set(&world, "", &json!({"expires": 20}), 600);
     assert!(!goes_at(&mut world, 619) && goes_at(&mut world, 621));
+}
+
+#[test]
+fn a_consumer_timeout_of_a_policy_holds_at_once_for_what_is_out() {
+    let mut world = durable_world(&["orders"]);
+    let mut client = world.client();
+    client.at(100).consume("orders", 1);
+    client.publish("orders", &["a"]);
+    assert_eq!(world.broker.deadline(), None);
+    set(&world, "", &json!({"consumer-timeout": 5000}), 150);
+    client.publish("orders", &["b"]);
+    set(&world, "", &json!({"consumer-timeout": 200}), 150);
+    client.events();
+    world.broker.elapse(Moment(299));
+    assert!(client.events().is_empty());
+    world.broker.elapse(Moment(350));
+    let events = client.events();
+    assert!(matches!(events[..], [Event::ConsumerTimedOut { timeout_ms: 200, .. }]), "{events:?}");
+    world.turn();
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub struct Config {
     /// In the order in which they are offered. Empty when none of those wanted can be.
     pub auth_mechanisms: Vec<String>,
     pub default_queue_type: QueueType,
+    /// 0 is no limit. `None` leaves it to the type of the queue.
+    pub consumer_timeout_ms: Option<u64>,
     pub cluster_name: String,
     pub product: Product,
     pub store: StoreConfig,

@@ -69,6 +69,8 @@ pub struct Typed {
     /// By their number, so that the order is the operator's.
     pub auth_mechanisms: BTreeMap<u64, Setting>,
     pub default_queue_type: Option<QueueType>,
+    /// 0 is no limit.
+    pub consumer_timeout_ms: Option<u64>,
     pub cluster_name: Option<String>,
     pub product_name: Option<String>,
     pub product_version: Option<String>,
@@ -156,6 +158,7 @@ impl Typed {
             default_pass: self.default_pass.unwrap_or_else(|| "guest".to_owned()),
             loopback_users: loopback_users(self.loopback_users),
             default_queue_type: self.default_queue_type.unwrap_or(QueueType::Classic),
+            consumer_timeout_ms: self.consumer_timeout_ms,
             cluster_name: self.cluster_name.unwrap_or_else(|| "leveret".to_owned()),
         };
         (config, warnings)

@@ -14,6 +14,9 @@ pub enum Kind {
     Number { min: u64, max: u64 },
     /// A whole number, or `infinity` for no limit.
     Limit { min: u64, max: u64 },
+    /// A number of milliseconds; `undefined`, as RabbitMQ has it, `infinity`, `false` or 0 for no
+    /// limit.
+    Timeout,
     /// A number of bytes, with or without a unit.
     Size { min: u64, max: u64 },
     /// The same, or 0 for no limit.
@@ -71,6 +74,10 @@ impl Kind {
             Self::Number { min, max } => number(text, min, max),
             Self::Limit { .. } if text == "infinity" => Some(Value::Infinity),
             Self::Limit { min, max } => number(text, min, max),
+            Self::Timeout if matches!(text, "undefined" | "infinity" | "false") => {
+                Some(Value::Infinity)
+            }
+            Self::Timeout => number(text, 0, u64::MAX),
             Self::Size { min, max } => {
                 size(text).filter(|bytes| (min..=max).contains(bytes)).map(Value::Number)
             }
@@ -97,6 +104,7 @@ impl Kind {
             Self::Boolean => "true or false".to_owned(),
             Self::Number { min, max } => format!("a whole number{}", range(min, max)),
             Self::Limit { min, max } => format!("a whole number{}, or infinity", range(min, max)),
+            Self::Timeout => "a whole number, or undefined for no limit".to_owned(),
             Self::Size { min, max } => {
                 format!("a size in bytes{}, such as 128MiB or 50MB", range(min, max))
             }
@@ -324,6 +332,15 @@ mod tests {
         assert_eq!(Kind::LIMIT.parse("infinity"), Some(Value::Infinity));
         assert_eq!(Kind::LIMIT.parse("5"), Some(Value::Number(5)));
         assert_eq!(Kind::NUMBER.parse("infinity"), None);
+    }
+
+    #[test]
+    fn a_timeout_may_be_lifted_as_in_rabbitmq() {
+        for word in ["undefined", "infinity", "false"] {
+            assert_eq!(Kind::Timeout.parse(word), Some(Value::Infinity), "{word}");
+        }
+        assert_eq!(Kind::Timeout.parse("0"), Some(Value::Number(0)));
+        assert_eq!((Kind::Timeout.parse("-1"), Kind::Timeout.parse("none")), (None, None));
     }
 
     #[test]

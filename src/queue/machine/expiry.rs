@@ -21,7 +21,10 @@ impl Queue {
     /// When [`Queue::dispatch`] has something to do by itself.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        self.contents.next_due(self.now)
+        match (self.contents.next_due(self.now), self.vigil_at()) {
+            (Some(due), Some(vigil)) => Some(due.min(vigil)),
+            (due, vigil) => due.or(vigil),
+        }
     }
 
     /// What it holds may die, or be too much: [`Queue::dispatch`] has something to do, though

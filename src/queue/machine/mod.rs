@@ -1,19 +1,21 @@
 //! The machine of one queue: contents, consumers, and what is out with them. Where bodies leave RAM
 //! and come back is in `paging`, who is served in `serve`, what a full queue does in `overflow`,
 //! what becomes of messages that die in `dead_letter`, when they do for their age in `expiry`, what
-//! a policy changes in `configure`.
+//! becomes of consumers that hold theirs for too long in `patience`, what a policy changes in
+//! `configure`.
 
 use std::collections::VecDeque;
 
-use super::consumer::{Consumer, ConsumerOrder};
+use super::consumer::{Consumer, ConsumerOrder, Served};
 use super::due::Arrival;
 use super::fact::{Fact, Facts};
 use super::leaving::Leaving;
+use super::patience::MarkId;
 use super::ready::Ready;
 use super::stretch::{Marks, Stretch};
 use super::totals::Totals;
 use super::traits::QueueTraits;
-use super::unsettled::Unsettled;
+use super::unsettled::{Holder, Unsettled};
 use crate::message::{
     ConsumerId, DeathReason, Delivery, GetId, Message, MessageRun, Moment, Outcome, Run, Sequence,
     SequenceRange,
@@ -24,6 +26,7 @@ mod dead_letter;
 mod expiry;
 mod overflow;
 mod paging;
+mod patience;
 mod serve;
 
 /// What a step of the queue wants done.
@@ -31,6 +34,9 @@ mod serve;
 pub enum Effect {
     /// Give this run to the consumer.
     Deliver(ConsumerId, Run),
+    /// This consumer held a delivery for longer than so many milliseconds: take it out, by
+    /// [`Queue::expel`]. It gets nothing more.
+    TimedOut(ConsumerId, u64),
     /// An auto-delete queue lost its last consumer: delete it.
     Expire,
     /// Tell the log.
@@ -136,6 +142,16 @@ struct Activity {
     leaving: Leaving,
     /// Whose turn it is to have bodies read, of those who need some.
     reading_turn: usize,
+    /// When to look for consumers that hold something for too long.
+    vigil: Option<Vigil>,
+}
+
+/// A look at consumers that is to come.
+#[derive(Clone, Copy, Debug)]
+struct Vigil {
+    at: Moment,
+    /// What the queue said then of how long they may hold a delivery.
+    timeout_ms: Option<u64>,
 }
 
 /// Bodies that were asked for.
@@ -168,7 +184,12 @@ impl Queue {
     /// An empty queue.
     #[must_use]
     pub fn new(traits: QueueTraits) -> Self {
-        let consumers = ConsumerOrder::new(traits.is_single_active);
+        let consumers =
+            ConsumerOrder::new(match (traits.is_single_active, traits.is_active_by_priority) {
+                (false, _) => Served::All,
+                (true, false) => Served::First,
+                (true, true) => Served::Highest,
+            });
         let base = traits.priorities().map(|priorities| priorities.base);
         let contents = base.map(Ready::with_base).unwrap_or_default();
         let buries = traits.has_dead_letters;
@@ -253,11 +274,11 @@ impl Queue {
         for range in ranges {
             let mut places = *range;
             while places.first <= places.last
-                && let Some((stretch, consumer)) = self.activity().unsettled.take(places)
+                && let Some((stretch, holder)) = self.activity().unsettled.take(places)
             {
                 places.first = stretch.last() + 1;
-                if let Some(id) = consumer {
-                    self.consumers.settled(id, stretch.len());
+                if let Holder::Consumer(id, mark) = holder {
+                    self.consumers.settled(id, mark, stretch.len());
                 }
                 self.end(stretch, outcome);
             }
@@ -306,11 +327,12 @@ impl Queue {
         }
         for delivery in run {
             let out = self.activity().unsettled.take(SequenceRange::one(delivery.sequence));
-            self.consumers.settled(consumer, 1);
-            let stretch = match out {
-                Some((stretch, _)) => stretch,
-                None => self.unsettled_no_more(delivery),
+            let (stretch, mark) = match out {
+                Some((stretch, Holder::Consumer(_, mark))) => (stretch, mark),
+                Some((stretch, Holder::Getter)) => (stretch, MarkId::NONE),
+                None => (self.unsettled_no_more(delivery), MarkId::NONE),
             };
+            self.consumers.settled(consumer, mark, 1);
             self.contents.put_back(stretch);
         }
         self.drop_excess();

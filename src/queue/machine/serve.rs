@@ -6,7 +6,9 @@ use crate::limits::{DELIVERY_OVERHEAD_SIZE, TURN_COUNT_MAX};
 use crate::message::delivery_count::counted;
 use crate::message::{ConsumerId, Delivery, GetId, Message};
 use crate::queue::dispatch::Gathered;
+use crate::queue::patience::MarkId;
 use crate::queue::stretch::Stretch;
+use crate::queue::unsettled::Holder;
 
 /// Part of an even share that one turn may take: the rest is dealt out again by who is then ready.
 const TURNS_PER_SHARE: usize = 4;
@@ -16,6 +18,8 @@ struct Turn {
     consumer: ConsumerId,
     no_ack: bool,
     count: usize,
+    /// How long it may hold them.
+    timeout_ms: Option<u64>,
 }
 
 impl Queue {
@@ -26,6 +30,9 @@ impl Queue {
             self.expire(self.now);
         }
         self.tell(effects);
+        if self.vigil_at().is_some() {
+            self.keep_vigil(effects);
+        }
         if self.has_gets() {
             self.answer_gets(effects);
         }
@@ -85,7 +92,7 @@ impl Queue {
             needs_settle,
         };
         if !no_ack || needs_settle {
-            self.activity().unsettled.insert(stretch, None);
+            self.activity().unsettled.insert(stretch, Holder::Getter);
         }
         Some((delivery, self.contents.len()))
     }
@@ -134,11 +141,13 @@ impl Queue {
         let cost = |index| even_cost.or_else(|| first.message(index).map(cost));
         let consumer = self.consumers.take_turn(cost(0)?)?;
         let (id, no_ack) = (consumer.id, consumer.no_ack);
+        let of_queue_ms = self.traits.consumer_timeout_ms();
+        let timeout_ms = if no_ack { None } else { consumer.patience.timeout_ms(of_queue_ms) };
         let ready = self.contents.len();
         let count_max = slice(ready, self.consumers.served_count()).min(first.len());
         let more = count_max.saturating_sub(1);
         let count = 1 + self.consumers.take_more(id, more, (1..count_max).map_while(cost));
-        Some(Turn { consumer: id, no_ack, count })
+        Some(Turn { consumer: id, no_ack, count, timeout_ms })
     }
 
     fn hand_out(&mut self, stretch: Stretch, turn: &Turn, gathered: &mut Gathered) {
@@ -151,16 +160,18 @@ impl Queue {
             delivery
         };
         let (consumer, count) = (turn.consumer, stretch.len());
+        let mark = turn.timeout_ms.map(|timeout_ms| self.watch(consumer, count, timeout_ms));
+        let holder = Holder::Consumer(consumer, mark.unwrap_or(MarkId::NONE));
         let failure_count = self.told_failures(&stretch);
         if failure_count.is_some() {
             let messages = stretch.messages().map(|message| told(message, failure_count));
             gathered.extend(consumer, count, messages.map(delivery));
             if is_kept {
-                self.activity().unsettled.insert(stretch, Some(consumer));
+                self.activity().unsettled.insert(stretch, holder);
             }
         } else if is_kept {
             gathered.extend(consumer, count, stretch.messages().cloned().map(delivery));
-            self.activity().unsettled.insert(stretch, Some(consumer));
+            self.activity().unsettled.insert(stretch, holder);
         } else {
             gathered.extend(consumer, count, stretch.into_messages().map(delivery));
         }

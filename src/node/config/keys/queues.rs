@@ -19,11 +19,14 @@ pub(super) static QUEUES: &[Key] = &[
             typed.default_queue_type = Some(queue_type);
         },
     ),
-    Key::later(
+    Key::obeyed(
         "consumer_timeout",
-        "1800000",
-        Kind::Limit { min: 1, max: u64::MAX },
-        "Milliseconds that a consumer may hold a delivery.",
+        "",
+        Kind::Timeout,
+        "Milliseconds that a consumer may hold a delivery, where neither it nor its queue says \
+         otherwise. Where this is not set, it is 1800000 on queues of quorum type, and without \
+         limit on classic ones.",
+        |typed, setting| typed.consumer_timeout_ms = Some(setting.number().unwrap_or(0)),
     ),
     Key::later(
         "consumer_disconnected_timeout",

@@ -109,6 +109,16 @@ fn infinity_is_no_limit_but_a_handshake_ends_within_a_day() {
 }
 
 #[test]
+fn a_consumer_timeout_is_set_or_lifted_or_left_to_the_type_of_the_queue() {
+    assert_eq!(config("").consumer_timeout_ms, None);
+    assert_eq!(config("consumer_timeout = 5000\n").consumer_timeout_ms, Some(5000));
+    for none in ["undefined", "infinity", "false", "0"] {
+        let text = format!("consumer_timeout = 5000\nconsumer_timeout = {none}\n");
+        assert_eq!(config(&text).consumer_timeout_ms, Some(0), "{none}");
+    }
+}
+
+#[test]
 fn the_keys_of_the_first_user_arrive() {
     let config = config(
         "default_vhost = main\ndefault_user = admin\ndefault_pass = 'a # b'\n\

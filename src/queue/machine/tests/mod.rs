@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::limits::DELIVERY_OVERHEAD_SIZE;
 use crate::message::{Body, Envelope, ReadBack, RecoveredRun};
-use crate::queue::{Credit, Limits, Resident};
+use crate::queue::{Credit, Limits, Patience, Resident};
 
 mod configure;
 mod dead_letter;
@@ -14,6 +14,7 @@ mod log;
 mod model;
 mod overflow;
 mod paging;
+mod patience;
 mod serve;
 
 fn message_of(body: &str, is_persistent: bool) -> Message {
@@ -40,6 +41,8 @@ enum Seen {
     Fetch(Sequence, Sequence),
     /// The get, the place of its message, and how many are left.
     Got(u64, Option<(Sequence, usize)>),
+    /// The consumer, and the time it had.
+    TimedOut(u64, u64),
     Expire,
     /// The reason, how many messages, and the places that are to leave.
     Bury(DeathReason, usize, Option<(Sequence, Sequence)>),
@@ -61,6 +64,7 @@ fn seen(effect: Effect) -> Seen {
         Effect::Got { get, got } => {
             Seen::Got(get.0, got.map(|(delivery, left)| (delivery.sequence, left)))
         }
+        Effect::TimedOut(id, timeout_ms) => Seen::TimedOut(id.0, timeout_ms),
         Effect::Expire => Seen::Expire,
         Effect::DeadLetter(DeadLetters { reason, messages, leave }) => {
             let places = leave.map(|leave| (leave.places.first, leave.places.last));
@@ -141,6 +145,7 @@ fn consumer(id: u64) -> Consumer {
         prefetch_count: 0,
         channel_credit: None,
         window: Arc::new(Credit::new(0)),
+        patience: Patience::default(),
     }
 }
 

@@ -50,6 +50,7 @@ impl Plan {
             length: self.count_max.map(|_| length),
             lifetime: Lifetime { ttl_ms: self.ttl_ms, before: before.to_vec() },
             priorities: self.priorities,
+            consumer_timeout_ms: None,
         };
         QueueTraits { has_dead_letters: self.has_dead_letters, ..durable() }.limited(limits)
     }
@@ -415,6 +416,7 @@ impl World {
                     self.model_gets(delivery.sequence, id_of(&delivery.message));
                 }
             }
+            Effect::TimedOut(..) => panic!("its consumers have all the time there is"),
             Effect::Expire => panic!("it is no queue that goes"),
         }
     }

@@ -266,7 +266,7 @@ fn a_mass_return_of_paged_messages_is_one_stretch() {
     };
     let mut queue = Queue::new(durable());
     let paged = Queue::recovered(durable(), count, [run]).contents.pop(usize::MAX).unwrap();
-    out(&mut queue).insert(paged, None);
+    out(&mut queue).insert(paged, Holder::Getter);
     assert_eq!(queue.counts().unsettled as u64, count);
     for sequence in 0..1000 {
         queue.settle(&[SequenceRange::one(sequence)], Outcome::Failed);
