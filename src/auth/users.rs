@@ -2,10 +2,11 @@
 //! were declared, and how they are kept, is in `definitions`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::{Login, Permissions};
-use crate::definitions::{PasswordHash, UserDefinition};
+use crate::definitions::{PasswordHash, UserDefinition, UserLimits};
 use crate::message::Name;
 
 /// A user.
@@ -19,6 +20,8 @@ pub struct User {
     pub tags: Vec<Name>,
     /// What it may do, by virtual host; none means it may not enter.
     pub permissions: BTreeMap<Name, Arc<Permissions>>,
+    /// How much it may have.
+    pub limits: UserLimits,
     /// It may log in from this machine only.
     pub is_loopback_only: bool,
 }
@@ -27,7 +30,13 @@ impl User {
     /// It may publish in the name of others.
     #[must_use]
     pub fn may_impersonate(&self) -> bool {
-        self.tags.iter().any(|tag| &**tag == "impersonator")
+        self.has_tag("impersonator")
+    }
+
+    /// It was given this tag.
+    #[must_use]
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.tags.iter().any(|given| &**given == tag)
     }
 }
 
@@ -40,6 +49,15 @@ pub enum LoginRefused {
     NotFromLoopback,
 }
 
+impl fmt::Display for LoginRefused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::WrongCredentials => "invalid credentials",
+            Self::NotFromLoopback => "can only connect via localhost",
+        })
+    }
+}
+
 /// All users. Who is logged in keeps the user it found.
 #[derive(Clone, Debug, Default)]
 pub struct Users(BTreeMap<Name, Arc<User>>);
@@ -47,13 +65,14 @@ pub struct Users(BTreeMap<Name, Arc<User>>);
 impl Users {
     /// Adds a user, or changes it; what it may do stays.
     pub fn declare(&mut self, definition: &UserDefinition, is_loopback_only: bool) {
-        let UserDefinition { name, password, tags, .. } = definition;
+        let UserDefinition { name, password, tags, limits } = definition;
         let known = self.0.get(name).map(|user| user.permissions.clone());
         let user = User {
             name: name.clone(),
             password: password.clone(),
             tags: tags.clone(),
             permissions: known.unwrap_or_default(),
+            limits: UserLimits::of(limits),
             is_loopback_only,
         };
         self.0.insert(name.clone(), Arc::new(user));

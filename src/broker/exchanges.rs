@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::consume::not_found;
 use super::queue_handle::QueueHandle;
+use super::queues::check_not_deleted;
 use super::session::{Place, Session};
 use super::virtual_host::VirtualHost;
 use super::work::Work;
@@ -42,6 +43,7 @@ impl Session {
             return self.exchange_is_there(&place, existing);
         }
         check_not_reserved("exchange", &declare.exchange)?;
+        check_not_deleted(&place.host)?;
         let options = ExchangeOptions::parse(resource, &declare.arguments)?;
         if let Some(alternate) = &options.alternate_exchange {
             self.check(&place, Access::Read, resource)?;
@@ -161,6 +163,7 @@ impl Session {
             self.rely_on_binding(place, &definitions, &binding);
             return Ok(());
         }
+        check_not_deleted(host)?;
         let binding = Arc::new(binding);
         host.apply(&mut definitions, &Change::Bound(binding.clone()), &mut self.work);
         drop(definitions);

@@ -1,12 +1,19 @@
 //! Who the client is and which virtual host it enters. The order of the checks is RabbitMQ's
 //! (behavior 1.3, 1.4).
 
+use std::sync::Arc;
+
 use tracing::{info, warn};
 
 use super::lock::read;
 use super::session::{Place, Session};
-use crate::auth::{Login, LoginRefused, MechanismError, read_response};
+use super::shared::Broker;
+use super::tallies::{Admission, Entrant, NoEntry};
+use super::virtual_host::VirtualHost;
+use crate::auth::{Login, MechanismError, User, read_response};
 use crate::connection::{Credentials, Event, Reply};
+use crate::definitions::UserLimits;
+use crate::message::Name;
 use crate::protocol::reply::{AmqpError, ConnectionError};
 
 /// connection.start-ok and connection.open, which the errors are about.
@@ -33,14 +40,10 @@ impl Session {
                 Event::Authenticated { user: name }
             }
             Err(reason) => {
-                let why = match reason {
-                    LoginRefused::WrongCredentials => "invalid credentials",
-                    LoginRefused::NotFromLoopback => "can only connect via localhost",
-                };
                 let name = &self.name;
                 warn!(
                     target: "connection",
-                    "connection {name}: login refused: user '{}' {why}", login.user
+                    "connection {name}: login refused: user '{}' {reason}", login.user
                 );
                 Event::LoginRefused(ConnectionError::access_refused(format!(
                     "Login was refused using authentication mechanism {mechanism}. \
@@ -84,11 +87,10 @@ impl Session {
         self.post(event);
     }
 
-    fn enter(&self, name: &str) -> Result<Place, ConnectionError> {
-        let host = self
-            .broker
-            .virtual_host(name)
-            .ok_or_else(|| ConnectionError::not_allowed(format!("vhost {name} not found")))?;
+    /// Enters a virtual host, and is counted there.
+    fn enter(&mut self, name: &str) -> Result<Place, ConnectionError> {
+        let host = self.broker.virtual_host(name).ok_or_else(|| host_not_found(name))?;
+        let admission = self.admit(&host).map_err(|refused| self.no_entry(name, refused))?;
         let permissions = self.user.as_ref().and_then(|user| user.permissions.get(name)).cloned();
         let permissions = permissions.ok_or_else(|| {
             let user = self.user_name();
@@ -96,8 +98,67 @@ impl Session {
                 "access to vhost '{name}' refused for user '{user}'"
             ))
         })?;
+        self.admission = Some(admission);
         Ok(Place { host, permissions })
     }
+
+    fn admit(&self, host: &VirtualHost) -> Result<Admission, NoEntry> {
+        let Some(user) = &self.user else { return Err(NoEntry::Deleted) };
+        let limits = self.broker.limits_of(&user.name);
+        let (session, mailbox, user) = (self.id, &self.mailbox, &user.name);
+        self.broker.tallies.enter(host, &Entrant { session, mailbox, user, limits })
+    }
+
+    fn no_entry(&self, host: &str, refused: NoEntry) -> ConnectionError {
+        let user = self.user_name();
+        ConnectionError::not_allowed(match refused {
+            NoEntry::Deleted => return host_not_found(host),
+            NoEntry::HostFull(limit) => format!(
+                "access to vhost '{host}' refused for user '{user}': connection limit ({limit}) is \
+                 reached"
+            ),
+            NoEntry::UserFull(limit) => format!(
+                "connection refused for user '{user}': user connection limit ({limit}) is reached"
+            ),
+        })
+    }
+
+    /// A channel that was just opened counts, unless its user has as many as it may: the connection
+    /// ends then, and nothing more is done on the channel.
+    pub(super) fn count_channel(&mut self, channel: u16) -> bool {
+        let Some(user) = self.user.as_ref().map(|user: &Arc<User>| user.name.clone()) else {
+            return true;
+        };
+        let limits = self.broker.limits_of(&user);
+        let counted = self.broker.tallies.open_channel(&user, limits);
+        let Some(state) = self.channels.get_mut(&channel) else { return true };
+        match counted {
+            Ok(counted) => {
+                state.counted = Some(counted);
+                true
+            }
+            Err(limit) => {
+                state.is_refused = true;
+                let text = format!(
+                    "number of channels opened for user '{user}' has reached the maximum allowed \
+                     user limit of ({limit})"
+                );
+                self.post(Event::Closing(ConnectionError::not_allowed(text)));
+                false
+            }
+        }
+    }
+}
+
+impl Broker {
+    /// What limits a user now, whenever it logged in.
+    fn limits_of(&self, user: &Name) -> UserLimits {
+        read(&self.users).user(user).map(|user| user.limits).unwrap_or_default()
+    }
+}
+
+fn host_not_found(name: &str) -> ConnectionError {
+    ConnectionError::not_allowed(format!("vhost {name} not found"))
 }
 
 fn mechanism_failure(error: &MechanismError) -> AmqpError {

@@ -6,6 +6,7 @@
 //! `settle`, `dead_letters`, `consume`, `exchanges` and `queues` (declarations), `replies` (direct
 //! reply-to).
 
+mod administration;
 mod batch;
 mod burial;
 mod consume;
@@ -15,6 +16,7 @@ mod durability;
 mod exchanges;
 mod expiry;
 mod figures;
+mod host_deletion;
 mod import;
 mod in_force;
 mod live_queue;
@@ -40,6 +42,7 @@ mod route_cache;
 mod session;
 mod settle;
 mod shared;
+mod tallies;
 mod timers;
 mod virtual_host;
 mod waiting;

@@ -12,9 +12,9 @@ use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use crate::auth::Permissions;
 use crate::definitions::{
-    GlobalParameterDefinition, HostDefinition, HostKey, HostSettings, NodeChange, NodeDefinitions,
-    ParameterDefinition, PasswordHash, PermissionDefinition, TopicPermissionDefinition,
-    UserDefinition,
+    GlobalParameterDefinition, HostDefinition, HostKey, HostLimits, HostSettings, NodeChange,
+    NodeDefinitions, ParameterDefinition, PasswordHash, PermissionDefinition,
+    TopicPermissionDefinition, UserDefinition,
     record::{self, Record},
 };
 use crate::message::{Name, VirtualHostNumber};
@@ -67,7 +67,9 @@ impl Broker {
     pub(super) fn apply_to_node(&self, definitions: &mut NodeDefinitions, change: &NodeChange) {
         if let Some(durability) = &self.durability {
             let Record { key, value } = record::encode_node(change);
-            durability.log.append().changed(crate::store::Change { key, value });
+            let mut appender = durability.log.append();
+            appender.changed(crate::store::Change { key, value });
+            self.note_change(appender.position());
         }
         self.restore_to_node(definitions, change);
     }
@@ -91,11 +93,15 @@ impl Broker {
                 write(&self.users).permit(&permission.user, &permission.host.name, None);
             }
             NodeChange::PolicySet(_) | NodeChange::PolicyCleared(_) => self.show_policy(change),
+            NodeChange::ParameterSet(parameter) => {
+                self.show_limits(parameter, HostLimits::of(&parameter.value));
+            }
+            NodeChange::ParameterCleared(parameter) => {
+                self.show_limits(parameter, HostLimits::default());
+            }
             // Kept as definitions: nothing that is alive changes by them.
             NodeChange::TopicPermissionSet(_)
             | NodeChange::TopicPermissionCleared(_)
-            | NodeChange::ParameterSet(_)
-            | NodeChange::ParameterCleared(_)
             | NodeChange::GlobalParameterSet(_)
             | NodeChange::GlobalParameterCleared(_) => {}
         }
@@ -112,6 +118,14 @@ impl Broker {
         });
         live.set_default_queue_kind(definition.settings.default_queue_kind);
         hosts.insert(name.clone(), live);
+    }
+
+    /// Where the parameter is the limits of a virtual host, these hold from now on.
+    fn show_limits(&self, parameter: &ParameterDefinition, limits: HostLimits) {
+        let host = self.virtual_host(&parameter.host.name).filter(|_| parameter.is_host_limits());
+        if let Some(host) = host.filter(|host| host.number == parameter.host.number) {
+            host.set_limits(limits);
+        }
     }
 
     /// The patterns were checked when they were set, and the user is declared before.
@@ -131,7 +145,11 @@ impl Broker {
     }
 
     /// Makes a change true unless it is so already.
-    fn declare_node(&self, definitions: &mut NodeDefinitions, change: &NodeChange) -> Declared {
+    pub(super) fn declare_node(
+        &self,
+        definitions: &mut NodeDefinitions,
+        change: &NodeChange,
+    ) -> Declared {
         if definitions.holds(change) {
             return Declared::Unchanged;
         }

@@ -15,7 +15,7 @@ use super::work::Work;
 use crate::auth::Access;
 use crate::connection::command::{DeclareQueue, DeleteQueue};
 use crate::connection::{Event, Reply};
-use crate::definitions::{Change, QueueDefinition};
+use crate::definitions::{Change, QueueDefinition, VirtualHostDefinitions};
 use crate::message::equivalence::{self, QueueProperties};
 use crate::message::{Name, QueueDeclaration, QueueKind, QueueOptions, Resource};
 use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
@@ -39,6 +39,7 @@ impl Session {
             self.check_equivalent(&place, &handle.definition, declare)?;
             return self.declare_ok(&place, &handle);
         }
+        check_may_add(&place.host, &definitions, resource)?;
         let options = self.parse_options(&place, declare)?;
         self.check_dead_letter(&place, resource, &options)?;
         let definition = Arc::new(QueueDefinition {
@@ -274,6 +275,31 @@ impl Removed {
     fn before() -> Self {
         Self { was_gone: true, ..Self::default() }
     }
+}
+
+/// Whether a virtual host that is still there takes another queue.
+fn check_may_add(
+    host: &VirtualHost,
+    definitions: &VirtualHostDefinitions,
+    queue: Resource<'_>,
+) -> Result<(), AmqpError> {
+    check_not_deleted(host)?;
+    let is_reached = |limit: &u64| definitions.queues_count() as u64 >= *limit;
+    let Some(limit) = host.limits().queues.filter(is_reached) else { return Ok(()) };
+    let name = &host.name;
+    Err(ChannelError::precondition_failed(format!(
+        "cannot declare {queue}: queue limit in vhost '{name}' ({limit}) is reached"
+    ))
+    .into())
+}
+
+/// What is declared in a virtual host that is being deleted would stay behind.
+pub(super) fn check_not_deleted(host: &VirtualHost) -> Result<(), ConnectionError> {
+    if !host.is_deleted() {
+        return Ok(());
+    }
+    let text = format!("vhost '{}' is deleted", host.name);
+    Err(ConnectionError::connection_forced(text))
 }
 
 /// Quorum queues know neither condition.

@@ -27,6 +27,7 @@ impl Session {
         for queue in std::mem::take(&mut self.exclusive_queues) {
             self.delete_live_queue(&queue, false);
         }
+        self.admission = None;
         self.post(Event::Released);
     }
 

@@ -39,7 +39,7 @@ impl Session {
         match command {
             Command::OpenChannel => {
                 self.channels.insert(channel, self.new_channel());
-                Ok(Some(Reply::ChannelOpened))
+                Ok(self.count_channel(channel).then_some(Reply::ChannelOpened))
             }
             Command::CloseChannel { settles, error } => {
                 if let Some(text) = error {

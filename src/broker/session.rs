@@ -12,6 +12,7 @@ use super::pace::Hold;
 use super::queue_handle::QueueHandle;
 use super::route_cache::RouteCache;
 use super::shared::Broker;
+use super::tallies::{Admission, CountedChannel};
 use super::virtual_host::VirtualHost;
 use super::waiting::Waiting;
 use super::work::Work;
@@ -51,6 +52,8 @@ pub struct Session {
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) user: Option<Arc<User>>,
     pub(super) place: Option<Place>,
+    /// It counts as a connection to its virtual host and of its user.
+    pub(super) admission: Option<Admission>,
     pub(super) channels: BTreeMap<u16, ChannelState>,
     pub(super) consumers: BTreeMap<ConsumerKey, LiveConsumer>,
     pub(super) exclusive_queues: Vec<Arc<QueueHandle>>,
@@ -104,6 +107,8 @@ pub(super) struct ChannelState {
     pub(super) reply_token: Option<Name>,
     /// The consumer they are for.
     pub(super) reply_consumer: Option<ConsumerKey>,
+    /// It counts as a channel of its user.
+    pub(super) counted: Option<CountedChannel>,
 }
 
 /// A routed publish that waits for tx.commit.
@@ -144,6 +149,7 @@ impl Session {
             mailbox,
             user: None,
             place: None,
+            admission: None,
             channels: BTreeMap::new(),
             consumers: BTreeMap::new(),
             exclusive_queues: Vec::new(),
@@ -421,6 +427,7 @@ impl Session {
             transaction: None,
             reply_token: None,
             reply_consumer: None,
+            counted: None,
         }
     }
 

@@ -12,6 +12,7 @@ use super::mailbox::Mailbox;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
 use super::replies::Replies;
+use super::tallies::Tallies;
 use super::timers::Timers;
 use super::virtual_host::VirtualHost;
 use crate::auth::Users;
@@ -33,6 +34,9 @@ pub struct Broker {
     pub(super) timers: Arc<Timers>,
     pub(super) dead_letters: DeadLetterCounts,
     pub(super) put_off: PutOff,
+    pub(super) tallies: Arc<Tallies>,
+    /// Where in the log the last change of what is declared for the node stands.
+    pub(super) changed_at: AtomicU64,
     /// None where everything lives in memory.
     pub(super) durability: Option<Arc<Durability>>,
     /// Why the node has to stop.
@@ -74,6 +78,8 @@ impl Broker {
             timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),
             put_off: PutOff::default(),
+            tallies: Arc::default(),
+            changed_at: AtomicU64::new(0),
             durability: None,
             failure: Arc::default(),
             is_disk_low: AtomicBool::new(false),

@@ -1,7 +1,7 @@
 //! A live virtual host: its definitions behind their lock, and beside them what the data path reads
 //! without that lock: the router and the live queues. A change is applied to both in one place.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use hashbrown::HashMap;
@@ -13,7 +13,7 @@ use super::queue_handle::QueueHandle;
 use super::timers::Timers;
 use super::work::Work;
 use crate::definitions::{
-    Binding, BindingEnd, Change, ExchangeDefinition, VirtualHostDefinitions, record,
+    Binding, BindingEnd, Change, ExchangeDefinition, HostLimits, VirtualHostDefinitions, record,
 };
 use crate::message::{
     ExchangeId, Message, Moment, Name, QueueId, QueueKind, Random, VirtualHostNumber,
@@ -48,6 +48,8 @@ pub(super) struct VirtualHost {
     timers: Arc<Timers>,
     default_queue_kind: RwLock<Option<QueueKind>>,
     policies: RwLock<Arc<Policies>>,
+    limits: RwLock<HostLimits>,
+    is_deleted: AtomicBool,
     definitions: Mutex<VirtualHostDefinitions>,
     /// Where in the log its last change stands.
     changed_at: AtomicU64,
@@ -85,6 +87,8 @@ impl VirtualHost {
             timers,
             default_queue_kind: RwLock::default(),
             policies: RwLock::default(),
+            limits: RwLock::default(),
+            is_deleted: AtomicBool::new(false),
             definitions: Mutex::default(),
             changed_at: AtomicU64::new(0),
             router: Router::default(),
@@ -120,6 +124,32 @@ impl VirtualHost {
 
     pub(super) fn set_default_queue_kind(&self, kind: Option<QueueKind>) {
         *write(&self.default_queue_kind) = kind;
+    }
+
+    /// How much there may be in it.
+    pub(super) fn limits(&self) -> HostLimits {
+        *read(&self.limits)
+    }
+
+    pub(super) fn set_limits(&self, limits: HostLimits) {
+        *write(&self.limits) = limits;
+    }
+
+    /// It was deleted: who is still in it is about to be told, and declares nothing there.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.is_deleted.load(Ordering::Acquire)
+    }
+
+    pub(super) fn mark_deleted(&self) {
+        self.is_deleted.store(true, Ordering::Release);
+    }
+
+    /// Takes away what is left when the queues are gone, but for the system exchanges.
+    pub(super) fn clear(&self, work: &mut Work) {
+        let mut definitions = self.definitions();
+        for change in definitions.plan_delete_rest() {
+            self.apply(&mut definitions, &change, work);
+        }
     }
 
     /// The definitions, locked.

@@ -35,6 +35,14 @@ pub struct GlobalParameterDefinition {
     pub value: Value,
 }
 
+impl<H> ParameterDefinition<H> {
+    /// It is what limits its virtual host.
+    #[must_use]
+    pub fn is_host_limits(&self) -> bool {
+        *self.component == *VIRTUAL_HOST_LIMITS && *self.name == *LIMITS
+    }
+}
+
 impl ParameterDefinition<Name> {
     /// The same, in the virtual host that has the name.
     #[must_use]

@@ -134,6 +134,18 @@ impl VirtualHostDefinitions {
         plan.changes
     }
 
+    /// What follows when the virtual host goes, after its queues: what is left of bindings, and its
+    /// exchanges without those that every virtual host has.
+    #[must_use]
+    pub fn plan_delete_rest(&self) -> Vec<Change> {
+        let bindings = self.from.values().flatten().cloned().map(Change::Unbound);
+        let is_declared = |name: &str| !name.is_empty() && !name.starts_with("amq.");
+        let exchanges = self.exchanges.values().filter(|exchange| is_declared(&exchange.name));
+        let mut exchanges: Vec<_> = exchanges.cloned().collect();
+        exchanges.sort_by_key(|exchange| exchange.id);
+        bindings.chain(exchanges.into_iter().map(Change::ExchangeDeleted)).collect()
+    }
+
     /// What follows when a binding goes: perhaps the exchange it left.
     #[must_use]
     pub fn plan_unbind(&self, binding: &Arc<Binding>) -> Vec<Change> {

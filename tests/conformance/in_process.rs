@@ -73,6 +73,13 @@ impl InProcess {
         self.settle();
     }
 
+    /// What the operator does; gives what it comes to.
+    pub(crate) fn operate<T>(&mut self, step: impl FnOnce(&Broker, Moment) -> T) -> T {
+        let result = step(&self.broker, self.now);
+        self.settle();
+        result
+    }
+
     /// One more virtual host, which guest may enter as well as the first.
     pub(crate) fn add_virtual_host(&mut self, name: &str) {
         self.broker.declare_virtual_host(name, HostSettings::default());

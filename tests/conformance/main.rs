@@ -25,6 +25,7 @@ mod handshake;
 mod header;
 mod in_process;
 mod length_limit;
+mod limits;
 mod login;
 mod message_ttl;
 mod methods;

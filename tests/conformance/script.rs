@@ -37,7 +37,8 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use leveret::broker::BrokerOptions;
+use leveret::broker::{Broker, BrokerOptions};
+use leveret::message::Moment;
 use leveret::protocol::field::FieldValue;
 use leveret::protocol::methods::{Method, queue};
 
@@ -235,6 +236,14 @@ impl World {
         match &self.place {
             Place::InProcess(broker) => broker.borrow_mut().add_virtual_host(name),
             Place::Peer(_) => panic!("the peer is not ours to stop"),
+        }
+    }
+
+    /// What the operator does, in this process only.
+    pub(crate) fn operate<T>(&self, step: impl FnOnce(&Broker, Moment) -> T) -> T {
+        match &self.place {
+            Place::InProcess(broker) => broker.borrow_mut().operate(step),
+            Place::Peer(_) => panic!("the peer is not ours to set up"),
         }
     }
 

@@ -11,14 +11,11 @@ use serde_json::{Map, Value};
 use super::declaration::{Declaration, DeclaredPassword, ExchangeWish, QueueWish, UserWish};
 use super::{Definitions, DefinitionsError, Item, arguments, json};
 use crate::definitions::{
-    Binding, BindingEnd, GlobalParameterDefinition, HashingAlgorithm, HostSettings, LIMITS,
-    ParameterDefinition, PasswordHash, PermissionDefinition, PolicyDefinition, PolicyKind,
-    PolicyTarget, TopicPermissionDefinition, VIRTUAL_HOST_LIMITS,
+    Binding, BindingEnd, GlobalParameterDefinition, HOST_LIMITS, HashingAlgorithm, HostSettings,
+    LIMITS, ParameterDefinition, PasswordHash, PermissionDefinition, PolicyDefinition, PolicyKind,
+    PolicyTarget, TopicPermissionDefinition, USER_LIMITS, VIRTUAL_HOST_LIMITS, term,
 };
 use crate::message::{Name, QueueKind, cleaned};
-
-const USER_LIMITS: [&str; 2] = ["max-connections", "max-channels"];
-const HOST_LIMITS: [&str; 2] = ["max-connections", "max-queues"];
 
 /// A text that the wire can carry.
 const SHORT_STRING_LENGTH_MAX: usize = 255;
@@ -177,15 +174,7 @@ impl Reading {
         name: String,
         body: json::PolicyBody,
     ) -> Read<()> {
-        let json::PolicyBody { pattern, apply_to, priority, definition: settings } = body;
-        let applies_to = PolicyTarget::from_name(&apply_to).ok_or_else(|| {
-            format!(
-                "apply-to '{apply_to}' unrecognised; should be one of all, exchanges, queues, \
-                 classic_queues, quorum_queues, streams"
-            )
-        })?;
-        let (host, name) = (host.into(), name.into());
-        let policy = PolicyDefinition { kind, host, name, pattern, applies_to, priority, settings };
+        let policy = policy_of(kind, host.into(), name.into(), body)?;
         self.add(Declaration::Policy(policy));
         Ok(())
     }
@@ -258,6 +247,56 @@ impl Reading {
         });
         Ok(())
     }
+}
+
+fn policy_of(
+    kind: PolicyKind,
+    host: Name,
+    name: Name,
+    body: json::PolicyBody,
+) -> Read<PolicyDefinition<Name>> {
+    let json::PolicyBody { pattern, apply_to, priority, definition: settings } = body;
+    let applies_to = PolicyTarget::from_name(&apply_to).ok_or_else(|| {
+        format!(
+            "apply-to '{apply_to}' unrecognised; should be one of all, exchanges, queues, \
+             classic_queues, quorum_queues, streams"
+        )
+    })?;
+    Ok(PolicyDefinition { kind, host, name, pattern, applies_to, priority, settings })
+}
+
+/// A policy as somebody asks for it alone. `pattern` and `definition` are there.
+///
+/// # Errors
+/// Something in it is not what it should be: RabbitMQ's words.
+pub fn policy(
+    kind: PolicyKind,
+    host: Name,
+    name: Name,
+    body: Map<String, Value>,
+) -> Result<PolicyDefinition<Name>, String> {
+    for (key, what, is_good) in [
+        ("pattern", "be a binary but", Value::is_string as fn(&Value) -> bool),
+        ("priority", "be a number, actually", Value::is_i64),
+        ("apply-to", "be a binary but", Value::is_string),
+    ] {
+        if let Some(value) = body.get(key).filter(|value| !is_good(value)) {
+            return Err(format!("{key} should {what} was {}", term(value)));
+        }
+    }
+    let body = serde_json::from_value(Value::Object(body)).map_err(|error| error.to_string())?;
+    policy_of(kind, host, name, body)
+}
+
+/// The settings of a virtual host as somebody asks for it alone.
+///
+/// # Errors
+/// Something in them, or the name, is not what it should be.
+pub fn host_settings(name: &str, mut body: Map<String, Value>) -> Result<HostSettings, String> {
+    check_length("name", name)?;
+    body.insert("name".to_owned(), name.into());
+    let host = serde_json::from_value(Value::Object(body)).map_err(|error| error.to_string())?;
+    settings(&host)
 }
 
 fn password(user: &json::User) -> Read<DeclaredPassword> {

@@ -14,6 +14,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+pub use items::{host_settings, policy};
+
 pub use declaration::{Declaration, DeclaredPassword, ExchangeWish, QueueWish, UserWish};
 
 /// A file that was understood.

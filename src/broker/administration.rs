@@ -1,0 +1,200 @@
+//! What an operator asks of a running broker: to list what is declared for the node, to set and
+//! clear limits, and to know when that is on disk. How it is asked, a door knows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Waker;
+
+use serde_json::{Map, Value};
+use tracing::warn;
+
+use super::lock::read;
+use super::node_definitions::{DeclarationRefused, DeclarationResult};
+use super::session::Peer;
+use super::shared::Broker;
+use crate::auth::{Login, LoginRefused, User};
+use crate::definitions::{
+    HOST_LIMITS, HostDefinition, LIMITS, NodeChange, NodeDefinitions, ParameterDefinition,
+    PolicyDefinition, PolicyKind, USER_LIMITS, UserDefinition, VIRTUAL_HOST_LIMITS, check_limits,
+};
+use crate::message::{Name, QueueKind};
+use crate::store::{Health, Position};
+
+impl Broker {
+    /// The user whom these credentials prove, for a door that keeps no connection of its own.
+    ///
+    /// # Errors
+    /// They are wrong, or the user may not come from there.
+    pub fn check_login(&self, login: &Login, peer: Peer) -> Result<Arc<User>, LoginRefused> {
+        let checked = read(&self.users).check(login, peer.is_loopback()).cloned();
+        if let Err(refused) = &checked {
+            let name = &login.user;
+            warn!(target: "management", "access denied: user '{name}' - {refused}");
+        }
+        checked
+    }
+
+    /// All virtual hosts, by name.
+    #[must_use]
+    pub fn host_definitions(&self) -> Vec<Arc<HostDefinition>> {
+        self.node_definitions().hosts().cloned().collect()
+    }
+
+    /// The virtual host of this name.
+    #[must_use]
+    pub fn host_definition(&self, name: &str) -> Option<Arc<HostDefinition>> {
+        self.node_definitions().host(name).cloned()
+    }
+
+    /// All users, by name.
+    #[must_use]
+    pub fn user_definitions(&self) -> Vec<Arc<UserDefinition>> {
+        self.node_definitions().users().cloned().collect()
+    }
+
+    /// The type of queues that name none, where their virtual host names none either.
+    #[must_use]
+    pub fn default_queue_kind(&self) -> QueueKind {
+        self.options.default_queue_kind
+    }
+
+    /// The policies of this kind, of one virtual host or of all.
+    #[must_use]
+    pub fn policies(&self, kind: PolicyKind, host: Option<&str>) -> Vec<Arc<PolicyDefinition>> {
+        let definitions = self.node_definitions();
+        let is_meant = |policy: &&Arc<PolicyDefinition>| {
+            policy.kind == kind && host.is_none_or(|host| *policy.host.name == *host)
+        };
+        definitions.policies().filter(is_meant).cloned().collect()
+    }
+
+    /// The limits of virtual hosts that have any, as they were set.
+    #[must_use]
+    pub fn host_limits(&self) -> Vec<Arc<ParameterDefinition>> {
+        let definitions = self.node_definitions();
+        definitions.parameters().filter(|parameter| parameter.is_host_limits()).cloned().collect()
+    }
+
+    /// Sets a limit of a virtual host, which holds for what comes from now on.
+    ///
+    /// # Errors
+    /// There is no such virtual host or limit, or the value is none.
+    pub fn set_host_limit(&self, host: &str, limit: &str, value: Value) -> DeclarationResult {
+        let mut definitions = self.node_definitions();
+        let mut limits = known_limits(&definitions, host)?;
+        let wished = Map::from_iter([(limit.to_owned(), value)]);
+        check_limits(&wished, HOST_LIMITS, "limits").map_err(DeclarationRefused::Invalid)?;
+        limits.extend(wished);
+        let change = limits_change(&definitions, host, limits)?;
+        Ok(self.declare_node(&mut definitions, &change))
+    }
+
+    /// Takes a limit of a virtual host away.
+    ///
+    /// # Errors
+    /// There is no such virtual host.
+    pub fn clear_host_limit(&self, host: &str, limit: &str) -> DeclarationResult {
+        let mut definitions = self.node_definitions();
+        let mut limits = known_limits(&definitions, host)?;
+        limits.remove(limit);
+        let change = limits_change(&definitions, host, limits)?;
+        Ok(self.declare_node(&mut definitions, &change))
+    }
+
+    /// Sets a limit of a user, which holds for what comes from now on.
+    ///
+    /// # Errors
+    /// There is no such user or limit, or the value is none.
+    pub fn set_user_limit(&self, user: &str, limit: &str, value: Value) -> DeclarationResult {
+        let wished = Map::from_iter([(limit.to_owned(), value)]);
+        let wished = check_limits(&wished, USER_LIMITS, "user-limits");
+        self.change_user_limits(user, |limits| {
+            limits.extend(wished.map_err(DeclarationRefused::Invalid)?);
+            Ok(())
+        })
+    }
+
+    /// Takes a limit of a user away.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn clear_user_limit(&self, user: &str, limit: &str) -> DeclarationResult {
+        self.change_user_limits(user, |limits| {
+            limits.remove(limit);
+            Ok(())
+        })
+    }
+
+    fn change_user_limits(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut BTreeMap<Name, i64>) -> Result<(), DeclarationRefused>,
+    ) -> DeclarationResult {
+        let mut definitions = self.node_definitions();
+        let known = definitions.user(name);
+        let known = known.ok_or_else(|| DeclarationRefused::NoUser(name.into()))?;
+        let mut user = UserDefinition::clone(known);
+        change(&mut user.limits)?;
+        Ok(self.declare_node(&mut definitions, &NodeChange::UserDeclared(Arc::new(user))))
+    }
+
+    /// What was declared for the node until now is on disk when the log is there up to this.
+    #[must_use]
+    pub fn changed_at(&self) -> Position {
+        self.changed_at.load(Ordering::Acquire)
+    }
+
+    /// A change at this position stands in the log.
+    pub(super) fn note_change(&self, position: Position) {
+        self.changed_at.fetch_max(position, Ordering::AcqRel);
+    }
+
+    /// Whether the log is on disk up to there; if not yet, the waker is told.
+    ///
+    /// # Errors
+    /// It never will be: why.
+    pub fn is_stored(&self, position: Position, waker: &Waker) -> Result<bool, Arc<str>> {
+        let Some(durability) = &self.durability else { return Ok(true) };
+        if !durability.log.wait(position, waker) {
+            return Ok(false);
+        }
+        match durability.log.health() {
+            Health::Poisoned(why) if !durability.is_durable(position) => Err(why),
+            _ => Ok(true),
+        }
+    }
+}
+
+/// The limits that a virtual host has.
+fn known_limits(
+    definitions: &NodeDefinitions,
+    host: &str,
+) -> Result<Map<String, Value>, DeclarationRefused> {
+    let known = definitions.host(host);
+    let key = &known.ok_or_else(|| DeclarationRefused::NoVirtualHost(host.into()))?.key;
+    let mut limits = definitions.parameters().filter(|parameter| parameter.is_host_limits());
+    let limits = limits.find(|parameter| parameter.host == *key);
+    Ok(limits.and_then(|limits| limits.value.as_object()).cloned().unwrap_or_default())
+}
+
+/// What makes these the limits of a virtual host: none are not kept.
+fn limits_change(
+    definitions: &NodeDefinitions,
+    host: &str,
+    limits: Map<String, Value>,
+) -> Result<NodeChange, DeclarationRefused> {
+    let known = definitions.host(host);
+    let key = known.ok_or_else(|| DeclarationRefused::NoVirtualHost(host.into()))?.key.clone();
+    let has_none = limits.is_empty();
+    let parameter = Arc::new(ParameterDefinition {
+        host: key,
+        component: VIRTUAL_HOST_LIMITS.into(),
+        name: LIMITS.into(),
+        value: Value::Object(limits),
+    });
+    Ok(match has_none {
+        true => NodeChange::ParameterCleared(parameter),
+        false => NodeChange::ParameterSet(parameter),
+    })
+}
