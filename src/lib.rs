@@ -8,7 +8,8 @@
 //! 3. [`connection`], [`routing`], [`queue`], [`auth`]: pure machines and tables. [`store`]: what
 //!    remembers, and the one door to the disk.
 //! 4. [`broker`]: the synchronous heart; a program may embed it without a runtime.
-//! 5. [`server`]: the AMQP door, where tokio begins. [`metrics`]: the door for Prometheus.
+//! 5. [`server`]: the AMQP door, where tokio begins. [`management`]: the HTTP door for
+//!    operators. [`metrics`]: the door for Prometheus.
 //! 6. [`node`]: assembly: configuration, boot, shutdown, logs. [`inspect`]: a look into a data
 //!    directory. [`perf`]: a load generator.
 //!
@@ -33,6 +34,7 @@ pub mod store;
 
 pub mod broker;
 
+pub mod management;
 pub mod metrics;
 pub mod server;
 

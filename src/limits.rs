@@ -348,3 +348,23 @@ pub const METRICS_IDLE_PATIENCE_MS: u64 = 90_000;
 
 /// How long an answer may still take when the node stops.
 pub const METRICS_END_PATIENCE_MS: u64 = 1000;
+
+/// Connections to the HTTP API at a time: a tool has a few, and some may watch. One too many is
+/// closed, so that nobody takes descriptors from AMQP by this door.
+pub const MANAGEMENT_CONNECTIONS_MAX: usize = 64;
+
+/// Bytes of a request's head that are kept, and of an answer that the socket does not take yet.
+pub const MANAGEMENT_BUFFER_SIZE_MAX: usize = 64 * 1024;
+
+/// Bytes of a request's body: RabbitMQ's default.
+pub const MANAGEMENT_BODY_SIZE_MAX: u64 = 10_000_000;
+
+/// How long a connection to the HTTP API may go without a whole head of a request: browsers and
+/// tools keep theirs for the next one.
+pub const MANAGEMENT_IDLE_PATIENCE_MS: u64 = 60_000;
+
+/// How long a request's body may take to come: the largest one over a slow line.
+pub const MANAGEMENT_BODY_PATIENCE_MS: u64 = 60_000;
+
+/// How long an answer of the HTTP API may still take when the node stops.
+pub const MANAGEMENT_END_PATIENCE_MS: u64 = 1000;

@@ -14,7 +14,7 @@ use tracing::{debug, error, info, warn};
 use super::command_line::Serve;
 use super::config::{self, Config, ListenAddress, QueueType, TcpOptions};
 use super::store_threads::StoreThreads;
-use super::{definitions, logging, memory, metrics, shutdown};
+use super::{definitions, logging, management, memory, metrics, shutdown};
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Product};
 use crate::connection;
 use crate::message::QueueKind;
@@ -220,11 +220,17 @@ async fn listen(
     let listeners = bind_all(&config.listeners, listener_options(&config.tcp))?;
     let scraped: Vec<_> = config.metrics.iter().map(|metrics| metrics.address).collect();
     let scraped = bind_all(&scraped, ListenerOptions::default())?;
-    let places = Places { amqp: addresses(&listeners), metrics: addresses(&scraped) };
+    let managed = bind_management(config)?;
+    let places = Places {
+        amqp: addresses(&listeners),
+        management: addresses(&managed),
+        metrics: addresses(&scraped),
+    };
     let doors = Doors::default();
     for listener in listeners {
         listener.run(broker.clone(), clock, &doors);
     }
+    management::serve(managed, config, &broker, clock, &doors);
     metrics::serve(scraped, config, disk_free_limit(config), &broker, &doors);
     announce(config, &places, clock);
     tokio::select! {
@@ -239,6 +245,7 @@ async fn listen(
 /// Where the doors really are.
 struct Places {
     amqp: Vec<String>,
+    management: Vec<String>,
     metrics: Vec<String>,
 }
 
@@ -253,14 +260,15 @@ fn announce(config: &Config, places: &Places, clock: Clock) {
         [] => "nowhere".to_owned(),
         addresses => addresses.join(", "),
     };
-    let metrics = match places.metrics.as_slice() {
+    let beside = |what: &str, addresses: &[String]| match addresses {
         [] => String::new(),
-        addresses => format!("; metrics on {}", addresses.join(", ")),
+        addresses => format!("; {what} on {}", addresses.join(", ")),
     };
     let line = format!(
-        "Leveret {} listens on {listening}{metrics}; data directory {}; storage: {}; \
-         started in {} ms",
+        "Leveret {} listens on {listening}{}{}; data directory {}; storage: {}; started in {} ms",
         env!("CARGO_PKG_VERSION"),
+        beside("management", &places.management),
+        beside("metrics", &places.metrics),
         config.data_dir.display(),
         if config.store.is_synced { "disk, confirmed after fsync" } else { "disk, not synced" },
         clock.elapsed().as_millis(),
@@ -286,6 +294,27 @@ fn bind_all(
                 let text = format!("cannot listen on {}: {error}", address.address);
                 error!(target: "node", "{text}");
                 return Err(Failure::unavailable(text));
+            }
+        }
+    }
+    Ok(listeners)
+}
+
+/// Where the HTTP API listens. Without a word of the operator it is not worth a start: another
+/// broker of this machine may be there.
+fn bind_management(config: &Config) -> Result<Vec<Listener>, Failure> {
+    let Some(management) = &config.management else { return Ok(Vec::new()) };
+    if management.is_asked_for {
+        return bind_all(&management.addresses, ListenerOptions::default());
+    }
+    let mut listeners = Vec::new();
+    for address in management.addresses.iter().flat_map(socket_addresses) {
+        match bind(address.address, ListenerOptions::default()) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if address.is_optional && is_missing_family(&error) => {}
+            Err(error) => {
+                let address = address.address;
+                warn!(target: "node", "no HTTP API on {address}: {error}");
             }
         }
     }

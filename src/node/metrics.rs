@@ -31,7 +31,7 @@ pub(super) fn serve(
     }
 }
 
-/// The name by which dashboards know the node.
-fn node_name() -> String {
+/// The name by which dashboards and tools know the node.
+pub(super) fn node_name() -> String {
     format!("leveret@{}", rustix::system::uname().nodename().to_string_lossy())
 }

@@ -6,6 +6,7 @@ pub mod command_line;
 pub mod config;
 mod definitions;
 pub mod logging;
+mod management;
 mod memory;
 mod metrics;
 mod shutdown;

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | listener | address | when the doors close |
 //! | session | connection | when its connection is closed and written out |
+//! | request | connection to the HTTP API | when its client is done, or soon after they close |
 //! | scrape | connection of a scraper | when its client is done, or soon after the doors close |
 
 use std::future::Future;

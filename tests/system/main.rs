@@ -18,6 +18,7 @@ mod durability;
 mod inspect;
 mod log;
 mod login;
+mod management;
 mod metrics;
 mod perf;
 mod process;

@@ -67,6 +67,8 @@ pub struct Config {
     pub cluster_name: String,
     pub product: Product,
     pub store: StoreConfig,
+    /// `None` where nobody is to ask.
+    pub management: Option<ManagementConfig>,
     /// `None` where nobody is to scrape them.
     pub metrics: Option<MetricsConfig>,
     pub logging: LogConfig,
@@ -115,6 +117,16 @@ pub struct StoreConfig {
     pub disk_free_limit: u64,
     /// The same as a part of the memory.
     pub disk_free_share: Option<f64>,
+}
+
+/// Where the HTTP API is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagementConfig {
+    pub addresses: Vec<ListenAddress>,
+    /// The operator says where: an address that cannot be had is a reason not to start.
+    pub is_asked_for: bool,
+    /// Bytes of a request's body.
+    pub body_size_max: u64,
 }
 
 /// Where metrics are told.

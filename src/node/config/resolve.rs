@@ -10,7 +10,8 @@ use std::{
 };
 
 use super::{
-    Config, MetricsConfig, Permissions, Product, QueueType, StoreConfig, TcpOptions,
+    Config, ManagementConfig, MetricsConfig, Permissions, Product, QueueType, StoreConfig,
+    TcpOptions,
     errors::{Layer, Origin, Warning},
     keys::Setting,
     logs::{
@@ -19,9 +20,10 @@ use super::{
     values::ListenAddress,
 };
 
-use crate::limits::READ_WINDOW_SIZE;
+use crate::limits::{MANAGEMENT_BODY_SIZE_MAX, READ_WINDOW_SIZE};
 
 const AMQP_PORT: u16 = 5672;
+const MANAGEMENT_PORT: u16 = 15672;
 const DAY_MS: u64 = 86_400_000;
 
 /// The mechanisms that the broker can offer today.
@@ -76,6 +78,9 @@ pub struct Typed {
     pub product_version: Option<String>,
     pub product_platform: Option<String>,
     pub product_information: Option<String>,
+    pub management_port: Option<u16>,
+    pub management_ip: Option<IpAddr>,
+    pub management_body_size_max: Option<u64>,
     pub prometheus_port: Option<u16>,
     pub prometheus_ip: Option<IpAddr>,
     pub prometheus_path: Option<String>,
@@ -140,6 +145,7 @@ impl Typed {
             definitions: self.definitions(&mut warnings),
             product: self.product(),
             store: self.store(),
+            management: self.management(),
             metrics: self.metrics(),
             logging: self.logging(),
             listeners: listeners(self.listeners, self.listen_flags),
@@ -173,6 +179,22 @@ impl Typed {
             disk_free_limit: self.disk_free_limit.unwrap_or(50_000_000),
             disk_free_share: self.disk_free_share,
         }
+    }
+
+    /// Where nobody says anything, it is there for this machine alone, like AMQP. Who lists by
+    /// flags where the broker listens, a test mostly, gets no door beside those.
+    fn management(&self) -> Option<ManagementConfig> {
+        let body_size_max = self.management_body_size_max.unwrap_or(MANAGEMENT_BODY_SIZE_MAX);
+        let is_asked_for = self.management_port.is_some() || self.management_ip.is_some();
+        if !is_asked_for && !self.listen_flags.is_empty() {
+            return None;
+        }
+        let port = self.management_port.unwrap_or(MANAGEMENT_PORT);
+        let addresses = match is_asked_for {
+            true => vec![ListenAddress { host: self.management_ip, port }],
+            false => on_loopback(port),
+        };
+        Some(ManagementConfig { addresses, is_asked_for, body_size_max })
     }
 
     /// Several brokers of one machine would have one port: without one that is set, none listens.
@@ -301,12 +323,17 @@ fn listeners(named: Named<ListenAddress>, flags: Vec<ListenAddress>) -> Vec<List
     let is_none = named.is_none();
     let mut named: Vec<_> = named.into_values().collect();
     if named.is_empty() && !is_none {
-        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        return loopback.map(|host| ListenAddress { host: Some(host), port: AMQP_PORT }).to_vec();
+        return on_loopback(AMQP_PORT);
     }
     // Numbered ones in their order, then those with names.
     named.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
     without_doubles(named.into_iter().map(|(_, address)| address).collect())
+}
+
+/// A port that this machine alone can reach.
+fn on_loopback(port: u16) -> Vec<ListenAddress> {
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    loopback.map(|host| ListenAddress { host: Some(host), port }).to_vec()
 }
 
 /// An address that was named twice is listened on once. Port 0 is another port each time.

@@ -8,8 +8,22 @@ const ERLANG: &str = "there is no Erlang virtual machine inside";
 const NO_PARTITIONS: &str = "a minority never goes on by itself";
 
 pub(super) static MANAGEMENT: &[Key] = &[
-    Key::later("management.tcp.port", "15672", Kind::PORT, "Port of the HTTP API."),
-    Key::later("management.tcp.ip", "", Kind::Text, "Address of the HTTP API."),
+    Key::obeyed(
+        "management.tcp.port",
+        "",
+        Kind::PORT,
+        "Port of the HTTP API, 15672 where only its address is set. Where neither is, it listens \
+         on 127.0.0.1:15672 and [::1]:15672, unless another process does or `--listen` is given. \
+         Port 0 lets the system choose.",
+        |typed, setting| typed.management_port = setting.number(),
+    ),
+    Key::obeyed(
+        "management.tcp.ip",
+        "",
+        Kind::Ip,
+        "Address of the HTTP API. Where only its port is set, that is every interface.",
+        |typed, setting| typed.management_ip = setting.value.to_address().and_then(|a| a.host),
+    ),
     Key::later("management.tcp.*", "", Kind::Text, "Details of the HTTP API's sockets."),
     Key::later("management.ssl.*", "", Kind::Text, "The HTTP API over TLS."),
     Key::later("management.listener.*", "", Kind::Text, "The HTTP API's listener, the old way."),
@@ -22,7 +36,13 @@ pub(super) static MANAGEMENT: &[Key] = &[
     ),
     Key::later("management.cors.*", "", Kind::Text, "Which web pages may use the HTTP API."),
     Key::later("management.{csp,hsts,headers}.*", "", Kind::Text, "Headers of HTTP answers."),
-    Key::later("management.http.max_body_size", "", Kind::SIZE, "Largest body of a request."),
+    Key::obeyed(
+        "management.http.max_body_size",
+        "10000000",
+        Kind::SIZE,
+        "Largest body of a request to the HTTP API, in bytes.",
+        |typed, setting| typed.management_body_size_max = setting.number(),
+    ),
     Key::later("management.http_log_dir", "", Kind::Text, "Where requests are logged."),
     Key::later("management.disable_stats", "false", Kind::Boolean, "Keep no statistics."),
     Key::later(

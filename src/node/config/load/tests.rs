@@ -343,6 +343,34 @@ fn a_log_file_stands_in_the_folder_for_logs() {
 }
 
 #[test]
+fn the_http_api_is_for_this_machine_unless_somebody_says_where() {
+    let management = |text: &str| config(text).management.unwrap();
+    let places = |text: &str| {
+        let addresses = management(text).addresses;
+        addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(places(""), "127.0.0.1:15672 [::1]:15672");
+    assert_eq!(places("listeners.tcp.1 = 5673"), "127.0.0.1:15672 [::1]:15672");
+    assert_eq!(places("management.tcp.port = 0"), "*:0");
+    assert_eq!(places("management.tcp.ip = ::1"), "[::1]:15672");
+    assert!(!management("").is_asked_for && management("management.tcp.ip = ::1").is_asked_for);
+    assert_eq!(management("").body_size_max, 10_000_000);
+    assert_eq!(management("management.http.max_body_size = 5").body_size_max, 5);
+}
+
+#[test]
+fn who_lists_listeners_by_flags_gets_no_other_door_unasked() {
+    let management = |sets: &[&str]| {
+        let listen = vec!["127.0.0.1:0".to_owned()];
+        let set = sets.iter().map(|set| (*set).to_owned()).collect();
+        let flags = Serve { listen, set, ..Serve::default() };
+        resolved(&[], &[], &flags).unwrap().0.management
+    };
+    assert_eq!(management(&[]), None);
+    assert!(management(&["management.tcp.port=0"]).is_some());
+}
+
+#[test]
 fn metrics_are_told_only_where_they_have_a_port() {
     let metrics = |text: &str| config(text).metrics.map(|m| (m.address.to_string(), m.path));
     assert_eq!(metrics("prometheus.tcp.ip = ::1\nprometheus.path = /a"), None);

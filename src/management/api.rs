@@ -1,0 +1,44 @@
+//! What all resources share: the broker, and the wait for the disk.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::ManagementOptions;
+use super::refusal::Refusal;
+use crate::broker::{Broker, DeclarationResult};
+use crate::message::Moment;
+
+/// The state of every handler.
+pub(super) type Shared = Arc<Api>;
+
+/// The broker that is asked about.
+#[derive(Debug)]
+pub(super) struct Api {
+    pub(super) broker: Arc<Broker>,
+    pub(super) options: ManagementOptions,
+}
+
+impl Api {
+    pub(super) fn now(&self) -> Moment {
+        (self.options.clock)()
+    }
+
+    /// Waits until what was declared is on disk. Where nothing changed, it may be somebody else's
+    /// change of just before that this relies on.
+    pub(super) async fn stored(&self, declared: DeclarationResult) -> Result<(), Refusal> {
+        declared?;
+        let position = self.broker.changed_at();
+        let stored = poll_fn(|context| match self.broker.is_stored(position, context.waker()) {
+            Ok(true) => Poll::Ready(Ok(())),
+            Ok(false) => Poll::Pending,
+            Err(why) => Poll::Ready(Err(Refusal::NotStored(why))),
+        });
+        stored.await
+    }
+
+    /// A virtual host that is looked at is there.
+    pub(super) fn check_host(&self, host: &str) -> Result<(), Refusal> {
+        self.broker.host_definition(host).map(|_| ()).ok_or(Refusal::NotFound)
+    }
+}

@@ -1,0 +1,100 @@
+//! Who asks, by HTTP's basic login, and what its tags let it ask for. Passwords are checked by the
+//! broker, and written nowhere.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::api::Shared;
+use super::refusal::Refusal;
+use crate::auth::{Login, User};
+use crate::broker::Peer;
+use crate::definitions::PolicyKind;
+
+/// Tags that let a user ask at all.
+const TAGS: [&str; 4] = ["management", "policymaker", "monitoring", "administrator"];
+
+/// A user with one of these tags, as it is now.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) user: Arc<User>,
+}
+
+impl FromRequestParts<Shared> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Refusal> {
+        let peer = parts.extensions.get::<Peer>().copied().ok_or(Refusal::NotLoggedIn)?;
+        let login = login(&parts.headers).ok_or(Refusal::NotLoggedIn)?;
+        let user = api.broker.check_login(&login, peer).map_err(|_| Refusal::NotLoggedIn)?;
+        if !TAGS.iter().any(|tag| user.has_tag(tag)) {
+            return Err(Refusal::Forbidden("Not management user"));
+        }
+        Ok(Self { user })
+    }
+}
+
+/// Name and password stand behind `Basic` as base64, with a colon between them.
+fn login(headers: &HeaderMap) -> Option<Login> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let bytes = STANDARD.decode(encoded.trim()).ok()?;
+    let colon = bytes.iter().position(|byte| *byte == b':')?;
+    let (user, password) = bytes.split_at_checked(colon)?;
+    let user = String::from_utf8(user.to_vec()).ok()?;
+    Some(Login { user, password: password.get(1..)?.to_vec() })
+}
+
+impl Caller {
+    fn is_administrator(&self) -> bool {
+        self.user.has_tag("administrator")
+    }
+
+    /// It may look at all virtual hosts, though it may enter none.
+    pub(super) fn sees_all_hosts(&self) -> bool {
+        self.is_administrator() || self.user.has_tag("monitoring")
+    }
+
+    /// It may see what is declared in this virtual host.
+    pub(super) fn may_see_in(&self, host: &str) -> bool {
+        self.is_administrator() || self.user.permissions.contains_key(host)
+    }
+
+    /// It may see that there is this virtual host, and how it fares.
+    pub(super) fn may_see(&self, host: &str) -> bool {
+        self.sees_all_hosts() || self.may_see_in(host)
+    }
+
+    pub(super) fn check_administrator(&self) -> Result<(), Refusal> {
+        allow(self.is_administrator(), "Not administrator user")
+    }
+
+    pub(super) fn check_sees_in(&self, host: &str) -> Result<(), Refusal> {
+        allow(self.may_see_in(host), "User not authorised to access virtual host")
+    }
+
+    pub(super) fn check_sees(&self, host: &str) -> Result<(), Refusal> {
+        allow(self.may_see(host), "User not authorised to access virtual host")
+    }
+
+    /// It may look at one policy and change it.
+    pub(super) fn check_policies(&self, kind: PolicyKind, host: &str) -> Result<(), Refusal> {
+        if kind == PolicyKind::Operator {
+            return self.check_administrator();
+        }
+        let is_maker = self.is_administrator() || self.user.has_tag("policymaker");
+        let may = is_maker && self.may_see_in(host);
+        allow(may, "User not authorised to access object")
+    }
+}
+
+fn allow(may: bool, reason: &'static str) -> Result<(), Refusal> {
+    if may { Ok(()) } else { Err(Refusal::Forbidden(reason)) }
+}

@@ -1,0 +1,47 @@
+//! Floor 5: the HTTP door for operators and their tools, as RabbitMQ's management plugin has it.
+//! HTTP itself is in `door`, who asks in `caller`, what is refused and how in `refusal`; each
+//! resource has a file of its own that gives its routes. It knows no other door, listens nowhere by
+//! itself, and keeps nothing between requests.
+//!
+//! A change is answered when it is on disk (`api`), so that what was answered survives.
+
+mod answer;
+mod api;
+mod body;
+mod caller;
+mod door;
+mod front_page;
+mod policies;
+mod refusal;
+mod user_limits;
+mod virtual_host_limits;
+mod virtual_hosts;
+mod whoami;
+
+use std::fmt;
+
+pub use door::Management;
+
+use crate::message::Moment;
+
+/// What the door knows of the node that the broker does not.
+pub struct ManagementOptions {
+    /// The name of the node.
+    pub node: String,
+    /// The largest body of a request.
+    pub body_size_max: u64,
+    /// Tells the time, which this floor does not read.
+    pub clock: Box<dyn Fn() -> Moment + Send + Sync>,
+}
+
+impl fmt::Debug for ManagementOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ManagementOptions")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! `/api/policies` and `/api/operator-policies`: what is set for many queues and exchanges at once.
+//! What a policy may say, and what it does, the broker knows.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+use serde_json::{Value, json};
+
+use super::answer;
+use super::api::{Api, Shared};
+use super::body::Fields;
+use super::caller::Caller;
+use super::refusal::Refusal;
+use crate::definitions::{PolicyDefinition, PolicyKind, import};
+
+/// The routes of policies of one kind, below `path`.
+pub(super) fn routes(path: &str, kind: PolicyKind) -> Router<Shared> {
+    Router::new()
+        .route(path, get(list))
+        .route(&format!("{path}/{{vhost}}"), get(list_in_host))
+        .route(&format!("{path}/{{vhost}}/{{name}}"), get(show).put(set).delete(clear))
+        .layer(Extension(kind))
+}
+
+async fn list(
+    State(api): State<Shared>,
+    Extension(kind): Extension<PolicyKind>,
+    caller: Caller,
+) -> Response {
+    let policies = api.broker.policies(kind, None);
+    let seen = policies.iter().filter(|policy| caller.may_see_in(&policy.host.name));
+    answer::json(&seen.map(shape).collect())
+}
+
+async fn list_in_host(
+    State(api): State<Shared>,
+    Extension(kind): Extension<PolicyKind>,
+    caller: Caller,
+    Path(host): Path<String>,
+) -> Result<Response, Refusal> {
+    api.check_host(&host)?;
+    caller.check_sees_in(&host)?;
+    let policies = api.broker.policies(kind, Some(&host));
+    Ok(answer::json(&policies.iter().map(shape).collect()))
+}
+
+async fn show(
+    State(api): State<Shared>,
+    Extension(kind): Extension<PolicyKind>,
+    caller: Caller,
+    Path((host, name)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    caller.check_policies(kind, &host)?;
+    let policy = find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;
+    Ok(answer::json(&shape(&policy)))
+}
+
+async fn set(
+    State(api): State<Shared>,
+    Extension(kind): Extension<PolicyKind>,
+    caller: Caller,
+    Path((host, name)): Path<(String, String)>,
+    fields: Fields,
+) -> Result<Response, Refusal> {
+    caller.check_policies(kind, &host)?;
+    if api.check_host(&host).is_err() {
+        return Err(Refusal::Missing("vhost_not_found"));
+    }
+    fields.check_has(&["pattern", "definition"])?;
+    let was_there = find(&api, kind, &host, &name).is_some();
+    let policy = import::policy(kind, host.into(), name.into(), fields.0);
+    let policy = policy.map_err(|reason| Refusal::invalid(&reason))?;
+    api.stored(api.broker.set_policy(&policy, api.now())).await?;
+    Ok(answer::set(was_there))
+}
+
+async fn clear(
+    State(api): State<Shared>,
+    Extension(kind): Extension<PolicyKind>,
+    caller: Caller,
+    Path((host, name)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    caller.check_policies(kind, &host)?;
+    find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;
+    api.stored(Ok(api.broker.clear_policy(kind, &host, &name, api.now()))).await?;
+    Ok(answer::done())
+}
+
+fn find(api: &Api, kind: PolicyKind, host: &str, name: &str) -> Option<Arc<PolicyDefinition>> {
+    let policies = api.broker.policies(kind, Some(host));
+    policies.into_iter().find(|policy| *policy.name == *name)
+}
+
+fn shape(policy: &Arc<PolicyDefinition>) -> Value {
+    json!({
+        "vhost": &*policy.host.name,
+        "name": &*policy.name,
+        "pattern": policy.pattern,
+        "apply-to": policy.applies_to.name(),
+        "definition": policy.settings,
+        "priority": policy.priority,
+    })
+}

@@ -1,0 +1,208 @@
+//! What an HTTP client gets: requests over a pipe to a broker in this process. Shapes and texts are
+//! those of a RabbitMQ that was asked the same.
+
+mod login;
+mod policies;
+mod stored;
+mod user_limits;
+mod virtual_host_limits;
+mod virtual_hosts;
+
+use std::future::pending;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{Management, ManagementOptions};
+use crate::broker::{Broker, BrokerOptions, Peer};
+use crate::definitions::{HostSettings, PermissionDefinition, UserDefinition};
+use crate::message::Moment;
+
+/// A broker and its API.
+struct World {
+    broker: Arc<Broker>,
+    management: Arc<Management>,
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: Value,
+}
+
+impl Answer {
+    /// Its reason, where it is a refusal.
+    fn reason(&self) -> &str {
+        self.body["reason"].as_str().unwrap_or_default()
+    }
+}
+
+fn options() -> ManagementOptions {
+    ManagementOptions {
+        node: "leveret@hare".into(),
+        body_size_max: 1000,
+        clock: Box::new(|| Moment(1)),
+    }
+}
+
+impl World {
+    /// With the virtual hosts `/`, `v1` and `v2`, and a user for each tag, named after it, who may
+    /// enter `v1`.
+    fn new() -> Self {
+        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+        let world = Self::of(Arc::new(broker));
+        for host in ["v1", "v2"] {
+            world.broker.declare_virtual_host(host, HostSettings::default());
+        }
+        for tag in ["none", "management", "policymaker", "monitoring", "administrator"] {
+            world.add_user(tag, &[tag]);
+        }
+        world
+    }
+
+    fn of(broker: Arc<Broker>) -> Self {
+        let management = Arc::new(Management::new(broker.clone(), options()));
+        Self { broker, management }
+    }
+
+    fn add_user(&self, name: &str, tags: &[&str]) {
+        self.broker.declare_user(UserDefinition {
+            name: name.into(),
+            password: self.broker.hash_password(name, "x"),
+            tags: tags.iter().map(|tag| (*tag).into()).collect(),
+            limits: std::collections::BTreeMap::new(),
+        });
+        let none = String::new;
+        let (user, host) = (name.into(), "v1".into());
+        let (configure, write, read) = (none(), none(), none());
+        let permission = PermissionDefinition { user, host, configure, write, read };
+        self.broker.set_permission(&permission).unwrap();
+    }
+
+    /// What a user gets, whose password is `x` but for guest's.
+    async fn ask_as(&self, user: &str, method: &str, path: &str, body: &str) -> Answer {
+        let password = if user == "guest" { "guest" } else { "x" };
+        let login = STANDARD.encode(format!("{user}:{password}"));
+        let head = format!("Authorization: Basic {login}\r\n");
+        self.ask_from("127.0.0.1", method, path, &head, body).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.ask_as("guest", method, path, body).await
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let answer = self.ask("GET", path, "").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    /// The status of a change.
+    async fn change(&self, method: &str, path: &str, body: &Value) -> u16 {
+        self.ask(method, path, &body.to_string()).await.status
+    }
+
+    /// The status of a refusal with its reason.
+    async fn refused(&self, method: &str, path: &str, body: &Value) -> (u16, String) {
+        let answer = self.ask(method, path, &body.to_string()).await;
+        (answer.status, answer.reason().to_owned())
+    }
+
+    async fn ask_from(
+        &self,
+        address: &str,
+        method: &str,
+        path: &str,
+        head: &str,
+        body: &str,
+    ) -> Answer {
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        let size = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: hare\r\nConnection: close\r\n{head}\
+             Content-Length: {size}\r\n\r\n{body}"
+        );
+        client.write_all(request.as_bytes()).await.unwrap();
+        let peer = Peer { address: Some(address.parse::<IpAddr>().unwrap()) };
+        let mut answer = String::new();
+        let serving = self.management.clone().serve(server, peer, pending());
+        let reading = client.read_to_string(&mut answer);
+        let (_, read) = tokio::join!(serving, reading);
+        read.unwrap();
+        parse(&answer)
+    }
+}
+
+fn parse(answer: &str) -> Answer {
+    let (head, body) = answer.split_once("\r\n\r\n").expect(answer);
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+    let body = serde_json::from_str(body).unwrap_or_else(|_| Value::from(body));
+    Answer { status, head: head.to_ascii_lowercase(), body }
+}
+
+#[tokio::test]
+async fn what_is_not_there_and_what_is_not_done_is_said() {
+    let world = World::new();
+    let answer = world.ask("GET", "/api/nothing", "").await;
+    let expected = json!({"error": "Object Not Found", "reason": "Not Found"});
+    assert_eq!((answer.status, answer.body), (404, expected));
+    let answer = world.ask("POST", "/api/policies", "").await;
+    assert_eq!(answer.status, 405);
+    assert!(answer.head.contains("allow: get,head"), "{}", answer.head);
+}
+
+#[tokio::test]
+async fn answers_are_json_that_nobody_keeps() {
+    let world = World::new();
+    let answer = world.ask("GET", "/api/whoami", "").await;
+    assert_eq!(answer.body, json!({"name": "guest", "tags": ["administrator"]}));
+    assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
+    assert!(answer.head.contains("cache-control: no-cache"), "{}", answer.head);
+    let answer = world.ask("HEAD", "/api/whoami", "").await;
+    assert_eq!((answer.status, answer.body), (200, json!("")));
+}
+
+#[tokio::test]
+async fn a_page_says_what_is_where_without_a_login() {
+    let world = World::new();
+    for path in ["/", "/api"] {
+        let answer = world.ask_from("192.0.2.1", "GET", path, "", "").await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.body.as_str().unwrap().contains("/api/vhosts"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_object_or_too_large_is_refused() {
+    let world = World::new();
+    for body in ["{bad", "[]", "5"] {
+        let answer = world.ask("PUT", "/api/vhosts/v3", body).await;
+        assert_eq!((answer.status, answer.reason()), (400, "not_json"), "{body}");
+    }
+    let answer = world.ask("PUT", "/api/vhosts/v3", &" ".repeat(1001)).await;
+    let reason = "Exceeded HTTP request body size limit";
+    assert_eq!((answer.status, answer.reason()), (400, reason));
+    assert_eq!(world.ask("GET", "/api/vhosts/v3", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn who_says_half_of_a_request_is_hung_up_on() {
+    for begun in ["", "GET /api/wh"] {
+        let world = World::new();
+        let mut management = Management::new(world.broker.clone(), options());
+        management.patience = Duration::from_millis(10);
+        let (mut client, server) = tokio::io::duplex(1 << 10);
+        client.write_all(begun.as_bytes()).await.unwrap();
+        Arc::new(management).serve(server, Peer { address: None }, pending()).await;
+        let mut rest = String::new();
+        client.read_to_string(&mut rest).await.unwrap();
+        assert!(!rest.contains("200 OK"), "{rest}");
+    }
+}

@@ -1,0 +1,56 @@
+//! An answer to a change comes when the change is on disk, and never where it cannot be.
+
+use futures_lite::future::poll_once;
+
+use super::*;
+use crate::broker::{Left, MemoryOptions};
+use crate::store::{MemoryStorage, StoreOptions, Writer};
+
+fn world() -> (World, Writer) {
+    let disk = Arc::new(MemoryStorage::new(1 << 26));
+    let opened = crate::store::open(disk, StoreOptions::default()).unwrap();
+    let (mut writer, left) = Left::part(opened);
+    let (options, memory) = (BrokerOptions::default(), MemoryOptions::default());
+    let broker = Broker::open(options, [1, 2], left, memory).unwrap();
+    broker.declare_defaults().unwrap();
+    turn(&mut writer);
+    (World::of(Arc::new(broker)), writer)
+}
+
+fn turn(writer: &mut Writer) {
+    writer.write(Moment(1), true);
+    writer.sync();
+}
+
+#[tokio::test]
+async fn an_answer_waits_for_the_disk() {
+    let (world, mut writer) = world();
+    for (method, path, body, status) in [
+        ("PUT", "/api/vhosts/new", "", 201),
+        ("PUT", "/api/policies/new/p", r#"{"pattern": "", "definition": {"max-length": 1}}"#, 201),
+        ("DELETE", "/api/policies/new/p", "", 204),
+        ("PUT", "/api/vhost-limits/new/max-queues", r#"{"value": 1}"#, 204),
+        ("PUT", "/api/user-limits/guest/max-channels", r#"{"value": 10}"#, 204),
+        ("DELETE", "/api/vhosts/new", "", 204),
+    ] {
+        let mut asking = Box::pin(world.ask(method, path, body));
+        assert!(poll_once(&mut asking).await.is_none(), "{method} {path}");
+        turn(&mut writer);
+        assert_eq!(asking.await.status, status, "{method} {path}");
+    }
+    assert_eq!(
+        world.ask("PUT", "/api/user-limits/guest/max-channels", r#"{"value": 10}"#).await.status,
+        204
+    );
+}
+
+#[tokio::test]
+async fn what_will_never_be_on_disk_is_no_success() {
+    let (world, writer) = world();
+    let mut asking = Box::pin(world.ask("PUT", "/api/vhosts/new", ""));
+    assert!(poll_once(&mut asking).await.is_none());
+    writer.log().poison("it broke");
+    let answer = asking.await;
+    let reason = "the definition could not be stored: it broke";
+    assert_eq!((answer.status, answer.reason()), (500, reason));
+}

@@ -1,0 +1,86 @@
+//! `/api/user-limits`: how many connections and channels users may have.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::{get, put};
+use serde_json::{Map, Value, json};
+
+use super::answer;
+use super::api::{Api, Shared};
+use super::body::Fields;
+use super::caller::Caller;
+use super::refusal::Refusal;
+use crate::broker::DeclarationRefused;
+use crate::definitions::UserDefinition;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/user-limits", get(list))
+        .route("/user-limits/{user}", get(show))
+        .route("/user-limits/{user}/{name}", put(set).delete(clear))
+}
+
+async fn list(State(api): State<Shared>, _caller: Caller) -> Response {
+    answer::json(&limited(&api, None))
+}
+
+async fn show(
+    State(api): State<Shared>,
+    _caller: Caller,
+    Path(user): Path<String>,
+) -> Result<Response, Refusal> {
+    check_user(&api, &user)?;
+    Ok(answer::json(&limited(&api, Some(&user))))
+}
+
+async fn set(
+    State(api): State<Shared>,
+    caller: Caller,
+    Path((user, name)): Path<(String, String)>,
+    mut fields: Fields,
+) -> Result<Response, Refusal> {
+    caller.check_administrator()?;
+    fields.check_has(&["value"])?;
+    let value = fields.0.remove("value").unwrap_or_default();
+    let declared = api.broker.set_user_limit(&user, &name, value);
+    // Of these limits RabbitMQ tells the reason alone.
+    if let Err(DeclarationRefused::Invalid(reason)) = declared {
+        return Err(Refusal::bad(reason));
+    }
+    api.stored(declared).await?;
+    Ok(answer::done())
+}
+
+async fn clear(
+    State(api): State<Shared>,
+    caller: Caller,
+    Path((user, name)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    caller.check_administrator()?;
+    check_user(&api, &user)?;
+    api.stored(api.broker.clear_user_limit(&user, &name)).await?;
+    Ok(answer::done())
+}
+
+fn check_user(api: &Api, name: &str) -> Result<(), Refusal> {
+    let users = api.broker.user_definitions();
+    let is_there = users.iter().any(|user| *user.name == *name);
+    if is_there { Ok(()) } else { Err(Refusal::NotFound) }
+}
+
+/// Those users who have limits, or one of them.
+fn limited(api: &Api, name: Option<&str>) -> Value {
+    let users = api.broker.user_definitions();
+    let is_meant = |user: &&Arc<UserDefinition>| {
+        !user.limits.is_empty() && name.is_none_or(|name| *user.name == *name)
+    };
+    users.iter().filter(is_meant).map(shape).collect()
+}
+
+fn shape(user: &Arc<UserDefinition>) -> Value {
+    let limits = user.limits.iter().map(|(name, limit)| (name.to_string(), Value::from(*limit)));
+    json!({"user": &*user.name, "value": limits.collect::<Map<_, _>>()})
+}

@@ -1,0 +1,69 @@
+//! `/api/vhost-limits`: how many connections and queues virtual hosts may have.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::{get, put};
+use serde_json::{Value, json};
+
+use super::answer;
+use super::api::Shared;
+use super::body::Fields;
+use super::caller::Caller;
+use super::refusal::Refusal;
+use crate::definitions::ParameterDefinition;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/vhost-limits", get(list))
+        .route("/vhost-limits/{vhost}", get(show))
+        .route("/vhost-limits/{vhost}/{name}", put(set).delete(clear))
+}
+
+async fn list(State(api): State<Shared>, caller: Caller) -> Response {
+    let limits = api.broker.host_limits();
+    let seen = limits.iter().filter(|limits| caller.may_see(&limits.host.name));
+    answer::json(&seen.map(shape).collect())
+}
+
+async fn show(
+    State(api): State<Shared>,
+    caller: Caller,
+    Path(host): Path<String>,
+) -> Result<Response, Refusal> {
+    api.check_host(&host)?;
+    caller.check_sees(&host)?;
+    let limits = api.broker.host_limits();
+    let of_host = limits.iter().filter(|limits| *limits.host.name == *host);
+    Ok(answer::json(&of_host.map(shape).collect()))
+}
+
+async fn set(
+    State(api): State<Shared>,
+    caller: Caller,
+    Path((host, name)): Path<(String, String)>,
+    mut fields: Fields,
+) -> Result<Response, Refusal> {
+    caller.check_administrator()?;
+    fields.check_has(&["value"])?;
+    let value = fields.0.remove("value").unwrap_or_default();
+    api.stored(api.broker.set_host_limit(&host, &name, value)).await?;
+    Ok(answer::done())
+}
+
+async fn clear(
+    State(api): State<Shared>,
+    caller: Caller,
+    Path((host, name)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    caller.check_administrator()?;
+    api.check_host(&host)?;
+    api.stored(api.broker.clear_host_limit(&host, &name)).await?;
+    Ok(answer::done())
+}
+
+fn shape(limits: &Arc<ParameterDefinition>) -> Value {
+    json!({"vhost": &*limits.host.name, "value": limits.value})
+}

@@ -1,0 +1,107 @@
+//! The HTTP API of the real binary over a socket: where it listens, that a change is there at once
+//! and after a kill, and what it does to clients. Shapes are shown beside the door.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+
+use lapin::{Connection, ConnectionProperties};
+use rustix::process::Signal;
+
+use crate::durability::connect;
+use crate::inspect::declare;
+use crate::process::{PATIENCE, Process};
+
+const MANAGED: [&str; 6] = [
+    "--listen",
+    "127.0.0.1:0",
+    "--set",
+    "management.tcp.port=0",
+    "--set",
+    "management.tcp.ip=127.0.0.1",
+];
+
+/// `guest:guest`.
+const LOGIN: &str = "Authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n";
+
+/// Where it says that its API is.
+fn place(process: &mut Process) -> SocketAddr {
+    let line = process.output_line();
+    let (_, rest) = line.split_once("; management on ").expect(&line);
+    rest.split_once(';').expect(&line).0.parse().expect(&line)
+}
+
+/// The status and the body of an answer.
+fn ask(process: &mut Process, method: &str, path: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect_timeout(&place(process), PATIENCE).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let size = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: hare\r\nConnection: close\r\n{LOGIN}\
+         Content-Length: {size}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect(&answer);
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.expect(&answer), body.to_owned())
+}
+
+#[test]
+fn what_is_answered_survives_a_kill() {
+    let mut process = Process::start_with(&MANAGED);
+    let policy = r#"{"pattern": "^a", "definition": {"max-length": 5}}"#;
+    assert_eq!(ask(&mut process, "PUT", "/api/vhosts/new", r#"{"tags": "a"}"#).0, 201);
+    assert_eq!(ask(&mut process, "PUT", "/api/policies/new/p", policy).0, 201);
+    let limit = ask(&mut process, "PUT", "/api/vhost-limits/new/max-queues", r#"{"value": 3}"#);
+    assert_eq!(limit.0, 204);
+    assert_eq!(ask(&mut process, "DELETE", "/api/vhosts/%2F", "").0, 204);
+    let mut command = std::process::Command::new(crate::process::binary());
+    command.arg("serve").args(MANAGED);
+    let mut process = process.restart_by(Signal::KILL, command);
+    let (status, hosts) = ask(&mut process, "GET", "/api/vhosts", "");
+    assert!(status == 200 && hosts.contains("\"name\":\"new\""), "{hosts}");
+    assert!(!hosts.contains("\"name\":\"/\""), "{hosts}");
+    let (_, policies) = ask(&mut process, "GET", "/api/policies", "");
+    assert!(policies.contains("\"max-length\":5"), "{policies}");
+    let (_, limits) = ask(&mut process, "GET", "/api/vhost-limits", "");
+    assert_eq!(limits, r#"[{"value":{"max-queues":3},"vhost":"new"}]"#);
+}
+
+#[tokio::test]
+async fn clients_of_a_deleted_virtual_host_are_told() {
+    let mut process = Process::start_with(&MANAGED);
+    let (connection, channel) = connect(&process).await;
+    declare(&channel, "q").await;
+    assert_eq!(ask(&mut process, "DELETE", "/api/vhosts/%2F", "").0, 204);
+    process.logged("deleting vhost '/'");
+    let uri = format!("amqp://guest:guest@{}/%2f", process.address());
+    let refused = Connection::connect(&uri, ConnectionProperties::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("vhost / not found"), "{refused}");
+    let closed = channel.queue_purge("q".into(), Default::default()).await;
+    assert!(closed.is_err(), "its connection is closed");
+    drop(connection);
+}
+
+#[test]
+fn the_api_listens_where_it_is_told_and_not_beside_listeners_of_flags() {
+    assert!(!Process::start().output_line().contains("management"));
+    let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = holder.local_addr().unwrap();
+    let port = format!("management.tcp.port={}", address.port());
+    let mut flags = MANAGED.to_vec();
+    flags[3] = &port;
+    let (status, lines) = Process::launch_with(&flags).ended();
+    assert_eq!(status.code(), Some(69), "{lines:#?}");
+    let expected = format!("cannot listen on {address}: Address already in use");
+    assert!(lines.iter().any(|line| line.text.contains(&expected)), "{lines:#?}");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_clients_of_the_api() {
+    let mut process = Process::start_with(&MANAGED);
+    let mut halfway = TcpStream::connect_timeout(&place(&mut process), PATIENCE).unwrap();
+    halfway.write_all(b"PUT /api/vhosts/new HTTP/1.1\r\nContent-Length: 5\r\n\r\n{").unwrap();
+    process.stop();
+}
