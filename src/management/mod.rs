@@ -11,6 +11,7 @@ mod body;
 mod caller;
 mod door;
 mod front_page;
+mod names;
 mod policies;
 mod refusal;
 mod user_limits;

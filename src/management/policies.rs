@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -13,6 +13,7 @@ use super::answer;
 use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
+use super::names::Names;
 use super::refusal::Refusal;
 use crate::definitions::{PolicyDefinition, PolicyKind, import};
 
@@ -39,7 +40,7 @@ async fn list_in_host(
     State(api): State<Shared>,
     Extension(kind): Extension<PolicyKind>,
     caller: Caller,
-    Path(host): Path<String>,
+    Names(host): Names<String>,
 ) -> Result<Response, Refusal> {
     api.check_host(&host)?;
     caller.check_sees_in(&host)?;
@@ -51,7 +52,7 @@ async fn show(
     State(api): State<Shared>,
     Extension(kind): Extension<PolicyKind>,
     caller: Caller,
-    Path((host, name)): Path<(String, String)>,
+    Names((host, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_policies(kind, &host)?;
     let policy = find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;
@@ -62,7 +63,7 @@ async fn set(
     State(api): State<Shared>,
     Extension(kind): Extension<PolicyKind>,
     caller: Caller,
-    Path((host, name)): Path<(String, String)>,
+    Names((host, name)): Names<(String, String)>,
     fields: Fields,
 ) -> Result<Response, Refusal> {
     caller.check_policies(kind, &host)?;
@@ -81,7 +82,7 @@ async fn clear(
     State(api): State<Shared>,
     Extension(kind): Extension<PolicyKind>,
     caller: Caller,
-    Path((host, name)): Path<(String, String)>,
+    Names((host, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_policies(kind, &host)?;
     find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, put};
 use serde_json::{Map, Value, json};
@@ -12,6 +12,7 @@ use super::answer;
 use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
+use super::names::Names;
 use super::refusal::Refusal;
 use crate::broker::DeclarationRefused;
 use crate::definitions::UserDefinition;
@@ -30,7 +31,7 @@ async fn list(State(api): State<Shared>, _caller: Caller) -> Response {
 async fn show(
     State(api): State<Shared>,
     _caller: Caller,
-    Path(user): Path<String>,
+    Names(user): Names<String>,
 ) -> Result<Response, Refusal> {
     check_user(&api, &user)?;
     Ok(answer::json(&limited(&api, Some(&user))))
@@ -39,7 +40,7 @@ async fn show(
 async fn set(
     State(api): State<Shared>,
     caller: Caller,
-    Path((user, name)): Path<(String, String)>,
+    Names((user, name)): Names<(String, String)>,
     mut fields: Fields,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
@@ -57,7 +58,7 @@ async fn set(
 async fn clear(
     State(api): State<Shared>,
     caller: Caller,
-    Path((user, name)): Path<(String, String)>,
+    Names((user, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     check_user(&api, &user)?;

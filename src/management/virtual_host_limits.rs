@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, put};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use super::answer;
 use super::api::Shared;
 use super::body::Fields;
 use super::caller::Caller;
+use super::names::Names;
 use super::refusal::Refusal;
 use crate::definitions::ParameterDefinition;
 
@@ -31,7 +32,7 @@ async fn list(State(api): State<Shared>, caller: Caller) -> Response {
 async fn show(
     State(api): State<Shared>,
     caller: Caller,
-    Path(host): Path<String>,
+    Names(host): Names<String>,
 ) -> Result<Response, Refusal> {
     api.check_host(&host)?;
     caller.check_sees(&host)?;
@@ -43,7 +44,7 @@ async fn show(
 async fn set(
     State(api): State<Shared>,
     caller: Caller,
-    Path((host, name)): Path<(String, String)>,
+    Names((host, name)): Names<(String, String)>,
     mut fields: Fields,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
@@ -56,7 +57,7 @@ async fn set(
 async fn clear(
     State(api): State<Shared>,
     caller: Caller,
-    Path((host, name)): Path<(String, String)>,
+    Names((host, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     api.check_host(&host)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde_json::{Map, Value, json};
@@ -12,6 +12,7 @@ use super::answer;
 use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
+use super::names::Names;
 use super::refusal::Refusal;
 use crate::broker::Declared;
 use crate::definitions::{HostDefinition, HostSettings, PermissionDefinition, import};
@@ -31,7 +32,7 @@ async fn list(State(api): State<Shared>, caller: Caller) -> Response {
 async fn show(
     State(api): State<Shared>,
     caller: Caller,
-    Path(name): Path<String>,
+    Names(name): Names<String>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     let host = api.broker.host_definition(&name).ok_or(Refusal::NotFound)?;
@@ -41,7 +42,7 @@ async fn show(
 async fn declare(
     State(api): State<Shared>,
     caller: Caller,
-    Path(name): Path<String>,
+    Names(name): Names<String>,
     fields: Fields,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
@@ -58,7 +59,7 @@ async fn declare(
 async fn delete(
     State(api): State<Shared>,
     caller: Caller,
-    Path(name): Path<String>,
+    Names(name): Names<String>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     let deleted = api.broker.delete_virtual_host(&name, api.now());

@@ -426,3 +426,26 @@ fn seed() -> std::io::Result<[u64; 2]> {
     let high = u64::try_from(number >> 64).unwrap_or(0);
     Ok([high, low])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::super::config::ManagementConfig;
+    use super::*;
+
+    fn config(listener: &TcpListener, is_asked_for: bool) -> Config {
+        let address = listener.local_addr().unwrap();
+        let address = ListenAddress { host: Some(address.ip()), port: address.port() };
+        let management =
+            ManagementConfig { addresses: vec![address], is_asked_for, body_size_max: 1 };
+        Config { management: Some(management), ..Config::default() }
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_stops_a_start_only_where_the_http_api_was_asked_for() {
+        let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert!(bind_management(&config(&holder, false)).is_ok_and(|none| none.is_empty()));
+        assert!(bind_management(&config(&holder, true)).is_err());
+    }
+}

@@ -21,6 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{Management, ManagementOptions};
 use crate::broker::{Broker, BrokerOptions, Peer};
 use crate::definitions::{HostSettings, PermissionDefinition, UserDefinition};
+use crate::limits::MANAGEMENT_CONNECTIONS_MAX;
 use crate::message::Moment;
 
 /// A broker and its API.
@@ -156,6 +157,31 @@ async fn what_is_not_there_and_what_is_not_done_is_said() {
     let answer = world.ask("POST", "/api/policies", "").await;
     assert_eq!(answer.status, 405);
     assert!(answer.head.contains("allow: get,head"), "{}", answer.head);
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_text_is_refused() {
+    let world = World::new();
+    let answer = world.ask("GET", "/api/vhosts/%FF", "").await;
+    assert_eq!((answer.status, &answer.body["error"]), (400, &json!("bad_request")));
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_closed() {
+    let world = World::new();
+    let mut held = Vec::new();
+    for _ in 0..MANAGEMENT_CONNECTIONS_MAX {
+        let (client, server) = tokio::io::duplex(1 << 10);
+        let peer = Peer { address: None };
+        let mut future = Box::pin(world.management.clone().serve(server, peer, pending()));
+        assert!(futures_lite::future::poll_once(&mut future).await.is_none());
+        held.push((client, future));
+    }
+    let (mut client, server) = tokio::io::duplex(1 << 10);
+    world.management.clone().serve(server, Peer { address: None }, pending()).await;
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0, "nothing is said");
+    held.pop();
+    assert_eq!(world.ask("GET", "/api/whoami", "").await.status, 200);
 }
 
 #[tokio::test]
