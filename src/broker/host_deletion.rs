@@ -65,11 +65,15 @@ impl Broker {
 #[cfg(test)]
 mod tests {
     use super::super::lock::read;
-    use super::super::{BrokerOptions, Left, MemoryOptions};
+    use super::super::session::{Place, Session};
+    use super::super::{BrokerOptions, Left, MemoryOptions, Peer};
     use super::*;
+    use crate::auth::Permissions;
+    use crate::connection::command::DeclareQueue;
     use crate::definitions::import::Definitions;
     use crate::definitions::{BindingEnd, HostLimits, HostSettings};
     use crate::message::{Body, Envelope, Message};
+    use crate::protocol::field::FieldTable;
     use crate::store::{MemoryStorage, StoreOptions, Writer};
 
     const FILE: &[u8] = br#"{
@@ -186,6 +190,28 @@ mod tests {
         let host = world.broker.virtual_host("/").unwrap();
         assert_eq!(host.queue_count(), 0);
         assert!(host.definitions().exchange("x").is_none());
+    }
+
+    #[test]
+    fn who_is_still_in_a_deleted_virtual_host_declares_nothing_there() {
+        let broker = Arc::new(world().broker);
+        let host = broker.virtual_host("/").unwrap();
+        let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
+        let permissions = Arc::new(Permissions::new(".*", ".*", ".*").unwrap());
+        session.place = Some(Place { host: host.clone(), permissions });
+        broker.delete_virtual_host("/", Moment(1));
+        let declare = DeclareQueue {
+            queue: "late".into(),
+            is_server_named: false,
+            passive: false,
+            durable: true,
+            exclusive: false,
+            auto_delete: false,
+            arguments: FieldTable::new(),
+        };
+        let refused = session.declare_queue(&declare).unwrap_err();
+        assert_eq!(refused.text(), "CONNECTION_FORCED - vhost '/' is deleted");
+        assert_eq!(host.queue_count(), 0);
     }
 
     #[test]
