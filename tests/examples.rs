@@ -14,16 +14,18 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "bounded_queue",
     "confirms",
     "embedded",
     "expiring_queue",
     "hello",
     "parking_lot",
+    "policies",
     "publish_subscribe",
     "retry_later",
     "rpc",
+    "scheduled",
     "slow_worker",
     "topic_routing",
     "urgent_first",
@@ -40,9 +42,13 @@ fn program(name: &str) -> PathBuf {
 
 /// Runs an example, and gives the lines it printed. One that hangs is ended by `timeout`.
 fn run(name: &str, address: &str) -> Vec<String> {
+    run_with(name, &[("AMQP_ADDR", address)])
+}
+
+fn run_with(name: &str, variables: &[(&str, &str)]) -> Vec<String> {
     let mut command = Command::new("timeout");
     command.arg(process::PATIENCE.as_secs().to_string()).arg(program(name));
-    let output = command.env("AMQP_ADDR", address).output().expect("it runs");
+    let output = command.envs(variables.iter().copied()).output().expect("it runs");
     let text = String::from_utf8(output.stdout).expect("text");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {}\n{text}{error}", output.status);
@@ -99,6 +105,39 @@ fn topic_routing_goes_by_words() {
             "*.*.snow got asia.tokyo.snow",
         ],
     );
+}
+
+#[test]
+fn scheduled_messages_come_in_their_time() {
+    check("scheduled", &["now", "soon", "in a moment"]);
+}
+
+#[test]
+fn policies_hold_at_once_and_end_when_they_are_cleared() {
+    let mut process = Process::start_with(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--set",
+        "management.tcp.port=0",
+        "--set",
+        "management.tcp.ip=127.0.0.1",
+    ]);
+    let line = process.output_line();
+    let (_, rest) = line.split_once("; management on ").expect(&line);
+    let (management, _) = rest.split_once(';').expect(&line);
+    let address = format!("amqp://guest:guest@{}/%2f", process.address());
+    let expected = [
+        "without a policy: 5",
+        "the policy: 201 Created",
+        "with it: 2",
+        "and later: 2",
+        "cleared: 204 No Content",
+        "without it again: 7",
+    ];
+    for _ in 0..2 {
+        let variables = [("AMQP_ADDR", &*address), ("MANAGEMENT_ADDR", management)];
+        assert_eq!(run_with("policies", &variables), expected);
+    }
 }
 
 #[test]

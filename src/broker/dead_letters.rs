@@ -187,7 +187,7 @@ impl Broker {
     /// Gives dead letters to their queues, then tells the one they died in. What no queue took is
     /// tried again where that one keeps it.
     fn bring_away(&self, mut burial: Burial, work: &mut Work) {
-        if std::mem::take(&mut burial.is_new) {
+        if std::mem::take(&mut burial.is_new) && !burial.source.is_waiting_room {
             let kind = burial.source.definition.options.kind;
             self.dead_letters.died(kind, burial.reason, burial.letters.len());
         }
@@ -206,20 +206,13 @@ impl Broker {
     /// False where a queue is out of service: nothing is given to any then.
     fn give_to_queues(&self, burial: &mut Burial, work: &mut Work) -> bool {
         let source = burial.source.clone();
-        let host = self.virtual_host(&source.virtual_host);
-        let way = host.as_ref().and_then(|host| Way::of(host, &source, burial.reason));
-        let Some(way) = way else {
+        let Some(host) = self.virtual_host(&source.virtual_host) else {
             burial.give_up();
             return true;
         };
         let is_last_try = !burial.may_wait();
         let mut groups = Groups::default();
-        for (letter, number) in burial.letters.iter_mut().zip(1..) {
-            letter.is_done = self.route_dead(&way, letter, number, work, &mut groups);
-            if !letter.is_done && is_last_try {
-                self.dead_letters.dropped(Dropped::Unroutable, 1);
-            }
-        }
+        self.route_all(&host, burial, is_last_try, work, &mut groups);
         if groups.iter().any(|group| group.queue.is_broken()) {
             return false;
         }
@@ -232,6 +225,34 @@ impl Broker {
         // That is for publishers, and nobody is to be held back here.
         work.is_ahead = false;
         true
+    }
+
+    /// Finds the queues of all: of dead letters by what is in force for their queue, of messages
+    /// that waited by the exchange that let them.
+    fn route_all(
+        &self,
+        host: &VirtualHost,
+        burial: &mut Burial,
+        is_last_try: bool,
+        work: &Work,
+        groups: &mut Groups,
+    ) {
+        let source = burial.source.clone();
+        if source.is_waiting_room {
+            for (letter, number) in burial.letters.iter_mut().zip(1..) {
+                let (message, targets) = host.go_on(&source, &letter.message, self.draw());
+                groups.add_numbered(&targets, &MessageRun::one(message), number);
+                letter.is_done = true;
+            }
+            return;
+        }
+        let Some(way) = Way::of(host, &source, burial.reason) else { return burial.give_up() };
+        for (letter, number) in burial.letters.iter_mut().zip(1..) {
+            letter.is_done = self.route_dead(&way, letter, number, work, groups);
+            if !letter.is_done && is_last_try {
+                self.dead_letters.dropped(Dropped::Unroutable, 1);
+            }
+        }
     }
 
     /// Finds the queues of a dead letter, of those that do not have it yet. False where it has no
@@ -248,25 +269,27 @@ impl Broker {
         let (reason, routing_key) = (*reason, routing_key.as_deref());
         let death = Death { reason, queue, now: work.now, exchange, routing_key };
         let letter = DeadLetter::of(&dead.message, death);
-        let random = lock(&self.random).draw();
-        let mut targets = host.targets(&letter.message, &letter.carbon_copies, random);
+        let mut targets = host.targets(&letter.message, &letter.carbon_copies, self.draw());
         let has_route = !targets.is_empty();
         targets.retain(|target| !dead.had_by.contains(&target.id()));
-        targets.retain(|target| {
-            let target = &*target.definition.name;
-            let is_cycle = letter.is_cycle(target);
-            if is_cycle {
-                debug!(
-                    target: "queue",
-                    queue = *queue, target, reason = reason.name(),
-                    "a message is dropped: dead-letter queues cycle detected"
-                );
-                self.dead_letters.dropped(Dropped::Cycle, 1);
-            }
-            !is_cycle
-        });
+        targets.retain(|target| self.is_no_cycle(&letter, target, way));
         groups.add_numbered(&targets, &MessageRun::one(letter.message), number);
         has_route
+    }
+
+    /// The letter would not go round for ever by way of this queue; else that is counted.
+    fn is_no_cycle(&self, letter: &DeadLetter, target: &QueueHandle, way: &Way<'_>) -> bool {
+        let target = &*target.definition.name;
+        let is_cycle = letter.is_cycle(target);
+        if is_cycle {
+            debug!(
+                target: "queue",
+                queue = way.queue, target, reason = way.reason.name(),
+                "a message is dropped: dead-letter queues cycle detected"
+            );
+            self.dead_letters.dropped(Dropped::Cycle, 1);
+        }
+        !is_cycle
     }
 }
 

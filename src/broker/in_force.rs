@@ -51,7 +51,7 @@ pub(super) fn traits(
             DeliveryLimit::Unlimited => None,
         },
         length: LengthLimit::of(options),
-        lifetime: Lifetime { ttl_ms: options.message_ttl_ms, before },
+        lifetime: Lifetime { ttl_ms: options.message_ttl_ms, before, is_by_delay: false },
         priorities: match (options.kind, options.priority_max) {
             (QueueKind::Quorum, _) => Some(Priorities::QUORUM),
             (QueueKind::Classic, Some(max)) if max > 0 => Some(Priorities { max, base: 0 }),

@@ -46,6 +46,7 @@ mod tallies;
 mod timers;
 mod virtual_host;
 mod waiting;
+mod waiting_room;
 mod work;
 
 pub use dead_letters::DeadLetterFigures;

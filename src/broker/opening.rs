@@ -105,7 +105,8 @@ impl Broker {
     fn take_up_queues(&self) {
         let hosts: Vec<Arc<VirtualHost>> = read(&self.virtual_hosts).values().cloned().collect();
         let mut work = Work::default();
-        hosts.iter().flat_map(|host| host.all_queues()).for_each(|queue| queue.take_up(&mut work));
+        let queues = hosts.iter().flat_map(|host| [host.all_queues(), host.waiting_rooms()]);
+        queues.flatten().for_each(|queue| queue.take_up(&mut work));
         self.look_after(&mut work);
     }
 
@@ -211,6 +212,9 @@ impl Restoring<'_> {
                 Some(host) => {
                     let recovered = match &change {
                         Change::QueueDeclared(queue) => self.queues.remove(&queue.id),
+                        Change::ExchangeDeclared(exchange) => {
+                            self.queues.remove(&QueueId(exchange.id.0))
+                        }
                         _ => None,
                     };
                     let mut work = Work::default();

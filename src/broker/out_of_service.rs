@@ -113,10 +113,14 @@ impl Broker {
         let durability = self.durability.as_ref();
         // Nobody deletes the queue meanwhile, or tells it anew what it is.
         let definitions = host.definitions();
-        let definition = definitions.queue(&broken.definition.name)?.clone();
-        let in_force = InForce::of(&definition, &host.policies());
         let name = host.name.clone();
-        let mut handle = QueueHandle::new(definition, name, durability, recovered, in_force);
+        let mut handle = if broken.is_waiting_room {
+            QueueHandle::waiting_room(broken.definition.clone(), name, durability, recovered)
+        } else {
+            let definition = definitions.queue(&broken.definition.name)?.clone();
+            let in_force = InForce::of(&definition, &host.policies());
+            QueueHandle::new(definition, name, durability, recovered, in_force)
+        };
         handle.incarnation = self.next_queue_id();
         let handle = Arc::new(handle);
         host.replace(broken, handle.clone()).then_some(handle)

@@ -236,6 +236,7 @@ impl Session {
             .chain(selected.routing_keys.iter().map(|key| &**key))
             .collect();
         let message = rewritten.as_ref().unwrap_or(original);
+        let with_bcc = rewritten.clone();
         if selected.has_bcc
             && let Some(properties) = sender_selected::without_bcc(message.properties())
         {
@@ -245,6 +246,10 @@ impl Session {
         let cached = if keys.len() == 1 { self.cached(channel, original) } else { None };
         let route =
             cached.unwrap_or_else(|| self.look_up(place, channel, original, delivered, &keys));
+        if selected.has_bcc && route.queues.iter().all(|queue| queue.is_waiting_room) {
+            // Those keys are looked at when it has waited.
+            rewritten = with_bcc;
+        }
         Ok(Routed { rewritten, route, is_reply: false })
     }
 

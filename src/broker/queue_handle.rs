@@ -16,6 +16,7 @@ use super::out_of_service::{Broken, OutOfService, reason};
 use super::pace::Hold;
 use super::queue_log::Link;
 use super::timers::Deadline;
+use super::waiting_room;
 use super::work::Work;
 use crate::connection::{Delivered, Event, Reply};
 use crate::definitions::QueueDefinition;
@@ -34,6 +35,8 @@ pub(super) struct QueueHandle {
     /// By which deliveries are known that this life of the queue made: the number of the queue,
     /// and another one after it was read again.
     pub(super) incarnation: QueueId,
+    /// It is no queue that was declared: messages of an exchange wait in it.
+    pub(super) is_waiting_room: bool,
     /// It may refuse a message.
     refuses: AtomicBool,
     /// What is in force where that is more than what its arguments say.
@@ -59,6 +62,33 @@ impl QueueHandle {
         let options = in_force.as_ref().map_or(&definition.options, |in_force| &in_force.options);
         let before = definition.ttl_before.clone();
         let traits = traits(&definition, options, durability.is_some(), before);
+        Self::with_traits(definition, virtual_host, durability, recovered, traits).under(in_force)
+    }
+
+    /// The queue in which messages of an exchange wait: `definition` is of no queue that clients
+    /// know.
+    pub(super) fn waiting_room(
+        definition: Arc<QueueDefinition>,
+        virtual_host: Name,
+        durability: Option<&Arc<Durability>>,
+        recovered: Option<RecoveredQueue>,
+    ) -> Self {
+        let traits = waiting_room::traits(definition.durable && durability.is_some());
+        let handle = Self::with_traits(definition, virtual_host, durability, recovered, traits);
+        Self { is_waiting_room: true, ..handle }
+    }
+
+    fn under(self, in_force: Option<Arc<InForce>>) -> Self {
+        Self { in_force: RwLock::new(in_force), ..self }
+    }
+
+    fn with_traits(
+        definition: Arc<QueueDefinition>,
+        virtual_host: Name,
+        durability: Option<&Arc<Durability>>,
+        recovered: Option<RecoveredQueue>,
+        traits: QueueTraits,
+    ) -> Self {
         let refuses = AtomicBool::new(may_refuse(&traits));
         let next_sequence = recovered.as_ref().map_or(0, |recovered| recovered.next_sequence);
         let link = durability.map(|durability| Link {
@@ -76,7 +106,8 @@ impl QueueHandle {
             definition,
             virtual_host,
             refuses,
-            in_force: RwLock::new(in_force),
+            is_waiting_room: false,
+            in_force: RwLock::default(),
             watched_at: Mutex::default(),
             is_gone: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),

@@ -121,6 +121,11 @@ impl Broker {
         GetId(self.next_id())
     }
 
+    /// A random number.
+    pub(super) fn draw(&self) -> u64 {
+        lock(&self.random).draw()
+    }
+
     /// A source of random numbers for one session.
     pub(super) fn fork_random(&self) -> Random {
         lock(&self.random).fork()

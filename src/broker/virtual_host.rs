@@ -11,6 +11,7 @@ use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
 use super::queue_handle::QueueHandle;
 use super::timers::Timers;
+use super::waiting_room;
 use super::work::Work;
 use crate::definitions::{
     Binding, BindingEnd, Change, ExchangeDefinition, HostLimits, VirtualHostDefinitions, record,
@@ -43,7 +44,7 @@ const SYSTEM_EXCHANGES: [(&str, &str, bool); 7] = [
 pub(super) struct VirtualHost {
     pub(super) number: VirtualHostNumber,
     pub(super) name: Name,
-    durability: Option<Arc<Durability>>,
+    pub(super) durability: Option<Arc<Durability>>,
     failure: Arc<Failure>,
     timers: Arc<Timers>,
     default_queue_kind: RwLock<Option<QueueKind>>,
@@ -193,8 +194,26 @@ impl VirtualHost {
         queues.by_id.remove(&before.incarnation);
         queues.by_id.insert(after.incarnation, after.clone());
         queues.by_id.insert(after.id(), after.clone());
-        queues.by_name.insert(after.definition.name.clone(), after);
+        if !after.is_waiting_room {
+            queues.by_name.insert(after.definition.name.clone(), after);
+        }
         true
+    }
+
+    /// The queues in which messages of exchanges wait.
+    pub(super) fn waiting_rooms(&self) -> Vec<Arc<QueueHandle>> {
+        let queues = read(&self.queues);
+        queues.by_id.values().filter(|handle| handle.is_waiting_room).cloned().collect()
+    }
+
+    pub(super) fn list_waiting_room(&self, room: Arc<QueueHandle>) {
+        write(&self.queues).by_id.insert(room.id(), room);
+    }
+
+    pub(super) fn unlist_waiting_room(&self, room: &QueueHandle) {
+        let mut queues = write(&self.queues);
+        queues.by_id.remove(&room.id());
+        queues.by_id.remove(&room.incarnation);
     }
 
     /// How many live queues there are.
@@ -221,6 +240,17 @@ impl VirtualHost {
         change: &Change,
         work: &mut Work,
     ) {
+        self.log(definitions, change, work);
+        self.restore(definitions, change, None, work);
+    }
+
+    /// Tells the log of a change.
+    pub(super) fn log(
+        &self,
+        definitions: &VirtualHostDefinitions,
+        change: &Change,
+        work: &mut Work,
+    ) {
         if let Some(durability) = &self.durability
             && let Some(record) = record::encode_in_host(self.number, change, definitions)
         {
@@ -229,7 +259,6 @@ impl VirtualHost {
             work.position = appender.position();
             self.changed_at.store(work.position, Ordering::Release);
         }
-        self.restore(definitions, change, None, work);
     }
 
     /// Makes a change true that the log has already, or never hears of.
@@ -242,8 +271,14 @@ impl VirtualHost {
     ) {
         definitions.apply(change);
         match change {
-            Change::ExchangeDeclared(exchange) => self.add_exchange(exchange),
-            Change::ExchangeDeleted(exchange) => self.router.remove(&exchange.name),
+            Change::ExchangeDeclared(exchange) => {
+                self.add_exchange(exchange);
+                self.open_waiting_room(definitions, exchange, recovered, work);
+            }
+            Change::ExchangeDeleted(exchange) => {
+                self.router.remove(&exchange.name);
+                self.close_waiting_room(exchange, work);
+            }
             Change::QueueDeclared(queue) => {
                 let durability = self.durability.as_ref();
                 let host = self.name.clone();
@@ -302,7 +337,11 @@ impl VirtualHost {
         if let Some(kind) = ExchangeKind::parse(&exchange.kind) {
             let ExchangeDefinition { id, name, internal, arguments, .. } = exchange;
             if let Ok(exchange) = Exchange::new(*id, name.clone(), kind, *internal, arguments) {
-                exchange.set_alternate_by_policy(alternate(&self.policies(), name));
+                let policies = self.policies();
+                exchange.set_alternate_by_policy(alternate(&policies, name));
+                exchange.set_delayed_by_policy(waiting_room::is_delayed(&policies, name));
+                // Those that are always there are declared before the log is read.
+                self.router.remove(name);
                 self.router.add(exchange);
             }
         }
@@ -399,7 +438,7 @@ impl VirtualHost {
         })
     }
 
-    fn targets_of(
+    pub(super) fn targets_of(
         &self,
         exchange: &Arc<Exchange>,
         message: &Message,

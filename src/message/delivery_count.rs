@@ -2,20 +2,15 @@
 //! 3.6). It is on what is delivered, never on what is kept.
 
 use super::Message;
-use crate::protocol::properties::Properties;
 
 const DELIVERY_COUNT: &str = "x-delivery-count";
 
 /// The message as it is delivered once more.
 #[must_use]
 pub fn counted(message: &Message, failure_count: u32) -> Message {
-    // What was published was looked at, so this is only for the compiler.
-    let mut properties = Properties::decode(message.properties()).unwrap_or_default();
-    let headers = properties.headers.get_or_insert_default();
-    headers.set(DELIVERY_COUNT, i64::from(failure_count));
-    let mut bytes = Vec::new();
-    properties.encode(&mut bytes);
-    message.with_properties(&bytes)
+    message.with_headers_changed(|headers| {
+        headers.set(DELIVERY_COUNT, i64::from(failure_count));
+    })
 }
 
 #[cfg(test)]
@@ -23,6 +18,7 @@ mod tests {
     use super::*;
     use crate::message::{Body, Envelope};
     use crate::protocol::field::{FieldTable, FieldValue};
+    use crate::protocol::properties::Properties;
 
     #[test]
     fn the_count_is_a_header_beside_others() {

@@ -5,6 +5,7 @@ mod account;
 mod argument;
 mod consumer_options;
 mod dead_letter;
+pub mod delay;
 mod delivery;
 pub mod delivery_count;
 pub mod equivalence;

@@ -19,6 +19,8 @@ enum Takes {
     Version(&'static [i64]),
     /// A length of time: a number and its unit, as streams have it.
     Age,
+    /// Yes or no.
+    Boolean,
     /// Anything: it has no effect on one node, or none any more.
     Anything,
 }
@@ -73,6 +75,7 @@ const KEYS: &[Key] = &[
     key("dead-letter-exchange", Takes::Text, "dead letter exchange name", Knows::Queues),
     key("dead-letter-routing-key", Takes::Text, "dead letter routing key", Knows::Queues),
     key("dead-letter-strategy", STRATEGIES, "dead letter strategy", Knows::Queues),
+    key("delayed", Takes::Boolean, "delayed value", Knows::Exchanges),
     key("delayed-retry-max", COUNT, "maximum delayed retry", Knows::Queues).merged(Merge::Least),
     key("delayed-retry-min", COUNT, "minimum delayed retry", Knows::Queues).merged(Merge::Least),
     key("delayed-retry-type", RETRIES, "delayed retry type", Knows::Queues).merged(Merge::Operator),
@@ -122,6 +125,7 @@ impl Key {
                 value.as_i64().is_some_and(|number| numbers.contains(&number))
             }
             Takes::Age => value.as_str().is_some_and(is_age),
+            Takes::Boolean => value.is_boolean(),
             Takes::Anything => true,
         }
     }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::limits::{DUE_STEP_MS, ERAS_MAX};
-use crate::message::{Era, Message, Moment};
+use crate::message::{Era, Message, Moment, delay};
 
 /// The moment at which a message dies, in few bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,8 @@ pub struct Lifetime {
     pub ttl_ms: Option<u64>,
     /// How long it was before, the earliest first: a policy may change it.
     pub before: Vec<Era>,
+    /// Messages live as long as each asks an exchange to wait for it, and no longer or shorter.
+    pub is_by_delay: bool,
 }
 
 impl Lifetime {
@@ -100,7 +102,7 @@ impl Lifetime {
     /// shortly one after the other are alike then, and take the room of one.
     #[must_use]
     pub fn due(&self, arrived: Moment, message: &Message) -> Due {
-        let Some(life_ms) = life(self.ttl_at(arrived), message) else { return Due::NEVER };
+        let Some(life_ms) = self.life(self.ttl_at(arrived), message) else { return Due::NEVER };
         let at = arrived.plus(life_ms);
         let is_long = life_ms >= DUE_STEP_MS * 100;
         let at = if is_long { Moment(at.0.next_multiple_of(DUE_STEP_MS)) } else { at };
@@ -111,11 +113,12 @@ impl Lifetime {
     #[must_use]
     pub fn arrival(&self, now: Moment, message: &Message) -> Arrival {
         let ttl_ms = self.ttl_at(now);
-        if ttl_ms.is_none() && !message.has_expiration() {
+        if ttl_ms.is_none() && !message.has_expiration() && !self.is_by_delay {
             return Arrival::LASTING;
         }
         let due = self.due(now, message);
-        let is_uniform = ttl_ms.is_some() && life(ttl_ms, message) == ttl_ms && self.is_rising();
+        let is_uniform =
+            ttl_ms.is_some() && self.life(ttl_ms, message) == ttl_ms && self.is_rising();
         Arrival { due, is_uniform, ..Arrival::LASTING }
     }
 
@@ -124,11 +127,18 @@ impl Lifetime {
     pub fn arrived(&self, due: Due, message: &Message, now: Moment) -> Moment {
         let earlier = self.before.iter().rev().map(|era| (era.ttl_ms, era.until.minus(1)));
         let eras = [(self.ttl_ms, now)].into_iter().chain(earlier);
-        let mut arrived = eras.map(|(ttl_ms, latest)| match life(ttl_ms, message) {
+        let mut arrived = eras.map(|(ttl_ms, latest)| match self.life(ttl_ms, message) {
             Some(life_ms) if !due.is_never() => due.at().minus(life_ms).min(latest),
             _ => latest,
         });
         arrived.find(|arrived| self.due(*arrived, message) == due).unwrap_or(now)
+    }
+
+    fn life(&self, ttl_ms: Option<u64>, message: &Message) -> Option<u64> {
+        if self.is_by_delay {
+            return delay::asked_for(message.properties());
+        }
+        ttl_ms.into_iter().chain(message.expiration_ms()).min()
     }
 
     /// The time to live of what came at this moment.
@@ -137,9 +147,12 @@ impl Lifetime {
         era.map_or(self.ttl_ms, |era| era.ttl_ms)
     }
 
-    /// What comes later lives no shorter.
+    /// What comes later lives no shorter, where it has no time of its own.
     #[must_use]
     pub fn is_rising(&self) -> bool {
+        if self.is_by_delay {
+            return false;
+        }
         let earlier = self.before.iter().map(|era| era.ttl_ms);
         self.before.is_empty()
             || earlier.chain([self.ttl_ms]).map(|ttl| ttl.unwrap_or(u64::MAX)).is_sorted()
@@ -148,7 +161,8 @@ impl Lifetime {
     /// Every message lives for ever that has no time of its own.
     #[must_use]
     pub fn is_endless(&self) -> bool {
-        self.ttl_ms.is_none() && self.before.iter().all(|era| era.ttl_ms.is_none())
+        let is_endless = |era: &Era| era.ttl_ms.is_none();
+        !self.is_by_delay && self.ttl_ms.is_none() && self.before.iter().all(is_endless)
     }
 
     /// From now on, messages that come live so long. Nothing is known of earlier ones where there
@@ -178,10 +192,6 @@ impl Lifetime {
     }
 }
 
-fn life(ttl_ms: Option<u64>, message: &Message) -> Option<u64> {
-    ttl_ms.into_iter().chain(message.expiration_ms()).min()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,7 +208,7 @@ mod tests {
     }
 
     fn lifetime(ttl_ms: Option<u64>) -> Lifetime {
-        Lifetime { ttl_ms, before: Vec::new() }
+        Lifetime { ttl_ms, ..Lifetime::default() }
     }
 
     fn due(ttl_ms: Option<u64>, expiration: Option<&str>) -> Due {

@@ -274,7 +274,7 @@ mod tests {
         range.iter().map(read).collect()
     }
 
-    const TTL: Lifetime = Lifetime { ttl_ms: Some(10), before: Vec::new() };
+    const TTL: Lifetime = Lifetime { ttl_ms: Some(10), before: Vec::new(), is_by_delay: false };
 
     #[test]
     fn of_what_dies_in_its_order_only_the_head_is_read() {

@@ -76,7 +76,8 @@ impl QueueTraits {
     /// How long messages live.
     #[must_use]
     pub fn lifetime(&self) -> &Lifetime {
-        static ENDLESS: Lifetime = Lifetime { ttl_ms: None, before: Vec::new() };
+        static ENDLESS: Lifetime =
+            Lifetime { ttl_ms: None, before: Vec::new(), is_by_delay: false };
         self.limits.as_ref().map_or(&ENDLESS, |limits| &limits.lifetime)
     }
 }

@@ -2,11 +2,12 @@
 //! those that have one, the latest messages.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::kind::ExchangeKind;
 use super::table::{Table, history_length};
-use crate::message::{ExchangeId, Message, Name};
+use crate::message::{ExchangeId, Message, Name, QueueId};
 use crate::protocol::field::{FieldTable, FieldValue};
 
 /// An exchange and its bindings.
@@ -19,6 +20,9 @@ pub struct Exchange {
     alternate: Option<Arc<str>>,
     /// Where its declaration says none.
     alternate_by_policy: RwLock<Option<Arc<str>>>,
+    /// By its type it lets messages wait that ask for it.
+    is_delayed: bool,
+    is_delayed_by_policy: AtomicBool,
     table: RwLock<Table>,
     history: Option<Mutex<History>>,
 }
@@ -41,6 +45,8 @@ impl Exchange {
         is_internal: bool,
         arguments: &FieldTable,
     ) -> Result<Self, String> {
+        let is_delayed = kind == ExchangeKind::Delayed;
+        let kind = kind.that_routes(arguments)?;
         let history = match kind {
             ExchangeKind::RecentHistory => {
                 let length = history_length(arguments)?;
@@ -52,7 +58,36 @@ impl Exchange {
         let table = RwLock::new(Table::new(kind, arguments)?);
         let alternate = alternate.map(Arc::from);
         let alternate_by_policy = RwLock::default();
-        Ok(Self { id, name, kind, is_internal, alternate, alternate_by_policy, table, history })
+        let is_delayed_by_policy = AtomicBool::new(false);
+        Ok(Self {
+            id,
+            name,
+            kind,
+            is_internal,
+            alternate,
+            alternate_by_policy,
+            is_delayed,
+            is_delayed_by_policy,
+            table,
+            history,
+        })
+    }
+
+    /// It lets messages wait that ask for it: they go to the queue of [`Exchange::waiting_room`].
+    #[must_use]
+    pub fn is_delayed(&self) -> bool {
+        self.is_delayed || self.is_delayed_by_policy.load(Ordering::Acquire)
+    }
+
+    /// Says whether it lets messages wait where its type does not.
+    pub fn set_delayed_by_policy(&self, is_delayed: bool) {
+        self.is_delayed_by_policy.store(is_delayed, Ordering::Release);
+    }
+
+    /// The queue in which its messages wait: nobody else has the number of an exchange.
+    #[must_use]
+    pub fn waiting_room(&self) -> QueueId {
+        QueueId(self.id.0)
     }
 
     /// The exchange that gets what nobody else takes.

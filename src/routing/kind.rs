@@ -1,5 +1,7 @@
 //! The types of exchanges and their names.
 
+use crate::protocol::field::{FieldTable, FieldValue};
+
 /// The type of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExchangeKind {
@@ -21,10 +23,12 @@ pub enum ExchangeKind {
     ModulusHash,
     /// Everything, and the latest messages to whoever is bound later.
     RecentHistory,
+    /// As another type, after a while.
+    Delayed,
 }
 
 impl ExchangeKind {
-    const ALL: [(Self, &'static str); 9] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::Direct, "direct"),
         (Self::Fanout, "fanout"),
         (Self::Topic, "topic"),
@@ -34,6 +38,7 @@ impl ExchangeKind {
         (Self::LocalRandom, "x-local-random"),
         (Self::ModulusHash, "x-modulus-hash"),
         (Self::RecentHistory, "x-recent-history"),
+        (Self::Delayed, "x-delayed-message"),
     ];
 
     /// The type of this name.
@@ -46,6 +51,22 @@ impl ExchangeKind {
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.into_iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+
+    /// The type by which an exchange of this type routes: one that waits before it does names it in
+    /// its arguments.
+    ///
+    /// # Errors
+    /// It names none that there is: the explanation of a 406, as the plugin has it.
+    pub fn that_routes(self, arguments: &FieldTable) -> Result<Self, String> {
+        if self != Self::Delayed {
+            return Ok(self);
+        }
+        let named = arguments.get("x-delayed-type").and_then(FieldValue::as_str);
+        let kind = named.and_then(Self::parse).filter(|kind| *kind != Self::Delayed);
+        kind.ok_or_else(|| {
+            "Invalid argument, 'x-delayed-type' must be an existing exchange type".to_owned()
+        })
     }
 
     /// Where a message goes depends on nothing but its key, so that the answer may be remembered.
@@ -65,5 +86,18 @@ mod tests {
             assert_eq!((ExchangeKind::parse(name), kind.name()), (Some(kind), name));
         }
         assert_eq!(ExchangeKind::parse("x-unknown"), None);
+    }
+
+    #[test]
+    fn an_exchange_that_waits_names_the_type_it_routes_by() {
+        let routes_by = |name: &str| {
+            let arguments = [("x-delayed-type", name)].into_iter().collect();
+            ExchangeKind::Delayed.that_routes(&arguments).ok()
+        };
+        assert_eq!(routes_by("topic"), Some(ExchangeKind::Topic));
+        assert_eq!((routes_by("x-delayed-message"), routes_by("x-unknown")), (None, None));
+        assert!(ExchangeKind::Delayed.that_routes(&FieldTable::new()).is_err());
+        let other = ExchangeKind::Topic.that_routes(&FieldTable::new());
+        assert_eq!(other, Ok(ExchangeKind::Topic));
     }
 }

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::destination::{BindingKey, Destination};
 use super::exchange::Exchange;
 use super::table::RouteInput;
-use crate::message::{ExchangeId, Name, QueueId};
+use crate::message::{ExchangeId, Name, QueueId, delay};
 
 /// Up to this many numbers are searched for duplicates one by one.
 const LINEAR_SEARCH_COUNT_MAX: usize = 16;
@@ -105,6 +105,14 @@ impl Router {
         }
     }
 
+    /// Says whether an exchange lets messages wait where its type does not.
+    pub fn set_delayed_by_policy(&self, exchange: &str, is_delayed: bool) {
+        if let Some(exchange) = self.exchange(exchange) {
+            exchange.set_delayed_by_policy(is_delayed);
+            self.changed();
+        }
+    }
+
     /// Whether a binding may be made.
     ///
     /// # Errors
@@ -156,6 +164,13 @@ impl Router {
         while let Some(exchange) = pending.pop() {
             if !visited.insert(exchange.id) {
                 continue;
+            }
+            if exchange.is_delayed() {
+                route.depends_on_key_only = false;
+                if delay::asked_for(input.properties).is_some() {
+                    route.queues.push(exchange.waiting_room());
+                    continue;
+                }
             }
             found.clear();
             route.depends_on_key_only &= visit(&exchange, input, names, &mut found);

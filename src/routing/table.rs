@@ -44,6 +44,7 @@ impl Table {
     /// # Errors
     /// The arguments are not what the type takes: the explanation of a 406.
     pub fn new(kind: ExchangeKind, arguments: &FieldTable) -> Result<Self, String> {
+        let kind = kind.that_routes(arguments)?;
         let bindings = match kind {
             ExchangeKind::Direct => Bindings::Direct(Direct::default()),
             ExchangeKind::Topic => Bindings::Topic(Topic::default()),
@@ -58,7 +59,8 @@ impl Table {
             ExchangeKind::Fanout
             | ExchangeKind::Random
             | ExchangeKind::LocalRandom
-            | ExchangeKind::ModulusHash => Bindings::Set(DestinationSet::default()),
+            | ExchangeKind::ModulusHash
+            | ExchangeKind::Delayed => Bindings::Set(DestinationSet::default()),
         };
         Ok(Self { kind, bindings })
     }
@@ -77,7 +79,8 @@ impl Table {
             | ExchangeKind::Topic
             | ExchangeKind::Random
             | ExchangeKind::ModulusHash
-            | ExchangeKind::RecentHistory => Ok(()),
+            | ExchangeKind::RecentHistory
+            | ExchangeKind::Delayed => Ok(()),
         }
     }
 

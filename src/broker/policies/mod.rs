@@ -8,6 +8,7 @@ use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 use super::queue_handle::QueueHandle;
 use super::shared::Broker;
 use super::virtual_host::{VirtualHost, alternate};
+use super::waiting_room::is_delayed;
 use super::work::Work;
 use crate::definitions::{
     Change, NodeChange, NodeDefinitions, PolicyDefinition, PolicyKind, QueueDefinition,
@@ -102,9 +103,11 @@ impl VirtualHost {
                 self.put_in_force(definitions, handle, in_force, work);
             }
         }
-        let exchanges: Vec<Name> = definitions.exchanges().map(|each| each.name.clone()).collect();
-        for name in exchanges {
-            self.router.set_alternate_by_policy(&name, alternate(&policies, &name));
+        for exchange in definitions.exchanges() {
+            let name = &exchange.name;
+            self.router.set_alternate_by_policy(name, alternate(&policies, name));
+            self.router.set_delayed_by_policy(name, is_delayed(&policies, name));
+            self.open_waiting_room(definitions, exchange, None, work);
         }
     }
 

@@ -48,7 +48,11 @@ impl Plan {
         let limits = Limits {
             deliveries: self.deliveries,
             length: self.count_max.map(|_| length),
-            lifetime: Lifetime { ttl_ms: self.ttl_ms, before: before.to_vec() },
+            lifetime: Lifetime {
+                ttl_ms: self.ttl_ms,
+                before: before.to_vec(),
+                ..Lifetime::default()
+            },
             priorities: self.priorities,
             consumer_timeout_ms: None,
         };
