@@ -255,6 +255,10 @@ pub const CONSUMER_TIMEOUT_STEPS: u64 = 64;
 /// time.
 pub const CONSUMER_TIMEOUT_STEP_MS: u64 = 10;
 
+/// Milliseconds before its time at which a message that waits on disk is read: a hundred reads of a
+/// slow disk, and few bodies in RAM meanwhile.
+pub const FAR_MS: u64 = 500;
+
 /// Dead letters of one queue that are on their way at once. A queue whose messages all die at once
 /// gives way to others in between, and holds no more than these besides its own bodies.
 pub const DEAD_LETTERS_OUT_MAX: usize = 256;

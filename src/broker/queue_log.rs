@@ -84,8 +84,10 @@ impl QueueHandle {
         }
         let memory = &durability.memory;
         let may_shed = live.late_until <= durability.log.stored();
-        if may_shed && resident.logged > live.kept + SHED_STEP_SIZE && memory.is_logged_over() {
-            live.queue.shed(tail.stored_below(), live.size_kept());
+        let is_more = resident.logged > live.kept + SHED_STEP_SIZE;
+        if may_shed && is_more && (self.is_waiting_room || memory.is_logged_over()) {
+            let size_kept = if self.is_waiting_room { 0 } else { live.size_kept() };
+            live.queue.shed(tail.stored_below(), size_kept);
             resident = live.queue.resident();
             live.kept = resident.logged;
         }

@@ -107,6 +107,13 @@ impl Contents {
         self.dying().list(first, due);
     }
 
+    /// What began here and was to die then is not there any more.
+    pub(super) fn unlist_dying(&mut self, first: Sequence, at: Moment) {
+        if let Some(dying) = &mut self.dying {
+            dying.apart.remove(&(at, first));
+        }
+    }
+
     /// Takes messages that die before this moment, as far as that is known.
     pub(super) fn take_due(&mut self, before: Moment) -> Option<Stretch> {
         let dying = self.dying.as_mut()?;

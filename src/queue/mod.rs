@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod due;
 mod dying;
 pub mod fact;
+mod far;
 mod leaving;
 pub mod length_limit;
 mod machine;

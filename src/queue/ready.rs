@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::contents::Contents;
 use super::due::{Arrival, Lifetime};
+use super::far::Far;
 use super::paging::{Added, Forgetting};
 use super::stretch::Stretch;
 use super::totals::Totals;
@@ -188,6 +189,21 @@ impl Ready {
             Box::new(std::mem::replace(&mut **others, empty))
         });
         Self { base: self.base.take_all(), others }
+    }
+
+    /// Gives what is on disk only and dies at a moment that is not near to `far`.
+    pub(super) fn move_far(&mut self, far: &mut Far, now: Moment) {
+        self.base.move_far(far, now);
+    }
+
+    /// Puts back what was far, with its body.
+    pub(super) fn come_near(&mut self, due: Moment, read: ReadBack) {
+        self.base.come_near(due, read);
+    }
+
+    /// The body at this place is on disk only.
+    pub(super) fn has_paged_at(&self, place: Sequence) -> bool {
+        self.base.has_paged_at(place)
     }
 
     /// Some messages may die.

@@ -21,10 +21,9 @@ impl Queue {
     /// When [`Queue::dispatch`] has something to do by itself.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        match (self.contents.next_due(self.now), self.vigil_at()) {
-            (Some(due), Some(vigil)) => Some(due.min(vigil)),
-            (due, vigil) => due.or(vigil),
-        }
+        let far = self.far().and_then(|far| far.deadline(self.now));
+        let due = self.contents.next_due(self.now);
+        due.into_iter().chain(self.vigil_at()).chain(far).min()
     }
 
     /// What it holds may die, or be too much: [`Queue::dispatch`] has something to do, though

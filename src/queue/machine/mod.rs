@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::consumer::{Consumer, ConsumerOrder, Served};
 use super::due::Arrival;
 use super::fact::{Fact, Facts};
+use super::far::Far;
 use super::leaving::Leaving;
 use super::patience::MarkId;
 use super::ready::Ready;
@@ -140,6 +141,8 @@ struct Activity {
     /// What was asked for and not answered.
     fetching: Option<Fetching>,
     leaving: Leaving,
+    /// Of a queue whose messages only wait for their time.
+    far: Option<Box<Far>>,
     /// Whose turn it is to have bodies read, of those who need some.
     reading_turn: usize,
     /// When to look for consumers that hold something for too long.
@@ -408,6 +411,7 @@ impl Queue {
             activity.unsettled = Unsettled::default();
             activity.facts = Facts::default();
             activity.leaving = Leaving::default();
+            activity.far = None;
         }
         let contents = self.contents.take_all();
         Ok(Remains { ready_count: contents.len(), consumers, contents })

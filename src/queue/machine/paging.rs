@@ -5,6 +5,7 @@ use super::{Fetching, Queue};
 use crate::message::{Message, ReadBack, RecoveredRun, Sequence, SequenceRange};
 use crate::queue::due::{Due, Lifetime};
 use crate::queue::fact::Fact;
+use crate::queue::far::Far;
 use crate::queue::paging::Forgetting;
 use crate::queue::stretch::{Marks, Stretch};
 use crate::queue::totals::Resident;
@@ -43,6 +44,7 @@ impl Queue {
         let is_leaving = self.activity().fetching.take_if(is_answer).is_some_and(|f| f.is_leaving);
         let lost = match is_leaving {
             true => self.activity().leaving.fetched(read, found),
+            false if self.is_asked_of_far(read.first) => self.fetched_far(read, &found),
             false => self.contents.fetched(read, found, self.traits.lifetime()),
         };
         let activity = self.activity();
@@ -63,7 +65,36 @@ impl Queue {
         let activity = self.activity();
         activity.unsettled.forget(&mut forgetting);
         activity.leaving.forget(&mut forgetting);
+        if self.traits.lifetime().is_by_delay {
+            let mut far = self.activity().far.take().unwrap_or_default();
+            self.contents.move_far(&mut far, self.now);
+            self.activity().far = Some(far);
+        }
         forgetting.forgotten
+    }
+
+    /// What waits for its time only, on disk.
+    pub(super) fn far(&self) -> Option<&Far> {
+        self.activity.as_ref()?.far.as_deref()
+    }
+
+    fn is_asked_of_far(&self, first: Sequence) -> bool {
+        let wanted = self.far().and_then(|far| far.wants(self.now));
+        wanted.is_some_and(|range| range.contains(first)) && !self.contents.has_paged_at(first)
+    }
+
+    /// Bodies of messages whose time is near; gives the places of those that are lost.
+    fn fetched_far(&mut self, read: SequenceRange, found: &[ReadBack]) -> Vec<SequenceRange> {
+        let now = self.now;
+        let taken = self.activity().far.as_mut().map(|far| far.take(read, found, now));
+        let mut lost = Vec::new();
+        for (due, place, body) in taken.unwrap_or_default() {
+            match body {
+                Some(body) => self.contents.come_near(due, body),
+                None => lost.push(SequenceRange::one(place)),
+            }
+        }
+        lost
     }
 
     /// Gives ready messages that are nowhere but in RAM to the log, from the back on, about

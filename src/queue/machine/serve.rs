@@ -192,7 +192,8 @@ impl Queue {
             return;
         }
         let leaving = self.activity.as_ref().and_then(|activity| activity.leaving.wants());
-        let dying = self.contents.wants_due(self.now);
+        let far = self.far().and_then(|far| far.wants(self.now));
+        let dying = far.or_else(|| self.contents.wants_due(self.now));
         let ready = if self.is_awaiting(has_progress) { self.contents.wants() } else { None };
         let activity = self.activity();
         if activity.fetching.is_some() {
