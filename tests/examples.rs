@@ -14,8 +14,9 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "bounded_queue",
+    "changed_limit",
     "confirms",
     "embedded",
     "expiring_queue",
@@ -136,6 +137,17 @@ fn bounded_queue_keeps_the_latest_readings_and_refuses_orders() {
             "orders: order 3",
         ],
     );
+}
+
+#[test]
+fn changed_limit_changes_nothing_where_checks_are_relaxed() {
+    let process = Process::start_with(&["--set", "declare_equivalence=relaxed"]);
+    let address = format!("amqp://guest:guest@{}/%2f", process.address());
+    assert_eq!(
+        run("changed_limit", &address),
+        ["the next version starts: ok, 2 orders are there", "order 2", "order 3"]
+    );
+    check("changed_limit", &["the next version is refused"]);
 }
 
 #[test]

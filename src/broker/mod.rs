@@ -33,6 +33,7 @@ mod publish;
 mod queue_handle;
 mod queue_log;
 mod queues;
+mod redeclare;
 mod release;
 mod replies;
 mod requests;

@@ -120,7 +120,9 @@ impl Session {
             arguments: &declare.arguments,
             ..existing
         };
-        equivalence::check_queue(&existing, &received)
+        let lets_be = self.broker.options.lets_quorum_be_classic;
+        let differences = equivalence::queue_differences(&existing, &received, lets_be);
+        self.judge(place, Resource::queue(existing.name, existing.virtual_host), differences)
     }
 
     fn parse_options(
