@@ -14,13 +14,14 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "bounded_queue",
     "changed_limit",
     "confirms",
     "embedded",
     "expiring_queue",
     "hello",
+    "memory_queue",
     "parking_lot",
     "publish_subscribe",
     "retry_later",
@@ -182,6 +183,14 @@ fn slow_worker_loses_its_task_to_another() {
     check(
         "slow_worker",
         &["stuck takes task 1", "stuck is cancelled", "prompt does task 1, redelivered: true"],
+    );
+}
+
+#[test]
+fn memory_queue_confirms_what_it_takes_and_needs_a_limit() {
+    check(
+        "memory_queue",
+        &["without a limit: refused", "3 of 3 confirmed", "progress: 60 %", "progress: 90 %"],
     );
 }
 

@@ -59,6 +59,8 @@ pub use shared::Broker;
 #[cfg(test)]
 mod at_least_once_tests;
 #[cfg(test)]
+mod memory_queue_tests;
+#[cfg(test)]
 mod out_of_service_tests;
 #[cfg(test)]
 mod test_world;

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::consume::not_found;
 use super::exchanges::{apply_all, check_not_reserved};
+use super::in_force::check_storage;
 use super::live_queue::Subscriber;
 use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
@@ -41,6 +42,7 @@ impl Session {
         }
         let options = self.parse_options(&place, declare)?;
         self.check_dead_letter(&place, resource, &options)?;
+        check_storage(resource, &options, &place.host.policies())?;
         let definition = Arc::new(QueueDefinition {
             id: self.broker.next_queue_id(),
             name: declare.queue.clone(),
