@@ -14,12 +14,14 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
     "bounded_queue",
+    "changed_limit",
     "confirms",
     "embedded",
     "expiring_queue",
     "hello",
+    "memory_queue",
     "parking_lot",
     "policies",
     "publish_subscribe",
@@ -178,6 +180,17 @@ fn bounded_queue_keeps_the_latest_readings_and_refuses_orders() {
 }
 
 #[test]
+fn changed_limit_changes_nothing_where_checks_are_relaxed() {
+    let process = Process::start_with(&["--set", "declare_equivalence=relaxed"]);
+    let address = format!("amqp://guest:guest@{}/%2f", process.address());
+    assert_eq!(
+        run("changed_limit", &address),
+        ["the next version starts: ok, 2 orders are there", "order 2", "order 3"]
+    );
+    check("changed_limit", &["the next version is refused"]);
+}
+
+#[test]
 fn parking_lot_has_what_was_rejected_and_what_was_too_much() {
     check(
         "parking_lot",
@@ -209,6 +222,14 @@ fn slow_worker_loses_its_task_to_another() {
     check(
         "slow_worker",
         &["stuck takes task 1", "stuck is cancelled", "prompt does task 1, redelivered: true"],
+    );
+}
+
+#[test]
+fn memory_queue_confirms_what_it_takes_and_needs_a_limit() {
+    check(
+        "memory_queue",
+        &["without a limit: refused", "3 of 3 confirmed", "progress: 60 %", "progress: 90 %"],
     );
 }
 

@@ -39,7 +39,7 @@ impl Session {
         self.check(&place, Access::Configure, resource)?;
         let mut definitions = place.host.definitions();
         if let Some(existing) = definitions.exchange(&declare.exchange) {
-            check_equivalent(&place, existing, declare)?;
+            self.check_exchange_equivalent(&place, existing, declare)?;
             return self.exchange_is_there(&place, existing);
         }
         check_not_reserved("exchange", &declare.exchange)?;
@@ -77,6 +77,33 @@ impl Session {
             internal: declare.internal,
             arguments: declare.arguments.clone(),
         })
+    }
+
+    fn check_exchange_equivalent(
+        &self,
+        place: &Place,
+        existing: &ExchangeDefinition,
+        declare: &DeclareExchange,
+    ) -> Result<(), ChannelError> {
+        let existing = ExchangeProperties {
+            name: &existing.name,
+            virtual_host: &place.host.name,
+            kind: &existing.kind,
+            durable: existing.durable,
+            auto_delete: existing.auto_delete,
+            internal: existing.internal,
+            arguments: &existing.arguments,
+        };
+        let received = ExchangeProperties {
+            kind: &declare.kind,
+            durable: declare.durable,
+            auto_delete: declare.auto_delete,
+            internal: declare.internal,
+            arguments: &declare.arguments,
+            ..existing
+        };
+        let exchange = Resource::exchange(existing.name, existing.virtual_host);
+        self.judge(place, exchange, equivalence::exchange_differences(&existing, &received))
     }
 
     pub(super) fn delete_exchange(
@@ -225,31 +252,6 @@ fn find_destination(
             definitions.exchange(name).map(|_| None).ok_or_else(|| not_found(resource))
         }
     }
-}
-
-fn check_equivalent(
-    place: &Place,
-    existing: &ExchangeDefinition,
-    declare: &DeclareExchange,
-) -> Result<(), ChannelError> {
-    let existing = ExchangeProperties {
-        name: &existing.name,
-        virtual_host: &place.host.name,
-        kind: &existing.kind,
-        durable: existing.durable,
-        auto_delete: existing.auto_delete,
-        internal: existing.internal,
-        arguments: &existing.arguments,
-    };
-    let received = ExchangeProperties {
-        kind: &declare.kind,
-        durable: declare.durable,
-        auto_delete: declare.auto_delete,
-        internal: declare.internal,
-        arguments: &declare.arguments,
-        ..existing
-    };
-    equivalence::check_exchange(&existing, &received)
 }
 
 /// Names of ours are not to be declared by clients.

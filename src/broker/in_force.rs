@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use crate::definitions::QueueDefinition;
-use crate::message::queue_options::{DeadLetterStrategy, DeliveryLimit};
-use crate::message::{Era, QueueKind, QueueOptions};
+use crate::message::queue_options::{DeadLetterStrategy, DeliveryLimit, Storage};
+use crate::message::{Era, QueueKind, QueueOptions, Resource};
 use crate::policy::{Applied, Policies, in_force};
+use crate::protocol::reply::ChannelError;
 use crate::queue::{LengthLimit, Lifetime, Limits, Priorities, QueueTraits};
 
 /// What is in force where that is not just what the arguments say.
@@ -38,6 +39,35 @@ pub(super) fn keeps_dead_letters(options: &QueueOptions) -> bool {
     is_asked_for && !lets_go && options.dead_letter_exchange.is_some()
 }
 
+/// Messages are in RAM and nowhere else: that is asked for, and there is a limit to it. A queue of
+/// quorum type is always on disk.
+fn stays_in_memory(options: &QueueOptions) -> bool {
+    options.storage == Some(Storage::Memory)
+        && options.kind != QueueKind::Quorum
+        && LengthLimit::of(options).is_some()
+}
+
+/// A new queue that asks to be in RAM only needs a limit, if only by a policy: nothing of it can be
+/// written out when RAM gets short.
+pub(super) fn check_storage(
+    queue: Resource<'_>,
+    options: &QueueOptions,
+    policies: &Policies,
+) -> Result<(), ChannelError> {
+    if options.storage != Some(Storage::Memory) || LengthLimit::of(options).is_some() {
+        return Ok(());
+    }
+    let applied = policies.of_queue(queue.name, options.kind);
+    let in_force = applied.map(|applied| in_force(options, &applied.settings));
+    if in_force.is_some_and(|options| LengthLimit::of(&options).is_some()) {
+        return Ok(());
+    }
+    Err(ChannelError::precondition_failed(format!(
+        "invalid arg 'x-storage' for {queue}: \"memory storage needs x-max-length or \
+         x-max-length-bytes\""
+    )))
+}
+
 /// The traits of a queue with these options; `before` are times to live that it had.
 pub(super) fn traits(
     definition: &QueueDefinition,
@@ -59,11 +89,13 @@ pub(super) fn traits(
         },
         consumer_timeout_ms: options.consumer_timeout_ms,
     };
+    let stays_in_memory = stays_in_memory(options);
     QueueTraits {
         is_auto_delete: definition.auto_delete,
         is_single_active: options.single_active_consumer,
         is_active_by_priority: options.kind == QueueKind::Quorum,
-        is_durable: definition.durable && has_log,
+        is_durable: definition.durable && has_log && !stays_in_memory,
+        stays_in_memory,
         has_dead_letters: options.dead_letter_exchange.is_some(),
         keeps_dead_letters: keeps_dead_letters(options),
         tells_failures: options.kind == QueueKind::Quorum || options.delivery_limit.is_some(),

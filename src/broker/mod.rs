@@ -35,6 +35,7 @@ mod publish;
 mod queue_handle;
 mod queue_log;
 mod queues;
+mod redeclare;
 mod release;
 mod replies;
 mod requests;
@@ -61,6 +62,8 @@ pub use shared::Broker;
 
 #[cfg(test)]
 mod at_least_once_tests;
+#[cfg(test)]
+mod memory_queue_tests;
 #[cfg(test)]
 mod out_of_service_tests;
 #[cfg(test)]

@@ -116,7 +116,7 @@ impl Broker {
             let timers = self.timers.clone();
             Arc::new(VirtualHost::new(*number, name.clone(), durability, failure, timers))
         });
-        live.set_default_queue_kind(definition.settings.default_queue_kind);
+        live.set_up(&definition.settings);
         hosts.insert(name.clone(), live);
     }
 

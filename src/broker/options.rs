@@ -1,7 +1,7 @@
 //! What a broker is told when it starts. Where that is written, the node knows.
 
 use crate::connection::Options;
-use crate::message::QueueKind;
+use crate::message::{DeclareEquivalence, QueueKind};
 use crate::protocol::field::FieldTable;
 
 /// The version clients branch on: the RabbitMQ whose behavior this follows.
@@ -30,6 +30,12 @@ pub struct BrokerOptions {
     pub loopback_users: Vec<String>,
     /// The type of queues that name none.
     pub default_queue_kind: QueueKind,
+    /// What becomes of repeated declarations that say something else, where the virtual host does
+    /// not say.
+    pub declare_equivalence: DeclareEquivalence,
+    /// Queues of quorum type may be declared again as classic ones, as RabbitMQ's
+    /// `relaxed_checks_on_redeclaration` has it.
+    pub lets_quorum_be_classic: bool,
     /// Consumers of one channel; none means any number.
     pub consumers_per_channel_max: Option<usize>,
     /// Milliseconds for which consumers may hold a delivery where neither they nor their queue say;
@@ -75,6 +81,8 @@ impl Default for BrokerOptions {
             default_permissions: [".*".into(), ".*".into(), ".*".into()],
             loopback_users: vec!["guest".into()],
             default_queue_kind: QueueKind::Classic,
+            declare_equivalence: DeclareEquivalence::Strict,
+            lets_quorum_be_classic: false,
             consumers_per_channel_max: None,
             consumer_timeout_ms: None,
         }

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::consume::not_found;
 use super::exchanges::{apply_all, check_not_reserved};
+use super::in_force::check_storage;
 use super::live_queue::Subscriber;
 use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
@@ -42,6 +43,7 @@ impl Session {
         check_may_add(&place.host, &definitions, resource)?;
         let options = self.parse_options(&place, declare)?;
         self.check_dead_letter(&place, resource, &options)?;
+        check_storage(resource, &options, &place.host.policies())?;
         let definition = Arc::new(QueueDefinition {
             id: self.broker.next_queue_id(),
             name: declare.queue.clone(),
@@ -121,7 +123,9 @@ impl Session {
             arguments: &declare.arguments,
             ..existing
         };
-        equivalence::check_queue(&existing, &received)
+        let lets_be = self.broker.options.lets_quorum_be_classic;
+        let differences = equivalence::queue_differences(&existing, &received, lets_be);
+        self.judge(place, Resource::queue(existing.name, existing.virtual_host), differences)
     }
 
     fn parse_options(

@@ -32,10 +32,14 @@ impl World {
     }
 
     pub(super) fn open(disk: MemoryStorage) -> Self {
+        Self::open_with(disk, MemoryOptions::default())
+    }
+
+    /// The same, with so much room in memory.
+    pub(super) fn open_with(disk: MemoryStorage, memory: MemoryOptions) -> Self {
         let opened = crate::store::open(Arc::new(disk.clone()), StoreOptions::default()).unwrap();
         let (writer, left) = Left::part(opened);
-        let (options, memory) = (BrokerOptions::default(), MemoryOptions::default());
-        let broker = Broker::open(options, [1, 2], left, memory).unwrap();
+        let broker = Broker::open(BrokerOptions::default(), [1, 2], left, memory).unwrap();
         Self { disk, writer, broker: Arc::new(broker) }
     }
 

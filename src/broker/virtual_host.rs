@@ -14,11 +14,12 @@ use super::timers::Timers;
 use super::waiting_room;
 use super::work::Work;
 use crate::definitions::{
-    Binding, BindingEnd, Change, ExchangeDefinition, HostLimits, VirtualHostDefinitions, record,
+    Binding, BindingEnd, Change, ExchangeDefinition, HostLimits, HostSettings,
+    VirtualHostDefinitions, record,
 };
 use crate::message::{
-    ExchangeId, Message, Moment, Name, QueueId, QueueKind, Random, VirtualHostNumber,
-    sender_selected,
+    DeclareEquivalence, ExchangeId, Message, Moment, Name, QueueId, QueueKind, Random,
+    VirtualHostNumber, sender_selected,
 };
 use crate::policy::Policies;
 use crate::protocol::field::FieldTable;
@@ -48,6 +49,7 @@ pub(super) struct VirtualHost {
     failure: Arc<Failure>,
     timers: Arc<Timers>,
     default_queue_kind: RwLock<Option<QueueKind>>,
+    declare_equivalence: RwLock<Option<DeclareEquivalence>>,
     policies: RwLock<Arc<Policies>>,
     limits: RwLock<HostLimits>,
     is_deleted: AtomicBool,
@@ -87,6 +89,7 @@ impl VirtualHost {
             failure,
             timers,
             default_queue_kind: RwLock::default(),
+            declare_equivalence: RwLock::default(),
             policies: RwLock::default(),
             limits: RwLock::default(),
             is_deleted: AtomicBool::new(false),
@@ -123,8 +126,17 @@ impl VirtualHost {
         *read(&self.default_queue_kind)
     }
 
-    pub(super) fn set_default_queue_kind(&self, kind: Option<QueueKind>) {
-        *write(&self.default_queue_kind) = kind;
+    /// What becomes of repeated declarations that say something else, where that is not what the
+    /// node says.
+    pub(super) fn declare_equivalence(&self) -> Option<DeclareEquivalence> {
+        *read(&self.declare_equivalence)
+    }
+
+    /// It is as its operator says.
+    pub(super) fn set_up(&self, settings: &HostSettings) {
+        *write(&self.default_queue_kind) = settings.default_queue_kind;
+        // A value that means nothing was refused where it was set.
+        *write(&self.declare_equivalence) = settings.declare_equivalence().ok().flatten();
     }
 
     /// How much there may be in it.

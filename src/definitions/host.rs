@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::message::{Name, QueueKind, VirtualHostNumber};
+use crate::message::{DeclareEquivalence, Name, QueueKind, VirtualHostNumber};
+
+/// The key in the metadata.
+const DECLARE_EQUIVALENCE: &str = "declare_equivalence";
 
 /// A virtual host as other definitions refer to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,4 +36,19 @@ pub struct HostSettings {
     pub default_queue_kind: Option<QueueKind>,
     /// What else tools keep there.
     pub metadata: Map<String, Value>,
+}
+
+impl HostSettings {
+    /// What becomes of repeated declarations that say something else, as the metadata have it; none
+    /// is as the node has it.
+    ///
+    /// # Errors
+    /// The metadata say something that is not known.
+    pub fn declare_equivalence(&self) -> Result<Option<DeclareEquivalence>, String> {
+        let Some(value) = self.metadata.get(DECLARE_EQUIVALENCE) else { return Ok(None) };
+        let known = value.as_str().and_then(DeclareEquivalence::from_name);
+        known.map(Some).ok_or_else(|| {
+            format!("{DECLARE_EQUIVALENCE} {value} is not known: expected strict or relaxed")
+        })
+    }
 }

@@ -1,6 +1,7 @@
-//! Whether a declaration of something that exists says the same as the first one did. It reads
+//! What a declaration of something that exists says otherwise than the first one did. It reads
 //! the arguments as they were sent, not as options: a repeated declaration is compared before it
-//! is validated, and what means nothing to the type is not compared at all. Floor 1.
+//! is validated, and what means nothing to the type is not compared at all. Which differences are
+//! let through is decided where it is declared. Floor 1.
 
 use super::exchange_options::ALTERNATE_EXCHANGE;
 use super::queue_options::QueueKind;
@@ -10,6 +11,39 @@ use crate::protocol::field::{FieldTable, FieldValue};
 use crate::protocol::reply::ChannelError;
 
 const QUEUE_TYPE: &str = "x-queue-type";
+
+/// What RabbitMQ compares where a quorum queue is declared again as a classic one and
+/// `relaxed_checks_on_redeclaration` is on.
+const ARGUMENTS_OF_BOTH_TYPES: &[&str] = &[
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-expires",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-single-active-consumer",
+    "x-message-ttl",
+];
+
+/// What becomes of a repeated declaration that says something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeclareEquivalence {
+    /// It is refused.
+    #[default]
+    Strict,
+    /// It is taken, and what exists stays as it is.
+    Relaxed,
+}
+
+/// Something that a repeated declaration says otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference<'a> {
+    /// The flag or the argument.
+    pub name: &'a str,
+    /// What a strict check answers.
+    pub refusal: ChannelError,
+    /// A relaxed check lets it through.
+    pub is_passable: bool,
+}
 
 /// A queue as it was declared, or as it is declared again.
 #[derive(Debug, Clone, Copy)]
@@ -53,94 +87,117 @@ pub struct ExchangeProperties<'a> {
 /// One argument, present or not.
 type Argument<'a> = Option<&'a FieldValue>;
 
-/// Checks a repeated declaration of a queue, in RabbitMQ's order: exclusive, durable,
-/// auto-delete, then the arguments that the queue's type knows.
-pub fn check_queue(
-    existing: &QueueProperties<'_>,
-    received: &QueueProperties<'_>,
-) -> Result<(), ChannelError> {
-    let queue = Resource::queue(existing.name, existing.virtual_host);
-    if existing.exclusive != received.exclusive {
-        return Err(queue.locked());
-    }
-    // An exclusive queue is transient whatever its declaration says.
-    if !existing.exclusive {
-        check_flag(queue, "durable", existing.durable, received.durable)?;
-    }
-    check_flag(queue, "auto_delete", existing.auto_delete, received.auto_delete)?;
-    for name in existing.kind.arguments() {
-        if *name == QUEUE_TYPE {
-            check_queue_type(queue, existing, received)?;
-        } else {
-            check_argument(
-                queue,
-                name,
-                existing.arguments.get(name),
-                received.arguments.get(name),
-            )?;
+impl DeclareEquivalence {
+    /// The name in the configuration and in the metadata of virtual hosts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Relaxed => "relaxed",
         }
     }
-    Ok(())
-}
 
-/// Checks a repeated declaration of an exchange: type, durable, auto-delete, internal, and of
-/// the arguments the alternate exchange only.
-pub fn check_exchange(
-    existing: &ExchangeProperties<'_>,
-    received: &ExchangeProperties<'_>,
-) -> Result<(), ChannelError> {
-    let exchange = Resource::exchange(existing.name, existing.virtual_host);
-    if existing.kind != received.kind {
-        let shown = |kind| quoted(term::atom(kind));
-        return Err(inequivalent(exchange, "type", &shown(received.kind), &shown(existing.kind)));
+    /// The one of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Strict, Self::Relaxed].into_iter().find(|known| known.name() == name)
     }
-    check_flag(exchange, "durable", existing.durable, received.durable)?;
-    check_flag(exchange, "auto_delete", existing.auto_delete, received.auto_delete)?;
-    check_flag(exchange, "internal", existing.internal, received.internal)?;
-    check_argument(
-        exchange,
-        ALTERNATE_EXCHANGE,
-        existing.arguments.get(ALTERNATE_EXCHANGE),
-        received.arguments.get(ALTERNATE_EXCHANGE),
-    )
 }
 
-fn check_flag(
+/// What a repeated declaration of a queue says otherwise, in RabbitMQ's order: exclusive, durable,
+/// auto-delete, then the arguments that the queue's type knows. Of a queue of quorum type that is
+/// called classic now, only some arguments are compared where that is asked for.
+pub fn queue_differences<'a>(
+    existing: &'a QueueProperties<'a>,
+    received: &'a QueueProperties<'a>,
+    lets_quorum_be_classic: bool,
+) -> impl Iterator<Item = Difference<'a>> {
+    let queue = Resource::queue(existing.name, existing.virtual_host);
+    let is_let_be = lets_quorum_be_classic && is_called_classic(existing, received);
+    // A client that wants a queue for itself must not share one, nor the other way round.
+    let locked = (existing.exclusive != received.exclusive).then(|| Difference {
+        name: "exclusive",
+        refusal: queue.locked(),
+        is_passable: false,
+    });
+    // An exclusive queue is transient whatever its declaration says.
+    let durable = (!existing.exclusive)
+        .then(|| flag_difference(queue, "durable", existing.durable, received.durable));
+    let auto_delete =
+        flag_difference(queue, "auto_delete", existing.auto_delete, received.auto_delete);
+    let flags = durable.flatten().into_iter().chain(auto_delete).filter(move |_| !is_let_be);
+    let names = if is_let_be { ARGUMENTS_OF_BOTH_TYPES } else { existing.kind.arguments() };
+    let arguments = names.iter().filter_map(move |name| match *name {
+        QUEUE_TYPE => queue_type_difference(queue, existing, received),
+        name => argument_difference(queue, name, existing.arguments, received.arguments),
+    });
+    locked.into_iter().chain(flags).chain(arguments)
+}
+
+/// What a repeated declaration of an exchange says otherwise: type, durable, auto-delete, internal,
+/// and of the arguments the alternate exchange only. Another type would route otherwise, so it
+/// never passes.
+pub fn exchange_differences<'a>(
+    existing: &'a ExchangeProperties<'a>,
+    received: &'a ExchangeProperties<'a>,
+) -> impl Iterator<Item = Difference<'a>> {
+    let exchange = Resource::exchange(existing.name, existing.virtual_host);
+    let shown = |kind| quoted(term::atom(kind));
+    let kind = (existing.kind != received.kind).then(|| Difference {
+        is_passable: false,
+        ..inequivalent(exchange, "type", &shown(received.kind), &shown(existing.kind))
+    });
+    let flags = [
+        ("durable", existing.durable, received.durable),
+        ("auto_delete", existing.auto_delete, received.auto_delete),
+        ("internal", existing.internal, received.internal),
+    ];
+    let flags = flags.into_iter().filter_map(move |(name, existing, received)| {
+        flag_difference(exchange, name, existing, received)
+    });
+    let alternate =
+        argument_difference(exchange, ALTERNATE_EXCHANGE, existing.arguments, received.arguments);
+    kind.into_iter().chain(flags).chain(alternate)
+}
+
+/// A queue of quorum type is declared again, by name, as a classic one.
+fn is_called_classic(existing: &QueueProperties<'_>, received: &QueueProperties<'_>) -> bool {
+    let called = received.arguments.get(QUEUE_TYPE).and_then(FieldValue::as_str);
+    existing.kind == QueueKind::Quorum && called == Some(QueueKind::Classic.name())
+}
+
+fn flag_difference<'a>(
     resource: Resource<'_>,
-    name: &str,
+    name: &'a str,
     existing: bool,
     received: bool,
-) -> Result<(), ChannelError> {
-    if existing == received {
-        return Ok(());
-    }
-    Err(inequivalent(resource, name, &quoted(received), &quoted(existing)))
+) -> Option<Difference<'a>> {
+    let is_same = existing == received;
+    (!is_same).then(|| inequivalent(resource, name, &quoted(received), &quoted(existing)))
 }
 
-fn check_argument(
+fn argument_difference<'a>(
     resource: Resource<'_>,
-    name: &str,
-    existing: Argument<'_>,
-    received: Argument<'_>,
-) -> Result<(), ChannelError> {
+    name: &'a str,
+    existing: &FieldTable,
+    received: &FieldTable,
+) -> Option<Difference<'a>> {
+    let (existing, received) = (existing.get(name), received.get(name));
     let is_same = match (existing, received) {
         (None, None) => true,
         (Some(existing), Some(received)) => is_same_value(existing, received),
         (None, Some(_)) | (Some(_), None) => false,
     };
-    if is_same {
-        return Ok(());
-    }
-    Err(argument_inequivalent(resource, name, existing, received))
+    (!is_same).then(|| argument_inequivalent(resource, name, existing, received))
 }
 
 /// A type that is not named is the default one, so naming it or not is the same declaration. In
 /// the text, a default of classic is `none`; another one stands as if it had been sent.
-fn check_queue_type(
+fn queue_type_difference(
     queue: Resource<'_>,
     existing: &QueueProperties<'_>,
     received: &QueueProperties<'_>,
-) -> Result<(), ChannelError> {
+) -> Option<Difference<'static>> {
     let defaults = [existing.kind, received.kind].map(|kind| FieldValue::from(kind.name()));
     let [existing_default, received_default] = &defaults;
     let existing_named = existing.arguments.get(QUEUE_TYPE);
@@ -149,13 +206,13 @@ fn check_queue_type(
         existing_named.unwrap_or(existing_default),
         received_named.unwrap_or(received_default),
     ) {
-        return Ok(());
+        return None;
     }
     fn shown<'a>(named: Argument<'a>, default: &'a FieldValue, kind: QueueKind) -> Argument<'a> {
         let is_silent = kind == QueueKind::Classic;
         named.or((!is_silent).then_some(default))
     }
-    Err(argument_inequivalent(
+    Some(argument_inequivalent(
         queue,
         QUEUE_TYPE,
         shown(existing_named, existing_default, existing.kind),
@@ -191,12 +248,12 @@ fn quoted(value: impl std::fmt::Display) -> String {
 }
 
 /// Two values are shown bare, one alone with its type, as RabbitMQ 3.10 does on the wire.
-fn argument_inequivalent(
+fn argument_inequivalent<'a>(
     resource: Resource<'_>,
-    name: &str,
+    name: &'a str,
     existing: Argument<'_>,
     received: Argument<'_>,
-) -> ChannelError {
+) -> Difference<'a> {
     let shown = |value: Argument<'_>| match (value, existing.is_some() && received.is_some()) {
         (Some(value), true) => quoted(term::bare(value)),
         (value, _) => typed(value),
@@ -213,15 +270,16 @@ fn typed(value: Argument<'_>) -> String {
     }
 }
 
-fn inequivalent(
+fn inequivalent<'a>(
     resource: Resource<'_>,
-    name: &str,
+    name: &'a str,
     received: &str,
     existing: &str,
-) -> ChannelError {
-    ChannelError::precondition_failed(format!(
+) -> Difference<'a> {
+    let refusal = ChannelError::precondition_failed(format!(
         "inequivalent arg '{name}' for {resource}: received {received} but current is {existing}"
-    ))
+    ));
+    Difference { name, refusal, is_passable: true }
 }
 
 #[cfg(test)]
@@ -258,6 +316,26 @@ mod tests {
             internal: false,
             arguments,
         }
+    }
+
+    fn first_refusal<'a>(
+        mut differences: impl Iterator<Item = Difference<'a>>,
+    ) -> Result<(), ChannelError> {
+        differences.next().map_or(Ok(()), |difference| Err(difference.refusal))
+    }
+
+    fn check_queue(
+        existing: &QueueProperties<'_>,
+        received: &QueueProperties<'_>,
+    ) -> Result<(), ChannelError> {
+        first_refusal(queue_differences(existing, received, false))
+    }
+
+    fn check_exchange(
+        existing: &ExchangeProperties<'_>,
+        received: &ExchangeProperties<'_>,
+    ) -> Result<(), ChannelError> {
+        first_refusal(exchange_differences(existing, received))
     }
 
     #[track_caller]
@@ -478,5 +556,85 @@ mod tests {
     fn other_arguments_of_an_exchange_are_not_compared() {
         let (none, other) = (FieldTable::new(), table(&[("x-foo", 1.into())]));
         assert!(check_exchange(&exchange(&none), &exchange(&other)).is_ok());
+    }
+
+    /// Names of differences, and whether each may be let through.
+    fn names<'a>(differences: impl Iterator<Item = Difference<'a>>) -> Vec<(&'a str, bool)> {
+        differences.map(|difference| (difference.name, difference.is_passable)).collect()
+    }
+
+    #[test]
+    fn all_differences_of_a_queue_are_told_and_only_exclusive_ones_never_pass() {
+        let (none, arguments) =
+            (FieldTable::new(), table(&[("x-expires", 5.into()), ("x-queue-type", "x".into())]));
+        let existing = queue(&none);
+        let received = QueueProperties {
+            durable: false,
+            auto_delete: true,
+            exclusive: true,
+            ..queue(&arguments)
+        };
+        assert_eq!(
+            names(queue_differences(&existing, &received, false)),
+            [
+                ("exclusive", false),
+                ("durable", true),
+                ("auto_delete", true),
+                ("x-expires", true),
+                ("x-queue-type", true),
+            ]
+        );
+        assert!(names(queue_differences(&existing, &existing, false)).is_empty());
+    }
+
+    #[test]
+    fn another_type_of_an_exchange_never_passes() {
+        let (none, alternate) = (FieldTable::new(), table(&[("alternate-exchange", "a".into())]));
+        let received = ExchangeProperties { kind: "topic", internal: true, ..exchange(&alternate) };
+        assert_eq!(
+            names(exchange_differences(&exchange(&none), &received)),
+            [("type", false), ("internal", true), ("alternate-exchange", true)]
+        );
+    }
+
+    #[test]
+    fn a_quorum_queue_may_be_called_classic_but_keeps_the_arguments_of_both_types() {
+        let none = FieldTable::new();
+        let classic = table(&[
+            ("x-queue-type", "classic".into()),
+            ("x-max-priority", 5.into()),
+            ("x-overflow", "reject-publish".into()),
+        ]);
+        let received = QueueProperties { durable: false, auto_delete: true, ..queue(&classic) };
+        assert!(names(queue_differences(&quorum(&none), &received, true)).is_empty());
+        assert_eq!(names(queue_differences(&quorum(&none), &received, false)).len(), 4);
+        let ttl = table(&[("x-queue-type", "classic".into()), ("x-message-ttl", 5.into())]);
+        let existing = quorum(&none);
+        let received = queue(&ttl);
+        let differences = names(queue_differences(&existing, &received, true));
+        assert_eq!(differences, [("x-message-ttl", true)]);
+        let alone = QueueProperties { exclusive: true, ..queue(&classic) };
+        let differences = names(queue_differences(&existing, &alone, true));
+        assert_eq!(differences, [("exclusive", false)]);
+    }
+
+    #[test]
+    fn a_quorum_queue_is_called_classic_by_name_only() {
+        let (none, named) = (FieldTable::new(), table(&[("x-queue-type", "classic".into())]));
+        let (existing, received) = (quorum(&none), queue(&none));
+        let differences = names(queue_differences(&existing, &received, true));
+        assert_eq!(differences, [("x-queue-type", true)]);
+        let quorum_named = table(&[("x-queue-type", "quorum".into())]);
+        let (classic, received) = (queue(&named), quorum(&quorum_named));
+        let differences = names(queue_differences(&classic, &received, true));
+        assert_eq!(differences, [("x-queue-type", true)]);
+    }
+
+    #[test]
+    fn ways_to_compare_are_read_back_by_their_names() {
+        for known in [DeclareEquivalence::Strict, DeclareEquivalence::Relaxed] {
+            assert_eq!(DeclareEquivalence::from_name(known.name()), Some(known));
+        }
+        assert_eq!(DeclareEquivalence::from_name("Strict"), None);
     }
 }

@@ -32,6 +32,7 @@ pub use account::{Account, Charge};
 pub use consumer_options::ConsumerOptions;
 pub use dead_letter::{DeadLetter, Death, DeathReason};
 pub use delivery::{Delivery, Outcome, Run};
+pub use equivalence::DeclareEquivalence;
 pub use era::Era;
 pub use exchange_options::ExchangeOptions;
 pub use ids::{ConsumerId, ConsumerKey, ExchangeId, GetId, QueueId, SessionId, VirtualHostNumber};

@@ -382,6 +382,8 @@ fn broker_options(config: &Config) -> BrokerOptions {
             QueueType::Classic => QueueKind::Classic,
             QueueType::Quorum => QueueKind::Quorum,
         },
+        declare_equivalence: config.declare_equivalence,
+        lets_quorum_be_classic: config.lets_quorum_be_classic,
         consumers_per_channel_max: config
             .consumer_max_per_channel
             .and_then(|count| usize::try_from(count).ok()),

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::message::queue_options::{
-    DeadLetterStrategy, DelayedRetry, DelayedRetryKind, DeliveryLimit, Overflow,
+    DeadLetterStrategy, DelayedRetry, DelayedRetryKind, DeliveryLimit, Overflow, Storage,
 };
 use crate::message::{QueueKind, QueueOptions};
 
@@ -37,6 +37,13 @@ impl Settings<'_> {
         Some(match self.0.get("dead-letter-strategy")?.as_str()? {
             "at-least-once" => DeadLetterStrategy::AtLeastOnce,
             _ => DeadLetterStrategy::AtMostOnce,
+        })
+    }
+
+    fn storage(&self) -> Option<Storage> {
+        Some(match self.0.get("storage")?.as_str()? {
+            "memory" => Storage::Memory,
+            _ => Storage::Disk,
         })
     }
 
@@ -73,6 +80,7 @@ pub fn in_force(arguments: &QueueOptions, settings: &Map<String, Value>) -> Queu
             .or(policy.text("dead-letter-routing-key")),
         dead_letter_strategy: said.dead_letter_strategy.or(policy.dead_letter_strategy()),
         delayed_retry: said.delayed_retry.or(policy.delayed_retry()),
+        storage: said.storage.or(policy.storage()),
         ..said
     }
 }
@@ -180,6 +188,18 @@ mod tests {
     fn settings_without_a_meaning_for_queues_change_nothing() {
         let policy = json!({"alternate-exchange": "x", "ha-mode": "all", "queue-mode": "lazy"});
         assert_eq!(under(&QueueOptions::default(), &policy), QueueOptions::default());
+    }
+
+    #[test]
+    fn where_messages_are_the_argument_says_first() {
+        let storage = |said, policy: &str| {
+            let said = QueueOptions { storage: said, ..QueueOptions::default() };
+            under(&said, &json!({"storage": policy})).storage
+        };
+        assert_eq!(storage(None, "memory"), Some(Storage::Memory));
+        assert_eq!(storage(None, "disk"), Some(Storage::Disk));
+        assert_eq!(storage(Some(Storage::Memory), "disk"), Some(Storage::Memory));
+        assert_eq!(storage(Some(Storage::Disk), "memory"), Some(Storage::Disk));
     }
 
     #[test]

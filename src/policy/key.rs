@@ -101,6 +101,7 @@ const KEYS: &[Key] = &[
     key("queue-leader-locator", LOCATORS, "queue leader locator value", Knows::Queues),
     key("queue-mode", Takes::Choice(&["default", "lazy"]), "queue-mode value", CLASSIC),
     key("queue-version", VERSIONS, "queue-version value", CLASSIC).merged(Merge::Operator),
+    key("storage", Takes::Choice(&["disk", "memory"]), "storage value", Knows::Queues),
     key("stream-filter-size-bytes", Takes::Number(16), "filter size", Knows::Streams),
     key("stream-max-segment-size-bytes", COUNT, "segment size", Knows::Streams),
     key("target-group-size", Takes::Number(1), "target group size", QUORUM).merged(Merge::Most),
@@ -213,6 +214,7 @@ mod tests {
             (json!({"delivery-limit": "x"}), r#""x" is not a valid delivery limit"#),
             (json!({"queue-version": 3}), "3 is not a valid queue-version value"),
             (json!({"max-age": "7x"}), r#""7x" is not a valid max age"#),
+            (json!({"storage": "x"}), r#""x" is not a valid storage value"#),
         ] {
             assert_eq!(refusal(PolicyKind::User, &settings), text);
         }
@@ -237,6 +239,10 @@ mod tests {
         assert_eq!(
             refusal(PolicyKind::Operator, &json!({"dead-letter-exchange": "x"})),
             r#"["dead-letter-exchange"] are not recognised policy settings"#
+        );
+        assert_eq!(
+            refusal(PolicyKind::Operator, &json!({"storage": "disk"})),
+            r#"["storage"] are not recognised policy settings"#
         );
     }
 

@@ -17,6 +17,7 @@ pub(super) struct Far {
 
 impl Far {
     /// How many they are.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

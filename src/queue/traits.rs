@@ -16,6 +16,8 @@ pub struct QueueTraits {
     pub is_active_by_priority: bool,
     /// Persistent messages are given to the log.
     pub is_durable: bool,
+    /// Nothing is, not even where RAM is short.
+    pub stays_in_memory: bool,
     /// Messages that die go somewhere: they leave the queue when they are there.
     pub has_dead_letters: bool,
     /// Those that find no place stay until they do, and count towards the length.

@@ -81,8 +81,8 @@ impl InProcess {
     }
 
     /// One more virtual host, which guest may enter as well as the first.
-    pub(crate) fn add_virtual_host(&mut self, name: &str) {
-        self.broker.declare_virtual_host(name, HostSettings::default());
+    pub(crate) fn add_virtual_host(&mut self, name: &str, settings: HostSettings) {
+        self.broker.declare_virtual_host(name, settings);
         let all = || ".*".to_owned();
         let permission = PermissionDefinition {
             user: "guest".into(),

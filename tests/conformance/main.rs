@@ -13,6 +13,7 @@ mod consume;
 mod consumer_timeout;
 mod content;
 mod dead_letter;
+mod declare_equivalence;
 mod delivery_count;
 mod differences;
 mod exchange;

@@ -6,7 +6,7 @@ use leveret::protocol::methods::{basic, queue};
 
 use crate::expect::starts;
 use crate::plain;
-use crate::script::{World, check};
+use crate::script::{World, check, check_in_process};
 use crate::steps::arguments;
 
 /// Arguments, each with a value and the reason why it is refused.
@@ -446,5 +446,65 @@ fn a_quorum_queue_drops_a_message_that_came_back_too_often() {
     check(|world| {
         assert!(survives(world, "quorum", 20));
         assert!(!survives(world, "quorum", 21));
+    });
+}
+
+/// Arguments of a queue that is in memory only.
+fn in_memory(limit: Option<(&'static str, i32)>) -> FieldTable {
+    let mut arguments = arguments([("x-storage", "memory".into())]);
+    limit.into_iter().for_each(|(name, limit)| arguments.insert(name, limit));
+    arguments
+}
+
+// Rule: rabbitmq.queue.declare.storage
+#[test]
+fn a_queue_in_memory_has_a_limit_and_is_no_quorum_queue() {
+    check_in_process(|world| {
+        let mut client = world.client();
+        let name = world.name("q");
+        let refused = |reason: &str| {
+            format!(
+                "PRECONDITION_FAILED - invalid arg 'x-storage' for queue '{name}' in vhost '/': \
+                 {reason}"
+            )
+        };
+        let text = refused("\"memory storage needs x-max-length or x-max-length-bytes\"");
+        client.refuse(&of_type(&name, "classic", in_memory(None)), 406, &text);
+        let limit = || Some(("x-max-length", 5));
+        let text = refused("\"a queue of quorum type is always on disk\"");
+        client.refuse(&of_type(&name, "quorum", in_memory(limit())), 406, &text);
+        for (value, reason) in [
+            (FieldValue::from("ram"), "\"unsupported storage 'ram'\""),
+            (1.into(), "{unacceptable_type,signedint}"),
+        ] {
+            let declare = of_type(&name, "classic", arguments([("x-storage", value)]));
+            client.refuse(&declare, 406, &refused(reason));
+        }
+        client.expect_no_queue(1, &name);
+        for limit in [("x-max-length", 5), ("x-max-length-bytes", 5)] {
+            client.perform(&of_type(&name, "classic", in_memory(Some(limit))));
+            client.perform(&plain::queue_delete(&name));
+        }
+        client.perform(&of_type(&name, "quorum", arguments([("x-storage", "disk".into())])));
+    });
+}
+
+// Rule: rabbitmq.queue.declare.storage, rabbitmq.queue.declare.inequivalent
+#[test]
+fn a_queue_in_memory_is_declared_again_as_one() {
+    check_in_process(|world| {
+        let mut client = world.client();
+        let name = world.name("q");
+        let declare = || of_type(&name, "classic", in_memory(Some(("x-max-length", 2))));
+        client.perform(&declare());
+        client.perform(&declare());
+        client.fill_confirmed(&name, &["a", "b", "c"]);
+        let text = format!(
+            "PRECONDITION_FAILED - inequivalent arg 'x-storage' for queue '{name}' in vhost '/': \
+             received none but current is the value 'memory' of type 'longstr'"
+        );
+        let other = arguments([("x-max-length", 2.into())]);
+        client.refuse(&of_type(&name, "classic", other), 406, &text);
+        assert_eq!(client.drain(&name), ["b", "c"]);
     });
 }

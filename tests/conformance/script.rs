@@ -38,6 +38,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use leveret::broker::{Broker, BrokerOptions};
+use leveret::definitions::HostSettings;
 use leveret::message::Moment;
 use leveret::protocol::field::FieldValue;
 use leveret::protocol::methods::{Method, queue};
@@ -233,8 +234,13 @@ impl World {
 
     /// One more virtual host, in this process only.
     pub(crate) fn add_virtual_host(&self, name: &str) {
+        self.add_virtual_host_with(name, HostSettings::default());
+    }
+
+    /// The same, as its operator says.
+    pub(crate) fn add_virtual_host_with(&self, name: &str, settings: HostSettings) {
         match &self.place {
-            Place::InProcess(broker) => broker.borrow_mut().add_virtual_host(name),
+            Place::InProcess(broker) => broker.borrow_mut().add_virtual_host(name, settings),
             Place::Peer(_) => panic!("the peer is not ours to stop"),
         }
     }

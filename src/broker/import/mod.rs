@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::{Arc, MutexGuard};
 
+use super::in_force::check_storage;
 use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
@@ -165,6 +166,9 @@ impl Broker {
             return Ok(Declared::Unchanged);
         }
         let (arguments, options) = self.parse_wish(&host, wish)?;
+        let resource = Resource::queue(&wish.name, &wish.host);
+        check_storage(resource, &options, &host.policies())
+            .map_err(|error| invalid(&error.text))?;
         let queue = QueueDefinition {
             id: self.next_queue_id(),
             name: wish.name.clone(),

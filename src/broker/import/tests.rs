@@ -7,7 +7,7 @@ use crate::auth::{Access, Login};
 use crate::broker::BrokerOptions;
 use crate::broker::lock::read;
 use crate::definitions::import::Definitions;
-use crate::message::VirtualHostNumber;
+use crate::message::{DeclareEquivalence, VirtualHostNumber};
 
 const NEW: &[u8] = include_bytes!("../../../tests/data/definitions-4.1.json");
 const OLD: &[u8] = include_bytes!("../../../tests/data/definitions-3.10.json");
@@ -102,6 +102,17 @@ fn what_is_there_stays_and_what_is_set_is_set_again() {
     assert_eq!(same.default_queue_kind(), Some(QueueKind::Quorum));
     assert!(Arc::ptr_eq(&before, &same.queue("work").unwrap()));
     assert_eq!(&*same.definitions().exchange("work").unwrap().kind, "direct");
+}
+
+#[test]
+fn how_a_virtual_host_compares_declarations_stands_in_its_metadata() {
+    let broker = empty();
+    let file = |metadata: Value| json!({"vhosts": [{"name": "v", "metadata": metadata}]});
+    import(&broker, &file(json!({"declare_equivalence": "relaxed"}))).unwrap();
+    let host = broker.virtual_host("v").unwrap();
+    assert_eq!(host.declare_equivalence(), Some(DeclareEquivalence::Relaxed));
+    import(&broker, &file(json!({}))).unwrap();
+    assert_eq!(host.declare_equivalence(), None);
 }
 
 #[test]

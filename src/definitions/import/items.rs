@@ -329,12 +329,14 @@ fn settings(host: &json::Host) -> Read<HostSettings> {
     };
     let default_queue_type =
         host.default_queue_type.as_ref().or(in_metadata.default_queue_type.as_ref());
-    Ok(HostSettings {
+    let settings = HostSettings {
         description: host.description.clone().or(in_metadata.description).unwrap_or_default(),
         tags: host.tags.as_ref().or(in_metadata.tags.as_ref()).map(names).unwrap_or_default(),
         default_queue_kind: default_queue_type.map(|name| queue_kind(name)).transpose()?.flatten(),
         metadata,
-    })
+    };
+    settings.declare_equivalence()?;
+    Ok(settings)
 }
 
 /// RabbitMQ 3.11 wrote `undefined` where there is none.

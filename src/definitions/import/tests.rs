@@ -254,6 +254,14 @@ fn what_is_wrong_is_told_with_the_name_of_its_item() {
         ),
         (vhost("default_queue_type", json!("fast")), "vhost 'v': default_queue_type 'fast'"),
         (vhost("metadata", json!({"tags": 1})), "vhost 'v': metadata: expected tags"),
+        (
+            vhost("metadata", json!({"declare_equivalence": "lax"})),
+            "vhost 'v': declare_equivalence \"lax\" is not known: expected strict or relaxed",
+        ),
+        (
+            vhost("metadata", json!({"declare_equivalence": true})),
+            "vhost 'v': declare_equivalence true is not known: expected strict or relaxed",
+        ),
         (json!({"policies": [policy]}), "policy 'p' in vhost '/': apply-to 'x' unrecognised"),
         (
             json!({"bindings": [binding]}),

@@ -13,6 +13,16 @@ pub enum Overflow {
     RejectPublishDeadLetter,
 }
 
+/// Where messages are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Storage {
+    /// In RAM, and on disk where they are persistent or RAM is short.
+    #[default]
+    Disk,
+    /// In RAM and nowhere else.
+    Memory,
+}
+
 /// How surely a dead letter arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum DeadLetterStrategy {

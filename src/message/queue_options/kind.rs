@@ -34,6 +34,8 @@ const CLASSIC_ARGUMENTS: &[&str] = &[
     "x-delayed-retry-min",
     "x-delayed-retry-max",
     "x-queue-leader-locator",
+    // Not of RabbitMQ.
+    "x-storage",
 ];
 
 /// Arguments of a quorum queue, in the order in which a re-declaration is compared.
@@ -59,6 +61,7 @@ const QUORUM_ARGUMENTS: &[&str] = &[
     "x-delayed-retry-type",
     "x-delayed-retry-min",
     "x-delayed-retry-max",
+    "x-storage",
 ];
 
 /// Arguments that only streams have; known so that they are refused elsewhere.
@@ -151,6 +154,7 @@ mod tests {
             "x-delayed-retry-max",
             "x-consumer-timeout",
             "x-dead-letter-strategy",
+            "x-storage",
         ] {
             assert!(QueueKind::Classic.knows(argument), "{argument}");
             assert!(QueueKind::Quorum.knows(argument), "{argument}");

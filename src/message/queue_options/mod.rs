@@ -8,7 +8,8 @@ mod kind;
 mod tests;
 
 pub use self::choices::{
-    DeadLetterStrategy, DelayedRetry, DelayedRetryKind, DeliveryLimit, Overflow, QueueLeaderLocator,
+    DeadLetterStrategy, DelayedRetry, DelayedRetryKind, DeliveryLimit, Overflow,
+    QueueLeaderLocator, Storage,
 };
 pub use self::kind::QueueKind;
 use super::argument::Arguments;
@@ -73,6 +74,8 @@ pub struct QueueOptions {
     pub consumer_timeout_ms: Option<u64>,
     /// `x-delayed-retry-type`, `-min` and `-max`.
     pub delayed_retry: Option<DelayedRetry>,
+    /// `x-storage`.
+    pub storage: Option<Storage>,
     /// `x-queue-leader-locator`; kept for when there are several nodes.
     pub queue_leader_locator: Option<QueueLeaderLocator>,
     /// `x-name-prefix`, for a name that the server makes up.
@@ -145,6 +148,7 @@ impl QueueOptions {
             delivery_limit: delivery_limit(&arguments)?,
             consumer_timeout_ms: arguments.count("x-consumer-timeout")?,
             delayed_retry: delayed_retry(&arguments)?,
+            storage: storage(&arguments, kind)?,
             name_prefix,
         };
         check_foreign_arguments(declaration, table, kind)?;
@@ -361,6 +365,18 @@ fn delayed_retry(arguments: &Arguments<'_>) -> Result<Option<DelayedRetry>, Chan
         }
         _ => Ok(Some(DelayedRetry { kind, min_ms, max_ms })),
     }
+}
+
+/// A queue of quorum type keeps what it has, whatever happens; who wants something else is told.
+fn storage(arguments: &Arguments<'_>, kind: QueueKind) -> Result<Option<Storage>, ChannelError> {
+    const NAME: &str = "x-storage";
+    const CHOICES: &[(&str, Storage)] = &[("disk", Storage::Disk), ("memory", Storage::Memory)];
+    let storage =
+        arguments.choice(NAME, CHOICES, |word| format!("\"unsupported storage '{word}'\""))?;
+    if storage == Some(Storage::Memory) && kind == QueueKind::Quorum {
+        return Err(arguments.invalid(NAME, "\"a queue of quorum type is always on disk\""));
+    }
+    Ok(storage)
 }
 
 /// In the order of the table, unlike the values.

@@ -92,6 +92,7 @@ fn every_argument_of_a_classic_queue_becomes_an_option() {
             ("x-queue-mode", "lazy".into()),
             ("x-queue-version", 2.into()),
             ("x-queue-leader-locator", "client-local".into()),
+            ("x-storage", "memory".into()),
         ],
     );
     let expected = QueueOptions {
@@ -108,6 +109,7 @@ fn every_argument_of_a_classic_queue_becomes_an_option() {
         single_active_consumer: true,
         delivery_limit: Some(DeliveryLimit::Returns(3)),
         consumer_timeout_ms: Some(60_000),
+        storage: Some(Storage::Memory),
         delayed_retry: Some(DelayedRetry {
             kind: DelayedRetryKind::Failed,
             min_ms: 1000,
@@ -423,4 +425,19 @@ fn only_quorum_queues_limit_deliveries_unasked() {
     assert_eq!(options("quorum", &[]).delivery_limit_or_default(), DeliveryLimit::Returns(20));
     let limited = options("classic", &[("x-delivery-limit", 0.into())]);
     assert_eq!(limited.delivery_limit_or_default(), DeliveryLimit::Returns(0));
+}
+
+#[test]
+fn messages_are_on_disk_or_in_memory_and_always_on_disk_in_a_queue_of_quorum_type() {
+    for kind in ["classic", "quorum"] {
+        let storage = |word: &str| options(kind, &[("x-storage", word.into())]).storage;
+        assert_eq!(storage("disk"), Some(Storage::Disk));
+        assert_eq!(options(kind, &[]).storage, None);
+        assert_eq!(reason(kind, "x-storage", "ram"), "\"unsupported storage 'ram'\"");
+        assert_eq!(reason(kind, "x-storage", 1), "{unacceptable_type,signedint}");
+    }
+    assert_eq!(
+        reason("quorum", "x-storage", "memory"),
+        "\"a queue of quorum type is always on disk\""
+    );
 }

@@ -23,6 +23,7 @@ pub mod values;
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::message::DeclareEquivalence;
 use crate::node::command_line::Serve;
 
 pub use self::{
@@ -62,6 +63,10 @@ pub struct Config {
     /// In the order in which they are offered. Empty when none of those wanted can be.
     pub auth_mechanisms: Vec<String>,
     pub default_queue_type: QueueType,
+    /// What becomes of repeated declarations that say something else.
+    pub declare_equivalence: DeclareEquivalence,
+    /// Quorum queues may be declared again as classic ones.
+    pub lets_quorum_be_classic: bool,
     /// 0 is no limit. `None` leaves it to the type of the queue.
     pub consumer_timeout_ms: Option<u64>,
     pub cluster_name: String,

@@ -21,6 +21,7 @@ use super::{
 };
 
 use crate::limits::{MANAGEMENT_BODY_SIZE_MAX, READ_WINDOW_SIZE};
+use crate::message::DeclareEquivalence;
 
 const AMQP_PORT: u16 = 5672;
 const MANAGEMENT_PORT: u16 = 15672;
@@ -71,6 +72,8 @@ pub struct Typed {
     /// By their number, so that the order is the operator's.
     pub auth_mechanisms: BTreeMap<u64, Setting>,
     pub default_queue_type: Option<QueueType>,
+    pub declare_equivalence: Option<DeclareEquivalence>,
+    pub lets_quorum_be_classic: Option<bool>,
     /// 0 is no limit.
     pub consumer_timeout_ms: Option<u64>,
     pub cluster_name: Option<String>,
@@ -164,6 +167,8 @@ impl Typed {
             default_pass: self.default_pass.unwrap_or_else(|| "guest".to_owned()),
             loopback_users: loopback_users(self.loopback_users),
             default_queue_type: self.default_queue_type.unwrap_or(QueueType::Classic),
+            declare_equivalence: self.declare_equivalence.unwrap_or_default(),
+            lets_quorum_be_classic: self.lets_quorum_be_classic.unwrap_or(false),
             consumer_timeout_ms: self.consumer_timeout_ms,
             cluster_name: self.cluster_name.unwrap_or_else(|| "leveret".to_owned()),
         };

@@ -98,10 +98,10 @@ impl Queue {
     }
 
     /// Gives ready messages that are nowhere but in RAM to the log, from the back on, about
-    /// `bytes_max` of them, so that they can be forgotten.
-    pub fn store_transient(&mut self, bytes_max: u64) {
-        if self.contents.totals().resident.unlogged == 0 {
-            return;
+    /// `bytes_max` of them, so that they can be forgotten. False where there is nothing to give.
+    pub fn store_transient(&mut self, bytes_max: u64) -> bool {
+        if self.traits.stays_in_memory || self.contents.totals().resident.unlogged == 0 {
+            return false;
         }
         let unlogged = self.contents.log_unlogged(bytes_max);
         let (lifetime, now) = (self.traits.lifetime(), self.now);
@@ -122,6 +122,7 @@ impl Queue {
         }
         let facts = &mut self.activity().facts;
         stored.into_iter().for_each(|added| facts.push(added));
+        true
     }
 
     /// Bytes of RAM that messages take, ready or out.

@@ -3,6 +3,7 @@
 use super::super::QueueType;
 use super::super::values::Kind;
 use super::Key;
+use crate::message::DeclareEquivalence;
 
 const ONE_STORE: &str = "one log holds every queue's messages";
 const NO_RAFT: &str = "there is no Raft library inside";
@@ -27,6 +28,19 @@ pub(super) static QUEUES: &[Key] = &[
          otherwise. Where this is not set, it is 1800000 on queues of quorum type, and without \
          limit on classic ones.",
         |typed, setting| typed.consumer_timeout_ms = Some(setting.number().unwrap_or(0)),
+    ),
+    Key::obeyed(
+        "declare_equivalence",
+        "strict",
+        Kind::Choice(&["strict", "relaxed"]),
+        "What becomes of a queue or an exchange that is declared again with other arguments or \
+         flags: `strict`, the declaration is refused with 406, as in RabbitMQ; `relaxed`, it is \
+         answered with ok and changes nothing. A virtual host may say otherwise in its metadata. \
+         Leveret's own key.",
+        |typed, setting| {
+            typed.declare_equivalence =
+                setting.text().as_deref().and_then(DeclareEquivalence::from_name);
+        },
     ),
     Key::later(
         "consumer_disconnected_timeout",
@@ -67,11 +81,12 @@ pub(super) static QUEUES: &[Key] = &[
         Kind::Text,
         "Adding members to quorum queues as nodes come and go.",
     ),
-    Key::later(
+    Key::obeyed(
         "quorum_queue.property_equivalence.relaxed_checks_on_redeclaration",
         "false",
         Kind::Boolean,
-        "Let a classic queue's arguments pass when it is declared again as a quorum queue.",
+        "Let a quorum queue be declared again with `x-queue-type: classic`.",
+        |typed, setting| typed.lets_quorum_be_classic = setting.boolean(),
     ),
     Key::inert("raft.*", NO_RAFT, "How Raft writes."),
     Key::later("queue_types.<type>.enabled", "true", Kind::Boolean, "Whether a type may be used."),

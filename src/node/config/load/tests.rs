@@ -9,6 +9,8 @@ use crate::node::config::{
     logs::{LogCategory, LogFormat, LogLevel, LogStream},
 };
 
+use crate::message::DeclareEquivalence;
+
 type Loaded = Result<(Config, Vec<Warning>), ConfigErrors>;
 
 fn resolved(texts: &[&str], environment: &[(&str, &str)], flags: &Serve) -> Loaded {
@@ -116,6 +118,23 @@ fn a_consumer_timeout_is_set_or_lifted_or_left_to_the_type_of_the_queue() {
         let text = format!("consumer_timeout = 5000\nconsumer_timeout = {none}\n");
         assert_eq!(config(&text).consumer_timeout_ms, Some(0), "{none}");
     }
+}
+
+#[test]
+fn repeated_declarations_are_compared_strictly_until_the_operator_says_otherwise() {
+    let strict = config("");
+    assert_eq!(strict.declare_equivalence, DeclareEquivalence::Strict);
+    assert!(!strict.lets_quorum_be_classic);
+    let relaxed = config(
+        "declare_equivalence = relaxed\n\
+         quorum_queue.property_equivalence.relaxed_checks_on_redeclaration = true\n",
+    );
+    assert_eq!(relaxed.declare_equivalence, DeclareEquivalence::Relaxed);
+    assert!(relaxed.lets_quorum_be_classic);
+    assert_eq!(
+        errors("heartbeat = 0\ndeclare_equivalence = lax\n"),
+        "a.conf:2: declare_equivalence: expected strict or relaxed, found `lax`"
+    );
 }
 
 #[test]

@@ -32,6 +32,20 @@ fn what_is_too_much_for_a_new_limit_goes_at_once() {
 }
 
 #[test]
+fn where_messages_are_changes_for_those_that_come_from_then_on() {
+    let mut queue = Queue::new(durable());
+    queue.enqueue(persistent("x"));
+    queue.configure(in_memory());
+    queue.enqueue(persistent("x"));
+    assert!(!queue.store_transient(u64::MAX));
+    queue.configure(durable());
+    queue.enqueue(persistent("x"));
+    assert_eq!(dispatched(&mut queue), [Seen::Add(0, 1), Seen::Add(2, 1)]);
+    drop(queue.purge());
+    assert_eq!(dispatched(&mut queue), [Seen::Remove(0, 0), Seen::Remove(2, 2)]);
+}
+
+#[test]
 fn a_message_keeps_the_time_to_live_that_it_came_with() {
     let mut queue = Queue::new(durable());
     queue.elapse(Moment(100));

@@ -97,6 +97,11 @@ fn durable() -> QueueTraits {
     QueueTraits { is_durable: true, ..QueueTraits::default() }
 }
 
+/// What a durable queue is that keeps all in memory.
+fn in_memory() -> QueueTraits {
+    QueueTraits { stays_in_memory: true, ..QueueTraits::default() }
+}
+
 /// A durable queue with so many persistent messages of one byte, which the log has heard of.
 fn logged_queue(count: u64) -> Queue {
     let mut queue = Queue::new(durable());

@@ -55,6 +55,25 @@ fn a_long_queue_of_persistent_and_transient_messages_in_turns_is_few_stretches()
 }
 
 #[test]
+fn of_a_queue_that_stays_in_memory_the_log_hears_nothing() {
+    let (mut queue, count) = (Queue::new(in_memory()), 10_000);
+    for number in 0..count {
+        queue.enqueue(message_of("x", number % 2 == 0));
+    }
+    assert!(!queue.store_transient(u64::MAX));
+    queue.shed(count, 0);
+    assert_eq!(queue.resident(), Resident { logged: 0, unlogged: count * SIZE });
+    queue.subscribe(consumer(1)).unwrap();
+    let delivered = dispatched(&mut queue);
+    assert!(delivered.iter().all(|seen| matches!(seen, Seen::Deliver(..))), "{delivered:?}");
+    queue.settle(&[range(0, 0)], Outcome::Failed);
+    queue.settle(&[range(1, count - 1)], Outcome::Accepted);
+    drop(queue.purge());
+    let seen = dispatched(&mut queue);
+    assert!(seen.iter().all(|seen| matches!(seen, Seen::Deliver(..))), "{seen:?}");
+}
+
+#[test]
 fn a_transient_message_in_a_queue_of_few_stretches_is_not_for_the_log() {
     let mut queue = Queue::new(durable());
     for number in 0..200_000 {
