@@ -7,7 +7,7 @@ use crate::definitions::QueueDefinition;
 use crate::message::queue_options::{DeadLetterStrategy, DeliveryLimit};
 use crate::message::{Era, QueueKind, QueueOptions};
 use crate::policy::{Applied, Policies, in_force};
-use crate::queue::{LengthLimit, Lifetime, Limits, Priorities, QueueTraits};
+use crate::queue::{LengthLimit, Lifetime, Limits, Priorities, QueueTraits, Retry};
 
 /// What is in force where that is not just what the arguments say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,7 @@ pub(super) fn traits(
             (QueueKind::Classic, _) => None,
         },
         consumer_timeout_ms: options.consumer_timeout_ms,
+        retry: Retry::of(options.delayed_retry),
     };
     QueueTraits {
         is_auto_delete: definition.auto_delete,

@@ -37,6 +37,7 @@ mod queue;
 mod queue_arguments;
 mod received;
 mod reply_to;
+mod retry;
 mod script;
 mod socket;
 mod steps;

@@ -21,10 +21,9 @@ impl Queue {
     /// When [`Queue::dispatch`] has something to do by itself.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        match (self.contents.next_due(self.now), self.vigil_at()) {
-            (Some(due), Some(vigil)) => Some(due.min(vigil)),
-            (due, vigil) => due.or(vigil),
-        }
+        let due = self.contents.next_due(self.now);
+        let Some(activity) = &self.activity else { return due };
+        sooner(sooner(due, activity.vigil.map(|vigil| vigil.at)), activity.held.next())
     }
 
     /// What it holds may die, or be too much: [`Queue::dispatch`] has something to do, though
@@ -49,5 +48,12 @@ impl Queue {
         while let Some(stretch) = self.contents.take_due(before) {
             self.die(stretch, DeathReason::Expired);
         }
+    }
+}
+
+fn sooner(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

@@ -51,8 +51,8 @@ impl Queue {
     }
 
     /// Forgets bodies that the log has stored: of ready messages those behind the first
-    /// `keep_bytes` that it was given, and those of all that are out. Tells how many bytes of RAM
-    /// that were.
+    /// `keep_bytes` that it was given, and those of all that are out or wait. Tells how many bytes
+    /// of RAM that were.
     pub fn shed(&mut self, stored_below: Sequence, keep_bytes: u64) -> u64 {
         if self.resident().logged == 0 {
             return 0;
@@ -63,16 +63,23 @@ impl Queue {
         let activity = self.activity();
         activity.unsettled.forget(&mut forgetting);
         activity.leaving.forget(&mut forgetting);
+        activity.held.forget(&mut forgetting);
         forgetting.forgotten
     }
 
-    /// Gives ready messages that are nowhere but in RAM to the log, from the back on, about
-    /// `bytes_max` of them, so that they can be forgotten.
+    /// Gives messages that wait or are ready, and are nowhere but in RAM, to the log, those that
+    /// are needed last first, about `bytes_max` of them, so that they can be forgotten.
     pub fn store_transient(&mut self, bytes_max: u64) {
-        if self.contents.totals().resident.unlogged == 0 {
+        let held = self.held().resident.unlogged;
+        if self.contents.totals().resident.unlogged + held == 0 {
             return;
         }
-        let unlogged = self.contents.log_unlogged(bytes_max);
+        let mut unlogged = Vec::new();
+        if held > 0 {
+            unlogged = self.activity().held.log_unlogged(bytes_max);
+        }
+        let rest = bytes_max.saturating_sub(held - self.held().resident.unlogged);
+        unlogged.extend(self.contents.log_unlogged(rest));
         let (lifetime, now) = (self.traits.lifetime(), self.now);
         let mut stored = Vec::new();
         for (first, messages, marks) in unlogged {
@@ -93,13 +100,14 @@ impl Queue {
         stored.into_iter().for_each(|added| facts.push(added));
     }
 
-    /// Bytes of RAM that messages take, ready or out.
+    /// Bytes of RAM that messages take, wherever they are.
     #[must_use]
     pub fn resident(&self) -> Resident {
         let mut resident = self.contents.totals().resident;
         if let Some(activity) = &self.activity {
             resident += activity.unsettled.totals().resident;
             resident += activity.leaving.totals().resident;
+            resident += activity.held.totals().resident;
         }
         resident
     }
@@ -112,7 +120,9 @@ impl Queue {
         let out = self.activity.iter().flat_map(|activity| activity.unsettled.iter());
         let leaving = self.activity.iter().flat_map(|activity| activity.leaving.iter());
         let leaving = leaving.filter(|stretch| stretch.marks().is_redelivered);
-        let all = ready.chain(out).chain(leaving);
+        // What came back was delivered.
+        let held = self.activity.iter().flat_map(|activity| activity.held.iter());
+        let all = ready.chain(out).chain(leaving).chain(held);
         let mut runs: Vec<(SequenceRange, u32)> = all
             .filter(|stretch| stretch.marks().is_logged)
             .map(|stretch| (stretch.range(), stretch.marks().failure_count))
