@@ -243,6 +243,9 @@ pub const ERAS_MAX: usize = 16;
 /// what an expiry may be late by, and at most 250 different ends in a second.
 pub const DUE_STEP_MS: u64 = 4;
 
+/// The longest that a message waits before it is tried again: ten years, as the times of arguments.
+pub const RETRY_MS_MAX: u64 = 315_360_000_000;
+
 /// How long a consumer of a queue of quorum type may hold a delivery where nobody says otherwise:
 /// as RabbitMQ, where jobs that take longer are known to be rare.
 pub const CONSUMER_TIMEOUT_MS: u64 = 1_800_000;

@@ -14,7 +14,8 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
+    "back_off",
     "bounded_queue",
     "changed_limit",
     "confirms",
@@ -209,6 +210,21 @@ fn retry_later_tries_three_times() {
     check(
         "retry_later",
         &["order 1 failed, attempt 1", "order 1 failed, attempt 2", "order 1 is done, attempt 3"],
+    );
+}
+
+#[test]
+fn back_off_lets_what_failed_wait_longer_each_time() {
+    check(
+        "back_off",
+        &[
+            "order 1 failed",
+            "order 2 is done",
+            "order 1 is back after 200 ms",
+            "order 1 failed",
+            "order 1 is back after 400 ms",
+            "order 1 is done",
+        ],
     );
 }
 

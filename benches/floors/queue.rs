@@ -41,6 +41,7 @@ fn enqueue_dispatch(count: u64, no_ack: bool) -> Round {
         channel_credit: None,
         window: Arc::new(Credit::new(0)),
         patience: Patience::default(),
+        backoff: None,
     };
     queue.subscribe(consumer).expect("nobody else is there");
     let (message, mut effects) = (Content::transient(16).message(), Vec::new());

@@ -14,7 +14,7 @@ use crate::message::{
     ConsumerId, ConsumerKey, ConsumerOptions, Name, QueueId, QueueKind, Resource,
 };
 use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
-use crate::queue::{Consumer, Fetched, Patience, SubscribeRefused};
+use crate::queue::{Backoff, Consumer, Fetched, Patience, SubscribeRefused};
 
 impl Session {
     pub(super) fn consume(&mut self, consume: &Consume, nowait: bool) -> Result<(), AmqpError> {
@@ -73,6 +73,9 @@ impl Session {
                 own_ms: options.consumer_timeout_ms,
                 otherwise_ms: self.broker.options.consumer_timeout_of(kind),
             },
+            backoff: options
+                .retry_delay_ms
+                .map(|step_ms| Backoff { step_ms, max_ms: options.retry_delay_max_ms }),
         }
     }
 

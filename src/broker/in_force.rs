@@ -8,7 +8,7 @@ use crate::message::queue_options::{DeadLetterStrategy, DeliveryLimit, Storage};
 use crate::message::{Era, QueueKind, QueueOptions, Resource};
 use crate::policy::{Applied, Policies, in_force};
 use crate::protocol::reply::ChannelError;
-use crate::queue::{LengthLimit, Lifetime, Limits, Priorities, QueueTraits};
+use crate::queue::{LengthLimit, Lifetime, Limits, Priorities, QueueTraits, Retry};
 
 /// What is in force where that is not just what the arguments say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,7 @@ pub(super) fn traits(
             (QueueKind::Classic, _) => None,
         },
         consumer_timeout_ms: options.consumer_timeout_ms,
+        retry: Retry::of(options.delayed_retry),
     };
     let stays_in_memory = stays_in_memory(options);
     QueueTraits {

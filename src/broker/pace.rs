@@ -170,6 +170,7 @@ mod tests {
             channel_credit: None,
             window: Arc::new(Credit::new(0)),
             patience: crate::queue::Patience::default(),
+            backoff: None,
         };
         live.queue.subscribe(consumer).unwrap();
         let envelope =

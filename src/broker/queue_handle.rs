@@ -428,6 +428,7 @@ mod tests {
             channel_credit: None,
             window: Arc::new(Credit::new(0)),
             patience: Patience::default(),
+            backoff: None,
         }
     }
 

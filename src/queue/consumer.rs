@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Credit;
 use super::patience::{MarkId, Patience, Watch, step_ms};
+use super::retry::Backoff;
 use crate::message::{ConsumerId, Moment};
 
 /// One consumer as its queue sees it.
@@ -28,6 +29,8 @@ pub struct Consumer {
     pub window: Arc<Credit>,
     /// How long it may hold a delivery.
     pub patience: Patience,
+    /// How long waits what it gives back, where it says so.
+    pub backoff: Option<Backoff>,
 }
 
 /// Whom of its consumers a queue serves.
@@ -279,6 +282,12 @@ impl ConsumerOrder {
         }
     }
 
+    /// How long waits what this consumer gives back, where it says so and is still here.
+    #[must_use]
+    pub fn backoff(&self, id: ConsumerId) -> Option<Backoff> {
+        self.slots.get(&id)?.consumer.backoff
+    }
+
     /// Deliveries go out to a consumer that may hold them for so long; tells the mark that counts
     /// them.
     pub fn give_out(
@@ -428,6 +437,7 @@ mod tests {
             channel_credit: None,
             window: Arc::new(Credit::new(0)),
             patience: Patience::default(),
+            backoff: None,
         }
     }
 

@@ -97,16 +97,10 @@ pub struct Lifetime {
 
 impl Lifetime {
     /// When a message dies that came at this moment.
-    ///
-    /// Long lives end at a multiple of some milliseconds, never too early: messages that came
-    /// shortly one after the other are alike then, and take the room of one.
     #[must_use]
     pub fn due(&self, arrived: Moment, message: &Message) -> Due {
         let Some(life_ms) = self.life(self.ttl_at(arrived), message) else { return Due::NEVER };
-        let at = arrived.plus(life_ms);
-        let is_long = life_ms >= DUE_STEP_MS * 100;
-        let at = if is_long { Moment(at.0.next_multiple_of(DUE_STEP_MS)) } else { at };
-        Due::exact(at)
+        Due::exact(end_of(arrived, life_ms))
     }
 
     /// The same of one that comes now.
@@ -190,6 +184,17 @@ impl Lifetime {
             second.ttl_ms = None;
         }
     }
+}
+
+/// When a time is over that begins at this moment.
+///
+/// Long ones end at a multiple of some milliseconds, never too early: messages whose times began
+/// shortly one after the other are alike then, and take the room of one.
+#[must_use]
+pub fn end_of(start: Moment, length_ms: u64) -> Moment {
+    let end = start.plus(length_ms);
+    let is_long = length_ms >= DUE_STEP_MS * 100;
+    if is_long { Moment(end.0.next_multiple_of(DUE_STEP_MS)) } else { end }
 }
 
 #[cfg(test)]

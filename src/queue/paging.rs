@@ -56,6 +56,25 @@ fn count_within(stretch: &Stretch, bytes: u64) -> usize {
 /// Messages as they are added, at consecutive places, and what is known of them.
 pub type Added = (Sequence, Vec<Message>, Marks);
 
+/// Marks the messages of a stretch as logged where they are in RAM only, but for the first
+/// `keep_bytes`; gives its parts, and what is to be added to the log.
+pub(super) fn log(
+    mut stretch: Stretch,
+    keep_bytes: u64,
+    put: &mut dyn FnMut(Stretch),
+) -> Option<Added> {
+    if stretch.is_paged() || stretch.marks().is_logged {
+        put(stretch);
+        return None;
+    }
+    stretch.split_front(count_within(&stretch, keep_bytes)).into_iter().for_each(&mut *put);
+    let messages = stretch.messages().cloned().collect();
+    let added = (stretch.first(), messages, stretch.marks());
+    stretch.mark(Marks { is_logged: true, ..stretch.marks() });
+    put(stretch);
+    Some(added)
+}
+
 impl Contents {
     /// Forgets bodies from the back on, until `keep_bytes` of what was given to the log are left.
     pub fn forget(&mut self, keep_bytes: u64, forgetting: &mut Forgetting) {
@@ -71,15 +90,8 @@ impl Contents {
         let mut added = Vec::new();
         let unlogged = |totals: Totals| totals.resident.unlogged;
         let keep_bytes = unlogged(self.totals).saturating_sub(bytes_max);
-        self.change_back(unlogged, keep_bytes, |mut stretch, keep, put| {
-            if stretch.is_paged() || stretch.marks().is_logged {
-                return put(stretch);
-            }
-            stretch.split_front(count_within(&stretch, keep)).into_iter().for_each(&mut *put);
-            let messages = stretch.messages().cloned().collect();
-            added.push((stretch.first(), messages, stretch.marks()));
-            stretch.mark(Marks { is_logged: true, ..stretch.marks() });
-            put(stretch);
+        self.change_back(unlogged, keep_bytes, |stretch, keep, put| {
+            added.extend(log(stretch, keep, put));
         });
         added
     }

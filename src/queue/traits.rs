@@ -3,6 +3,7 @@
 use super::due::Lifetime;
 use super::length_limit::LengthLimit;
 use super::ready::Priorities;
+use super::retry::Retry;
 
 /// What a queue is told to be. Only what policies set changes while it lives: see
 /// [`Queue::configure`](super::Queue::configure).
@@ -41,6 +42,8 @@ pub struct Limits {
     pub priorities: Option<Priorities>,
     /// How long consumers that do not say may hold a delivery; 0 is for ever.
     pub consumer_timeout_ms: Option<u64>,
+    /// What comes back waits before it is tried again.
+    pub retry: Option<Retry>,
 }
 
 impl QueueTraits {
@@ -73,6 +76,12 @@ impl QueueTraits {
     #[must_use]
     pub fn consumer_timeout_ms(&self) -> Option<u64> {
         self.limits.as_ref()?.consumer_timeout_ms
+    }
+
+    /// What comes back waits before it is tried again.
+    #[must_use]
+    pub fn retry(&self) -> Option<Retry> {
+        self.limits.as_ref()?.retry
     }
 
     /// How long messages live.

@@ -39,6 +39,7 @@ mod queue;
 mod queue_arguments;
 mod received;
 mod reply_to;
+mod retry;
 mod script;
 mod socket;
 mod steps;

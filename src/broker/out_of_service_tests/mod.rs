@@ -236,6 +236,7 @@ fn credit_that_a_broken_step_took_is_free_again() {
         channel_credit: Some(state_credit.clone()),
         window: client.session.mailbox.window.clone(),
         patience: crate::queue::Patience::default(),
+        backoff: None,
     };
     let broken = handle.with(&mut client.session.work, |live| {
         live.queue.subscribe(consumer).unwrap();

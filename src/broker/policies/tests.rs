@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::broker::test_world::{World, bodies, declaration};
+use crate::broker::test_world::{Client, World, bodies, declaration, deliveries, flagged};
 use crate::connection::Event;
 use crate::connection::command::DeclareQueue;
 use crate::definitions::PolicyTarget;
+use crate::message::{Outcome, SequenceRange};
 
 fn policy(name: &str, pattern: &str, settings: &Value) -> PolicyDefinition<Name> {
     PolicyDefinition {
@@ -180,6 +181,46 @@ fn a_consumer_timeout_of_a_policy_holds_at_once_for_what_is_out() {
     let events = client.events();
     assert!(matches!(events[..], [Event::ConsumerTimedOut { timeout_ms: 200, .. }]), "{events:?}");
     world.turn();
+}
+
+#[test]
+fn retries_wait_as_a_policy_says_until_it_ends_or_the_node_does() {
+    let mut world = durable_world(&["orders"]);
+    let settings =
+        json!({"delayed-retry-type": "all", "delayed-retry-min": 50, "delayed-retry-max": 500});
+    set(&world, "", &settings, 5);
+    let mut client = world.client();
+    client.at(10).consume("orders", 1);
+    client.publish("orders", &["a"]);
+    let out = deliveries(&client.events());
+    let failed = |client: &mut Client, now| {
+        client.at(now).settle(out[0].0, SequenceRange::one(out[0].1), Outcome::Failed);
+        client.session.look_after_queues();
+        assert!(bodies(&client.events()).is_empty());
+    };
+    let comes_at = |world: &World, client: &mut Client, at| {
+        assert_eq!(world.broker.deadline(), Some(Moment(at)));
+        world.broker.elapse(Moment(at));
+        assert_eq!(bodies(&client.events()), flagged(&["a"]));
+    };
+    failed(&mut client, 10);
+    comes_at(&world, &mut client, 60);
+    failed(&mut client, 60);
+    assert_eq!(world.broker.deadline(), Some(Moment(160)));
+    clear(&world, 70);
+    assert_eq!(bodies(&client.events()), flagged(&["a"]), "nothing is to wait any more");
+    set(&world, "", &settings, 80);
+    failed(&mut client, 90);
+    assert_eq!(client.look_at("orders"), Ok(0));
+    world.turn();
+    let mut world = world.killed();
+    assert_eq!(ready(&mut world, "orders"), 1, "what waited is ready");
+    let mut client = world.client();
+    client.at(100).consume("orders", 1);
+    world.turn();
+    assert_eq!(bodies(&client.events()), flagged(&["a"]));
+    failed(&mut client, 100);
+    assert_eq!(world.broker.deadline(), Some(Moment(300)), "its failures are known");
 }
 
 #[test]

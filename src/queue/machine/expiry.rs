@@ -21,9 +21,11 @@ impl Queue {
     /// When [`Queue::dispatch`] has something to do by itself.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        let far = self.far().and_then(|far| far.deadline(self.now));
         let due = self.contents.next_due(self.now);
-        due.into_iter().chain(self.vigil_at()).chain(far).min()
+        let Some(activity) = &self.activity else { return due };
+        let far = activity.far.as_ref().and_then(|far| far.deadline(self.now));
+        let waiting = sooner(activity.held.next(), far);
+        sooner(sooner(due, activity.vigil.map(|vigil| vigil.at)), waiting)
     }
 
     /// What it holds may die, or be too much: [`Queue::dispatch`] has something to do, though
@@ -48,5 +50,12 @@ impl Queue {
         while let Some(stretch) = self.contents.take_due(before) {
             self.die(stretch, DeathReason::Expired);
         }
+    }
+}
+
+fn sooner(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

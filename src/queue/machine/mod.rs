@@ -1,8 +1,8 @@
 //! The machine of one queue: contents, consumers, and what is out with them. Where bodies leave RAM
 //! and come back is in `paging`, who is served in `serve`, what a full queue does in `overflow`,
-//! what becomes of messages that die in `dead_letter`, when they do for their age in `expiry`, what
-//! becomes of consumers that hold theirs for too long in `patience`, what a policy changes in
-//! `configure`.
+//! what becomes of messages that die in `dead_letter`, when they do for their age in `expiry`, of
+//! those that come back in `retry`, of consumers that hold theirs for too long in `patience`, what
+//! a policy changes in `configure`.
 
 use std::collections::VecDeque;
 
@@ -10,6 +10,7 @@ use super::consumer::{Consumer, ConsumerOrder, Served};
 use super::due::Arrival;
 use super::fact::{Fact, Facts};
 use super::far::Far;
+use super::held::Held;
 use super::leaving::Leaving;
 use super::patience::MarkId;
 use super::ready::Ready;
@@ -28,6 +29,7 @@ mod expiry;
 mod overflow;
 mod paging;
 mod patience;
+mod retry;
 mod serve;
 
 /// What a step of the queue wants done.
@@ -114,6 +116,8 @@ pub struct Counts {
     pub ready: usize,
     /// Messages out with consumers.
     pub unsettled: usize,
+    /// Messages that came back and wait before they are ready again: neither of both.
+    pub delayed_retry: usize,
     /// Consumers, active or not.
     pub consumers: usize,
     /// Bytes of the waiting bodies.
@@ -129,6 +133,8 @@ pub struct Remains {
     pub consumers: Vec<ConsumerId>,
     /// What it held.
     pub contents: Ready,
+    /// What waited to be ready again.
+    pub held: Held,
 }
 
 /// What only a queue in use needs; there may be very many that are idle.
@@ -141,6 +147,7 @@ struct Activity {
     /// What was asked for and not answered.
     fetching: Option<Fetching>,
     leaving: Leaving,
+    held: Held,
     /// Of a queue whose messages only wait for their time.
     far: Option<Box<Far>>,
     /// Whose turn it is to have bodies read, of those who need some.
@@ -212,6 +219,7 @@ impl Queue {
         Counts {
             ready: ready.count,
             unsettled: self.out().count,
+            delayed_retry: self.held().count,
             consumers: self.consumers.len(),
             ready_bytes: ready.body_bytes,
         }
@@ -220,6 +228,11 @@ impl Queue {
     /// What is out adds up to this.
     fn out(&self) -> Totals {
         self.activity.as_ref().map_or_else(Totals::default, |activity| activity.unsettled.totals())
+    }
+
+    /// What waits before it is ready again adds up to this.
+    fn held(&self) -> Totals {
+        self.activity.as_ref().map_or_else(Totals::default, |activity| activity.held.totals())
     }
 
     fn activity(&mut self) -> &mut Activity {
@@ -283,14 +296,14 @@ impl Queue {
                 if let Holder::Consumer(id, mark) = holder {
                     self.consumers.settled(id, mark, stretch.len());
                 }
-                self.end(stretch, outcome);
+                self.end(stretch, holder, outcome);
             }
         }
         self.drop_excess();
     }
 
     /// What becomes of messages whose delivery ended.
-    fn end(&mut self, mut stretch: Stretch, outcome: Outcome) {
+    fn end(&mut self, mut stretch: Stretch, holder: Holder, outcome: Outcome) {
         let mut marks = Marks { is_redelivered: true, ..stretch.marks() };
         match outcome {
             Outcome::Accepted => return self.remove(&stretch),
@@ -312,7 +325,7 @@ impl Queue {
             }
         }
         stretch.mark(marks);
-        self.contents.put_back(stretch);
+        self.take_back(stretch, holder, outcome);
     }
 
     /// Messages are gone for good.
@@ -401,10 +414,11 @@ impl Queue {
         if if_unused && !self.consumers.is_empty() {
             return Err(DeleteRefused::InUse);
         }
-        if if_empty && !self.contents.is_empty() {
+        if if_empty && !(self.contents.is_empty() && self.held().count == 0) {
             return Err(DeleteRefused::NotEmpty);
         }
         self.is_gone = true;
+        let mut held = Held::default();
         let consumers = self.consumers.ids().collect();
         self.consumers = ConsumerOrder::default();
         if let Some(activity) = &mut self.activity {
@@ -412,9 +426,10 @@ impl Queue {
             activity.facts = Facts::default();
             activity.leaving = Leaving::default();
             activity.far = None;
+            held = std::mem::take(&mut activity.held);
         }
         let contents = self.contents.take_all();
-        Ok(Remains { ready_count: contents.len(), consumers, contents })
+        Ok(Remains { ready_count: contents.len(), consumers, contents, held })
     }
 }
 

@@ -53,8 +53,8 @@ impl Queue {
     }
 
     /// Forgets bodies that the log has stored: of ready messages those behind the first
-    /// `keep_bytes` that it was given, and those of all that are out. Tells how many bytes of RAM
-    /// that were.
+    /// `keep_bytes` that it was given, and those of all that are out or wait. Tells how many bytes
+    /// of RAM that were.
     pub fn shed(&mut self, stored_below: Sequence, keep_bytes: u64) -> u64 {
         if self.resident().logged == 0 {
             return 0;
@@ -65,6 +65,7 @@ impl Queue {
         let activity = self.activity();
         activity.unsettled.forget(&mut forgetting);
         activity.leaving.forget(&mut forgetting);
+        activity.held.forget(&mut forgetting);
         if self.traits.lifetime().is_by_delay {
             let mut far = self.activity().far.take().unwrap_or_default();
             self.contents.move_far(&mut far, self.now);
@@ -97,13 +98,21 @@ impl Queue {
         lost
     }
 
-    /// Gives ready messages that are nowhere but in RAM to the log, from the back on, about
-    /// `bytes_max` of them, so that they can be forgotten. False where there is nothing to give.
+    /// Gives messages that wait or are ready, and are nowhere but in RAM, to the log, those that
+    /// are needed last first, about `bytes_max` of them, so that they can be forgotten. False where
+    /// there is nothing to give.
     pub fn store_transient(&mut self, bytes_max: u64) -> bool {
-        if self.traits.stays_in_memory || self.contents.totals().resident.unlogged == 0 {
+        let held = self.held().resident.unlogged;
+        let ready = self.contents.totals().resident.unlogged;
+        if self.traits.stays_in_memory || ready + held == 0 {
             return false;
         }
-        let unlogged = self.contents.log_unlogged(bytes_max);
+        let mut unlogged = Vec::new();
+        if held > 0 {
+            unlogged = self.activity().held.log_unlogged(bytes_max);
+        }
+        let rest = bytes_max.saturating_sub(held - self.held().resident.unlogged);
+        unlogged.extend(self.contents.log_unlogged(rest));
         let (lifetime, now) = (self.traits.lifetime(), self.now);
         let mut stored = Vec::new();
         for (first, messages, marks) in unlogged {
@@ -125,13 +134,14 @@ impl Queue {
         true
     }
 
-    /// Bytes of RAM that messages take, ready or out.
+    /// Bytes of RAM that messages take, wherever they are.
     #[must_use]
     pub fn resident(&self) -> Resident {
         let mut resident = self.contents.totals().resident;
         if let Some(activity) = &self.activity {
             resident += activity.unsettled.totals().resident;
             resident += activity.leaving.totals().resident;
+            resident += activity.held.totals().resident;
         }
         resident
     }
@@ -144,7 +154,9 @@ impl Queue {
         let out = self.activity.iter().flat_map(|activity| activity.unsettled.iter());
         let leaving = self.activity.iter().flat_map(|activity| activity.leaving.iter());
         let leaving = leaving.filter(|stretch| stretch.marks().is_redelivered);
-        let all = ready.chain(out).chain(leaving);
+        // What came back was delivered.
+        let held = self.activity.iter().flat_map(|activity| activity.held.iter());
+        let all = ready.chain(out).chain(leaving).chain(held);
         let mut runs: Vec<(SequenceRange, u32)> = all
             .filter(|stretch| stretch.marks().is_logged)
             .map(|stretch| (stretch.range(), stretch.marks().failure_count))

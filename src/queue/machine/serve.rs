@@ -26,6 +26,7 @@ impl Queue {
     /// Tells the log what happened, then hands ready messages to gets that wait and to consumers
     /// while both are there, drops what is too much then, and asks for bodies that are needed next.
     pub fn dispatch(&mut self, effects: &mut Vec<Effect>) {
+        self.release(self.now);
         if self.contents.has_dying() {
             self.expire(self.now);
         }
@@ -66,6 +67,7 @@ impl Queue {
 
     /// Fetches one message without a consumer.
     pub fn get(&mut self, no_ack: bool, get: GetId) -> Fetched {
+        self.release(self.now);
         if self.contents.has_dying() {
             self.expire(self.now.plus(1));
         }

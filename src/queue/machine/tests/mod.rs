@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::limits::DELIVERY_OVERHEAD_SIZE;
 use crate::message::{Body, Envelope, ReadBack, RecoveredRun};
-use crate::queue::{Credit, Limits, Patience, Resident};
+use crate::queue::{Backoff, Credit, Limits, Patience, Resident, Retry};
 
 mod configure;
 mod dead_letter;
@@ -16,6 +16,7 @@ mod model;
 mod overflow;
 mod paging;
 mod patience;
+mod retry;
 mod serve;
 
 fn message_of(body: &str, is_persistent: bool) -> Message {
@@ -152,6 +153,7 @@ fn consumer(id: u64) -> Consumer {
         channel_credit: None,
         window: Arc::new(Credit::new(0)),
         patience: Patience::default(),
+        backoff: None,
     }
 }
 
@@ -231,7 +233,7 @@ fn counts_tell_ready_and_unsettled_apart() {
     let mut queue = queue_of(&["aa", "bb"]);
     let (delivery, left) = got(&mut queue, false).unwrap();
     assert_eq!((delivery.sequence, left), (0, 1));
-    let counts = Counts { ready: 1, unsettled: 1, consumers: 0, ready_bytes: 2 };
+    let counts = Counts { ready: 1, unsettled: 1, ready_bytes: 2, ..Counts::default() };
     assert_eq!(queue.counts(), counts);
     queue.settle(&[SequenceRange::one(0)], Outcome::Rejected);
     assert_eq!(queue.counts(), Counts { unsettled: 0, ..counts });

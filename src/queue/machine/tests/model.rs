@@ -1,14 +1,14 @@
 //! The queue beside a slow and obviously correct model of one: random steps, and after each of them
 //! both have delivered the same messages, let the same ones die for the same reasons, and count the
-//! same. Everything is on: priorities, times, limits, dead letters, policies that change these,
-//! bodies on disk, restarts.
+//! same. Everything is on: priorities, times, limits, dead letters, retries that wait, policies
+//! that change these, bodies on disk, restarts.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
 use crate::message::{Era, Random};
 use crate::protocol::properties::Properties;
-use crate::queue::{LengthLimit, Lifetime, Priorities};
+use crate::queue::{Backoff, LengthLimit, Lifetime, Priorities, Retry};
 
 const STEPS: usize = 3000;
 const SEEDS: u64 = 14;
@@ -21,6 +21,7 @@ struct Plan {
     deliveries: Option<u64>,
     priorities: Option<Priorities>,
     has_dead_letters: bool,
+    retry: Option<Retry>,
 }
 
 impl Plan {
@@ -32,6 +33,11 @@ impl Plan {
             deliveries: one_of_two().then_some(2),
             priorities: one_of_two().then_some(Priorities { max: 5, base: 2 }),
             has_dead_letters: one_of_two(),
+            retry: one_of_two().then(|| Retry {
+                failed: one_of_two(),
+                returned: one_of_two(),
+                backoff: Backoff { step_ms: 9, max_ms: one_of_two().then_some(22) },
+            }),
         }
     }
 
@@ -55,6 +61,7 @@ impl Plan {
             },
             priorities: self.priorities,
             consumer_timeout_ms: None,
+            retry: self.retry,
         };
         QueueTraits { has_dead_letters: self.has_dead_letters, ..durable() }.limited(limits)
     }
@@ -70,6 +77,14 @@ struct Known {
     is_persistent: bool,
 }
 
+/// The one consumer there may be.
+#[derive(Debug)]
+struct Window {
+    prefetch: usize,
+    has: BTreeSet<Sequence>,
+    backoff: Option<Backoff>,
+}
+
 /// A queue that goes through all it has for everything it does. Moments are odd and lives too, so
 /// nothing dies in the very moment in which somebody may still have it.
 #[derive(Debug)]
@@ -78,9 +93,10 @@ struct Model {
     now: u64,
     ready: BTreeMap<Sequence, Known>,
     out: BTreeMap<Sequence, Known>,
+    /// What waits to be tried again, each with its moment.
+    held: BTreeMap<Sequence, (u64, Known)>,
     dead: Vec<(DeathReason, u64)>,
-    /// The consumer's prefetch, and what it has.
-    window: Option<(usize, BTreeSet<Sequence>)>,
+    window: Option<Window>,
     delivered: Vec<u64>,
 }
 
@@ -97,12 +113,20 @@ impl Model {
     }
 
     fn expire(&mut self, before: u64) {
+        self.release(|_, known| known.due < before);
         let due: Vec<Sequence> =
             self.ready.iter().filter(|(_, known)| known.due < before).map(|(at, _)| *at).collect();
         for place in due {
             let known = self.ready.remove(&place).unwrap();
             self.die(&known, DeathReason::Expired);
         }
+    }
+
+    /// What waits and is meant is ready.
+    fn release(&mut self, is_meant: impl Fn(u64, &Known) -> bool) {
+        let is_meant = |_: &Sequence, (until, known): &mut (u64, Known)| is_meant(*until, known);
+        let released = self.held.extract_if(.., is_meant);
+        self.ready.extend(released.map(|(place, (_, known))| (place, known)));
     }
 
     fn drop_excess(&mut self) {
@@ -115,15 +139,15 @@ impl Model {
 
     /// What follows from the last step.
     fn settle_down(&mut self) {
+        let now = self.now;
+        self.release(|until, _| until <= now);
         self.expire(self.now);
-        while let Some((prefetch, has)) = &mut self.window
-            && has.len() < *prefetch
-        {
+        while self.window.as_ref().is_some_and(|window| window.has.len() < window.prefetch) {
             let Some(place) = self.next() else { break };
             let known = self.ready.remove(&place).unwrap();
             self.delivered.push(known.id);
-            if let Some((_, has)) = &mut self.window {
-                has.insert(place);
+            if let Some(window) = &mut self.window {
+                window.has.insert(place);
             }
             self.out.insert(place, known);
         }
@@ -133,23 +157,39 @@ impl Model {
 
     fn settle(&mut self, place: Sequence, outcome: Outcome) {
         let Some(mut known) = self.out.remove(&place) else { return };
-        if let Some((_, has)) = &mut self.window {
-            has.remove(&place);
-        }
+        let holder = self.window.as_mut().and_then(|window| {
+            let is_its = window.has.remove(&place);
+            is_its.then_some(window)
+        });
+        let own = holder.and_then(|window| window.backoff);
         match outcome {
             Outcome::Accepted => {}
             Outcome::Rejected => self.die(&known, DeathReason::Rejected),
-            Outcome::Requeued => drop(self.ready.insert(place, known)),
+            Outcome::Requeued => self.take_back(place, known, own, outcome),
             Outcome::Failed => {
                 known.failure_count += 1;
                 match self.plan.deliveries.is_some_and(|limit| known.failure_count > limit) {
                     true => self.die(&known, DeathReason::DeliveryLimit),
-                    false => drop(self.ready.insert(place, known)),
+                    false => self.take_back(place, known, own, outcome),
                 }
             }
         }
         // A queue looks at its length whenever something comes back.
         self.drop_excess();
+    }
+
+    fn take_back(&mut self, place: Sequence, known: Known, own: Option<Backoff>, outcome: Outcome) {
+        let of_queue = self.plan.retry.filter(|retry| match outcome {
+            Outcome::Failed => retry.failed,
+            _ => retry.returned,
+        });
+        let Some(backoff) = own.or(of_queue.map(|retry| retry.backoff)) else {
+            self.ready.insert(place, known);
+            return;
+        };
+        let wait =
+            (backoff.step_ms * known.failure_count.max(1)).min(backoff.max_ms.unwrap_or(999));
+        self.held.insert(place, (self.now + wait, known));
     }
 }
 
@@ -174,6 +214,8 @@ struct World {
     /// What a later life must know of earlier times to live.
     ttl_before: Vec<Era>,
     changes: u64,
+    /// How often something waited.
+    held_count: u64,
 }
 
 fn id_of(message: &Message) -> u64 {
@@ -191,6 +233,7 @@ impl World {
             now: 1,
             ready: BTreeMap::new(),
             out: BTreeMap::new(),
+            held: BTreeMap::new(),
             dead: Vec::new(),
             window: None,
             delivered: Vec::new(),
@@ -208,6 +251,7 @@ impl World {
             lives: 1,
             ttl_before: Vec::new(),
             changes: 0,
+            held_count: 0,
         }
     }
 
@@ -299,6 +343,7 @@ impl World {
         let outcome = all[usize::try_from(self.below(4)).unwrap()];
         self.queue.settle(&[SequenceRange::one(place)], outcome);
         self.model.settle(place, outcome);
+        self.held_count += u64::from(self.model.held.contains_key(&place));
     }
 
     fn subscribe(&mut self) {
@@ -306,9 +351,13 @@ impl World {
             let prefetch = 1 + u32::try_from(self.below(4)).unwrap();
             // Nobody has the number of one that left.
             self.consumer_id += 1;
-            let consumer = Consumer { prefetch_count: prefetch, ..consumer(self.consumer_id) };
+            let step_ms = self.below(20);
+            let backoff = (step_ms > 10).then_some(Backoff { step_ms, max_ms: Some(33) });
+            let consumer =
+                Consumer { prefetch_count: prefetch, backoff, ..consumer(self.consumer_id) };
             self.queue.subscribe(consumer).unwrap();
-            self.model.window = Some((prefetch as usize, BTreeSet::new()));
+            let prefetch = prefetch as usize;
+            self.model.window = Some(Window { prefetch, has: BTreeSet::new(), backoff });
         }
     }
 
@@ -340,7 +389,11 @@ impl World {
     /// Policies change. What is there keeps the time to live that it came with.
     fn configure(&mut self) {
         self.changes += 1;
-        self.model.plan = self.model.plan.changed(&mut self.random);
+        let before = self.model.plan.clone();
+        self.model.plan = before.changed(&mut self.random);
+        if before.retry.is_some() && self.model.plan.retry.is_none() {
+            self.model.release(|_, _| true);
+        }
         let traits = self.model.plan.traits(&[]);
         if let Some(ttl_before) = self.queue.configure(traits) {
             self.ttl_before = ttl_before;
@@ -355,6 +408,7 @@ impl World {
         self.model.window = None;
         let out = std::mem::take(&mut self.model.out);
         self.model.ready.extend(out);
+        self.model.release(|_, _| true);
         self.model.ready.retain(|_, known| known.is_persistent);
         // What is over its time goes before what is too much.
         self.model.expire(self.model.now + 1);
@@ -434,8 +488,8 @@ impl World {
         let delivered = std::mem::take(&mut self.delivered);
         assert_eq!(delivered, std::mem::take(&mut self.model.delivered));
         let counts = self.queue.counts();
-        let expected = (self.model.ready.len(), self.model.out.len());
-        assert_eq!((counts.ready, counts.unsettled), expected);
+        let expected = (self.model.ready.len(), self.model.out.len(), self.model.held.len());
+        assert_eq!((counts.ready, counts.unsettled, counts.delayed_retry), expected);
         let bytes: usize = self.model.ready.values().map(|known| known.id.to_string().len()).sum();
         assert_eq!(counts.ready_bytes, bytes as u64);
         let mut totals = Totals::default();
@@ -443,14 +497,23 @@ impl World {
         assert_eq!(self.queue.contents.totals(), totals);
         // It may look once more at what left meanwhile, but never too late.
         let due = self.model.ready.values().map(|known| known.due).filter(|due| *due < u64::MAX);
-        let (deadline, due) = (self.queue.deadline().map(|at| at.0), due.min());
+        // What dies while it waits may do so right behind its time.
+        let until = self
+            .model
+            .held
+            .values()
+            .map(|(until, known)| *until.min(&(known.due.saturating_add(1))));
+        let (deadline, due) = (self.queue.deadline().map(|at| at.0), due.chain(until).min());
         assert!(deadline.is_none_or(|at| at > self.model.now), "{deadline:?} is over");
         assert!(due.is_none_or(|due| deadline.is_some_and(|at| at <= due)), "{deadline:?} {due:?}");
         let here = |place: &Sequence| {
-            self.model.ready.contains_key(place) || self.model.out.contains_key(place)
+            self.model.ready.contains_key(place)
+                || self.model.out.contains_key(place)
+                || self.model.held.contains_key(place)
         };
         assert!(self.disk.messages.keys().all(here), "what is gone is gone from the log");
-        let kept = self.model.ready.iter().chain(&self.model.out);
+        let held = self.model.held.iter().map(|(place, (_, known))| (place, known));
+        let kept = self.model.ready.iter().chain(&self.model.out).chain(held);
         let mut kept = kept.filter(|(_, known)| known.is_persistent);
         assert!(kept.all(|(place, _)| self.disk.messages.contains_key(place)), "and nothing else");
     }
@@ -465,7 +528,8 @@ fn a_queue_does_what_a_slow_and_plain_one_does() {
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.step()));
             assert!(result.is_ok(), "seed {seed}, step {step}, {:?} {before:?}", world.model.plan);
         }
-        let has_happened = world.next_id > 500 && world.lives > 2 && world.changes > 2;
+        let has_happened =
+            world.next_id > 500 && world.lives > 2 && world.changes > 2 && world.held_count > 20;
         assert!(has_happened, "too little happened: {}", world.next_id);
     }
 }
