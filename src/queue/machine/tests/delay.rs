@@ -1,5 +1,5 @@
-//! A queue whose messages only wait for their time, at random: each leaves in its time, once, wherever
-//! its body is, also over restarts.
+//! A queue whose messages only wait for their time, at random: each leaves in its time, once,
+//! wherever its body is, also over restarts.
 
 use std::collections::BTreeMap;
 
