@@ -2,7 +2,7 @@
 //! it at that very moment. What is out with a consumer does not, before it comes back.
 
 use super::Queue;
-use crate::message::{DeathReason, MessageRun, Moment};
+use crate::message::{DeathReason, Message, MessageRun, Moment};
 use crate::queue::due::Arrival;
 
 impl Queue {
@@ -36,7 +36,17 @@ impl Queue {
     }
 
     /// When messages die that come now, and which priority they have.
+    #[inline]
     pub(super) fn arrival_of(&self, messages: &MessageRun) -> Arrival {
+        // Most queues have no limits, and most messages no end.
+        let expires = messages.first().is_some_and(Message::has_expiration);
+        if self.traits.limits.is_none() && !expires {
+            return Arrival::LASTING;
+        }
+        self.arrival_by_limits(messages)
+    }
+
+    fn arrival_by_limits(&self, messages: &MessageRun) -> Arrival {
         let Some(first) = messages.first() else { return Arrival::LASTING };
         let arrival = self.traits.lifetime().arrival(self.now, first);
         match self.traits.priorities() {
