@@ -262,13 +262,20 @@ pub const CONSUMER_TIMEOUT_STEP_MS: u64 = 10;
 /// slow disk, and few bodies in RAM meanwhile.
 pub const FAR_MS: u64 = 500;
 
+/// Places between two messages that wait on disk and are read together: reading a few for nothing
+/// costs less than another read.
+pub const FAR_GAP_MAX: u64 = 8;
+
 /// Dead letters of one queue that are on their way at once. A queue whose messages all die at once
 /// gives way to others in between, and holds no more than these besides its own bodies.
 pub const DEAD_LETTERS_OUT_MAX: usize = 256;
 
-/// Slices of dead letters that one step brings away; the rest waits for its turn among other things
-/// that are due, so that whoever made them is not busy with them for long.
-pub const DEAD_LETTER_TURNS_MAX: usize = 32;
+/// Dead letters that one step brings away; the rest waits for its turn among other things that are
+/// due, so that whoever made them is not busy with them for long.
+pub const DEAD_LETTERS_STEP_MAX: usize = 8192;
+
+/// What those that come together count as at least: a lock for themselves and the way there.
+pub const DEAD_LETTERS_TURN_COST: usize = 16;
 
 /// Milliseconds after which dead letters are tried again that were too many for one step, or wait
 /// for the log or for a queue: soon enough for 8,192 each time.

@@ -11,12 +11,15 @@ use tracing::debug;
 use super::batch::{Group, Groups};
 use super::burial::{Burial, Letter};
 use super::lock::lock;
+use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
 use super::shared::Broker;
 use super::timers::Timer;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
-use crate::limits::{DEAD_LETTER_PAUSE_MS, DEAD_LETTER_RETRY_MS, DEAD_LETTER_TURNS_MAX};
+use crate::limits::{
+    DEAD_LETTER_PAUSE_MS, DEAD_LETTER_RETRY_MS, DEAD_LETTERS_STEP_MAX, DEAD_LETTERS_TURN_COST,
+};
 use crate::message::{DeadLetter, Death, DeathReason, MessageRun, Moment, QueueKind};
 
 /// Why a dead letter came to no queue.
@@ -147,15 +150,16 @@ impl Broker {
     fn look_after_some(&self, work: &mut Work) {
         self.mend(work);
         let is_congested = || self.durability.as_ref().is_some_and(|d| d.log.is_congested());
-        for _ in 0..DEAD_LETTER_TURNS_MAX {
-            if work.dead_letters.is_empty() || is_congested() {
-                break;
-            }
+        let mut rest = DEAD_LETTERS_STEP_MAX;
+        while rest > 0 && !is_congested() {
             if let Some(burial) = work.dead_letters.pop_front() {
+                rest = rest.saturating_sub(burial.letters.len().max(DEAD_LETTERS_TURN_COST));
                 self.bring_away(burial, work);
                 self.mend(work);
                 // Consumers, and the reader of bodies, are not to wait for all the others.
                 work.wake();
+            } else {
+                break;
             }
         }
         let rest = std::mem::take(&mut work.dead_letters);
@@ -203,10 +207,12 @@ impl Broker {
         }
     }
 
-    /// False where a queue is out of service: nothing is given to any then.
+    /// False where a queue is out of service, which is to be tried again soon.
     fn give_to_queues(&self, burial: &mut Burial, work: &mut Work) -> bool {
         let source = burial.source.clone();
-        let Some(host) = self.virtual_host(&source.virtual_host) else {
+        let host = self.virtual_host(&source.virtual_host).filter(|_| !source.is_gone());
+        let Some(host) = host else {
+            // What was read again has them, and what is deleted took them along.
             burial.give_up();
             return true;
         };
@@ -216,15 +222,17 @@ impl Broker {
         if groups.iter().any(|group| group.queue.is_broken()) {
             return false;
         }
+        let mut is_whole = true;
         for group in groups.drain() {
-            let refused = give(&mut burial.letters, group, !is_last_try, work);
-            if is_last_try {
-                self.dead_letters.dropped(Dropped::Refused, refused);
+            match give(&mut burial.letters, group, !is_last_try, work) {
+                Ok(refused) if is_last_try => self.dead_letters.dropped(Dropped::Refused, refused),
+                Ok(_) => {}
+                Err(OutOfService) => is_whole = false,
             }
         }
         // That is for publishers, and nobody is to be held back here.
         work.is_ahead = false;
-        true
+        is_whole
     }
 
     /// Finds the queues of all: of dead letters by what is in force for their queue, of messages
@@ -240,7 +248,8 @@ impl Broker {
         let source = burial.source.clone();
         if source.is_waiting_room {
             for (letter, number) in burial.letters.iter_mut().zip(1..) {
-                let (message, targets) = host.go_on(&source, &letter.message, self.draw());
+                let (message, mut targets) = host.go_on(&source, &letter.message, self.draw());
+                targets.retain(|target| !letter.had_by.contains(&target.id()));
                 groups.add_numbered(&targets, &MessageRun::one(message), number);
                 letter.is_done = true;
             }
@@ -272,7 +281,7 @@ impl Broker {
         let mut targets = host.targets(&letter.message, &letter.carbon_copies, self.draw());
         let has_route = !targets.is_empty();
         targets.retain(|target| !dead.had_by.contains(&target.id()));
-        targets.retain(|target| self.is_no_cycle(&letter, target, way));
+        targets.retain(|target| target.is_waiting_room || self.is_no_cycle(&letter, target, way));
         groups.add_numbered(&targets, &MessageRun::one(letter.message), number);
         has_route
     }
@@ -294,13 +303,16 @@ impl Broker {
 }
 
 /// Gives its letters to one queue, and notes which of them it has and which it refused; tells how
-/// many that were.
-fn give(letters: &mut [Letter], group: Group, is_kept: bool, work: &mut Work) -> usize {
+/// many that were. What leaves service just then took nothing.
+fn give(
+    letters: &mut [Letter],
+    group: Group,
+    is_kept: bool,
+    work: &mut Work,
+) -> Result<usize, OutOfService> {
     let Group { queue, runs, numbers, .. } = group;
     let numbers: Vec<u64> = numbers.unwrap_or_default().iter().map(|(_, number)| *number).collect();
-    let refused = queue.with(work, |live| live.take_over(runs, &numbers, is_kept));
-    // What left service just now took nothing.
-    let refused = refused.unwrap_or_else(|_| numbers.clone());
+    let refused = queue.with(work, |live| live.take_over(runs, &numbers, is_kept))?;
     for number in numbers {
         let place = usize::try_from(number - 1).unwrap_or(usize::MAX);
         let Some(letter) = letters.get_mut(place) else { continue };
@@ -309,5 +321,5 @@ fn give(letters: &mut [Letter], group: Group, is_kept: bool, work: &mut Work) ->
             Err(_) => letter.had_by.push(queue.id()),
         }
     }
-    refused.len()
+    Ok(refused.len())
 }

@@ -105,6 +105,10 @@ impl Broker {
     fn take_up_queues(&self) {
         let hosts: Vec<Arc<VirtualHost>> = read(&self.virtual_hosts).values().cloned().collect();
         let mut work = Work::default();
+        // Those that are always there were declared before the policies were known.
+        for host in &hosts {
+            host.put_exchange_policies_in_force(&host.definitions(), &mut work);
+        }
         let queues = hosts.iter().flat_map(|host| [host.all_queues(), host.waiting_rooms()]);
         queues.flatten().for_each(|queue| queue.take_up(&mut work));
         self.look_after(&mut work);

@@ -141,11 +141,14 @@ impl QueueHandle {
 
     /// From now on this is in force. Gives the times to live that it had, where a later life must
     /// know others than before. The definitions are locked.
+    ///
+    /// # Errors
+    /// It is out of service, and comes back with what is in force then.
     pub(super) fn configure(
         self: &Arc<Self>,
         in_force: Option<Arc<InForce>>,
         work: &mut Work,
-    ) -> Option<Vec<Era>> {
+    ) -> Result<Option<Vec<Era>>, OutOfService> {
         let is_logged = self.link.is_some();
         let traits = |options| traits(&self.definition, options, is_logged, Vec::new());
         let traits = match &in_force {
@@ -156,14 +159,12 @@ impl QueueHandle {
         *write(&self.in_force) = in_force;
         self.refuses.store(may_refuse(&traits), Ordering::Release);
         let has_new_end = self.with_options(|options| options.expires_ms) != expires_ms;
-        let configured = self.with(work, |live| {
+        self.with(work, |live| {
             if has_new_end {
                 live.touch();
             }
             live.queue.configure(traits)
-        });
-        // What is out of service comes back with what is in force then.
-        configured.ok().flatten()
+        })
     }
 
     /// It is to be looked at then whether somebody uses it; gives when it was to be before.

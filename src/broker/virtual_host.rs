@@ -163,6 +163,8 @@ impl VirtualHost {
         for change in definitions.plan_delete_rest() {
             self.apply(&mut definitions, &change, work);
         }
+        // Those that are always there may have let messages wait.
+        definitions.exchanges().for_each(|exchange| self.close_waiting_room(exchange, work));
     }
 
     /// The definitions, locked.
@@ -284,8 +286,8 @@ impl VirtualHost {
         definitions.apply(change);
         match change {
             Change::ExchangeDeclared(exchange) => {
-                self.add_exchange(exchange);
                 self.open_waiting_room(definitions, exchange, recovered, work);
+                self.add_exchange(exchange);
             }
             Change::ExchangeDeleted(exchange) => {
                 self.router.remove(&exchange.name);
@@ -350,8 +352,8 @@ impl VirtualHost {
             let ExchangeDefinition { id, name, internal, arguments, .. } = exchange;
             if let Ok(exchange) = Exchange::new(*id, name.clone(), kind, *internal, arguments) {
                 let policies = self.policies();
-                exchange.set_alternate_by_policy(alternate(&policies, name));
-                exchange.set_delayed_by_policy(waiting_room::is_delayed(&policies, name));
+                let is_delayed = waiting_room::is_delayed(&policies, name);
+                exchange.set_policies(alternate(&policies, name), is_delayed);
                 // Those that are always there are declared before the log is read.
                 self.router.remove(name);
                 self.router.add(exchange);

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::message::expiration::EXPIRY_MS_MAX;
 use crate::message::queue_options::{
     DeadLetterStrategy, DelayedRetry, DelayedRetryKind, DeliveryLimit, Overflow, Storage,
 };
@@ -68,7 +69,8 @@ pub fn in_force(arguments: &QueueOptions, settings: &Map<String, Value>) -> Queu
     let least = |said: Option<u64>, key: &str| least(said, policy.number(key));
     QueueOptions {
         expires_ms: least(said.expires_ms, "expires"),
-        message_ttl_ms: least(said.message_ttl_ms, "message-ttl"),
+        // As with arguments, nothing lives longer than that.
+        message_ttl_ms: least(said.message_ttl_ms, "message-ttl").map(|ms| ms.min(EXPIRY_MS_MAX)),
         length_max: least(said.length_max, "max-length"),
         length_bytes_max: least(said.length_bytes_max, "max-length-bytes"),
         consumer_timeout_ms: sooner(said.consumer_timeout_ms, policy.number("consumer-timeout")),
@@ -154,6 +156,12 @@ mod tests {
         assert_eq!((timeout_ms(Some(7), 9), timeout_ms(Some(9), 7)), (Some(7), Some(7)));
         assert_eq!((timeout_ms(Some(0), 9), timeout_ms(Some(9), 0)), (Some(9), Some(9)));
         assert_eq!((timeout_ms(Some(0), 0), timeout_ms(None, 0)), (Some(0), Some(0)));
+    }
+
+    #[test]
+    fn nothing_lives_longer_than_ten_years() {
+        let options = under(&QueueOptions::default(), &json!({"message-ttl": u64::MAX}));
+        assert_eq!(options.message_ttl_ms, Some(EXPIRY_MS_MAX));
     }
 
     #[test]

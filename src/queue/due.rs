@@ -194,7 +194,8 @@ impl Lifetime {
 pub fn end_of(start: Moment, length_ms: u64) -> Moment {
     let end = start.plus(length_ms);
     let is_long = length_ms >= DUE_STEP_MS * 100;
-    if is_long { Moment(end.0.next_multiple_of(DUE_STEP_MS)) } else { end }
+    let step = if is_long { DUE_STEP_MS } else { 1 };
+    Moment(end.0.checked_next_multiple_of(step).unwrap_or(end.0))
 }
 
 #[cfg(test)]
@@ -245,6 +246,11 @@ mod tests {
             let known = lifetime.arrived(due, &message(None), Moment(2000));
             assert_eq!(lifetime.due(known, &message(None)), due);
         }
+    }
+
+    #[test]
+    fn a_life_without_end_ends_at_the_end_of_time() {
+        assert_eq!(end_of(Moment(1_700_000_000_000), u64::MAX), Moment(u64::MAX));
     }
 
     #[test]

@@ -116,8 +116,15 @@ impl Contents {
 
     /// Takes messages that die before this moment, as far as that is known.
     pub(super) fn take_due(&mut self, before: Moment) -> Option<Stretch> {
+        let front = self.fresh.front().map(|stretch| (stretch.marks().due, stretch.first()));
+        let front = front.filter(|(due, _)| due.is_exact() && due.at() < before);
+        let front = front.map(|(due, first)| (due.at(), first));
+        // Of those whose time is over, who died first leaves first.
+        let is_next = |apart: &(Moment, Sequence)| {
+            apart.0 < before && front.is_none_or(|front| *apart < front)
+        };
         let dying = self.dying.as_mut()?;
-        while let Some(&(at, first)) = dying.apart.first().filter(|(at, _)| *at < before) {
+        while let Some((at, first)) = dying.apart.first().copied().filter(is_next) {
             dying.apart.pop_first();
             let place = SequenceRange::one(first);
             let due = Due::exact(at);
@@ -128,10 +135,7 @@ impl Contents {
                 return Some(stretch);
             }
         }
-        let due = self.fresh.front()?.marks().due;
-        if !due.is_exact() || due.at() >= before {
-            return None;
-        }
+        front?;
         let stretch = self.pop_fresh(usize::MAX)?;
         self.totals -= stretch.totals();
         Some(stretch)
@@ -207,10 +211,16 @@ mod tests {
         assert_eq!(dead(&mut contents, 20), [], "not at its moment, but after it");
         assert_eq!(dead(&mut contents, 21), [(2, 2)]);
         assert_eq!(contents.next_due(Moment(21)), Some(Moment(30)));
-        assert_eq!(dead(&mut contents, 55), [(4, 4), (6, 6), (0, 1)]);
+        assert_eq!(dead(&mut contents, 55), [(4, 4), (6, 6), (0, 1)], "as they died");
         assert_eq!(dead(&mut contents, 1000), [(5, 5)]);
         assert_eq!(contents.next_due(Moment(1000)), None);
         assert_eq!(order(&mut contents), [3]);
+    }
+
+    #[test]
+    fn what_dies_in_one_moment_leaves_in_the_order_in_which_it_came() {
+        let mut contents = filled(&[50, 90, 50, 40]);
+        assert_eq!(dead(&mut contents, 51), [(3, 3), (0, 0), (2, 2)]);
     }
 
     #[test]
@@ -248,7 +258,7 @@ mod tests {
         contents.log_unlogged(u64::MAX);
         let due = exact(60);
         contents.push(MessageRun::one(message()), false, Arrival { due, ..Arrival::LASTING });
-        assert_eq!(dead(&mut contents, 65), [(1, 1), (3, 3), (0, 0)]);
+        assert_eq!(dead(&mut contents, 65), [(1, 1), (0, 0), (3, 3)]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::contents::Contents;
 use super::due::Due;
 use super::stretch::{Marks, Stretch};
-use crate::limits::{FAR_MS, FETCH_COUNT_MAX};
+use crate::limits::{FAR_GAP_MAX, FAR_MS, FETCH_COUNT_MAX};
 use crate::message::{Moment, ReadBack, Sequence, SequenceRange};
 
 /// What is far.
@@ -28,18 +28,20 @@ impl Far {
         Some(first.minus(FAR_MS))
     }
 
-    /// Bodies to read, since their moment is near: the first, and those behind it at the next
-    /// places.
+    /// Bodies to read, since their moment is near: the first, and those next to it that are near
+    /// too.
     pub(super) fn wants(&self, now: Moment) -> Option<SequenceRange> {
         let (_, first) = self.near(now).next()?;
-        let mut range = SequenceRange::one(first);
-        for (_, place) in self.near(now).skip(1).take(FETCH_COUNT_MAX) {
-            if place != range.last + 1 {
-                break;
-            }
-            range.last = place;
-        }
-        Some(range)
+        let mut places: Vec<Sequence> =
+            self.near(now).take(FETCH_COUNT_MAX).map(|(_, place)| place).collect();
+        places.sort_unstable();
+        let at = places.binary_search(&first).ok()?;
+        let is_next = |one: &Sequence, other: &Sequence| one.abs_diff(*other) <= FAR_GAP_MAX;
+        let (before, behind) = places.split_at(at);
+        let behind = behind.chunk_by(is_next).next()?;
+        let from_here: Vec<Sequence> = before.iter().copied().chain([first]).rev().collect();
+        let before = from_here.chunk_by(is_next).next()?;
+        Some(SequenceRange { first: *before.last()?, last: *behind.last()? })
     }
 
     fn near(&self, now: Moment) -> impl Iterator<Item = (Moment, Sequence)> {
@@ -47,14 +49,20 @@ impl Far {
     }
 
     /// Takes those that were asked for out, in order: each with its body where that was found.
+    /// What was found is in the order of places.
     pub(super) fn take(
         &mut self,
         asked: SequenceRange,
         found: &[ReadBack],
         now: Moment,
     ) -> Vec<(Moment, Sequence, Option<ReadBack>)> {
-        let near: Vec<_> = self.near(now).filter(|(_, place)| asked.contains(*place)).collect();
-        let body = |place| found.iter().find(|read| read.sequence == place).cloned();
+        // What is asked for is among the first; what came since is behind.
+        let first = self.near(now).take(FETCH_COUNT_MAX);
+        let near: Vec<_> = first.filter(|(_, place)| asked.contains(*place)).collect();
+        let body = |place| {
+            let at = found.binary_search_by_key(&place, |read| read.sequence).ok()?;
+            found.get(at).cloned()
+        };
         for entry in &near {
             self.waiting.remove(entry);
         }
@@ -97,13 +105,13 @@ mod tests {
 
     #[test]
     fn what_is_near_is_read_with_its_neighbors_and_the_first_of_the_others_is_looked_at_in_time() {
-        let far = far(&[(5000, 3), (5001, 4), (5001, 9), (5002, 5), (9000, 6)]);
+        let far = far(&[(5000, 13), (5001, 14), (5001, 90), (5002, 6), (9000, 7)]);
         assert_eq!(
             (far.wants(Moment(10)), far.deadline(Moment(10))),
             (None, Some(Moment(5000 - FAR_MS)))
         );
         let now = Moment(5000);
-        assert_eq!(far.wants(now), Some(SequenceRange { first: 3, last: 4 }));
+        assert_eq!(far.wants(now), Some(SequenceRange { first: 6, last: 14 }));
         assert_eq!(far.deadline(now), Some(Moment(9000 - FAR_MS)));
     }
 

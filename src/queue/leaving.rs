@@ -8,7 +8,7 @@ use super::due::Lifetime;
 use super::paging::{Forgetting, Returning, Wanted};
 use super::stretch::Stretch;
 use super::totals::Totals;
-use crate::limits::DEAD_LETTERS_OUT_MAX;
+use crate::limits::{DEAD_LETTERS_OUT_MAX, FETCH_SIZE_MAX};
 use crate::message::{DeathReason, ReadBack, SequenceRange};
 
 /// Messages that died.
@@ -59,16 +59,18 @@ impl Leaving {
         self.out_count > 0
     }
 
-    /// Takes the next ones that can be brought away: their bodies are in RAM, and not too many are
-    /// on their way already.
+    /// Takes the next ones that can be brought away: their bodies are in RAM, and neither too
+    /// many nor too large ones are on their way already.
     pub(super) fn pop(&mut self) -> Option<(DeathReason, Stretch)> {
         let room = DEAD_LETTERS_OUT_MAX.saturating_sub(self.out_count);
         let (reason, first) = self.waiting.front_mut()?;
-        if room == 0 || first.is_paged() {
+        if room == 0 || first.is_paged() || self.out_bytes >= FETCH_SIZE_MAX {
             return None;
         }
         let reason = *reason;
-        let part = first.split_front(room);
+        let size = (first.body_bytes() / first.len() as u64).max(1);
+        let fitting = usize::try_from(FETCH_SIZE_MAX / size).unwrap_or(usize::MAX).max(1);
+        let part = first.split_front(room.min(fitting));
         let taken = part.or_else(|| self.waiting.pop_front().map(|(_, stretch)| stretch))?;
         self.totals -= taken.totals();
         self.out_count += taken.len();

@@ -79,11 +79,6 @@ impl Exchange {
         self.is_delayed || self.is_delayed_by_policy.load(Ordering::Acquire)
     }
 
-    /// Says whether it lets messages wait where its type does not.
-    pub fn set_delayed_by_policy(&self, is_delayed: bool) {
-        self.is_delayed_by_policy.store(is_delayed, Ordering::Release);
-    }
-
     /// The queue in which its messages wait: nobody else has the number of an exchange.
     #[must_use]
     pub fn waiting_room(&self) -> QueueId {
@@ -97,10 +92,14 @@ impl Exchange {
         self.alternate.clone().or_else(by_policy)
     }
 
-    /// Sets the exchange that gets what nobody else takes, unless the declaration named one.
-    pub fn set_alternate_by_policy(&self, alternate: Option<Arc<str>>) {
+    /// See [`Router::set_policies`](super::Router::set_policies). False where that is not new.
+    pub fn set_policies(&self, alternate: Option<Arc<str>>, is_delayed: bool) -> bool {
         let mut known = self.alternate_by_policy.write().unwrap_or_else(PoisonError::into_inner);
+        let is_new =
+            *known != alternate || self.is_delayed_by_policy.load(Ordering::Acquire) != is_delayed;
         *known = alternate;
+        self.is_delayed_by_policy.store(is_delayed, Ordering::Release);
+        is_new
     }
 
     /// Only other exchanges may publish to it.

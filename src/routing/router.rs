@@ -96,19 +96,12 @@ impl Router {
         self.exchanges().by_name.get(name).cloned()
     }
 
-    /// Sets the exchange that gets what nobody else takes, unless the declaration of this one
-    /// named another.
-    pub fn set_alternate_by_policy(&self, exchange: &str, alternate: Option<Arc<str>>) {
-        if let Some(exchange) = self.exchange(exchange) {
-            exchange.set_alternate_by_policy(alternate);
-            self.changed();
-        }
-    }
-
-    /// Says whether an exchange lets messages wait where its type does not.
-    pub fn set_delayed_by_policy(&self, exchange: &str, is_delayed: bool) {
-        if let Some(exchange) = self.exchange(exchange) {
-            exchange.set_delayed_by_policy(is_delayed);
+    /// Tells an exchange what policies say: which exchange gets what nobody else takes, unless the
+    /// declaration named one, and whether messages wait in it where its type does not say so.
+    pub fn set_policies(&self, exchange: &str, alternate: Option<Arc<str>>, is_delayed: bool) {
+        if let Some(exchange) = self.exchange(exchange)
+            && exchange.set_policies(alternate, is_delayed)
+        {
             self.changed();
         }
     }

@@ -1,10 +1,11 @@
 //! Policies that are set and cleared: what they change is in force at once, for all queues and
 //! exchanges that are there. Which of them apply, and how they go together, is decided in `policy`.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use super::in_force::InForce;
 use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
+use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
 use super::shared::Broker;
 use super::virtual_host::{VirtualHost, alternate};
@@ -14,8 +15,9 @@ use crate::definitions::{
     Change, NodeChange, NodeDefinitions, PolicyDefinition, PolicyKind, QueueDefinition,
     VirtualHostDefinitions,
 };
-use crate::message::{Era, Moment, Name};
+use crate::message::{Era, Moment, Name, QueueOptions};
 use crate::policy::{self, Policies};
+use crate::queue::Lifetime;
 
 impl Broker {
     /// Sets a policy, or changes the one of its name.
@@ -24,7 +26,7 @@ impl Broker {
     /// There is no such virtual host, or it says what no policy may: RabbitMQ's words.
     pub fn set_policy(&self, policy: &PolicyDefinition<Name>, now: Moment) -> DeclarationResult {
         policy::check(policy.kind, &policy.settings).map_err(DeclarationRefused::Invalid)?;
-        let mut definitions = self.node_definitions();
+        let definitions = self.node_definitions();
         let host = definitions.host(&policy.host).map(|host| host.key.clone());
         let host = host.ok_or_else(|| DeclarationRefused::NoVirtualHost(policy.host.clone()))?;
         let policy = Arc::new(policy.at(host));
@@ -33,24 +35,24 @@ impl Broker {
             let text = format!("pattern should be regular expression but is invalid: {error}");
             DeclarationRefused::Invalid(text)
         })?;
-        Ok(self.change_policies(&mut definitions, &NodeChange::PolicySet(policy), now))
+        Ok(self.change_policies(definitions, &NodeChange::PolicySet(policy), now))
     }
 
     /// Takes a policy away, where it is there.
     pub fn clear_policy(&self, kind: PolicyKind, host: &str, name: &str, now: Moment) -> Declared {
-        let mut definitions = self.node_definitions();
+        let definitions = self.node_definitions();
         let known = definitions.policies().find(|policy| {
             policy.kind == kind && *policy.host.name == *host && *policy.name == *name
         });
         let Some(policy) = known.cloned() else { return Declared::Unchanged };
-        self.change_policies(&mut definitions, &NodeChange::PolicyCleared(policy), now)
+        self.change_policies(definitions, &NodeChange::PolicyCleared(policy), now)
     }
 
     /// Queues are told first: what the log must know of them stands before the policy, so that a
     /// crash in between changes nothing.
     fn change_policies(
         &self,
-        definitions: &mut NodeDefinitions,
+        mut definitions: MutexGuard<'_, NodeDefinitions>,
         change: &NodeChange,
         now: Moment,
     ) -> Declared {
@@ -64,8 +66,9 @@ impl Broker {
             let mut declared = host.definitions();
             self.show_policy(change);
             host.put_policies_in_force(&mut declared, &mut work);
-            self.apply_to_node(definitions, change);
+            self.apply_to_node(&mut definitions, change);
         }
+        drop(definitions);
         self.look_after(&mut work);
         work.wake();
         Declared::Changed
@@ -103,11 +106,20 @@ impl VirtualHost {
                 self.put_in_force(definitions, handle, in_force, work);
             }
         }
+        self.put_exchange_policies_in_force(definitions, work);
+    }
+
+    /// Tells exchanges what policies say of them.
+    pub(super) fn put_exchange_policies_in_force(
+        &self,
+        definitions: &VirtualHostDefinitions,
+        work: &mut Work,
+    ) {
+        let policies = self.policies();
         for exchange in definitions.exchanges() {
             let name = &exchange.name;
-            self.router.set_alternate_by_policy(name, alternate(&policies, name));
-            self.router.set_delayed_by_policy(name, is_delayed(&policies, name));
             self.open_waiting_room(definitions, exchange, None, work);
+            self.router.set_policies(name, alternate(&policies, name), is_delayed(&policies, name));
         }
     }
 
@@ -118,11 +130,20 @@ impl VirtualHost {
         in_force: Option<Arc<InForce>>,
         work: &mut Work,
     ) {
-        let known = handle.with_options(|options| options.expires_ms);
-        if let Some(ttl_before) = handle.configure(in_force, work) {
+        let times = |options: &QueueOptions| (options.expires_ms, options.message_ttl_ms);
+        let (expires_ms, ttl_ms) = handle.with_options(times);
+        let configured = handle.configure(in_force, work);
+        let (new_expires_ms, new_ttl_ms) = handle.with_options(times);
+        let ttl_before = configured.unwrap_or_else(|OutOfService| {
+            // It is read again soon, and then must know what was.
+            let before = definitions.queue(&handle.definition.name)?.ttl_before.clone();
+            let lifetime = Lifetime { ttl_ms, before, ..Lifetime::default() };
+            (ttl_ms != new_ttl_ms).then(|| lifetime.changed(new_ttl_ms, work.now, false).before)
+        });
+        if let Some(ttl_before) = ttl_before {
             self.remember_lifetimes(definitions, handle, ttl_before, work);
         }
-        if handle.with_options(|options| options.expires_ms) != known {
+        if new_expires_ms != expires_ms {
             self.watch_use(handle, work);
         }
     }

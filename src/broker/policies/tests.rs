@@ -245,6 +245,39 @@ fn an_exchange_gets_its_alternate_from_a_policy_at_once() {
 }
 
 #[test]
+fn an_exchange_that_is_always_there_has_its_alternate_after_a_restart_too() {
+    let mut world = durable_world(&["lost"]);
+    let host = world.broker.virtual_host("/").unwrap();
+    let bind = crate::definitions::Binding {
+        source: "amq.fanout".into(),
+        destination: crate::definitions::BindingEnd::Queue("lost".into()),
+        routing_key: "".into(),
+        arguments: crate::protocol::field::FieldTable::new(),
+    };
+    host.apply(&mut host.definitions(), &Change::Bound(Arc::new(bind)), &mut Work::default());
+    set(&world, r"^amq\.direct", &json!({"alternate-exchange": "amq.fanout"}), 5);
+    world.turn();
+    let mut world = world.killed();
+    world.client().publish_to("amq.direct", "nobody", &["a"]);
+    assert_eq!(ready(&mut world, "lost"), 1);
+}
+
+#[test]
+fn a_time_to_live_set_while_a_queue_is_out_of_service_is_for_what_comes_later() {
+    let mut world = durable_world(&["orders"]);
+    let mut client = world.client();
+    client.at(1).publish("orders", &["old"]);
+    world.turn();
+    client.plant("orders");
+    set(&world, "", &json!({"message-ttl": 10}), 5);
+    world.turn();
+    world.turn();
+    world.broker.elapse(Moment(500));
+    while world.broker.fetch(Moment(500)) {}
+    assert_eq!(ready(&mut world, "orders"), 1);
+}
+
+#[test]
 fn an_operators_policy_limits_what_a_user_may_set() {
     let world = durable_world(&["orders"]);
     set(&world, "", &json!({"max-length": 5}), 5);

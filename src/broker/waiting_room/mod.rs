@@ -17,6 +17,7 @@ use crate::policy::Policies;
 use crate::protocol::field::FieldTable;
 use crate::protocol::properties::PropertyView;
 use crate::queue::{Lifetime, Limits, QueueTraits};
+use crate::routing::ExchangeKind;
 use crate::store::RecoveredQueue;
 
 /// The queue behind an exchange, as if it were declared.
@@ -42,7 +43,7 @@ pub(super) fn traits(is_durable: bool) -> QueueTraits {
 
 impl VirtualHost {
     /// Opens the waiting room of an exchange that lets messages wait, or let them in an earlier
-    /// life and has some.
+    /// life and has some. The router hears of it later: whoever routes finds an open room.
     pub(super) fn open_waiting_room(
         &self,
         definitions: &VirtualHostDefinitions,
@@ -50,8 +51,8 @@ impl VirtualHost {
         recovered: Option<RecoveredQueue>,
         work: &mut Work,
     ) {
-        let is_delayed =
-            self.router.exchange(&exchange.name).is_some_and(|exchange| exchange.is_delayed());
+        let is_delayed = exchange.kind.as_ref() == ExchangeKind::Delayed.name()
+            || is_delayed(&self.policies(), &exchange.name);
         let is_open = self.queue_by_id(QueueId(exchange.id.0)).is_some();
         if is_open || !(is_delayed || recovered.is_some()) {
             return;

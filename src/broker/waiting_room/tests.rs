@@ -274,3 +274,62 @@ fn a_waiting_room_in_which_something_breaks_is_read_again() {
     came.sort_unstable();
     assert_eq!(came, ["a", "b"]);
 }
+
+#[test]
+fn what_waits_equally_long_comes_in_the_order_in_which_it_was_published() {
+    let (mut world, mut client) = delayed_world();
+    for (body, delay) in [("a", 50), ("c", 90), ("b", 50)] {
+        publish(&mut client, 100, ("later", "key"), body, Some(delay));
+    }
+    elapse(&world, 1000);
+    assert_eq!(drain(&mut world, "q"), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_dead_letter_may_wait_in_an_exchange_of_its_queues_name() {
+    let mut world = World::new();
+    let mut client = world.client();
+    declare_delayed(&mut client, "jobs", "fanout");
+    bind(&mut client, "jobs", "parked", "");
+    let arguments = [
+        ("x-dead-letter-exchange", FieldValue::from("jobs")),
+        ("x-message-ttl", FieldValue::from(5)),
+    ];
+    let arguments = arguments.into_iter().collect();
+    client.declare_as(&crate::connection::command::DeclareQueue {
+        durable: true,
+        arguments,
+        ..crate::broker::test_world::declaration("jobs")
+    });
+    publish(&mut client, 100, ("", "jobs"), "a", Some(50));
+    elapse(&world, 106);
+    elapse(&world, 500);
+    assert_eq!(drain(&mut world, "parked"), ["a"]);
+}
+
+#[test]
+fn what_waited_is_not_lost_where_its_queue_leaves_service_as_it_comes() {
+    let (mut world, mut client) = delayed_world();
+    publish(&mut client, 100, ("later", "key"), "a", Some(50));
+    world.turn();
+    client.plant("q");
+    elapse(&world, 151);
+    world.turn();
+    world.turn();
+    elapse(&world, 160);
+    assert_eq!(drain(&mut world, "q"), ["a"]);
+}
+
+#[test]
+fn with_a_virtual_host_go_the_waiting_rooms_of_exchanges_that_are_always_there() {
+    let world = World::new();
+    let mut client = world.client();
+    bind(&mut client, "amq.direct", "q", "key");
+    set_delayed(&world, true);
+    publish(&mut client, 100, ("amq.direct", "key"), "a", Some(900));
+    let host = world.broker.virtual_host("/").unwrap();
+    assert!(!host.waiting_rooms().is_empty());
+    world.broker.delete_virtual_host("/", Moment(1));
+    assert!(host.waiting_rooms().is_empty());
+    assert_eq!(world.broker.body_memory(), (0, 0));
+}

@@ -19,6 +19,7 @@ impl Queue {
         }
         let is_new = lifetime.before != known.before;
         let before = lifetime.before.clone();
+        let timeout_before = self.traits.consumer_timeout_ms();
         let (retried, retries) = (self.traits.retry().is_some(), traits.retry().is_some());
         let limits = traits.limits.as_deref().cloned().unwrap_or_default();
         self.traits = traits.limited(Limits { lifetime, ..limits });
@@ -27,6 +28,9 @@ impl Queue {
         self.buries = self.traits.has_dead_letters || is_leaving;
         if retried && !retries {
             self.release(Moment(u64::MAX));
+        }
+        if self.traits.consumer_timeout_ms() != timeout_before {
+            self.look_at_consumers(timeout_before);
         }
         is_new.then_some(before)
     }

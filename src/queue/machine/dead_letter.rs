@@ -9,13 +9,19 @@
 
 use super::{DeadLetters, Effect, Leave, Queue};
 use crate::message::{DeathReason, Message};
-use crate::queue::stretch::Stretch;
+use crate::queue::due::Due;
+use crate::queue::stretch::{Marks, Stretch};
 
 impl Queue {
     /// Messages died.
-    pub(super) fn die(&mut self, stretch: Stretch, reason: DeathReason) {
+    pub(super) fn die(&mut self, mut stretch: Stretch, reason: DeathReason) {
         match self.traits.has_dead_letters {
-            true => self.activity().leaving.push(reason, stretch),
+            true => {
+                // When they were to die is of no matter any more: neighbors are one stretch.
+                let marks = stretch.marks();
+                stretch.mark(Marks { due: Due::NEVER, ..marks });
+                self.activity().leaving.push(reason, stretch);
+            }
             false => self.remove(&stretch),
         }
     }

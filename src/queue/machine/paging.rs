@@ -39,7 +39,8 @@ impl Queue {
 
     /// Bodies that were asked for were read: all of them, or the first part up to where `read`
     /// ends. What is on disk only and was not found there is lost; tells how many.
-    pub fn fetched(&mut self, read: SequenceRange, found: Vec<ReadBack>) -> u64 {
+    pub fn fetched(&mut self, read: SequenceRange, mut found: Vec<ReadBack>) -> u64 {
+        found.sort_unstable_by_key(|read| read.sequence);
         let is_answer = |asked: &mut Fetching| asked.range.first == read.first;
         let is_leaving = self.activity().fetching.take_if(is_answer).is_some_and(|f| f.is_leaving);
         let lost = match is_leaving {

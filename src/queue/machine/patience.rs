@@ -18,6 +18,15 @@ impl Queue {
         self.consumers.give_out(id, count, now, timeout_ms)
     }
 
+    /// The time that consumers may hold something was this: the next step reckons anew, also for
+    /// what went out while there was none.
+    pub(super) fn look_at_consumers(&mut self, timeout_ms: Option<u64>) {
+        let at = self.now;
+        if let Some(activity) = &mut self.activity {
+            activity.vigil = Some(Vigil { at, timeout_ms });
+        }
+    }
+
     /// When to look for consumers that hold something for too long.
     pub(super) fn vigil_at(&self) -> Option<Moment> {
         Some(self.activity.as_ref()?.vigil?.at)

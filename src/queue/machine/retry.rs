@@ -19,7 +19,7 @@ impl Queue {
     pub(super) fn take_back(&mut self, stretch: Stretch, holder: Holder, outcome: Outcome) {
         let backoff = self.backoff(holder, outcome);
         let wait_ms = backoff.map_or(0, |backoff| backoff.wait_ms(stretch.marks().failure_count));
-        if wait_ms == 0 {
+        if wait_ms == 0 || !self.may_hold(&stretch) {
             return self.contents.put_back(stretch);
         }
         let (until, due) = (end_of(self.now, wait_ms), stretch.marks().due);
@@ -27,6 +27,15 @@ impl Queue {
         let dies_first = due.is_exact() && due.at() < until;
         let until = if dies_first { due.at().plus(1) } else { until };
         self.activity().held.push(until, stretch);
+    }
+
+    /// Of a queue that is in memory only, no more may wait than may be ready: nothing else would
+    /// bound it.
+    fn may_hold(&self, stretch: &Stretch) -> bool {
+        let limit = self.traits.length_limit().filter(|_| self.traits.stays_in_memory);
+        limit.is_none_or(|limit| {
+            limit.has_room(self.held(), stretch.len() as u64, stretch.body_bytes())
+        })
     }
 
     /// What the consumer asked for goes before what the queue says. Who is no consumer any more,

@@ -195,13 +195,13 @@ impl Queue {
         }
         let leaving = self.activity.as_ref().and_then(|activity| activity.leaving.wants());
         let far = self.far().and_then(|far| far.wants(self.now));
-        let dying = far.or_else(|| self.contents.wants_due(self.now));
+        let dying = self.contents.wants_due(self.now);
         let ready = if self.is_awaiting(has_progress) { self.contents.wants() } else { None };
         let activity = self.activity();
         if activity.fetching.is_some() {
             return;
         }
-        let wishes = [(leaving, true), (ready, false), (dying, false)];
+        let wishes = [(leaving, true), (ready, false), (dying, false), (far, false)];
         let turns = (0..wishes.len()).map(|turn| (activity.reading_turn + turn) % wishes.len());
         for turn in turns {
             if let Some(&(Some(range), is_leaving)) = wishes.get(turn) {

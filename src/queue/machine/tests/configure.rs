@@ -123,3 +123,23 @@ fn with_an_exchange_set_later_messages_that_die_from_then_on_go_there() {
     queue.configure(QueueTraits { has_dead_letters: true, ..limited(1) });
     assert_eq!(dispatched(&mut queue), [Seen::Bury(DeathReason::MaxLength, 1, Some((1, 1)))]);
 }
+
+#[test]
+fn a_consumer_timeout_that_is_set_again_is_for_what_is_out_too() {
+    let timed = |consumer_timeout_ms| {
+        durable().limited(Limits { consumer_timeout_ms, ..Limits::default() })
+    };
+    let mut queue = Queue::new(timed(Some(50)));
+    queue.subscribe(consumer(1)).unwrap();
+    queue.enqueue(persistent("x"));
+    queue.dispatch(&mut Vec::new());
+    for timeout_ms in [None, Some(60)] {
+        queue.configure(timed(timeout_ms));
+        queue.dispatch(&mut Vec::new());
+    }
+    let at = queue.deadline().expect("somebody looks");
+    queue.elapse(at.plus(60));
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::TimedOut(..))), "{effects:?}");
+}
