@@ -14,7 +14,7 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "bounded_queue",
     "confirms",
     "embedded",
@@ -26,6 +26,7 @@ const NAMES: [&str; 15] = [
     "retry_later",
     "rpc",
     "scheduled",
+    "send_again",
     "slow_worker",
     "topic_routing",
     "urgent_first",
@@ -110,6 +111,11 @@ fn topic_routing_goes_by_words() {
 #[test]
 fn scheduled_messages_come_in_their_time() {
     check("scheduled", &["now", "soon", "in a moment"]);
+}
+
+#[test]
+fn what_is_sent_again_comes_once() {
+    check("send_again", &["order 1: a hat", "order 2: a coat", "order 3: gloves"]);
 }
 
 #[test]
