@@ -20,6 +20,7 @@ mod machine;
 mod messages;
 pub mod paging;
 pub mod patience;
+mod present_keys;
 pub mod ready;
 pub mod stretch;
 pub mod stretch_map;

@@ -383,3 +383,96 @@ fn an_exchange_needs_to_know_how_much_to_remember() {
                 integer greater than 0";
     assert_eq!(refused.text(), text);
 }
+
+/// A queue `q` that takes no two equal messages at once, behind `amq.fanout`.
+fn unique_queue_world(arguments: &[(&str, FieldValue)]) -> (World, Client) {
+    let world = World::new();
+    let mut client = world.client();
+    let unique = ("x-message-deduplication", FieldValue::from(true));
+    let arguments = [unique].into_iter().chain(arguments.iter().cloned()).collect();
+    client.declare_as(&DeclareQueue { durable: true, arguments, ..declaration("q") });
+    bind_to(&mut client, "amq.fanout", false, "q");
+    (world, client)
+}
+
+#[test]
+fn a_queue_has_no_two_equal_messages_at_once() {
+    let (mut world, mut client) = unique_queue_world(&[]);
+    publish(&mut client, "amq.fanout", &["a", "b", "a"]);
+    world.turn();
+    assert_eq!(client.outcomes(), (vec![1, 2, 3], vec![]));
+    assert_eq!(drain(&mut world, "q"), ["a", "b"]);
+    publish(&mut client, "amq.fanout", &["a"]);
+    assert_eq!(drain(&mut world, "q"), ["a"], "the first one is gone");
+}
+
+#[test]
+fn a_duplicate_in_a_queue_is_confirmed_when_the_first_one_is_on_disk() {
+    let (mut world, mut client) = unique_queue_world(&[]);
+    let mut other = world.client();
+    publish(&mut client, "amq.fanout", &["a"]);
+    publish(&mut other, "amq.fanout", &["a"]);
+    assert_eq!(other.outcomes(), (vec![], vec![]));
+    world.turn();
+    assert_eq!(other.outcomes(), (vec![1], vec![]));
+    publish(&mut other, "amq.fanout", &["a"]);
+    assert_eq!(other.outcomes(), (vec![2], vec![]));
+}
+
+#[test]
+fn a_queue_knows_after_a_kill_what_is_in_it() {
+    let (mut world, mut client) = unique_queue_world(&[]);
+    publish(&mut client, "amq.fanout", &["gone", "a", "b"]);
+    client.consume("q", 1);
+    let (queue, place, _) = deliveries(&client.events()).remove(0);
+    client.settle(queue, SequenceRange::one(place), Outcome::Accepted);
+    world.turn();
+    let mut world = world.killed();
+    publish(&mut world.client(), "amq.fanout", &["a", "gone", "b", "c"]);
+    assert_eq!(drain(&mut world, "q"), ["a", "b", "gone", "c"]);
+}
+
+#[test]
+fn a_queue_that_is_read_again_knows_what_is_in_it() {
+    let (mut world, mut client) = unique_queue_world(&[]);
+    publish(&mut client, "amq.fanout", &["a"]);
+    world.turn();
+    client.plant("q");
+    world.turn();
+    world.turn();
+    publish(&mut client, "amq.fanout", &["a", "b"]);
+    assert_eq!(drain(&mut world, "q"), ["a", "b"]);
+}
+
+#[test]
+fn equals_of_what_a_full_queue_refuses_are_refused_with_it() {
+    let arguments = [("x-max-length", 1.into()), ("x-overflow", "reject-publish".into())];
+    let (mut world, mut client) = unique_queue_world(&arguments);
+    publish(&mut client, "amq.fanout", &["a"]);
+    let headers = [("x-deduplication-header", FieldValue::from("b"))];
+    let mut messages = MessageRun::one(message("amq.fanout", "b", &headers));
+    messages.push(message("amq.fanout", "b", &headers));
+    let handle = client.session.place().unwrap().host.queue("q").unwrap();
+    let numbers = [(1, 2), (1, 3)];
+    let take_in = |live: &mut crate::broker::live_queue::Live| {
+        live.take_in([messages].into_iter().collect(), Some(&numbers))
+    };
+    assert_eq!(handle.with(&mut client.session.work, take_in).unwrap(), numbers);
+    assert_eq!(drain(&mut world, "q"), ["a"]);
+}
+
+#[test]
+fn a_dead_letter_may_come_back_to_the_queue_it_died_in() {
+    let arguments = [("x-dead-letter-exchange", "amq.fanout".into())];
+    let (mut world, mut client) = unique_queue_world(&arguments);
+    publish(&mut client, "amq.fanout", &["a"]);
+    client.consume("q", 1);
+    let (queue, place, _) = deliveries(&client.events()).remove(0);
+    client.settle(queue, SequenceRange::one(place), Outcome::Rejected);
+    client.session.look_after_queues();
+    assert_eq!(bodies(&client.events()).len(), 1);
+    publish(&mut client, "amq.fanout", &["a"]);
+    client.session.look_after_queues();
+    world.turn();
+    assert_eq!(bodies(&client.events()).len(), 0, "its equal is out");
+}

@@ -84,6 +84,7 @@ fn every_argument_of_a_classic_queue_becomes_an_option() {
             ("x-overflow", "reject-publish-dlx".into()),
             ("x-max-priority", 255.into()),
             ("x-single-active-consumer", true.into()),
+            ("x-message-deduplication", true.into()),
             ("x-delivery-limit", 3.into()),
             ("x-consumer-timeout", 60_000.into()),
             ("x-delayed-retry-type", "failed".into()),
@@ -106,6 +107,7 @@ fn every_argument_of_a_classic_queue_becomes_an_option() {
         overflow: Some(Overflow::RejectPublishDeadLetter),
         priority_max: Some(255),
         single_active_consumer: true,
+        message_deduplication: true,
         delivery_limit: Some(DeliveryLimit::Returns(3)),
         consumer_timeout_ms: Some(60_000),
         delayed_retry: Some(DelayedRetry {

@@ -14,6 +14,8 @@ use crate::queue::stretch::Stretch;
 impl Queue {
     /// Messages died.
     pub(super) fn die(&mut self, stretch: Stretch, reason: DeathReason) {
+        // It may come back here by way of the exchange.
+        self.forget_keys(stretch.range());
         match self.traits.has_dead_letters {
             true => self.activity().leaving.push(reason, stretch),
             false => self.remove(&stretch),

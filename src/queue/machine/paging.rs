@@ -45,6 +45,7 @@ impl Queue {
             true => self.activity().leaving.fetched(read, found),
             false => self.contents.fetched(read, found, self.traits.lifetime()),
         };
+        lost.iter().for_each(|range| self.forget_keys(*range));
         let activity = self.activity();
         lost.iter().for_each(|range| activity.facts.remove(*range));
         lost.iter().map(|range| range.count()).sum()

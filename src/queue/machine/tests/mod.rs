@@ -9,6 +9,7 @@ use crate::queue::{Credit, Limits, Patience, Resident};
 
 mod configure;
 mod dead_letter;
+mod equals;
 mod expiry;
 mod log;
 mod model;
