@@ -13,6 +13,7 @@ mod consume;
 mod consumer_timeout;
 mod content;
 mod dead_letter;
+mod deduplication;
 mod delivery_count;
 mod differences;
 mod exchange;

@@ -141,6 +141,20 @@ fn a_duplicate_is_confirmed_when_the_first_one_is_on_disk() {
 }
 
 #[test]
+fn a_duplicate_makes_no_confirm_earlier() {
+    let (mut world, mut client) = unique_world(&[]);
+    world.turn();
+    publish(&mut client, "unique", &["a"]);
+    world.writer.write(Moment(1), true);
+    publish(&mut client, "unique", &["b", "a"]);
+    world.writer.sync();
+    // All three are told together, when the last of them is on disk.
+    assert_eq!(client.outcomes(), (vec![], vec![]));
+    world.turn();
+    assert_eq!(client.outcomes(), (vec![1, 2, 3], vec![]));
+}
+
+#[test]
 fn a_duplicate_goes_to_the_alternate_exchange() {
     let world = World::new();
     let mut client = world.client();
@@ -363,6 +377,27 @@ fn a_dead_letter_that_no_queue_takes_yet_is_no_duplicate_of_itself() {
     let mut world = world;
     (1..100).for_each(|minute| world.broker.elapse(Moment(minute * 60_000)));
     assert_eq!(drain(&mut world, "q"), ["a"]);
+}
+
+#[test]
+fn what_waits_in_it_is_looked_at_when_it_goes_on() {
+    let world = World::new();
+    let mut client = world.client();
+    let kind = ("x-delayed-type", FieldValue::from("x-message-deduplication"));
+    let arguments = [kind, ("x-cache-size", 9.into())];
+    declare(&mut client, "later", "x-delayed-message", &arguments);
+    bind(&mut client, "later", "q");
+    for (text, delay) in [("late", 50), ("soon", 20), ("now", 0)] {
+        let headers = [("x-deduplication-header", "a".into()), ("x-delay", delay.into())];
+        publish_message(client.at(100), message("later", text, &headers));
+    }
+    let mut world = world;
+    (100..200).for_each(|at| world.broker.elapse(Moment(at)));
+    assert_eq!(drain(&mut world, "q"), ["now"]);
+    let waiting = world.broker.virtual_host("/").unwrap().waiting_rooms().remove(0);
+    let mut work = Work::default();
+    let counts = waiting.with(&mut work, |live| live.queue.counts());
+    assert_eq!(counts.unwrap().ready, 0);
 }
 
 #[test]
