@@ -131,6 +131,10 @@ pub const HASH_WEIGHT_MAX: usize = 10_000;
 /// Messages a recent history exchange keeps where its declaration does not say.
 pub const RECENT_HISTORY_COUNT: usize = 20;
 
+/// Keys that a deduplicating exchange forgets with each message, where their time is over: more
+/// than come, so that they get fewer, and not so many that a message waits for all of them.
+pub const SEEN_KEYS_FORGOTTEN_MAX: usize = 16;
+
 /// How long a stopping node waits for its clients to answer connection.close: service managers send
 /// SIGKILL not much later than 10 s.
 pub const SHUTDOWN_PATIENCE_MS: u64 = 5000;

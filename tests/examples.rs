@@ -14,7 +14,7 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "back_off",
     "bounded_queue",
     "changed_limit",
@@ -30,6 +30,7 @@ const NAMES: [&str; 19] = [
     "retry_later",
     "rpc",
     "scheduled",
+    "send_again",
     "slow_worker",
     "topic_routing",
     "urgent_first",
@@ -137,6 +138,11 @@ fn order_flow_accounts_for_every_order_though_the_broker_is_killed() {
 #[test]
 fn scheduled_messages_come_in_their_time() {
     check("scheduled", &["now", "soon", "in a moment"]);
+}
+
+#[test]
+fn what_is_sent_again_comes_once() {
+    check("send_again", &["order 1: a hat", "order 2: a coat", "order 3: gloves"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use leveret::message::{ExchangeId, QueueId};
+use leveret::message::{ExchangeId, Moment, QueueId};
 use leveret::protocol::field::FieldTable;
 use leveret::protocol::properties::Properties;
 use leveret::routing::{
@@ -82,7 +82,7 @@ fn route(kind: ExchangeKind, binding_count: u64) -> Round {
     Box::new(move || {
         for (routing_key, properties) in &inputs {
             let routing_keys = &[routing_key.as_str()][..];
-            let input = RouteInput { routing_keys, properties, random: 0 };
+            let input = RouteInput { routing_keys, properties, random: 0, now: Moment(0) };
             let mut route = Route::default();
             let exchange = router.exchange(EXCHANGE).expect("it was added");
             router.route(&exchange, black_box(&input), &NoNames, &mut route);

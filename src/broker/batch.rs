@@ -10,6 +10,8 @@ use super::route_cache::CachedRoute;
 use crate::connection::{Publish, Way};
 use crate::limits::PUBLISH_RUN_COUNT_MAX;
 use crate::message::{Message, MessageRun};
+use crate::routing::Claim;
+use crate::store::Position;
 
 /// A batch on its way.
 #[derive(Debug, Default)]
@@ -17,6 +19,13 @@ pub(super) struct Batch {
     pub(super) groups: Groups,
     pub(super) confirmed: Confirmed,
     pub(super) routes: Routes,
+    /// What messages claimed from exchanges that let equal ones pass once: the channel and number
+    /// of each, and its claim.
+    pub(super) claims: Vec<((u16, u64), Claim)>,
+    /// Where in the log the equals of duplicates stand.
+    pub(super) equals_at: Position,
+    /// A part of it that was enqueued already came not to all its queues.
+    pub(super) is_short: bool,
 }
 
 impl Batch {

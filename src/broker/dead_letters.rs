@@ -10,6 +10,7 @@ use tracing::debug;
 
 use super::batch::{Group, Groups};
 use super::burial::{Burial, Letter};
+use super::deduplication::Targets;
 use super::lock::lock;
 use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
@@ -21,6 +22,7 @@ use crate::limits::{
     DEAD_LETTER_PAUSE_MS, DEAD_LETTER_RETRY_MS, DEAD_LETTERS_STEP_MAX, DEAD_LETTERS_TURN_COST,
 };
 use crate::message::{DeadLetter, Death, DeathReason, MessageRun, Moment, QueueKind};
+use crate::routing::{Claim, Deduplicated};
 
 /// Why a dead letter came to no queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +109,35 @@ struct Way<'a> {
     reason: DeathReason,
     exchange: Box<str>,
     routing_key: Option<Box<str>>,
+}
+
+/// Dead letters that are routed, until they are given to their queues.
+#[derive(Debug, Default)]
+struct Outgoing {
+    groups: Groups,
+    /// What they claimed from exchanges that let equal messages pass once, with the numbers of
+    /// these letters.
+    claims: Vec<(u64, Claim)>,
+    /// The equal of one is on its way from elsewhere, and may yet fail.
+    is_early: bool,
+}
+
+impl Outgoing {
+    fn note(&mut self, number: u64, deduplicated: Deduplicated) {
+        let Deduplicated { claims, on_their_way, .. } = deduplicated;
+        let is_own = |id| self.claims.iter().any(|(_, claim)| claim.id() == id);
+        self.is_early |= !on_their_way.into_iter().all(is_own);
+        self.claims.extend(claims.into_iter().map(|claim| (number, claim)));
+    }
+
+    /// What those claimed for which nothing is left to do; the others give it back.
+    fn claims_of_done(self, letters: &[Letter]) -> Vec<Claim> {
+        let is_done = |(number, _): &(u64, Claim)| {
+            let place = usize::try_from(number - 1).unwrap_or(usize::MAX);
+            letters.get(place).is_some_and(|letter| letter.is_done)
+        };
+        self.claims.into_iter().filter(is_done).map(|(_, claim)| claim).collect()
+    }
 }
 
 impl<'a> Way<'a> {
@@ -217,19 +248,20 @@ impl Broker {
             return true;
         };
         let is_last_try = !burial.may_wait();
-        let mut groups = Groups::default();
-        self.route_all(&host, burial, is_last_try, work, &mut groups);
-        if groups.iter().any(|group| group.queue.is_broken()) {
+        let mut outgoing = Outgoing::default();
+        self.route_all(&host, burial, is_last_try, work, &mut outgoing);
+        if outgoing.is_early || outgoing.groups.iter().any(|group| group.queue.is_broken()) {
             return false;
         }
         let mut is_whole = true;
-        for group in groups.drain() {
+        for group in outgoing.groups.drain() {
             match give(&mut burial.letters, group, !is_last_try, work) {
                 Ok(refused) if is_last_try => self.dead_letters.dropped(Dropped::Refused, refused),
                 Ok(_) => {}
                 Err(OutOfService) => is_whole = false,
             }
         }
+        host.keep_seen(outgoing.claims_of_done(&burial.letters), work);
         // That is for publishers, and nobody is to be held back here.
         work.is_ahead = false;
         is_whole
@@ -243,21 +275,24 @@ impl Broker {
         burial: &mut Burial,
         is_last_try: bool,
         work: &Work,
-        groups: &mut Groups,
+        outgoing: &mut Outgoing,
     ) {
         let source = burial.source.clone();
         if source.is_waiting_room {
             for (letter, number) in burial.letters.iter_mut().zip(1..) {
-                let (message, mut targets) = host.go_on(&source, &letter.message, self.draw());
-                targets.retain(|target| !letter.had_by.contains(&target.id()));
-                groups.add_numbered(&targets, &MessageRun::one(message), number);
+                let (message, targets) =
+                    host.go_on(&source, &letter.message, self.draw(), work.now);
+                let Targets { mut queues, deduplicated } = targets;
+                outgoing.note(number, deduplicated);
+                queues.retain(|target| !letter.had_by.contains(&target.id()));
+                outgoing.groups.add_numbered(&queues, &MessageRun::one(message), number);
                 letter.is_done = true;
             }
             return;
         }
         let Some(way) = Way::of(host, &source, burial.reason) else { return burial.give_up() };
         for (letter, number) in burial.letters.iter_mut().zip(1..) {
-            letter.is_done = self.route_dead(&way, letter, number, work, groups);
+            letter.is_done = self.route_dead(&way, letter, number, work, outgoing);
             if !letter.is_done && is_last_try {
                 self.dead_letters.dropped(Dropped::Unroutable, 1);
             }
@@ -272,17 +307,21 @@ impl Broker {
         dead: &Letter,
         number: u64,
         work: &Work,
-        groups: &mut Groups,
+        outgoing: &mut Outgoing,
     ) -> bool {
         let Way { host, queue, reason, exchange, routing_key } = way;
         let (reason, routing_key) = (*reason, routing_key.as_deref());
         let death = Death { reason, queue, now: work.now, exchange, routing_key };
         let letter = DeadLetter::of(&dead.message, death);
-        let mut targets = host.targets(&letter.message, &letter.carbon_copies, self.draw());
-        let has_route = !targets.is_empty();
-        targets.retain(|target| !dead.had_by.contains(&target.id()));
-        targets.retain(|target| target.is_waiting_room || self.is_no_cycle(&letter, target, way));
-        groups.add_numbered(&targets, &MessageRun::one(letter.message), number);
+        let keys = &letter.carbon_copies;
+        let Targets { mut queues, deduplicated } =
+            host.targets(&letter.message, keys, self.draw(), work.now);
+        // Of a duplicate, its equal had one.
+        let has_route = !queues.is_empty() || deduplicated.is_duplicate();
+        outgoing.note(number, deduplicated);
+        queues.retain(|target| !dead.had_by.contains(&target.id()));
+        queues.retain(|target| target.is_waiting_room || self.is_no_cycle(&letter, target, way));
+        outgoing.groups.add_numbered(&queues, &MessageRun::one(letter.message), number);
         has_route
     }
 

@@ -13,7 +13,10 @@ use super::lock::lock;
 use super::queue_handle::QueueHandle;
 use super::work::Work;
 use crate::limits::FETCH_SIZE_MAX;
-use crate::message::{Account, SequenceRange};
+use crate::message::{
+    Account, DeduplicationKey, QueueId, ReadBack, RecoveredRun, Sequence, SequenceRange,
+    deduplication,
+};
 use crate::queue::Resident;
 use crate::store::{Health, Log, Position, Reader, RecoveredQueue, StoreFigures};
 
@@ -145,6 +148,36 @@ impl Durability {
         };
         handle.fetched(found.covered, found.messages, work);
         true
+    }
+
+    /// The keys by which messages of a queue are told apart: all of it is read. What cannot be read
+    /// has none, so that an equal of it may come.
+    pub(super) fn keys_of(
+        &self,
+        queue: QueueId,
+        runs: &[RecoveredRun],
+    ) -> Vec<(Sequence, DeduplicationKey)> {
+        let mut keys = Vec::new();
+        for run in runs {
+            let mut rest = run.range;
+            while rest.first <= rest.last {
+                let found = match self.reader.read(queue, rest, FETCH_SIZE_MAX) {
+                    Ok(found) => found,
+                    Err(error) => {
+                        let queue = queue.0;
+                        error!(target: "store", queue, %error, "messages cannot be looked at");
+                        break;
+                    }
+                };
+                let asked = |read: ReadBack| {
+                    let asked = deduplication::asked_for(read.message.properties())?;
+                    Some((read.sequence, asked.key))
+                };
+                keys.extend(found.messages.into_iter().filter_map(asked));
+                rest.first = found.covered.last.max(rest.first) + 1;
+            }
+        }
+        keys
     }
 
     /// Messages that a queue asked for are damaged.

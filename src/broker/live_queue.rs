@@ -55,6 +55,10 @@ pub(super) struct Live {
     /// Where in the log messages stand that were given to it late, behind later ones: before they
     /// are in a file, no body is forgotten.
     pub(super) late_until: Position,
+    /// Where in the log its last fact stands.
+    pub(super) appended_at: Position,
+    /// A message of this step was not taken because its equal is there.
+    pub(super) met_equal: bool,
     /// When it is looked at by itself.
     pub(super) wakes_at: Option<Moment>,
     /// When somebody last used it, but for publishing; 0 where nobody looked yet.
@@ -96,14 +100,23 @@ impl Live {
             if self.queue.is_gone() {
                 break;
             }
+            let places = first..first + run.len();
+            first = places.end;
+            let left = self.without_equals(run);
+            let Some(run) = left else { continue };
             let Some(numbers) = numbers else {
                 self.queue.enqueue_run(run);
                 continue;
             };
-            let count = run.len();
-            let places = self.queue.offer_run(run, &mut self.effects);
-            refused.extend(places.iter().filter_map(|place| numbers.get(first + place)));
-            first += count;
+            let is_whole = run.len() == places.len();
+            let refused_places = self.queue.offer_run(run, &mut self.effects);
+            match is_whole || refused_places.is_empty() {
+                true => refused.extend(
+                    refused_places.iter().filter_map(|place| numbers.get(places.start + place)),
+                ),
+                // The equals of one that is refused are refused with it.
+                false => refused.extend(numbers.get(places).unwrap_or_default()),
+            }
         }
         refused
     }
@@ -121,6 +134,7 @@ impl Live {
         }
         let mut refused = Vec::new();
         for (run, number) in runs.into_iter().zip(numbers) {
+            let Some(run) = self.without_equals(run) else { continue };
             if !self.queue.accept(run, is_kept, &mut self.effects) {
                 refused.push(*number);
             }
@@ -130,7 +144,18 @@ impl Live {
 
     /// Adds a message where there is room for it, and nobody waits to hear.
     pub(super) fn offer(&mut self, message: Message) {
-        let _ = self.queue.offer_run(MessageRun::one(message), &mut self.effects);
+        if let Some(run) = self.without_equals(MessageRun::one(message)) {
+            let _ = self.queue.offer_run(run, &mut self.effects);
+        }
+    }
+
+    /// Without those that have an equal in the queue: nobody misses them, and who is told that they
+    /// came is told so when their equal is on disk.
+    fn without_equals(&mut self, run: MessageRun) -> Option<MessageRun> {
+        let count = run.len();
+        let left = self.queue.without_equals(run);
+        self.met_equal |= left.as_ref().is_none_or(|left| left.len() < count);
+        left
     }
 
     /// Fetches one message; who must wait for its body is remembered.

@@ -12,6 +12,7 @@ mod burial;
 mod consume;
 mod consumer_timeout;
 mod dead_letters;
+mod deduplication;
 mod durability;
 mod exchanges;
 mod expiry;

@@ -225,9 +225,19 @@ impl Restoring<'_> {
                     host.restore(&mut host.definitions(), &change, recovered, &mut work);
                 }
                 // Its virtual host was deleted, with all that was in it.
-                None => self.log.append().changed(Gone { key: key.to_vec(), value: None }),
+                None => self.forget(key),
             },
+            Fact::Seen(number, exchange, seen) => {
+                let host = self.hosts.get(&number);
+                if !host.is_some_and(|host| host.restore_seen(exchange, seen)) {
+                    self.forget(key);
+                }
+            }
         }
+    }
+
+    fn forget(&self, key: &[u8]) {
+        self.log.append().changed(Gone { key: key.to_vec(), value: None });
     }
 
     /// Queues that hold something and are declared no longer: they ended with the last run.
@@ -243,6 +253,7 @@ fn highest_id(fact: &Fact) -> u64 {
         Fact::Node(crate::definitions::NodeChange::HostDeclared(host)) => host.key.number.0,
         Fact::Host(_, Change::QueueDeclared(queue)) => queue.id.0,
         Fact::Host(_, Change::ExchangeDeclared(exchange)) => exchange.id.0,
+        Fact::Seen(_, exchange, _) => exchange.0,
         Fact::Node(_) | Fact::Host(..) => 0,
     }
 }

@@ -7,7 +7,6 @@ use smallvec::SmallVec;
 
 use super::batch::{Batch, Group};
 use super::consume::not_found;
-use super::queue_handle::QueueHandle;
 use super::replies::REPLY_TO;
 use super::route_cache::CachedRoute;
 use super::session::{Pending, Place, Session};
@@ -19,17 +18,32 @@ use crate::protocol::field::FieldValue;
 use crate::protocol::methods::{WireMethod, basic};
 use crate::protocol::properties::{self, PropertyView};
 use crate::protocol::reply::{AmqpError, ChannelError};
-use crate::routing::{Route, RouteInput};
+use crate::routing::{Claim, Deduplicated, Route, RouteInput};
 
 const PUBLISH: (u16, u16) = (basic::Publish::CLASS_ID, basic::Publish::METHOD_ID);
 
 /// Where one message goes.
-struct Routed {
+#[derive(Debug)]
+pub(super) struct Routed {
     /// The message as it is to be delivered, where that is not as it came.
     rewritten: Option<Message>,
     route: Arc<CachedRoute>,
     /// It goes to a waiting requester instead.
     is_reply: bool,
+    /// What exchanges on the way said that let equal messages pass once.
+    deduplicated: Deduplicated,
+}
+
+impl Routed {
+    /// It goes the way of others.
+    fn known(route: Arc<CachedRoute>) -> Self {
+        let deduplicated = Deduplicated::default();
+        Self { rewritten: None, route, is_reply: false, deduplicated }
+    }
+
+    fn reply(rewritten: Option<Message>) -> Self {
+        Self { rewritten, is_reply: true, ..Self::known(no_queues()) }
+    }
 }
 
 impl Session {
@@ -62,7 +76,7 @@ impl Session {
         let state = self.channels.get(&publish.channel);
         let is_transaction = state.is_some_and(|state| state.transaction.is_some());
         if !is_transaction && let Some(route) = self.known(&publish, batch) {
-            self.enqueue(publish, None, &route.queues, false, batch);
+            self.enqueue(publish, Routed::known(route), batch);
             return Ok(());
         }
         let Publish { channel, messages, mandatory, confirm, way } = publish;
@@ -87,31 +101,67 @@ impl Session {
 
     fn publish_one(&mut self, publish: Publish, batch: &mut Batch) -> Result<(), AmqpError> {
         let Some(message) = publish.messages.first() else { return Ok(()) };
-        let Routed { rewritten, route, is_reply } = self.route(&publish, message)?;
+        let mut routed = self.route(&publish, message)?;
         let state = self.channels.get_mut(&publish.channel);
         if let Some(transaction) = state.and_then(|state| state.transaction.as_mut()) {
-            let queues = route.queues.to_vec();
             let body_bytes = publish.messages.body_bytes();
             let charge = self.broker.connection_options.account.charge(body_bytes);
             // What is committed together came in several inputs.
             let publish = Publish { way: None, ..publish };
-            transaction.push(Pending { publish, rewritten, queues, is_reply, _charge: charge });
+            let is_deduplicated = routed.deduplicated.is_any();
+            // Until it is committed, others may come first.
+            routed.deduplicated = Deduplicated::default();
+            transaction.push(Pending { publish, routed, is_deduplicated, _charge: charge });
             return Ok(());
         }
-        self.enqueue(publish, rewritten, &route.queues, is_reply, batch);
+        self.take(publish, routed, batch)
+    }
+
+    /// Takes a routed message into the batch, unless its equal is on its way and may yet fail: then
+    /// nobody can say yet whether it is a duplicate.
+    fn take(
+        &mut self,
+        publish: Publish,
+        mut routed: Routed,
+        batch: &mut Batch,
+    ) -> Result<(), AmqpError> {
+        if !routed.deduplicated.on_their_way.is_empty()
+            && let Some(message) = publish.messages.first()
+        {
+            drop(routed);
+            // Where that is of this batch, it is settled now.
+            self.flush(batch);
+            routed = self.route(&publish, message)?;
+        }
+        match routed.deduplicated.on_their_way.is_empty() {
+            true => self.enqueue(publish, routed, batch),
+            false => self.refuse_for_now(&publish, batch),
+        }
         Ok(())
     }
 
+    /// Somebody else is just about to publish the same: who waits for a confirm may try again.
+    fn refuse_for_now(&mut self, publish: &Publish, batch: &mut Batch) {
+        batch.is_short = true;
+        if publish.confirm > 0 {
+            let (channel, number) = (publish.channel, publish.confirm);
+            self.post(Event::Rejected { channel, number });
+        }
+    }
+
     /// Adds routed messages to the batch, or gives them back as they came.
-    fn enqueue(
-        &mut self,
-        publish: Publish,
-        rewritten: Option<Message>,
-        queues: &[Arc<QueueHandle>],
-        is_reply: bool,
-        batch: &mut Batch,
-    ) {
+    fn enqueue(&mut self, publish: Publish, routed: Routed, batch: &mut Batch) {
         batch.confirmed.add(&publish);
+        let Routed { rewritten, route, is_reply, deduplicated } = routed;
+        let queues = &*route.queues;
+        if let Some(position) = deduplicated.seen_at {
+            batch.equals_at = batch.equals_at.max(position);
+        }
+        if !queues.is_empty() {
+            let number = (publish.channel, publish.confirm);
+            let claims = deduplicated.claims.into_iter();
+            batch.claims.extend(claims.map(|claim| (number, claim)));
+        }
         let Publish { channel, messages, mandatory, confirm, way } = publish;
         let is_routed = match is_reply {
             true => rewritten.as_ref().or(messages.first()).is_some_and(|reply| self.reply(reply)),
@@ -136,10 +186,10 @@ impl Session {
         self.post(Event::Returned { channel, message });
     }
 
-    /// Enqueues the groups, then confirms, and tells whether every queue took its messages. Where
+    /// Enqueues the groups, then confirms, and notes whether every queue took its messages. Where
     /// one refuses some for want of room, these are rejected; where one is out of service, nothing
     /// of the batch is confirmed: a message that is refused may have reached its other queues.
-    pub(super) fn flush(&mut self, batch: &mut Batch) -> bool {
+    pub(super) fn flush(&mut self, batch: &mut Batch) {
         let mut is_whole = true;
         let mut refused = Vec::new();
         for Group { queue, runs, numbers, .. } in batch.groups.drain() {
@@ -152,12 +202,13 @@ impl Session {
                 self.hold_for(&queue);
             }
         }
-        let is_taken = is_whole && refused.is_empty();
+        batch.is_short |= !is_whole || !refused.is_empty();
         refused.retain(|(_, number)| *number > 0);
         refused.sort_unstable();
         // Several queues may refuse the same one.
         refused.dedup();
         batch.confirmed.leave_out(&refused);
+        self.settle_claims(batch, is_whole, &refused);
         for (channel, first, last) in batch.confirmed.drain() {
             if is_whole {
                 self.post_durable(Event::Confirmed { channel, first, last });
@@ -168,7 +219,21 @@ impl Session {
         for (channel, number) in refused {
             self.post(Event::Rejected { channel, number });
         }
-        is_taken
+    }
+
+    /// Messages that came to their queues are seen from now on; those that did not may come again.
+    /// The confirm of a duplicate waits until its equal is on disk.
+    fn settle_claims(&mut self, batch: &mut Batch, is_whole: bool, refused: &[(u16, u64)]) {
+        let claims = std::mem::take(&mut batch.claims);
+        if let Some(place) = self.place.as_ref().filter(|_| is_whole && !claims.is_empty()) {
+            let is_taken =
+                |(number, _): &((u16, u64), Claim)| refused.binary_search(number).is_err();
+            let claims = claims.into_iter().filter(is_taken).map(|(_, claim)| claim).collect();
+            place.host.keep_seen(claims, &mut self.work);
+            self.has_logged |= self.work.position > 0;
+        }
+        let equals_at = std::mem::take(&mut batch.equals_at);
+        self.work.position = self.work.position.max(equals_at);
     }
 
     /// Where a message goes. The exchange is looked for and permissions are asked once for each
@@ -181,7 +246,7 @@ impl Session {
             && is_plain
             && let Some(route) = self.cached(channel, message)
         {
-            return Ok(Routed { rewritten: None, route, is_reply: false });
+            return Ok(Routed::known(route));
         }
         let place = self.place()?;
         let resource = Resource::exchange(message.exchange(), &place.host.name);
@@ -200,10 +265,11 @@ impl Session {
 
     fn route_plain(&mut self, place: &Place, channel: u16, message: &Message) -> Routed {
         if is_reply(message) {
-            return Routed { rewritten: None, route: no_queues(), is_reply: true };
+            return Routed::reply(None);
         }
-        let route = self.look_up(place, channel, message, message, &[message.routing_key()]);
-        Routed { rewritten: None, route, is_reply: false }
+        let (route, deduplicated) =
+            self.look_up(place, channel, message, message, &[message.routing_key()]);
+        Routed { deduplicated, ..Routed::known(route) }
     }
 
     fn cached(&mut self, channel: u16, message: &Message) -> Option<Arc<CachedRoute>> {
@@ -230,7 +296,7 @@ impl Session {
             rewritten = Some(self.with_reply_key(channel, original)?);
         }
         if is_reply(original) {
-            return Ok(Routed { rewritten, route: no_queues(), is_reply: true });
+            return Ok(Routed::reply(rewritten));
         }
         let keys: Vec<&str> = std::iter::once(original.routing_key())
             .chain(selected.routing_keys.iter().map(|key| &**key))
@@ -244,13 +310,15 @@ impl Session {
         }
         let delivered = rewritten.as_ref().unwrap_or(original);
         let cached = if keys.len() == 1 { self.cached(channel, original) } else { None };
-        let route =
-            cached.unwrap_or_else(|| self.look_up(place, channel, original, delivered, &keys));
+        let (route, deduplicated) = match cached {
+            Some(route) => (route, Deduplicated::default()),
+            None => self.look_up(place, channel, original, delivered, &keys),
+        };
         if selected.has_bcc && route.queues.iter().all(|queue| queue.is_waiting_room) {
             // Those keys are looked at when it has waited.
             rewritten = with_bcc;
         }
-        Ok(Routed { rewritten, route, is_reply: false })
+        Ok(Routed { rewritten, deduplicated, ..Routed::known(route) })
     }
 
     /// Asks the router, and remembers the answer where it depends on nothing but the key.
@@ -262,13 +330,15 @@ impl Session {
         message: &Message,
         delivered: &Message,
         keys: &[&str],
-    ) -> Arc<CachedRoute> {
+    ) -> (Arc<CachedRoute>, Deduplicated) {
         let generation = place.host.router.generation();
         let random = self.random.draw();
-        let input = RouteInput { routing_keys: keys, properties: message.properties(), random };
+        let (properties, now) = (message.properties(), self.work.now);
+        let input = RouteInput { routing_keys: keys, properties, random, now };
         let mut route = Route::default();
         place.host.route(message, &input, &mut route);
-        if !route.histories.is_empty() && !refuses_storing(message) {
+        let is_taken = route.deduplicated.on_their_way.is_empty();
+        if is_taken && !route.histories.is_empty() && !refuses_storing(message) {
             route.histories.iter().for_each(|exchange| exchange.remember(delivered));
         }
         let queues = place.host.queues_by_id(&route.queues).into();
@@ -283,7 +353,7 @@ impl Session {
             let (exchange, key) = (message.exchange(), message.routing_key());
             state.routes.remember(generation, exchange, key, cached.clone());
         }
-        cached
+        (cached, route.deduplicated)
     }
 
     /// user-id must be the name of the user that logged in.
@@ -303,13 +373,31 @@ impl Session {
         let state = self.channels.get_mut(&channel);
         let pending = state.and_then(|state| state.transaction.replace(Vec::new()));
         let mut batch = Batch::default();
-        for Pending { publish, rewritten, queues, is_reply, .. } in pending.unwrap_or_default() {
-            self.enqueue(publish, rewritten, &queues, is_reply, &mut batch);
-        }
-        let is_taken = self.flush(&mut batch);
+        let published = self.publish_pending(pending.unwrap_or_default(), &mut batch);
+        self.flush(&mut batch);
+        let is_taken = !batch.is_short;
+        published?;
         settles.iter().for_each(|settle| self.settle(settle));
         if !is_taken {
             return Err(ChannelError::precondition_failed("partial tx completion").into());
+        }
+        Ok(())
+    }
+
+    /// Each goes where it was routed to, but for those of which an equal may have come meanwhile.
+    fn publish_pending(
+        &mut self,
+        pending: Vec<Pending>,
+        batch: &mut Batch,
+    ) -> Result<(), AmqpError> {
+        for Pending { publish, routed, is_deduplicated, .. } in pending {
+            match publish.messages.first().filter(|_| is_deduplicated) {
+                None => self.enqueue(publish, routed, batch),
+                Some(message) => {
+                    let routed = self.route(&publish, message)?;
+                    self.take(publish, routed, batch)?;
+                }
+            }
         }
         Ok(())
     }

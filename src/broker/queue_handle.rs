@@ -98,7 +98,14 @@ impl QueueHandle {
         let has_logged = recovered.is_some();
         let queue = match recovered {
             None => Queue::new(traits),
-            Some(found) => Queue::recovered(traits, next_sequence, found.runs),
+            Some(found) => {
+                let is_unique = traits.is_unique;
+                let keys = durability.filter(|_| is_unique);
+                let keys = keys.map(|durability| durability.keys_of(definition.id, &found.runs));
+                let mut queue = Queue::recovered(traits, next_sequence, found.runs);
+                queue.know_keys(keys.unwrap_or_default());
+                queue
+            }
         };
         let live = Live { queue, has_logged, ..Live::default() };
         Self {
@@ -247,6 +254,9 @@ impl QueueHandle {
             self.carry_out(live, effect, work);
         }
         drop(appender);
+        if std::mem::take(&mut live.met_equal) {
+            work.position = work.position.max(live.appended_at);
+        }
         self.count(live);
         live.keep_pace(work);
         if let Some((at, instead_of)) = live.new_deadline() {

@@ -45,6 +45,7 @@ impl QueueHandle {
             }
         }
         work.position = appender.position();
+        live.appended_at = work.position;
     }
 
     /// Asks for bodies that are on disk only.

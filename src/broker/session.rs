@@ -9,6 +9,7 @@ use std::task::Waker;
 use super::batch::Batch;
 use super::mailbox::Mailbox;
 use super::pace::Hold;
+use super::publish::Routed;
 use super::queue_handle::QueueHandle;
 use super::route_cache::RouteCache;
 use super::shared::Broker;
@@ -115,10 +116,9 @@ pub(super) struct ChannelState {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) publish: Publish,
-    /// The message as it is to be delivered, where that is not as it came.
-    pub(super) rewritten: Option<Message>,
-    pub(super) queues: Vec<Arc<QueueHandle>>,
-    pub(super) is_reply: bool,
+    pub(super) routed: Routed,
+    /// An exchange looks whether it saw its equal, which is done when it is committed.
+    pub(super) is_deduplicated: bool,
     /// Nobody else counts its body yet.
     pub(super) _charge: Charge,
 }

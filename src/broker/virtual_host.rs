@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use hashbrown::HashMap;
 
+use super::deduplication::Targets;
 use super::durability::Durability;
 use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
@@ -290,6 +291,7 @@ impl VirtualHost {
                 self.add_exchange(exchange);
             }
             Change::ExchangeDeleted(exchange) => {
+                self.forget_seen(exchange, work);
                 self.router.remove(&exchange.name);
                 self.close_waiting_room(exchange, work);
             }
@@ -349,8 +351,9 @@ impl VirtualHost {
     /// The declaration was validated, so type and arguments are known to be good.
     fn add_exchange(&self, exchange: &ExchangeDefinition) {
         if let Some(kind) = ExchangeKind::parse(&exchange.kind) {
-            let ExchangeDefinition { id, name, internal, arguments, .. } = exchange;
+            let ExchangeDefinition { id, name, durable, internal, arguments, .. } = exchange;
             if let Ok(exchange) = Exchange::new(*id, name.clone(), kind, *internal, arguments) {
+                let exchange = exchange.lasting(*durable);
                 let policies = self.policies();
                 let is_delayed = waiting_room::is_delayed(&policies, name);
                 exchange.set_policies(alternate(&policies, name), is_delayed);
@@ -430,12 +433,15 @@ impl VirtualHost {
             .ok()
             .and_then(|view| sender_selected::routing_keys(&view).ok())
             .unwrap_or_default();
-        for queue in self.targets_of(exchange, message, &selected.routing_keys, random) {
+        let Targets { queues, deduplicated } =
+            self.targets_of(exchange, message, &selected.routing_keys, random, work.now);
+        for queue in queues {
             // As above.
             let _ = queue.with(work, |live| {
                 live.offer(message.clone());
             });
         }
+        self.keep_seen(deduplicated.claims, work);
     }
 
     /// The queues that get a message which the broker publishes itself, by its key and further
@@ -445,10 +451,11 @@ impl VirtualHost {
         message: &Message,
         further_keys: &[impl AsRef<str>],
         random: u64,
-    ) -> Vec<Arc<QueueHandle>> {
+        now: Moment,
+    ) -> Targets {
         let exchange = self.router.exchange(message.exchange());
-        exchange.map_or_else(Vec::new, |exchange| {
-            self.targets_of(&exchange, message, further_keys, random)
+        exchange.map_or_else(Targets::default, |exchange| {
+            self.targets_of(&exchange, message, further_keys, random, now)
         })
     }
 
@@ -458,16 +465,23 @@ impl VirtualHost {
         message: &Message,
         further_keys: &[impl AsRef<str>],
         random: u64,
-    ) -> Vec<Arc<QueueHandle>> {
+        now: Moment,
+    ) -> Targets {
         let further_keys = further_keys.iter().map(AsRef::as_ref);
         let routing_keys: Vec<&str> =
             std::iter::once(message.routing_key()).chain(further_keys).collect();
         let mut route = Route::default();
         let properties = message.properties();
-        let input = RouteInput { routing_keys: &routing_keys, properties, random };
+        let input = RouteInput { routing_keys: &routing_keys, properties, random, now };
         self.router.route(exchange, &input, self, &mut route);
         route.histories.iter().for_each(|exchange| exchange.remember(message));
-        self.queues_by_id(&route.queues)
+        let queues = self.queues_by_id(&route.queues);
+        let mut deduplicated = route.deduplicated;
+        if queues.is_empty() {
+            // What nobody has may come again.
+            deduplicated.claims.clear();
+        }
+        Targets { queues, deduplicated }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::connection::{Event, Reply};
 use crate::protocol::reply::{AmqpError, ConnectionError};
 use crate::store::Position;
 
-/// Events that wait, in the order of their positions.
+/// Events that wait, in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     events: VecDeque<(Position, Event)>,
@@ -27,7 +27,8 @@ impl Waiting {
         self.answers > 0
     }
 
-    /// Holds an event back. Confirms of one channel that follow each other are one.
+    /// Holds an event back. Confirms of one channel that follow each other are one; the last need
+    /// not wait the longest, since a duplicate waits for its equal from before.
     pub(super) fn push(&mut self, position: Position, event: Event) {
         if let Event::Confirmed { channel, first, last } = event
             && let Some((known, Event::Confirmed { channel: on, last: end, .. })) =
@@ -35,7 +36,7 @@ impl Waiting {
             && *on == channel
             && *end + 1 == first
         {
-            *known = position;
+            *known = position.max(*known);
             *end = last;
             return;
         }
@@ -126,6 +127,15 @@ mod tests {
         assert!(waiting.pop(3).is_none());
         assert!(matches!(waiting.pop(4), Some(Event::Confirmed { channel: 1, first: 1, last: 3 })));
         assert_eq!(waiting.first(), Some(4));
+    }
+
+    #[test]
+    fn a_confirm_that_joins_others_makes_none_of_them_earlier() {
+        let mut waiting = Waiting::default();
+        waiting.push(4, confirmed(1, 1, 1));
+        waiting.push(3, confirmed(1, 2, 2));
+        assert!(waiting.pop(3).is_none());
+        assert!(matches!(waiting.pop(4), Some(Event::Confirmed { channel: 1, first: 1, last: 2 })));
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Catalog {
             Fact::Host(number, Change::QueueDeclared(queue)) => {
                 declared.push((number, (*queue).clone()));
             }
-            Fact::Node(_) | Fact::Host(..) => {}
+            Fact::Node(_) | Fact::Host(..) | Fact::Seen(..) => {}
         }
     }
 
@@ -181,6 +181,7 @@ fn kind(fact: &Fact) -> &'static str {
                 "global_parameters"
             }
         },
+        Fact::Seen(..) => "deduplication_keys",
         Fact::Host(_, change) => match change {
             Change::ExchangeDeclared(_) | Change::ExchangeDeleted(_) => "exchanges",
             Change::QueueDeclared(_) | Change::QueueConfigured(_) | Change::QueueDeleted(_) => {

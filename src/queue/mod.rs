@@ -22,6 +22,7 @@ mod machine;
 mod messages;
 pub mod paging;
 pub mod patience;
+mod present_keys;
 pub mod ready;
 pub mod retry;
 pub mod stretch;

@@ -25,6 +25,8 @@ pub struct QueueTraits {
     pub keeps_dead_letters: bool,
     /// What is delivered again tells how often its delivery failed.
     pub tells_failures: bool,
+    /// No two equal messages are in it at once.
+    pub is_unique: bool,
     /// See [`QueueTraits::limited`].
     pub limits: Option<Box<Limits>>,
 }

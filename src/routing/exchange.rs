@@ -1,13 +1,14 @@
 //! One exchange as the router knows it: its table under a lock of its own, its alternate, and for
-//! those that have one, the latest messages.
+//! those that have one, the latest messages, or the keys of those it has seen.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::deduplication::Deduplication;
 use super::kind::ExchangeKind;
 use super::table::{Table, history_length};
-use crate::message::{ExchangeId, Message, Name, QueueId};
+use crate::message::{ExchangeId, Message, Name, QueueId, SeenKey};
 use crate::protocol::field::{FieldTable, FieldValue};
 
 /// An exchange and its bindings.
@@ -25,6 +26,9 @@ pub struct Exchange {
     is_delayed_by_policy: AtomicBool,
     table: RwLock<Table>,
     history: Option<Mutex<History>>,
+    /// It outlives the node, as far as it was told.
+    pub(super) is_durable: bool,
+    pub(super) deduplication: Option<Deduplication>,
 }
 
 #[derive(Debug)]
@@ -54,6 +58,10 @@ impl Exchange {
             }
             _ => None,
         };
+        let deduplication = match kind {
+            ExchangeKind::Deduplication => Some(Deduplication::new(arguments)?),
+            _ => None,
+        };
         let alternate = arguments.get("alternate-exchange").and_then(FieldValue::as_str);
         let table = RwLock::new(Table::new(kind, arguments)?);
         let alternate = alternate.map(Arc::from);
@@ -70,6 +78,30 @@ impl Exchange {
             is_delayed_by_policy,
             table,
             history,
+            is_durable: false,
+            deduplication,
+        })
+    }
+
+    /// The same, which outlives the node or not.
+    #[must_use]
+    pub fn lasting(mut self, is_durable: bool) -> Self {
+        self.is_durable = is_durable;
+        self
+    }
+
+    /// It saw this key in an earlier life; they come in the order of their places.
+    pub fn restore_seen(&self, seen: SeenKey) {
+        if let Some(deduplication) = &self.deduplication {
+            deduplication.restore(seen);
+        }
+    }
+
+    /// Keys it has seen may be written down at all places below this one.
+    #[must_use]
+    pub fn seen_places(&self) -> u32 {
+        self.deduplication.as_ref().filter(|_| self.is_durable).map_or(0, |deduplication| {
+            if deduplication.is_on_disk { deduplication.places_used() } else { 0 }
         })
     }
 

@@ -221,6 +221,7 @@ fn jump(mut key: u64, count: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Moment;
     use crate::message::QueueId;
     use crate::protocol::properties::Properties;
 
@@ -236,7 +237,12 @@ mod tests {
         let mut out = Vec::new();
         for number in 0..10_000 {
             let key = format!("key-{number}");
-            let input = RouteInput { routing_keys: &[&key], properties: &[0, 0], random: 0 };
+            let input = RouteInput {
+                routing_keys: &[&key],
+                properties: &[0, 0],
+                random: 0,
+                now: Moment(0),
+            };
             exchange.route(&input, &mut out);
         }
         out
@@ -303,7 +309,9 @@ mod tests {
     ) -> Vec<Destination> {
         let (mut bytes, mut out) = (Vec::new(), Vec::new());
         properties.encode(&mut bytes);
-        exchange.route(&RouteInput { routing_keys: keys, properties: &bytes, random: 0 }, &mut out);
+        let now = Moment(0);
+        let input = RouteInput { routing_keys: keys, properties: &bytes, random: 0, now };
+        exchange.route(&input, &mut out);
         out
     }
 

@@ -23,12 +23,14 @@ pub enum ExchangeKind {
     ModulusHash,
     /// Everything, and the latest messages to whoever is bound later.
     RecentHistory,
+    /// Everything but what is equal to an earlier one.
+    Deduplication,
     /// As another type, after a while.
     Delayed,
 }
 
 impl ExchangeKind {
-    const ALL: [(Self, &'static str); 10] = [
+    const ALL: [(Self, &'static str); 11] = [
         (Self::Direct, "direct"),
         (Self::Fanout, "fanout"),
         (Self::Topic, "topic"),
@@ -38,6 +40,7 @@ impl ExchangeKind {
         (Self::LocalRandom, "x-local-random"),
         (Self::ModulusHash, "x-modulus-hash"),
         (Self::RecentHistory, "x-recent-history"),
+        (Self::Deduplication, "x-message-deduplication"),
         (Self::Delayed, "x-delayed-message"),
     ];
 

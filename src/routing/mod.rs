@@ -3,6 +3,7 @@
 //!
 //! Reading order: [`Table`] (one exchange's bindings), its types, [`Router`] (all exchanges).
 
+mod deduplication;
 mod destination;
 mod direct;
 mod exchange;
@@ -11,9 +12,11 @@ mod headers;
 mod kind;
 mod random;
 mod router;
+mod seen_keys;
 mod table;
 mod topic;
 
+pub use deduplication::{Claim, ClaimId, Deduplicated};
 pub use destination::{BindingKey, Destination, DestinationSet};
 pub use exchange::Exchange;
 pub use kind::ExchangeKind;

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
+use super::deduplication::Deduplicated;
 use super::destination::{BindingKey, Destination};
 use super::exchange::Exchange;
 use super::table::RouteInput;
@@ -54,6 +55,8 @@ pub struct Route {
     pub depends_on_key_only: bool,
     /// Exchanges on the way that keep the latest messages.
     pub histories: Vec<Arc<Exchange>>,
+    /// What exchanges on the way said that let equal messages pass once.
+    pub deduplicated: Deduplicated,
 }
 
 /// The exchanges of one virtual host.
@@ -94,6 +97,12 @@ impl Router {
     #[must_use]
     pub fn exchange(&self, name: &str) -> Option<Arc<Exchange>> {
         self.exchanges().by_name.get(name).cloned()
+    }
+
+    /// The exchange of this number.
+    #[must_use]
+    pub fn exchange_by_id(&self, id: ExchangeId) -> Option<Arc<Exchange>> {
+        self.exchanges().by_id.get(&id).cloned()
     }
 
     /// Tells an exchange what policies say: which exchange gets what nobody else takes, unless the
@@ -166,7 +175,11 @@ impl Router {
                 }
             }
             found.clear();
-            route.depends_on_key_only &= visit(&exchange, input, names, &mut found);
+            if route.deduplicated.passes(&exchange, input) {
+                route.depends_on_key_only &= visit(&exchange, input, names, &mut found);
+            } else {
+                route.depends_on_key_only = false;
+            }
             if exchange.has_history() {
                 route.histories.push(exchange.clone());
             }
@@ -239,6 +252,7 @@ fn remove_duplicates(queues: &mut Vec<QueueId>) {
 mod tests {
     use super::super::kind::ExchangeKind;
     use super::*;
+    use crate::message::Moment;
     use crate::protocol::field::FieldTable;
 
     struct NoQueues;
@@ -262,7 +276,8 @@ mod tests {
 
     fn route_whole(router: &Router, exchange: &str, keys: &[&str]) -> Route {
         let mut route = Route::default();
-        let input = RouteInput { routing_keys: keys, properties: &[0, 0], random: 0 };
+        let input =
+            RouteInput { routing_keys: keys, properties: &[0, 0], random: 0, now: Moment(0) };
         router.route(&router.exchange(exchange).unwrap(), &input, &NoQueues, &mut route);
         route
     }

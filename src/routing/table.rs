@@ -1,5 +1,6 @@
 //! The bindings of one exchange, whatever its type.
 
+use super::deduplication::Deduplication;
 use super::destination::{BindingKey, Destination, DestinationSet};
 use super::direct::Direct;
 use super::hash::{ConsistentHash, by_modulus};
@@ -8,6 +9,7 @@ use super::kind::ExchangeKind;
 use super::random;
 use super::topic::Topic;
 use crate::limits::RECENT_HISTORY_COUNT;
+use crate::message::Moment;
 use crate::protocol::field::FieldTable;
 
 /// What a message is routed by.
@@ -19,6 +21,8 @@ pub struct RouteInput<'a> {
     pub properties: &'a [u8],
     /// A random number, for those who throw dice.
     pub random: u64,
+    /// When it is, for those who forget.
+    pub now: Moment,
 }
 
 /// One exchange's bindings.
@@ -34,7 +38,7 @@ enum Bindings {
     Topic(Topic),
     Headers(Headers),
     ConsistentHash(ConsistentHash),
-    /// Those that look at no key: fanout, random, modulus, history.
+    /// Those that look at no key: fanout, random, modulus, history, deduplication.
     Set(DestinationSet),
 }
 
@@ -54,6 +58,10 @@ impl Table {
             }
             ExchangeKind::RecentHistory => {
                 history_length(arguments)?;
+                Bindings::Set(DestinationSet::default())
+            }
+            ExchangeKind::Deduplication => {
+                Deduplication::new(arguments)?;
                 Bindings::Set(DestinationSet::default())
             }
             ExchangeKind::Fanout
@@ -80,6 +88,7 @@ impl Table {
             | ExchangeKind::Random
             | ExchangeKind::ModulusHash
             | ExchangeKind::RecentHistory
+            | ExchangeKind::Deduplication
             | ExchangeKind::Delayed => Ok(()),
         }
     }
@@ -175,7 +184,9 @@ mod tests {
 
     fn routed(table: &Table, keys: &[&str], random: u64) -> Vec<u64> {
         let mut out = Vec::new();
-        table.route(&RouteInput { routing_keys: keys, properties: &[0, 0], random }, &mut out);
+        let now = Moment(0);
+        let input = RouteInput { routing_keys: keys, properties: &[0, 0], random, now };
+        table.route(&input, &mut out);
         let id = |destination| match destination {
             Destination::Queue(id) => id.0,
             Destination::Exchange(id) => panic!("{id:?}"),

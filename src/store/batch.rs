@@ -102,6 +102,8 @@ pub struct Change {
 pub(super) struct Batch {
     pub(super) changes: Vec<Change>,
     pub(super) forgotten: Vec<QueueId>,
+    /// What is kept under keys and is no definition.
+    pub(super) notes: Vec<Change>,
     /// In the order in which they came first.
     pub(super) queues: Vec<QueueFacts>,
     by_id: HashMap<QueueId, usize, foldhash::fast::FixedState>,
@@ -124,6 +126,7 @@ impl Batch {
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty()
             && self.forgotten.is_empty()
+            && self.notes.is_empty()
             && self.queues.iter().all(QueueFacts::is_empty)
     }
 
@@ -139,6 +142,12 @@ impl Batch {
             }
             None => self.changes.push(change),
         }
+    }
+
+    /// Something is kept under a key, or no longer. It is on disk no sooner than what came before.
+    pub(super) fn noted(&mut self, change: Change) {
+        self.size += size_of_change(&change);
+        self.notes.push(change);
     }
 
     fn take_changes(&mut self) -> Vec<Change> {
@@ -219,11 +228,12 @@ impl Batch {
         }
         later.changes.into_iter().for_each(|change| self.changed(change));
         later.forgotten.into_iter().for_each(|queue| self.forget(queue));
+        later.notes.into_iter().for_each(|note| self.noted(note));
     }
 
     /// Takes what comes first, where this is too much to be written at once: definitions, then
-    /// messages. What is settled stays with the rest, so that nothing is gone before what follows
-    /// it is there.
+    /// messages. What is settled or noted stays with the rest, so that nothing is gone before what
+    /// follows it is there, and nothing noted before it has happened.
     pub(super) fn take_first(&mut self, size_max: u64) -> Option<Self> {
         if self.body_size <= size_max {
             return None;
@@ -502,6 +512,24 @@ mod tests {
         assert_eq!((first.queues[0].removed.len(), batch.queues[0].removed.len()), (0, 1));
         assert_eq!(first.size + batch.size, whole);
         assert!(batch.take_first(message).is_none());
+    }
+
+    #[test]
+    fn what_is_noted_is_written_with_the_last_part() {
+        let tail = tail();
+        let mut batch = batch_of(&tail, 5, 3);
+        let note = |key: &[u8]| Change { key: key.to_vec(), value: Some(b"value".to_vec()) };
+        batch.noted(note(b"a"));
+        let (whole, message) = (batch.size, batch.body_size / 3);
+        let mut first = batch.take_first(message + 1).unwrap();
+        assert_eq!((first.notes.len(), batch.notes.len()), (0, 1));
+        assert_eq!(first.size + batch.size, whole);
+        let mut later = Batch::default();
+        later.noted(note(b"b"));
+        batch.append(later);
+        first.append(batch);
+        assert_eq!(first.notes, [note(b"a"), note(b"b")]);
+        assert!(!Batch { notes: first.notes, ..Batch::default() }.is_empty());
     }
 
     #[test]

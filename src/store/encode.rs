@@ -76,6 +76,9 @@ pub(super) fn encode(
     }
     batch.queues.iter().for_each(|facts| encoder.queue(facts));
     batch.forgotten.iter().for_each(|queue| encoder.writer.forgotten(*queue));
+    for note in &batch.notes {
+        encoder.writer.noted(&note.key, note.value.as_deref());
+    }
     let definitions = batch.changes.len() + batch.forgotten.len();
     encoder.encoded.definition_count = u32::try_from(definitions).unwrap_or(u32::MAX);
     encoder.encoded.record_count = encoder.writer.count;

@@ -74,7 +74,7 @@ pub(super) fn parse<'a>(header: &RecordHeader, payload: &'a [u8]) -> Option<Fact
             let failure_count = input.try_get_u32_le().ok()?;
             Fact::Returned { queue, failure_count, ranges: get_ranges(input)? }
         }
-        Kind::Changed => {
+        Kind::Changed | Kind::Noted => {
             let size = input.try_get_u32_le().ok()? as usize;
             let (key, mut rest) = input.split_at_checked(size)?;
             let has_value = rest.try_get_u8().ok()? != 0;
@@ -237,7 +237,7 @@ mod tests {
     fn facts_are_read_as_they_were_written() {
         let ranges = [SequenceRange { first: 1, last: 3 }, SequenceRange { first: 9, last: 9 }];
         let queue = QueueId(4);
-        let cases: [(Vec<u8>, Fact<'_>); 5] = [
+        let cases: [(Vec<u8>, Fact<'_>); 6] = [
             (
                 written(|writer| writer.ranges(Kind::Removed, queue, &ranges)),
                 Fact::Removed { queue, ranges: ranges.to_vec() },
@@ -253,6 +253,10 @@ mod tests {
             (
                 written(|writer| writer.changed(b"key", None)),
                 Fact::Changed { key: b"key", value: None },
+            ),
+            (
+                written(|writer| writer.noted(b"key", Some(b"value"))),
+                Fact::Changed { key: b"key", value: Some(b"value") },
             ),
             (written(|writer| writer.forgotten(queue)), Fact::Forgotten { queue }),
         ];

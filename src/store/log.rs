@@ -363,6 +363,12 @@ impl Appender<'_> {
         self.with_batch(|batch| batch.changed(change));
     }
 
+    /// Something is kept under a key that is no definition, or no longer. It is on disk no sooner
+    /// than what was appended before.
+    pub fn noted(&mut self, change: Change) {
+        self.with_batch(|batch| batch.noted(change));
+    }
+
     /// A queue is gone with all it held.
     pub fn forgotten(&mut self, queue: QueueId) {
         self.with_batch(|batch| batch.forget(queue));

@@ -33,6 +33,8 @@ pub(super) enum Kind {
     Delivered,
     /// A definition.
     Changed,
+    /// Something that is kept under a key and is no definition.
+    Noted,
     /// A queue that is gone with all it held.
     Forgotten,
     /// Where in this file the places of queues are.
@@ -47,7 +49,7 @@ pub(super) enum Kind {
     Skipped,
 }
 
-pub(super) const KINDS: [(Kind, u8); 11] = [
+pub(super) const KINDS: [(Kind, u8); 12] = [
     (Kind::Message, 1),
     (Kind::Reference, 2),
     (Kind::Removed, 3),
@@ -59,6 +61,7 @@ pub(super) const KINDS: [(Kind, u8); 11] = [
     (Kind::Queue, 9),
     (Kind::File, 10),
     (Kind::End, 11),
+    (Kind::Noted, 12),
 ];
 
 impl Kind {
@@ -237,18 +240,25 @@ impl<'a> RecordWriter<'a> {
 
     /// A definition under its key, or that it is gone.
     pub(super) fn changed(&mut self, key: &[u8], value: Option<&[u8]>) {
-        self.write(Kind::Changed, 0, 0, |out| {
-            out.put_u32_le(u32::try_from(key.len()).unwrap_or(u32::MAX));
-            out.put_slice(key);
-            out.put_u8(u8::from(value.is_some()));
-            out.put_slice(value.unwrap_or(&[]));
-        });
+        self.write(Kind::Changed, 0, 0, |out| put_change(out, key, value));
+    }
+
+    /// What is kept under a key, or that it is gone.
+    pub(super) fn noted(&mut self, key: &[u8], value: Option<&[u8]>) {
+        self.write(Kind::Noted, 0, 0, |out| put_change(out, key, value));
     }
 
     /// A queue that is gone.
     pub(super) fn forgotten(&mut self, queue: QueueId) {
         self.write(Kind::Forgotten, 0, 0, |out| out.put_u64_le(queue.0));
     }
+}
+
+fn put_change(out: &mut Vec<u8>, key: &[u8], value: Option<&[u8]>) {
+    out.put_u32_le(u32::try_from(key.len()).unwrap_or(u32::MAX));
+    out.put_slice(key);
+    out.put_u8(u8::from(value.is_some()));
+    out.put_slice(value.unwrap_or(&[]));
 }
 
 fn put_places(out: &mut Vec<u8>, places: &[Place]) {

@@ -14,6 +14,7 @@ mod consumer_timeout;
 mod content;
 mod dead_letter;
 mod declare_equivalence;
+mod deduplication;
 mod delivery_count;
 mod differences;
 mod exchange;

@@ -8,11 +8,12 @@
 
 use std::sync::Arc;
 
+use super::deduplication::Targets;
 use super::queue_handle::QueueHandle;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
 use crate::definitions::{Change, ExchangeDefinition, QueueDefinition, VirtualHostDefinitions};
-use crate::message::{Message, QueueId, QueueOptions, delay, sender_selected};
+use crate::message::{Message, Moment, QueueId, QueueOptions, delay, sender_selected};
 use crate::policy::Policies;
 use crate::protocol::field::FieldTable;
 use crate::protocol::properties::PropertyView;
@@ -88,7 +89,8 @@ impl VirtualHost {
         room: &QueueHandle,
         message: &Message,
         random: u64,
-    ) -> (Message, Vec<Arc<QueueHandle>>) {
+        now: Moment,
+    ) -> (Message, Targets) {
         let selected = PropertyView::parse(message.properties())
             .ok()
             .and_then(|view| sender_selected::routing_keys(&view).ok())
@@ -97,9 +99,9 @@ impl VirtualHost {
         let visible = sender_selected::without_bcc(over.properties());
         let over = visible.map_or_else(|| over.clone(), |visible| over.with_properties(&visible));
         let Some(exchange) = self.router.exchange(&room.definition.name) else {
-            return (over, Vec::new());
+            return (over, Targets::default());
         };
-        let targets = self.targets_of(&exchange, &over, &selected.routing_keys, random);
+        let targets = self.targets_of(&exchange, &over, &selected.routing_keys, random, now);
         (over, targets)
     }
 }

@@ -11,6 +11,7 @@
 mod host;
 mod node;
 mod read;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -18,7 +19,7 @@ mod write;
 use std::fmt;
 
 use super::{Change, NodeChange, VirtualHostDefinitions};
-use crate::message::VirtualHostNumber;
+use crate::message::{ExchangeId, SeenKey, VirtualHostNumber};
 use write::Writer;
 
 /// The format of keys and values that is written. It changes only with a way to read the older one.
@@ -40,6 +41,8 @@ pub enum Fact {
     Node(NodeChange),
     /// Something in the virtual host of this number.
     Host(VirtualHostNumber, Change),
+    /// An exchange of this number has seen a key. It is no definition, and stands beside them.
+    Seen(VirtualHostNumber, ExchangeId, SeenKey),
 }
 
 /// Why bytes are no record.
@@ -89,11 +92,12 @@ enum Kind {
     Exchange = 32,
     Queue = 33,
     Binding = 34,
+    Seen = 48,
 }
 
 impl Kind {
     /// Those whose keys have the number of a virtual host next.
-    const IN_HOST: [Self; 8] = [
+    const IN_HOST: [Self; 9] = [
         Self::Permission,
         Self::TopicPermission,
         Self::Policy,
@@ -102,6 +106,7 @@ impl Kind {
         Self::Exchange,
         Self::Queue,
         Self::Binding,
+        Self::Seen,
     ];
     const OF_NODE: [Self; 3] = [Self::Host, Self::User, Self::GlobalParameter];
 
@@ -132,6 +137,18 @@ pub fn encode_node(change: &NodeChange) -> Record {
     node::encode(change)
 }
 
+/// The record of a key that an exchange has seen. Another one takes its place under the same key.
+#[must_use]
+pub fn encode_seen(host: VirtualHostNumber, exchange: ExchangeId, seen: &SeenKey) -> Record {
+    seen::encode(host, exchange, seen)
+}
+
+/// The record that an exchange has seen nothing at this place.
+#[must_use]
+pub fn encode_unseen(host: VirtualHostNumber, exchange: ExchangeId, place: u32) -> Record {
+    Record { key: seen::key(host, exchange, place), value: None }
+}
+
 /// The beginnings of all keys of things in a virtual host: with them goes what was declared there.
 #[must_use]
 pub fn host_prefixes(host: VirtualHostNumber) -> Vec<Vec<u8>> {
@@ -154,6 +171,7 @@ pub fn decode(key: &[u8], value: &[u8]) -> Result<Fact, RecordError> {
             let number = VirtualHostNumber(key.number()?);
             Fact::Host(number, host::decode(kind, &mut key, &mut value)?)
         }
+        Kind::Seen => seen::decode(&mut key, &mut value)?,
         kind => Fact::Node(node::decode(kind, &mut key, &mut value)?),
     };
     key.end()?;

@@ -142,7 +142,7 @@ pub(super) fn decode(
             NodeChange::PolicySet(Arc::new(policy(PolicyKind::Operator, key, value)?))
         }
         Kind::Parameter => NodeChange::ParameterSet(Arc::new(parameter(key, value)?)),
-        Kind::Exchange | Kind::Queue | Kind::Binding => {
+        Kind::Exchange | Kind::Queue | Kind::Binding | Kind::Seen => {
             return Err(RecordError::UnknownKind(kind.byte()));
         }
     })

@@ -68,6 +68,8 @@ pub struct QueueOptions {
     pub priority_max: Option<u8>,
     /// `x-single-active-consumer`.
     pub single_active_consumer: bool,
+    /// `x-message-deduplication`: no two equal messages in it at once.
+    pub message_deduplication: bool,
     /// `x-delivery-limit`.
     pub delivery_limit: Option<DeliveryLimit>,
     /// `x-consumer-timeout`.
@@ -132,6 +134,7 @@ impl QueueOptions {
         check_mode_and_version(&arguments, kind)?;
         let single_active_consumer = arguments.boolean("x-single-active-consumer")?;
         check_group(&arguments, kind)?;
+        let message_deduplication = arguments.boolean("x-message-deduplication")?;
         let options = Self {
             kind,
             expires_ms,
@@ -144,6 +147,7 @@ impl QueueOptions {
             overflow,
             priority_max,
             single_active_consumer: single_active_consumer.unwrap_or(false),
+            message_deduplication: message_deduplication.unwrap_or(false),
             queue_leader_locator: queue_leader_locator(&arguments)?,
             delivery_limit: delivery_limit(&arguments)?,
             consumer_timeout_ms: arguments.count("x-consumer-timeout")?,

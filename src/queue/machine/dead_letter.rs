@@ -15,6 +15,8 @@ use crate::queue::stretch::{Marks, Stretch};
 impl Queue {
     /// Messages died.
     pub(super) fn die(&mut self, mut stretch: Stretch, reason: DeathReason) {
+        // It may come back here by way of the exchange.
+        self.forget_keys(stretch.range());
         match self.traits.has_dead_letters {
             true => {
                 // When they were to die is of no matter any more: neighbors are one stretch.

@@ -2,7 +2,8 @@
 //! and come back is in `paging`, who is served in `serve`, what a full queue does in `overflow`,
 //! what becomes of messages that die in `dead_letter`, when they do for their age in `expiry`, of
 //! those that come back in `retry`, of consumers that hold theirs for too long in `patience`, what
-//! a policy changes in `configure`.
+//! a policy changes in `configure`, which messages have an equal in a queue that takes each once,
+//! in `equals`.
 
 use std::collections::VecDeque;
 
@@ -13,6 +14,7 @@ use super::far::Far;
 use super::held::Held;
 use super::leaving::Leaving;
 use super::patience::MarkId;
+use super::present_keys::PresentKeys;
 use super::ready::Ready;
 use super::stretch::{Marks, Stretch};
 use super::totals::Totals;
@@ -25,6 +27,7 @@ use crate::message::{
 
 mod configure;
 mod dead_letter;
+mod equals;
 mod expiry;
 mod overflow;
 mod paging;
@@ -154,6 +157,8 @@ struct Activity {
     reading_turn: usize,
     /// When to look for consumers that hold something for too long.
     vigil: Option<Vigil>,
+    /// Where it takes no two equal messages at once.
+    present: Option<Box<PresentKeys>>,
 }
 
 /// A look at consumers that is to come.
@@ -274,6 +279,9 @@ impl Queue {
     /// log as well: they leave RAM with their neighbors, and are one stretch with them.
     pub fn enqueue_run(&mut self, messages: MessageRun) -> Sequence {
         let arrival = self.arrival_of(&messages);
+        if self.traits.is_unique {
+            self.note_keys(&messages);
+        }
         if !self.traits.is_durable || !(messages.is_persistent() || self.contents.is_patchy()) {
             return self.contents.push(messages, false, arrival);
         }
@@ -330,6 +338,7 @@ impl Queue {
 
     /// Messages are gone for good.
     fn remove(&mut self, stretch: &Stretch) {
+        self.forget_keys(stretch.range());
         if stretch.marks().is_logged {
             self.activity().facts.remove(stretch.range());
         }
@@ -346,7 +355,10 @@ impl Queue {
             let (stretch, mark) = match out {
                 Some((stretch, Holder::Consumer(_, mark))) => (stretch, mark),
                 Some((stretch, Holder::Getter)) => (stretch, MarkId::NONE),
-                None => (self.unsettled_no_more(delivery), MarkId::NONE),
+                None => {
+                    self.note_key(delivery.sequence, &delivery.message);
+                    (self.unsettled_no_more(delivery), MarkId::NONE)
+                }
             };
             self.consumers.settled(consumer, mark, 1);
             self.contents.put_back(stretch);
@@ -397,8 +409,8 @@ impl Queue {
     #[must_use]
     pub fn purge(&mut self) -> Ready {
         let purged = self.contents.take_all();
-        for stretch in purged.stretches().filter(|stretch| stretch.marks().is_logged) {
-            self.activity().facts.remove(stretch.range());
+        for stretch in purged.stretches() {
+            self.remove(stretch);
         }
         purged
     }
@@ -427,6 +439,7 @@ impl Queue {
             activity.leaving = Leaving::default();
             activity.far = None;
             held = std::mem::take(&mut activity.held);
+            activity.present = None;
         }
         let contents = self.contents.take_all();
         Ok(Remains { ready_count: contents.len(), consumers, contents, held })

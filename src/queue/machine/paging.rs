@@ -48,6 +48,7 @@ impl Queue {
             false if self.is_asked_of_far(read.first) => self.fetched_far(read, &found),
             false => self.contents.fetched(read, found, self.traits.lifetime()),
         };
+        lost.iter().for_each(|range| self.forget_keys(*range));
         let activity = self.activity();
         lost.iter().for_each(|range| activity.facts.remove(*range));
         lost.iter().map(|range| range.count()).sum()

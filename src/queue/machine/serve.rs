@@ -95,6 +95,8 @@ impl Queue {
         };
         if !no_ack || needs_settle {
             self.activity().unsettled.insert(stretch, Holder::Getter);
+        } else {
+            self.forget_keys(stretch.range());
         }
         Some((delivery, self.contents.len()))
     }
@@ -155,6 +157,9 @@ impl Queue {
     fn hand_out(&mut self, stretch: Stretch, turn: &Turn, gathered: &mut Gathered) {
         let is_kept = !turn.no_ack || stretch.marks().is_logged;
         let needs_settle = is_kept && turn.no_ack;
+        if !is_kept {
+            self.forget_keys(stretch.range());
+        }
         let (mut sequence, is_redelivered) = (stretch.first(), stretch.marks().is_redelivered);
         let delivery = |message| {
             let delivery = Delivery { sequence, message, is_redelivered, needs_settle };

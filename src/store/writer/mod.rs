@@ -459,6 +459,9 @@ fn apply(ledger: &mut Ledger, batch: &Batch) {
         apply_queue(ledger, facts);
     }
     batch.forgotten.iter().for_each(|queue| ledger.forgotten(*queue));
+    for note in &batch.notes {
+        ledger.changed(&note.key, note.value.as_deref());
+    }
 }
 
 fn apply_queue(ledger: &mut Ledger, facts: &QueueFacts) {

@@ -10,6 +10,7 @@ use crate::queue::{Backoff, Credit, Limits, Patience, Resident, Retry};
 mod configure;
 mod dead_letter;
 mod delay;
+mod equals;
 mod expiry;
 mod log;
 mod model;
