@@ -119,6 +119,10 @@ pub const HOLD_MS_MAX: u64 = 10;
 /// no body.
 pub const PUBLISH_SIZE_MIN: u64 = 39;
 
+/// Users without a limit on publishing who are gone are remembered until there may be so many of
+/// them, or as many as others: to look for them at each login would cost more.
+pub const UNUSED_RATES_MAX: usize = 64;
+
 /// Where a limit on publishing leaves no room, a connection that has its turn takes so much of what
 /// it sent: a few small messages. More would be a burst, less would be a step for each message.
 pub const PORTION_SIZE_MIN: usize = 256;

@@ -31,7 +31,7 @@ impl Bucket {
         i128::from(self.per_second.get()) * PARTS
     }
 
-    /// Takes so much, whether it is there or not; gives when it is paid for: now where it was there.
+    /// Takes so much, there or not; gives when it is paid for: now where it was there.
     pub(super) fn take(&mut self, count: u64, now: Moment) -> Moment {
         self.fill(now);
         self.level -= i128::from(count) * PARTS;

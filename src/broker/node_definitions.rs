@@ -128,10 +128,9 @@ impl Broker {
     /// Where the parameter is the limits of a virtual host, these hold from now on.
     fn show_limits(&self, parameter: &ParameterDefinition, limits: HostLimits) {
         let host = self.virtual_host(&parameter.host.name).filter(|_| parameter.is_host_limits());
-        if let Some(host) = host.filter(|host| host.number == parameter.host.number) {
-            if host.set_limits(limits) {
-                self.has_new_rates.store(true, Ordering::Release);
-            }
+        let host = host.filter(|host| host.number == parameter.host.number);
+        if host.is_some_and(|host| host.set_limits(limits)) {
+            self.has_new_rates.store(true, Ordering::Release);
         }
     }
 

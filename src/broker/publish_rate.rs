@@ -10,7 +10,7 @@ use super::bucket::Bucket;
 use super::lock::lock;
 use super::shared::Broker;
 use crate::definitions::PublishLimits;
-use crate::limits::PUBLISH_SIZE_MIN;
+use crate::limits::{PUBLISH_SIZE_MIN, UNUSED_RATES_MAX};
 use crate::message::{Moment, Name};
 
 /// What was published.
@@ -81,26 +81,42 @@ impl PublishRate {
 
 /// What users may publish, by name. Who is gone and comes again finds what it left.
 #[derive(Debug, Default)]
-pub(super) struct UserRates(Mutex<BTreeMap<Name, Arc<PublishRate>>>);
+pub(super) struct UserRates(Mutex<Rates>);
+
+#[derive(Debug, Default)]
+struct Rates {
+    by_name: BTreeMap<Name, Arc<PublishRate>>,
+    /// How many were of use when that was last looked at.
+    used_count: usize,
+}
 
 impl UserRates {
     /// What this user may publish, now and later.
     pub(super) fn of(&self, user: &Name) -> Arc<PublishRate> {
-        lock(&self.0).entry(user.clone()).or_default().clone()
+        let mut rates = lock(&self.0);
+        if let Some(rate) = rates.by_name.get(user) {
+            return rate.clone();
+        }
+        rates.sweep();
+        rates.by_name.entry(user.clone()).or_default().clone()
     }
+}
 
-    /// As [`PublishRate::set`].
-    pub(super) fn set(&self, user: &Name, limits: PublishLimits) -> bool {
-        let is_changed = self.of(user).set(limits);
-        lock(&self.0).retain(|_, rate| rate.is_limited() || Arc::strong_count(rate) > 1);
-        is_changed
+impl Rates {
+    /// Forgets those who are gone and have no limit, once they may be many.
+    fn sweep(&mut self) {
+        if self.by_name.len() < 2 * self.used_count + UNUSED_RATES_MAX {
+            return;
+        }
+        self.by_name.retain(|_, rate| rate.is_limited() || Arc::strong_count(rate) > 1);
+        self.used_count = self.by_name.len();
     }
 }
 
 impl Broker {
     /// What a user may publish from now on.
     pub(super) fn show_user_rate(&self, user: &Name, limits: PublishLimits) {
-        if self.user_rates.set(user, limits) {
+        if self.user_rates.of(user).set(limits) {
             self.has_new_rates.store(true, Ordering::Release);
         }
     }
@@ -171,15 +187,20 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_comes_again_finds_its_debt_and_one_without_limits_leaves_nothing() {
+    fn a_user_who_comes_again_finds_what_it_owes() {
         let (rates, now, ann) = (UserRates::default(), Moment(5_000), "ann".into());
-        assert!(rates.set(&ann, limits(1, 0)));
+        assert!(rates.of(&ann).set(limits(1, 0)));
         rates.of(&ann).take(spent(10, 0), now);
+        (0..1000).for_each(|number| drop(rates.of(&format!("user {number}").into())));
         assert_eq!(rates.of(&ann).take(spent(1, 0), now), now.plus(10_000));
-        let held = rates.of(&ann);
-        assert!(rates.set(&ann, limits(0, 0)) && !held.is_limited());
-        assert!(rates.set(&ann, limits(2, 0)) && held.is_limited(), "it is the same one");
-        drop(held);
-        assert!(rates.set(&ann, limits(0, 0)) && lock(&rates.0).is_empty());
+    }
+
+    #[test]
+    fn users_without_limits_who_are_gone_are_forgotten_and_no_others() {
+        let rates = UserRates::default();
+        let there = rates.of(&"there".into());
+        (0..1000).for_each(|number| drop(rates.of(&format!("user {number}").into())));
+        assert!(lock(&rates.0).by_name.len() <= 2 + UNUSED_RATES_MAX);
+        assert!(Arc::ptr_eq(&there, &rates.of(&"there".into())));
     }
 }

@@ -257,7 +257,7 @@ impl Session {
     }
 
     /// Takes bytes and tells how many it used; the rest is to come again after the next
-    /// [`Session::pump`], or with more bytes.
+    /// [`Session::pump`], with more bytes, or after the deadline where it published too much.
     pub fn receive(&mut self, input: &[u8], now: Moment) -> usize {
         #[cfg(test)]
         if self.broker.breaks_session.swap(false, std::sync::atomic::Ordering::AcqRel) {

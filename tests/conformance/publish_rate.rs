@@ -2,6 +2,7 @@
 //! and nothing is lost; who published too much is read no further before that is paid for. Nobody
 //! sets limits over AMQP, and time is under our hand, so all of this is in this process.
 
+use leveret::definitions::import::Definitions;
 use leveret::protocol::frame;
 use leveret::protocol::methods::{Method, basic, confirm, tx};
 use leveret::protocol::properties::Properties;
@@ -305,6 +306,30 @@ fn messages_of_a_transaction_count_when_they_are_published() {
         client.expect(1, &tx::CommitOk {});
         client.expect_message_count(1, "q", 0);
     });
+}
+
+#[test]
+fn limits_of_a_definitions_file_hold() {
+    for file in [
+        json!({"vhosts": [{"name": "/", "limits": {"max-publish-rate": 10}}]}),
+        json!({"parameters": [{
+            "vhost": "/", "component": "vhost-limits", "name": "limits",
+            "value": {"max-publish-rate": 10},
+        }]}),
+        json!({"users": [{
+            "name": "guest", "password": "guest", "tags": "administrator",
+            "limits": {"max-publish-rate": 10},
+        }]}),
+    ] {
+        check_in_process(|world| {
+            let mut publisher = Publisher::new(world);
+            let definitions = Definitions::read(file.to_string().as_bytes()).expect("a file");
+            let done = world.operate(|broker, now| broker.import(&definitions, now));
+            done.expect("an import");
+            publisher.publish(40);
+            assert!((10..=10 + PORTION).contains(&publisher.confirmed()), "{file}");
+        });
+    }
 }
 
 #[test]

@@ -3,9 +3,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
-use lapin::{Connection, ConnectionProperties};
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use rustix::process::Signal;
+use tokio::time::Instant;
 
 use crate::durability::connect;
 use crate::inspect::declare;
@@ -82,6 +85,36 @@ async fn clients_of_a_deleted_virtual_host_are_told() {
     let closed = channel.queue_purge("q".into(), Default::default()).await;
     assert!(closed.is_err(), "its connection is closed");
     drop(connection);
+}
+
+/// 100 at once, and 100 in each of two seconds, but for the few that one turn brings.
+#[tokio::test]
+async fn who_publishes_faster_than_it_may_is_slowed_down_and_loses_nothing() {
+    let mut process = Process::start_with(&MANAGED);
+    let (connection, channel) = connect(&process).await;
+    declare(&channel, "q").await;
+    let path = "/api/vhost-limits/%2F/max-publish-rate";
+    assert_eq!(ask(&mut process, "PUT", path, r#"{"value": 100}"#).0, 204);
+    let begin = Instant::now();
+    publish(&channel, 300).await;
+    let elapsed = begin.elapsed();
+    assert!(elapsed >= Duration::from_millis(1800), "{elapsed:?}");
+    // By the limit this would take more than three minutes.
+    let lift = move || (ask(&mut process, "DELETE", path, "").0, process);
+    let (lifted, ()) = tokio::join!(tokio::task::spawn_blocking(lift), publish(&channel, 20_000));
+    let (status, _process) = lifted.unwrap();
+    assert_eq!(status, 204);
+    drop(connection);
+}
+
+/// Publishes as fast as it can; everything is confirmed.
+async fn publish(channel: &Channel, count: u32) {
+    for _ in 0..count {
+        let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+        let sent = channel.basic_publish("".into(), "q".into(), options, b"x", properties);
+        drop(sent.await.unwrap());
+    }
+    assert!(channel.wait_for_confirms().await.unwrap().is_empty());
 }
 
 #[test]
