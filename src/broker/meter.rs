@@ -134,3 +134,72 @@ impl Session {
         self.meter.debt.take_if(|debt| debt.until <= now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use super::super::test_world::{Client, World};
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// A client of guest.
+    fn client(world: &World) -> Client {
+        let mut client = world.client();
+        let host = world.broker.virtual_host("/").unwrap().publish_rate.clone();
+        client.session.meter = Meter::new(host, world.broker.user_rates.of(&"guest".into()));
+        client
+    }
+
+    /// It publishes, and hears of that.
+    fn publish(client: &mut Client, bodies: &[&str]) {
+        client.publish("q", bodies);
+        client.session.pay();
+        client.events();
+    }
+
+    #[test]
+    fn who_waits_is_woken_when_its_limit_changes() {
+        let world = World::new();
+        let mut client = client(&world);
+        world.broker.set_user_limit("guest", "max-publish-rate", 1.into()).unwrap();
+        publish(client.at(5_000), &["a", "b", "c"]);
+        assert_eq!(client.session.deadline(), Some(Moment(7_000)));
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(count.clone());
+        assert!(!client.session.register(&waker));
+        world.broker.set_host_limit("/", "max-queues", 5.into()).unwrap();
+        assert_eq!(count.0.load(Ordering::Acquire), 0, "another limit");
+        world.broker.clear_user_limit("guest", "max-publish-rate").unwrap();
+        assert_eq!(count.0.load(Ordering::Acquire), 1);
+        assert!(client.session.register(&waker), "it has something to do");
+        client.session.pump();
+        assert!(!client.session.register(&waker));
+        assert_eq!(client.session.meter.deadline(), None);
+    }
+
+    #[test]
+    fn what_comes_is_cut_where_it_could_be_too_much_and_only_there() {
+        let world = World::new();
+        let mut client = client(&world);
+        let now = Moment(5_000);
+        assert_eq!(client.session.portion(100_000, 256, now), 100_000);
+        world.broker.set_host_limit("/", "max-publish-rate", 100.into()).unwrap();
+        assert_eq!(client.session.portion(100_000, 256, now), 3_900);
+        assert_eq!(client.session.portion(1_000, 256, now), 1_000);
+        publish(client.at(5_000), &["x"; 99]);
+        assert_eq!(client.session.portion(100_000, 256, now), 256);
+        assert_eq!(client.session.portion(100, 256, now), 100);
+        assert_eq!(client.session.portion(100_000, 512, now.plus(100)), 512);
+        assert_eq!(client.session.portion(100_000, 512, now.plus(990)), 3_900);
+    }
+}
