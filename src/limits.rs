@@ -115,6 +115,18 @@ pub const WORK_AHEAD_MS_MAX: u64 = 100;
 /// The longest a publisher waits for consumers before it goes on.
 pub const HOLD_MS_MAX: u64 = 10;
 
+/// A publish takes so many bytes at the least: a method without names, a header without properties,
+/// no body.
+pub const PUBLISH_SIZE_MIN: u64 = 39;
+
+/// Users without a limit on publishing who are gone are remembered until there may be so many of
+/// them, or as many as others: to look for them at each login would cost more.
+pub const UNUSED_RATES_MAX: usize = 64;
+
+/// Where a limit on publishing leaves no room, a connection that has its turn takes so much of what
+/// it sent: a few small messages. More would be a burst, less would be a step for each message.
+pub const PORTION_SIZE_MIN: usize = 256;
+
 /// Slices of one vectored write: far below what the system takes.
 pub const WRITE_SLICES_MAX: usize = 64;
 

@@ -14,7 +14,7 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "back_off",
     "bounded_queue",
     "changed_limit",
@@ -26,6 +26,7 @@ const NAMES: [&str; 20] = [
     "order_flow",
     "parking_lot",
     "policies",
+    "publish_rate",
     "publish_subscribe",
     "retry_later",
     "rpc",
@@ -145,8 +146,8 @@ fn what_is_sent_again_comes_once() {
     check("send_again", &["order 1: a hat", "order 2: a coat", "order 3: gloves"]);
 }
 
-#[test]
-fn policies_hold_at_once_and_end_when_they_are_cleared() {
+/// Runs an example that also asks the HTTP API, twice as well.
+fn check_managed(name: &str, expected: &[&str]) {
     let mut process = Process::start_with(&[
         "--listen",
         "127.0.0.1:0",
@@ -159,18 +160,39 @@ fn policies_hold_at_once_and_end_when_they_are_cleared() {
     let (_, rest) = line.split_once("; management on ").expect(&line);
     let (management, _) = rest.split_once(';').expect(&line);
     let address = format!("amqp://guest:guest@{}/%2f", process.address());
-    let expected = [
-        "without a policy: 5",
-        "the policy: 201 Created",
-        "with it: 2",
-        "and later: 2",
-        "cleared: 204 No Content",
-        "without it again: 7",
-    ];
     for _ in 0..2 {
         let variables = [("AMQP_ADDR", &*address), ("MANAGEMENT_ADDR", management)];
-        assert_eq!(run_with("policies", &variables), expected);
+        assert_eq!(run_with(name, &variables), expected, "{name}");
     }
+}
+
+#[test]
+fn policies_hold_at_once_and_end_when_they_are_cleared() {
+    check_managed(
+        "policies",
+        &[
+            "without a policy: 5",
+            "the policy: 201 Created",
+            "with it: 2",
+            "and later: 2",
+            "cleared: 204 No Content",
+            "without it again: 7",
+        ],
+    );
+}
+
+#[test]
+fn publish_rate_slows_down_who_publishes_and_loses_nothing() {
+    check_managed(
+        "publish_rate",
+        &[
+            "the limit: 204 No Content",
+            "200 of 200 confirmed",
+            "a second was there at once, the others took theirs: true",
+            "cleared: 204 No Content",
+            "200 of 200 confirmed",
+        ],
+    );
 }
 
 #[test]

@@ -84,10 +84,13 @@ impl Broker {
         let mut definitions = self.node_definitions();
         let mut limits = known_limits(&definitions, host)?;
         let wished = Map::from_iter([(limit.to_owned(), value)]);
-        check_limits(&wished, HOST_LIMITS, "limits").map_err(DeclarationRefused::Invalid)?;
+        check_limits(&wished, &HOST_LIMITS, "limits").map_err(DeclarationRefused::Invalid)?;
         limits.extend(wished);
         let change = limits_change(&definitions, host, limits)?;
-        Ok(self.declare_node(&mut definitions, &change))
+        let declared = self.declare_node(&mut definitions, &change);
+        drop(definitions);
+        self.wake_publishers();
+        Ok(declared)
     }
 
     /// Takes a limit of a virtual host away.
@@ -99,7 +102,10 @@ impl Broker {
         let mut limits = known_limits(&definitions, host)?;
         limits.remove(limit);
         let change = limits_change(&definitions, host, limits)?;
-        Ok(self.declare_node(&mut definitions, &change))
+        let declared = self.declare_node(&mut definitions, &change);
+        drop(definitions);
+        self.wake_publishers();
+        Ok(declared)
     }
 
     /// Sets a limit of a user, which holds for what comes from now on.
@@ -108,7 +114,7 @@ impl Broker {
     /// There is no such user or limit, or the value is none.
     pub fn set_user_limit(&self, user: &str, limit: &str, value: Value) -> DeclarationResult {
         let wished = Map::from_iter([(limit.to_owned(), value)]);
-        let wished = check_limits(&wished, USER_LIMITS, "user-limits");
+        let wished = check_limits(&wished, &USER_LIMITS, "user-limits");
         self.change_user_limits(user, |limits| {
             limits.extend(wished.map_err(DeclarationRefused::Invalid)?);
             Ok(())
@@ -136,7 +142,11 @@ impl Broker {
         let known = known.ok_or_else(|| DeclarationRefused::NoUser(name.into()))?;
         let mut user = UserDefinition::clone(known);
         change(&mut user.limits)?;
-        Ok(self.declare_node(&mut definitions, &NodeChange::UserDeclared(Arc::new(user))))
+        let change = NodeChange::UserDeclared(Arc::new(user));
+        let declared = self.declare_node(&mut definitions, &change);
+        drop(definitions);
+        self.wake_publishers();
+        Ok(declared)
     }
 
     /// What was declared for the node until now is on disk when the log is there up to this.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::lock::read;
+use super::meter::Meter;
 use super::session::{Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoEntry};
@@ -99,6 +100,10 @@ impl Session {
             ))
         })?;
         self.admission = Some(admission);
+        if let Some(user) = &self.user {
+            let rate = self.broker.user_rates.of(&user.name);
+            self.meter = Meter::new(host.publish_rate.clone(), rate);
+        }
         Ok(Place { host, permissions })
     }
 

@@ -8,6 +8,7 @@
 
 mod administration;
 mod batch;
+mod bucket;
 mod burial;
 mod consume;
 mod consumer_timeout;
@@ -24,6 +25,7 @@ mod live_queue;
 mod lock;
 mod login;
 mod mailbox;
+mod meter;
 mod node_definitions;
 mod opening;
 mod options;
@@ -33,6 +35,7 @@ mod permission;
 mod policies;
 mod pressure;
 mod publish;
+mod publish_rate;
 mod queue_handle;
 mod queue_log;
 mod queues;

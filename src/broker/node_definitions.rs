@@ -3,6 +3,7 @@
 //! at (the live virtual hosts, the users), follow there.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
 use tracing::error;
@@ -13,8 +14,8 @@ use super::virtual_host::VirtualHost;
 use crate::auth::Permissions;
 use crate::definitions::{
     GlobalParameterDefinition, HostDefinition, HostKey, HostLimits, HostSettings, NodeChange,
-    NodeDefinitions, ParameterDefinition, PasswordHash, PermissionDefinition,
-    TopicPermissionDefinition, UserDefinition,
+    NodeDefinitions, ParameterDefinition, PasswordHash, PermissionDefinition, PublishLimits,
+    TopicPermissionDefinition, UserDefinition, UserLimits,
     record::{self, Record},
 };
 use crate::message::{Name, VirtualHostNumber};
@@ -86,8 +87,12 @@ impl Broker {
                 let is_loopback_only =
                     self.options.loopback_users.iter().any(|name| **name == *user.name);
                 write(&self.users).declare(user, is_loopback_only);
+                self.show_user_rate(&user.name, UserLimits::of(&user.limits).publish);
             }
-            NodeChange::UserDeleted(user) => write(&self.users).remove(&user.name),
+            NodeChange::UserDeleted(user) => {
+                write(&self.users).remove(&user.name);
+                self.show_user_rate(&user.name, PublishLimits::default());
+            }
             NodeChange::PermissionSet(permission) => self.show_permission(definitions, permission),
             NodeChange::PermissionCleared(permission) => {
                 write(&self.users).permit(&permission.user, &permission.host.name, None);
@@ -123,8 +128,9 @@ impl Broker {
     /// Where the parameter is the limits of a virtual host, these hold from now on.
     fn show_limits(&self, parameter: &ParameterDefinition, limits: HostLimits) {
         let host = self.virtual_host(&parameter.host.name).filter(|_| parameter.is_host_limits());
-        if let Some(host) = host.filter(|host| host.number == parameter.host.number) {
-            host.set_limits(limits);
+        let host = host.filter(|host| host.number == parameter.host.number);
+        if host.is_some_and(|host| host.set_limits(limits)) {
+            self.has_new_rates.store(true, Ordering::Release);
         }
     }
 
@@ -176,7 +182,9 @@ impl Broker {
     /// Declares a user. Who is logged in keeps what it had.
     pub fn declare_user(&self, user: UserDefinition) -> Declared {
         let change = NodeChange::UserDeclared(Arc::new(user));
-        self.declare_node(&mut self.node_definitions(), &change)
+        let declared = self.declare_node(&mut self.node_definitions(), &change);
+        self.wake_publishers();
+        declared
     }
 
     /// The hash of a new password. The user's own stays where it is of this password already.
@@ -225,7 +233,10 @@ impl Broker {
         let mut definitions = self.node_definitions();
         let parameter = parameter.at(host_key(&definitions, &parameter.host)?);
         let change = NodeChange::ParameterSet(Arc::new(parameter));
-        Ok(self.declare_node(&mut definitions, &change))
+        let declared = self.declare_node(&mut definitions, &change);
+        drop(definitions);
+        self.wake_publishers();
+        Ok(declared)
     }
 
     /// Sets a parameter of the node.

@@ -55,6 +55,7 @@ impl Session {
         if batch.is_empty() {
             self.begin();
         }
+        self.meter.count(&publish.messages);
         let channel = publish.channel;
         if let Err(error) = self.publish_run(publish, batch) {
             // What came before it is done before the channel closes.
@@ -68,6 +69,7 @@ impl Session {
         self.has_published = true;
         self.forget_congestion();
         self.block_where_alarmed();
+        self.meter.begin();
         self.work.position = 0;
     }
 

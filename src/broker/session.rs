@@ -8,6 +8,7 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::mailbox::Mailbox;
+use super::meter::Meter;
 use super::pace::Hold;
 use super::publish::Routed;
 use super::queue_handle::QueueHandle;
@@ -21,7 +22,8 @@ use super::work::Work;
 use crate::auth::{Permissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
 use crate::limits::{
-    DELIVERY_OVERHEAD_SIZE, GATHERED_SIZE_MAX, SESSION_EVENTS_MAX, SESSION_OUTPUT_SIZE_MAX,
+    DELIVERY_OVERHEAD_SIZE, GATHERED_SIZE_MAX, PORTION_SIZE_MIN, SESSION_EVENTS_MAX,
+    SESSION_OUTPUT_SIZE_MAX,
 };
 use crate::message::{Charge, ConsumerId, ConsumerKey, Message, Moment, Name, Random, SessionId};
 use crate::protocol::reply::AmqpError;
@@ -78,6 +80,8 @@ pub struct Session {
     pub(super) is_blocked: bool,
     /// A queue that is ahead of its consumers, and until when this waits for it.
     pub(super) hold: Option<(Arc<Hold>, Moment)>,
+    /// What it publishes, against the limits on that.
+    pub(super) meter: Meter,
     pub(super) effects: Vec<Effect>,
     /// Those that are being carried out: where one breaks, the others are not lost.
     pub(super) in_hand: std::vec::IntoIter<Effect>,
@@ -164,6 +168,7 @@ impl Session {
             has_logged: false,
             is_blocked: false,
             hold: None,
+            meter: Meter::default(),
             effects: Vec::new(),
             in_hand: Vec::new().into_iter(),
             buffered,
@@ -222,13 +227,17 @@ impl Session {
         let has_room = self.mailbox.len() < SESSION_EVENTS_MAX
             && self.returned_size < SESSION_OUTPUT_SIZE_MAX as u64;
         let may_answer = !self.is_congested() || (has_room && !self.connection.is_waiting());
-        may_answer && !self.is_blocked && !self.is_held_back() && !self.is_on_hold()
+        may_answer
+            && !self.is_blocked
+            && !self.is_held_back()
+            && !self.is_on_hold()
+            && !self.is_in_debt()
     }
 
-    /// Whom to wake when an event comes, what is waited for is on disk, or the disk has room again.
-    /// True where one of these is so already.
+    /// Whom to wake when an event comes, what is waited for is on disk, the disk has room again, or
+    /// a limit that holds this back has changed. True where one of these is so already.
     pub fn register(&self, waker: &Waker) -> bool {
-        let has_events = self.mailbox.register(waker);
+        let has_events = self.mailbox.register(waker) || self.meter.is_forgiven();
         let Some(durability) = &self.broker.durability else { return has_events };
         let is_reached =
             self.waiting.first().is_some_and(|position| durability.log.wait(position, waker));
@@ -248,30 +257,38 @@ impl Session {
     }
 
     /// Takes bytes and tells how many it used; the rest is to come again after the next
-    /// [`Session::pump`], or with more bytes.
+    /// [`Session::pump`], with more bytes, or after the deadline where it published too much.
     pub fn receive(&mut self, input: &[u8], now: Moment) -> usize {
         #[cfg(test)]
         if self.broker.breaks_session.swap(false, std::sync::atomic::Ordering::AcqRel) {
             panic!("planted");
         }
         self.work.now = now;
-        let mut used = 0;
-        loop {
+        self.end_debt(now);
+        let (mut used, mut least) = (0, PORTION_SIZE_MIN);
+        while !self.is_in_debt() {
             let rest = input.get(used..).unwrap_or(&[]);
-            let step = self.connection.receive(rest, now, &mut self.effects);
+            let size = self.portion(rest.len(), least, now);
+            let portion = rest.get(..size).unwrap_or(rest);
+            let step = self.connection.receive(portion, now, &mut self.effects);
             used += step;
-            let is_idle = self.effects.is_empty();
+            let is_idle = self.effects.is_empty() && portion.len() == rest.len();
             self.pump();
             if (step == 0 && is_idle) || used == input.len() {
                 break;
             }
+            // Who publishes nothing, or large messages, is through soon.
+            least =
+                if self.meter.begin_portion() { PORTION_SIZE_MIN } else { least.saturating_mul(2) };
         }
+        self.withhold(input.len() - used);
         self.work.wake();
         used
     }
 
     /// Turns events into frames while the output has room.
     pub fn pump(&mut self) {
+        self.meter.forgive();
         self.release_durable();
         self.perform();
         while self.tell_next() {
@@ -295,8 +312,9 @@ impl Session {
         }
     }
 
-    fn count_buffers(&mut self) {
-        self.buffered.set_roughly(self.connection.buffered_size() as u64);
+    pub(super) fn count_buffers(&mut self) {
+        let size = self.connection.buffered_size() + self.meter.withheld_size;
+        self.buffered.set_roughly(size as u64);
     }
 
     /// The event to tell next. While the output is full, only what brings no body, and not much of
@@ -318,13 +336,15 @@ impl Session {
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
         let hold = self.hold.as_ref().map(|(_, until)| *until);
-        self.connection.deadline().into_iter().chain(hold).min()
+        let debt = self.meter.deadline();
+        self.connection.deadline().into_iter().chain(hold).chain(debt).min()
     }
 
     /// Time passed.
     pub fn elapse(&mut self, now: Moment) {
         self.work.now = now;
         self.end_hold(now);
+        self.end_debt(now);
         self.connection.elapse(now, &mut self.effects);
         self.pump();
     }
@@ -402,6 +422,7 @@ impl Session {
             }
             self.flush(&mut batch);
         }
+        self.pay();
         self.look_after_queues();
     }
 

@@ -11,6 +11,7 @@ use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
+use super::publish_rate::UserRates;
 use super::replies::Replies;
 use super::tallies::Tallies;
 use super::timers::Timers;
@@ -35,6 +36,9 @@ pub struct Broker {
     pub(super) dead_letters: DeadLetterCounts,
     pub(super) put_off: PutOff,
     pub(super) tallies: Arc<Tallies>,
+    pub(super) user_rates: UserRates,
+    /// Limits on publishing changed, and nobody was told yet who waits by the old ones.
+    pub(super) has_new_rates: AtomicBool,
     /// Where in the log the last change of what is declared for the node stands.
     pub(super) changed_at: AtomicU64,
     /// None where everything lives in memory.
@@ -79,6 +83,8 @@ impl Broker {
             dead_letters: DeadLetterCounts::default(),
             put_off: PutOff::default(),
             tallies: Arc::default(),
+            user_rates: UserRates::default(),
+            has_new_rates: AtomicBool::new(false),
             changed_at: AtomicU64::new(0),
             durability: None,
             failure: Arc::default(),

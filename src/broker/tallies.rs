@@ -154,7 +154,7 @@ mod tests {
     fn host(limit: Option<u64>) -> VirtualHost {
         let (number, name) = (VirtualHostNumber(1), "h".into());
         let host = VirtualHost::new(number, name, None, Arc::default(), Arc::default());
-        host.set_limits(HostLimits { connections: limit, queues: None });
+        host.set_limits(HostLimits { connections: limit, ..HostLimits::default() });
         host
     }
 
@@ -164,7 +164,7 @@ mod tests {
         session: u64,
         connections: Option<u64>,
     ) -> Result<Admission, NoEntry> {
-        let limits = UserLimits { connections, channels: None };
+        let limits = UserLimits { connections, ..UserLimits::default() };
         let (session, mailbox, user) = (SessionId(session), &Arc::default(), &"ann".into());
         tallies.enter(host, &Entrant { session, mailbox, user, limits })
     }
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn channels_are_counted_over_all_connections_of_a_user() {
         let tallies = Arc::<Tallies>::default();
-        let limits = |channels| UserLimits { connections: None, channels };
+        let limits = |channels| UserLimits { channels, ..UserLimits::default() };
         let open = |user: &str, channels| tallies.open_channel(&user.into(), limits(channels));
         let first = open("ann", None).unwrap();
         assert_eq!(open("ann", Some(1)).unwrap_err(), 1);

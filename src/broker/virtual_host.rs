@@ -10,6 +10,7 @@ use super::deduplication::Targets;
 use super::durability::Durability;
 use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
+use super::publish_rate::PublishRate;
 use super::queue_handle::QueueHandle;
 use super::timers::Timers;
 use super::waiting_room;
@@ -53,6 +54,8 @@ pub(super) struct VirtualHost {
     declare_equivalence: RwLock<Option<DeclareEquivalence>>,
     policies: RwLock<Arc<Policies>>,
     limits: RwLock<HostLimits>,
+    /// How fast all its clients may publish.
+    pub(super) publish_rate: Arc<PublishRate>,
     is_deleted: AtomicBool,
     definitions: Mutex<VirtualHostDefinitions>,
     /// Where in the log its last change stands.
@@ -93,6 +96,7 @@ impl VirtualHost {
             declare_equivalence: RwLock::default(),
             policies: RwLock::default(),
             limits: RwLock::default(),
+            publish_rate: Arc::default(),
             is_deleted: AtomicBool::new(false),
             definitions: Mutex::default(),
             changed_at: AtomicU64::new(0),
@@ -145,8 +149,10 @@ impl VirtualHost {
         *read(&self.limits)
     }
 
-    pub(super) fn set_limits(&self, limits: HostLimits) {
+    /// True where those on publishing changed.
+    pub(super) fn set_limits(&self, limits: HostLimits) -> bool {
         *write(&self.limits) = limits;
+        self.publish_rate.set(limits.publish)
     }
 
     /// It was deleted: who is still in it is about to be told, and declares nothing there.

@@ -27,7 +27,9 @@ pub use binding::{Binding, BindingEnd};
 pub use change::Change;
 pub use exchange::ExchangeDefinition;
 pub use host::{HostDefinition, HostKey, HostSettings};
-pub use limits::{HOST_LIMITS, HostLimits, USER_LIMITS, UserLimits, check_limits};
+pub use limits::{
+    HOST_LIMITS, HostLimits, PublishLimits, USER_LIMITS, UserLimits, check_limits, is_no_rate,
+};
 pub use node::NodeDefinitions;
 pub use node_change::NodeChange;
 pub use parameter::{GlobalParameterDefinition, LIMITS, ParameterDefinition, VIRTUAL_HOST_LIMITS};

@@ -15,7 +15,7 @@ pub struct UserDefinition {
     pub password: PasswordHash,
     /// What the management interface lets it do, and `impersonator`.
     pub tags: Vec<Name>,
-    /// `max-connections` and `max-channels`; below zero is no limit.
+    /// Those of [`USER_LIMITS`](super::USER_LIMITS); below zero is no limit.
     pub limits: BTreeMap<Name, i64>,
 }
 

@@ -1,4 +1,4 @@
-//! `/api/user-limits`: how many connections and channels users may have.
+//! `/api/user-limits`: how many connections and channels users may have, and how fast they publish.
 
 use std::sync::Arc;
 

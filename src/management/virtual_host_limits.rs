@@ -1,4 +1,5 @@
-//! `/api/vhost-limits`: how many connections and queues virtual hosts may have.
+//! `/api/vhost-limits`: how many connections and queues virtual hosts may have, and how fast all in
+//! them publish.
 
 use std::sync::Arc;
 

@@ -127,11 +127,13 @@ impl SessionTask {
             if ready.writable {
                 self.is_write_blocked = false;
             }
-            if ready.has_events || ready.writable {
+            if ready.has_events || ready.writable || ready.is_late {
                 self.session.pump();
                 self.use_rest();
             }
-            let is_open = !ready.readable || poll_fn(|context| self.poll_read(context)).await?;
+            // What is left over may have to wait again: then nothing is added to it.
+            let reads = ready.readable && (self.rest.is_empty() || self.session.may_read());
+            let is_open = !reads || poll_fn(|context| self.poll_read(context)).await?;
             self.write()?;
             if !is_open || (self.session.connection().is_closed() && !self.is_write_blocked) {
                 return Ok(());

@@ -36,6 +36,7 @@ mod plain;
 mod prefetch;
 mod priority;
 mod properties;
+mod publish_rate;
 mod queue;
 mod queue_arguments;
 mod received;

@@ -3,9 +3,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
-use lapin::{Connection, ConnectionProperties};
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use rustix::process::Signal;
+use tokio::time::Instant;
 
 use crate::durability::connect;
 use crate::inspect::declare;
@@ -82,6 +85,47 @@ async fn clients_of_a_deleted_virtual_host_are_told() {
     let closed = channel.queue_purge("q".into(), Default::default()).await;
     assert!(closed.is_err(), "its connection is closed");
     drop(connection);
+}
+
+/// 100 at once, and 100 in each of two seconds, but for the few that one turn brings.
+#[tokio::test]
+async fn who_publishes_faster_than_it_may_is_slowed_down_and_loses_nothing() {
+    let mut process = Process::start_with(&MANAGED);
+    let (connection, channel) = connect(&process).await;
+    declare(&channel, "q").await;
+    let path = "/api/vhost-limits/%2F/max-publish-rate";
+    assert_eq!(ask(&mut process, "PUT", path, r#"{"value": 100}"#).0, 204);
+    let begin = Instant::now();
+    for _ in 0..300 {
+        publish(&channel, b"x").await;
+    }
+    assert!(channel.wait_for_confirms().await.unwrap().is_empty());
+    let elapsed = begin.elapsed();
+    assert!(elapsed >= Duration::from_millis(1800), "{elapsed:?}");
+    drop(connection);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_limit_goes_on_when_it_is_taken_away() {
+    let mut process = Process::start_with(&MANAGED);
+    let (connection, channel) = connect(&process).await;
+    declare(&channel, "q").await;
+    let path = "/api/user-limits/guest/max-publish-bytes-rate";
+    assert_eq!(ask(&mut process, "PUT", path, r#"{"value": 1}"#).0, 204);
+    // It pays for nearly three hours.
+    publish(&channel, &[0; 10_000]).await;
+    assert!(channel.wait_for_confirms().await.unwrap().is_empty());
+    publish(&channel, b"x").await;
+    assert_eq!(ask(&mut process, "DELETE", path, "").0, 204);
+    let confirms = tokio::time::timeout(PATIENCE, channel.wait_for_confirms());
+    assert!(confirms.await.expect("it goes on").unwrap().is_empty());
+    drop(connection);
+}
+
+async fn publish(channel: &Channel, body: &[u8]) {
+    let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+    let sent = channel.basic_publish("".into(), "q".into(), options, body, properties);
+    drop(sent.await.unwrap());
 }
 
 #[test]

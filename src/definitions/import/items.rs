@@ -13,7 +13,7 @@ use super::{Definitions, DefinitionsError, Item, arguments, json};
 use crate::definitions::{
     Binding, BindingEnd, GlobalParameterDefinition, HOST_LIMITS, HashingAlgorithm, HostSettings,
     LIMITS, ParameterDefinition, PasswordHash, PermissionDefinition, PolicyDefinition, PolicyKind,
-    PolicyTarget, TopicPermissionDefinition, USER_LIMITS, VIRTUAL_HOST_LIMITS, term,
+    PolicyTarget, TopicPermissionDefinition, USER_LIMITS, VIRTUAL_HOST_LIMITS, is_no_rate, term,
 };
 use crate::message::{Name, QueueKind, cleaned};
 
@@ -100,7 +100,7 @@ impl Reading {
 
     fn user(&mut self, user: json::User) -> Read<()> {
         let password = password(&user)?;
-        let limits = limits(&user.limits, USER_LIMITS)?;
+        let limits = limits(&user.limits, &USER_LIMITS)?;
         let tags = names(&user.tags);
         self.add(Declaration::User(UserWish { name: user.name.into(), password, tags, limits }));
         Ok(())
@@ -111,7 +111,7 @@ impl Reading {
         let name: Name = host.name.as_str().into();
         self.add(Declaration::Host { name: name.clone(), settings: settings(&host)? });
         if !host.limits.is_empty() {
-            limits(&host.limits, HOST_LIMITS)?;
+            limits(&host.limits, &HOST_LIMITS)?;
             self.add(Declaration::Parameter(ParameterDefinition {
                 host: name,
                 component: VIRTUAL_HOST_LIMITS.into(),
@@ -193,7 +193,7 @@ impl Reading {
         }
         if component == VIRTUAL_HOST_LIMITS {
             let known = value.as_object().ok_or("expected an object of limits")?;
-            limits(known, HOST_LIMITS)?;
+            limits(known, &HOST_LIMITS)?;
         }
         self.add(Declaration::Parameter(ParameterDefinition {
             host: vhost.into(),
@@ -353,13 +353,16 @@ fn names(tags: &json::Tags) -> Vec<Name> {
     tags.iter().map(Name::from).collect()
 }
 
-fn limits(limits: &Map<String, Value>, known: [&str; 2]) -> Read<BTreeMap<Name, i64>> {
+fn limits(limits: &Map<String, Value>, known: &[&str]) -> Read<BTreeMap<Name, i64>> {
     let mut read = BTreeMap::new();
     for (name, limit) in limits {
         if !known.contains(&name.as_str()) {
             return Err(format!("limit '{name}' is none of {}", known.join(", ")));
         }
         let limit = limit.as_i64().ok_or_else(|| format!("limit '{name}' is no whole number"))?;
+        if is_no_rate(name, limit) {
+            return Err(format!("limit '{name}' is 0: expected more, or -1 for no limit"));
+        }
         read.insert(name.as_str().into(), limit);
     }
     Ok(read)

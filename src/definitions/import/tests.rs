@@ -252,6 +252,10 @@ fn what_is_wrong_is_told_with_the_name_of_its_item() {
             user(json!({"limits": {"max-channels": "1"}})),
             "user 'ann': limit 'max-channels' is no whole number",
         ),
+        (
+            user(json!({"limits": {"max-publish-rate": 0}})),
+            "user 'ann': limit 'max-publish-rate' is 0",
+        ),
         (vhost("default_queue_type", json!("fast")), "vhost 'v': default_queue_type 'fast'"),
         (vhost("metadata", json!({"tags": 1})), "vhost 'v': metadata: expected tags"),
         (

@@ -25,6 +25,22 @@ async fn a_limit_is_set_shown_and_taken_away() {
 }
 
 #[tokio::test]
+async fn limits_on_publishing_are_limits_like_others() {
+    let world = World::new();
+    for (limit, value) in [("max-publish-rate", 100), ("max-publish-bytes-rate", -1)] {
+        let path = format!("/api/vhost-limits/v1/{limit}");
+        assert_eq!(world.change("PUT", &path, &json!({"value": value})).await, 204);
+    }
+    let value = json!({"max-publish-rate": 100, "max-publish-bytes-rate": -1});
+    let both = json!([{"vhost": "v1", "value": value}]);
+    assert_eq!(world.get("/api/vhost-limits").await, both);
+    let path = "/api/vhost-limits/v1/max-publish-rate";
+    assert_eq!(world.ask("DELETE", path, "").await.status, 204);
+    let one = json!([{"vhost": "v1", "value": {"max-publish-bytes-rate": -1}}]);
+    assert_eq!(world.get("/api/vhost-limits/v1").await, one);
+}
+
+#[tokio::test]
 async fn what_is_no_limit_is_refused_in_rabbitmqs_words() {
     let world = World::new();
     let invalid = |reason: &str| (400, format!("Validation failed\n\n{reason}\n"));
@@ -38,6 +54,11 @@ async fn what_is_no_limit_is_refused_in_rabbitmqs_words() {
             "v1/max-queues",
             json!({"value": "5"}),
             invalid("max-queues should be a number, actually was <<\"5\">>"),
+        ),
+        (
+            "v1/max-publish-rate",
+            json!({"value": 0}),
+            invalid("max-publish-rate should be above 0, or below for no limit, actually was 0"),
         ),
         ("v1/max-queues", json!({}), (400, "[{key_missing,value}]".to_owned())),
         ("nope/max-queues", json!({"value": 1}), (404, "vhost_not_found".to_owned())),
