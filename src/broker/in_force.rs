@@ -75,6 +75,7 @@ pub(super) fn traits(
     has_log: bool,
     before: Vec<Era>,
 ) -> QueueTraits {
+    let stays_in_memory = stays_in_memory(options);
     let limits = Limits {
         deliveries: match options.delivery_limit_or_default() {
             DeliveryLimit::Returns(count) => Some(count),
@@ -89,14 +90,13 @@ pub(super) fn traits(
         },
         consumer_timeout_ms: options.consumer_timeout_ms,
         retry: Retry::of(options.delayed_retry),
+        stays_in_memory,
     };
-    let stays_in_memory = stays_in_memory(options);
     QueueTraits {
         is_auto_delete: definition.auto_delete,
         is_single_active: options.single_active_consumer,
         is_active_by_priority: options.kind == QueueKind::Quorum,
         is_durable: definition.durable && has_log && !stays_in_memory,
-        stays_in_memory,
         has_dead_letters: options.dead_letter_exchange.is_some(),
         keeps_dead_letters: keeps_dead_letters(options),
         is_unique: options.message_deduplication,

@@ -17,8 +17,6 @@ pub struct QueueTraits {
     pub is_active_by_priority: bool,
     /// Persistent messages are given to the log.
     pub is_durable: bool,
-    /// Nothing is, not even where RAM is short.
-    pub stays_in_memory: bool,
     /// Messages that die go somewhere: they leave the queue when they are there.
     pub has_dead_letters: bool,
     /// Those that find no place stay until they do, and count towards the length.
@@ -46,6 +44,8 @@ pub struct Limits {
     pub consumer_timeout_ms: Option<u64>,
     /// What comes back waits before it is tried again.
     pub retry: Option<Retry>,
+    /// Nothing is given to the log, not even where RAM is short.
+    pub stays_in_memory: bool,
 }
 
 impl QueueTraits {
@@ -54,6 +54,12 @@ impl QueueTraits {
     pub fn limited(self, limits: Limits) -> Self {
         let limits = (limits != Limits::default()).then(|| Box::new(limits));
         Self { limits, ..self }
+    }
+
+    /// Nothing is given to the log, not even where RAM is short.
+    #[must_use]
+    pub fn stays_in_memory(&self) -> bool {
+        self.limits.as_ref().is_some_and(|limits| limits.stays_in_memory)
     }
 
     /// A message whose delivery fails more often dies.

@@ -106,7 +106,7 @@ impl Queue {
     pub fn store_transient(&mut self, bytes_max: u64) -> bool {
         let held = self.held().resident.unlogged;
         let ready = self.contents.totals().resident.unlogged;
-        if self.traits.stays_in_memory || ready + held == 0 {
+        if self.traits.stays_in_memory() || ready + held == 0 {
             return false;
         }
         let mut unlogged = Vec::new();

@@ -32,7 +32,7 @@ impl Queue {
     /// Of a queue that is in memory only, no more may wait than may be ready: nothing else would
     /// bound it.
     fn may_hold(&self, stretch: &Stretch) -> bool {
-        let limit = self.traits.length_limit().filter(|_| self.traits.stays_in_memory);
+        let limit = self.traits.length_limit().filter(|_| self.traits.stays_in_memory());
         limit.is_none_or(|limit| {
             limit.has_room(self.held(), stretch.len() as u64, stretch.body_bytes())
         })

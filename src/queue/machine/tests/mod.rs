@@ -101,7 +101,8 @@ fn durable() -> QueueTraits {
 
 /// What a durable queue is that keeps all in memory.
 fn in_memory() -> QueueTraits {
-    QueueTraits { stays_in_memory: true, ..QueueTraits::default() }
+    let limits = Limits { stays_in_memory: true, ..Limits::default() };
+    QueueTraits::default().limited(limits)
 }
 
 /// A durable queue with so many persistent messages of one byte, which the log has heard of.

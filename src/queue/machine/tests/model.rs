@@ -62,6 +62,7 @@ impl Plan {
             priorities: self.priorities,
             consumer_timeout_ms: None,
             retry: self.retry,
+            stays_in_memory: false,
         };
         QueueTraits { has_dead_letters: self.has_dead_letters, ..durable() }.limited(limits)
     }
