@@ -22,7 +22,7 @@ use crate::limits::{
     DEAD_LETTER_PAUSE_MS, DEAD_LETTER_RETRY_MS, DEAD_LETTERS_STEP_MAX, DEAD_LETTERS_TURN_COST,
 };
 use crate::message::{DeadLetter, Death, DeathReason, MessageRun, Moment, QueueKind};
-use crate::routing::{Claim, Deduplicated};
+use crate::routing::{Claim, ClaimId, Deduplicated};
 
 /// Why a dead letter came to no queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,10 +124,13 @@ struct Outgoing {
 
 impl Outgoing {
     fn note(&mut self, number: u64, deduplicated: Deduplicated) {
-        let Deduplicated { claims, on_their_way, .. } = deduplicated;
-        let is_own = |id| self.claims.iter().any(|(_, claim)| claim.id() == id);
-        self.is_early |= !on_their_way.into_iter().all(is_own);
-        self.claims.extend(claims.into_iter().map(|claim| (number, claim)));
+        if !deduplicated.is_any() {
+            return;
+        }
+        let is_own = |id: &ClaimId| self.claims.iter().any(|(_, claim)| claim.id() == *id);
+        self.is_early |= !deduplicated.on_their_way().iter().all(is_own);
+        let claims = deduplicated.into_claims().into_iter();
+        self.claims.extend(claims.map(|claim| (number, claim)));
     }
 
     /// What those claimed for which nothing is left to do; the others give it back.

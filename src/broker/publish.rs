@@ -127,7 +127,7 @@ impl Session {
         mut routed: Routed,
         batch: &mut Batch,
     ) -> Result<(), AmqpError> {
-        if !routed.deduplicated.on_their_way.is_empty()
+        if routed.deduplicated.is_early()
             && let Some(message) = publish.messages.first()
         {
             drop(routed);
@@ -135,9 +135,9 @@ impl Session {
             self.flush(batch);
             routed = self.route(&publish, message)?;
         }
-        match routed.deduplicated.on_their_way.is_empty() {
-            true => self.enqueue(publish, routed, batch),
-            false => self.refuse_for_now(&publish, batch),
+        match routed.deduplicated.is_early() {
+            false => self.enqueue(publish, routed, batch),
+            true => self.refuse_for_now(&publish, batch),
         }
         Ok(())
     }
@@ -156,12 +156,12 @@ impl Session {
         batch.confirmed.add(&publish);
         let Routed { rewritten, route, is_reply, deduplicated } = routed;
         let queues = &*route.queues;
-        if let Some(position) = deduplicated.seen_at {
+        if let Some(position) = deduplicated.seen_at() {
             batch.equals_at = batch.equals_at.max(position);
         }
-        if !queues.is_empty() {
+        if deduplicated.is_any() && !queues.is_empty() {
             let number = (publish.channel, publish.confirm);
-            let claims = deduplicated.claims.into_iter();
+            let claims = deduplicated.into_claims().into_iter();
             batch.claims.extend(claims.map(|claim| (number, claim)));
         }
         let Publish { channel, messages, mandatory, confirm, way } = publish;
@@ -339,7 +339,7 @@ impl Session {
         let input = RouteInput { routing_keys: keys, properties, random, now };
         let mut route = Route::default();
         place.host.route(message, &input, &mut route);
-        let is_taken = route.deduplicated.on_their_way.is_empty();
+        let is_taken = !route.deduplicated.is_early();
         if is_taken && !route.histories.is_empty() && !refuses_storing(message) {
             route.histories.iter().for_each(|exchange| exchange.remember(delivered));
         }

@@ -447,7 +447,7 @@ impl VirtualHost {
                 live.offer(message.clone());
             });
         }
-        self.keep_seen(deduplicated.claims, work);
+        self.keep_seen(deduplicated.into_claims(), work);
     }
 
     /// The queues that get a message which the broker publishes itself, by its key and further
@@ -485,7 +485,7 @@ impl VirtualHost {
         let mut deduplicated = route.deduplicated;
         if queues.is_empty() {
             // What nobody has may come again.
-            deduplicated.claims.clear();
+            deduplicated.release();
         }
         Targets { queues, deduplicated }
     }

@@ -19,15 +19,18 @@ pub(super) struct Deduplication {
     keys: Mutex<SeenKeys>,
 }
 
-/// What exchanges on the way of a message said to its key.
+/// What exchanges on the way of a message said to its key: nothing for nearly all, in one word.
 #[derive(Debug, Default)]
-pub struct Deduplicated {
+pub struct Deduplicated(Option<Box<Said>>);
+
+#[derive(Debug, Default)]
+struct Said {
     /// The message is the first one for these.
-    pub claims: Vec<Claim>,
+    claims: Vec<Claim>,
     /// One has seen its equal, which stands in the log up to there.
-    pub seen_at: Option<u64>,
+    seen_at: Option<u64>,
     /// Equals of it are on their way and may yet fail.
-    pub on_their_way: Vec<ClaimId>,
+    on_their_way: Vec<ClaimId>,
 }
 
 /// Which claim it is: of which exchange, and its number there.
@@ -91,16 +94,22 @@ impl Deduplication {
 impl Deduplicated {
     /// Whether a message may pass an exchange: it has no key, the exchange does not look at keys,
     /// or nobody had this one.
+    #[inline]
     pub(super) fn passes(&mut self, exchange: &Arc<Exchange>, input: &RouteInput<'_>) -> bool {
+        exchange.deduplication.is_none() || self.passes_once(exchange, input)
+    }
+
+    fn passes_once(&mut self, exchange: &Arc<Exchange>, input: &RouteInput<'_>) -> bool {
         let look = exchange.deduplication.as_ref().and_then(|keys| keys.look(input));
+        let Some(look) = look else { return true };
+        let said = self.0.get_or_insert_default();
         match look {
-            None => return true,
-            Some(Look::New(seen)) => {
-                self.claims.push(Claim { exchange: exchange.clone(), seen, is_kept: false });
+            Look::New(seen) => {
+                said.claims.push(Claim { exchange: exchange.clone(), seen, is_kept: false });
                 return true;
             }
-            Some(Look::Claimed(number)) => self.on_their_way.push((exchange.id, number)),
-            Some(Look::Seen(position)) => self.seen_at = self.seen_at.max(Some(position)),
+            Look::Claimed(number) => said.on_their_way.push((exchange.id, number)),
+            Look::Seen(position) => said.seen_at = said.seen_at.max(Some(position)),
         }
         false
     }
@@ -108,13 +117,44 @@ impl Deduplicated {
     /// Some exchange looked at its key.
     #[must_use]
     pub fn is_any(&self) -> bool {
-        !self.claims.is_empty() || self.is_duplicate()
+        self.0.is_some()
     }
 
     /// Some exchange did not let it pass.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
-        self.seen_at.is_some() || !self.on_their_way.is_empty()
+        self.seen_at().is_some() || self.is_early()
+    }
+
+    /// Equals of it are on their way and may yet fail.
+    #[must_use]
+    pub fn is_early(&self) -> bool {
+        !self.on_their_way().is_empty()
+    }
+
+    /// Those equals.
+    #[must_use]
+    pub fn on_their_way(&self) -> &[ClaimId] {
+        self.0.as_ref().map_or(&[], |said| &said.on_their_way)
+    }
+
+    /// Some exchange has seen its equal, which stands in the log up to there.
+    #[must_use]
+    pub fn seen_at(&self) -> Option<u64> {
+        self.0.as_ref()?.seen_at
+    }
+
+    /// What the message claimed, where it is the first one.
+    #[must_use]
+    pub fn into_claims(self) -> Vec<Claim> {
+        self.0.map_or_else(Vec::new, |said| said.claims)
+    }
+
+    /// Gives back what the message claimed.
+    pub fn release(&mut self) {
+        if let Some(said) = &mut self.0 {
+            said.claims.clear();
+        }
     }
 }
 
