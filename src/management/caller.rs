@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::api::Shared;
+use super::api::{Api, Shared};
 use super::refusal::Refusal;
 use crate::auth::{Login, User};
 use crate::broker::Peer;
@@ -84,13 +84,19 @@ impl Caller {
         allow(self.may_see(host), "User not authorised to access virtual host")
     }
 
-    /// It may look at one policy and change it.
-    pub(super) fn check_policies(&self, kind: PolicyKind, host: &str) -> Result<(), Refusal> {
+    /// It may look at one policy and change it. That there is no such virtual host RabbitMQ tells
+    /// all who may ask for policies anywhere.
+    pub(super) fn check_policies(
+        &self,
+        api: &Api,
+        kind: PolicyKind,
+        host: &str,
+    ) -> Result<(), Refusal> {
         if kind == PolicyKind::Operator {
             return self.check_administrator();
         }
         let is_maker = self.is_administrator() || self.user.has_tag("policymaker");
-        let may = is_maker && self.may_see_in(host);
+        let may = is_maker && (self.may_see_in(host) || api.check_host(host).is_err());
         allow(may, "User not authorised to access object")
     }
 }

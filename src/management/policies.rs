@@ -54,7 +54,7 @@ async fn show(
     caller: Caller,
     Names((host, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
-    caller.check_policies(kind, &host)?;
+    caller.check_policies(&api, kind, &host)?;
     let policy = find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;
     Ok(answer::json(&shape(&policy)))
 }
@@ -66,7 +66,7 @@ async fn set(
     Names((host, name)): Names<(String, String)>,
     fields: Fields,
 ) -> Result<Response, Refusal> {
-    caller.check_policies(kind, &host)?;
+    caller.check_policies(&api, kind, &host)?;
     if api.check_host(&host).is_err() {
         return Err(Refusal::Missing("vhost_not_found"));
     }
@@ -84,7 +84,7 @@ async fn clear(
     caller: Caller,
     Names((host, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
-    caller.check_policies(kind, &host)?;
+    caller.check_policies(&api, kind, &host)?;
     find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;
     api.stored(Ok(api.broker.clear_policy(kind, &host, &name, api.now()))).await?;
     Ok(answer::done())
