@@ -366,6 +366,10 @@ pub const MANAGEMENT_BUFFER_SIZE_MAX: usize = 64 * 1024;
 /// Bytes of a request's body: RabbitMQ's default.
 pub const MANAGEMENT_BODY_SIZE_MAX: u64 = 10_000_000;
 
+/// Bytes of the JSON that says what one thing is to be, as RabbitMQ bounds that of bindings: as values
+/// it takes many times as much memory.
+pub const MANAGEMENT_FIELDS_SIZE_MAX: u64 = 1024 * 1024;
+
 /// How long a connection to the HTTP API may go without a whole head of a request: browsers and
 /// tools keep theirs for the next one.
 pub const MANAGEMENT_IDLE_PATIENCE_MS: u64 = 60_000;

@@ -35,6 +35,12 @@ impl Broker {
         checked
     }
 
+    /// The user of this name, with what it may do now.
+    #[must_use]
+    pub fn user(&self, name: &str) -> Option<Arc<User>> {
+        read(&self.users).user(name).cloned()
+    }
+
     /// All virtual hosts, by name.
     #[must_use]
     pub fn host_definitions(&self) -> Vec<Arc<HostDefinition>> {

@@ -18,7 +18,7 @@ use crate::definitions::PolicyKind;
 /// Tags that let a user ask at all.
 const TAGS: [&str; 4] = ["management", "policymaker", "monitoring", "administrator"];
 
-/// A user with one of these tags, as it is now.
+/// A user with one of these tags, as it was when it was asked for.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) user: Arc<User>,
@@ -31,10 +31,7 @@ impl FromRequestParts<Shared> for Caller {
         let peer = parts.extensions.get::<Peer>().copied().ok_or(Refusal::NotLoggedIn)?;
         let login = login(&parts.headers).ok_or(Refusal::NotLoggedIn)?;
         let user = api.broker.check_login(&login, peer).map_err(|_| Refusal::NotLoggedIn)?;
-        if !TAGS.iter().any(|tag| user.has_tag(tag)) {
-            return Err(Refusal::Forbidden("Not management user"));
-        }
-        Ok(Self { user })
+        Self::of(user)
     }
 }
 
@@ -53,6 +50,20 @@ fn login(headers: &HeaderMap) -> Option<Login> {
 }
 
 impl Caller {
+    fn of(user: Arc<User>) -> Result<Self, Refusal> {
+        if !TAGS.iter().any(|tag| user.has_tag(tag)) {
+            return Err(Refusal::Forbidden("Not management user"));
+        }
+        Ok(Self { user })
+    }
+
+    /// The same user with what it may do by now, unless it has gone or got another password.
+    pub(super) fn as_it_is_now(&self, api: &Api) -> Result<Self, Refusal> {
+        let user = api.broker.user(&self.user.name);
+        let user = user.filter(|user| user.password == self.user.password);
+        Self::of(user.ok_or(Refusal::NotLoggedIn)?)
+    }
+
     fn is_administrator(&self) -> bool {
         self.user.has_tag("administrator")
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
@@ -64,12 +65,13 @@ async fn set(
     Extension(kind): Extension<PolicyKind>,
     caller: Caller,
     Names((host, name)): Names<(String, String)>,
-    fields: Fields,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    caller.check_policies(&api, kind, &host)?;
-    if api.check_host(&host).is_err() {
-        return Err(Refusal::Missing("vhost_not_found"));
-    }
+    let check = |caller: &Caller| {
+        caller.check_policies(&api, kind, &host)?;
+        api.check_host(&host).map_err(|_| Refusal::Missing("vhost_not_found"))
+    };
+    let fields = Fields::read(body, &api, &caller, check).await?;
     fields.check_has(&["pattern", "definition"])?;
     let was_there = find(&api, kind, &host, &name).is_some();
     let policy = import::policy(kind, host.into(), name.into(), fields.0);
