@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::api::{Api, Shared};
 use super::refusal::Refusal;
+use super::visitors::Acquaintance;
 use crate::auth::{Login, User};
 use crate::broker::Peer;
 use crate::definitions::PolicyKind;
@@ -31,7 +32,11 @@ impl FromRequestParts<Shared> for Caller {
         let peer = parts.extensions.get::<Peer>().copied().ok_or(Refusal::NotLoggedIn)?;
         let login = login(&parts.headers).ok_or(Refusal::NotLoggedIn)?;
         let user = api.broker.check_login(&login, peer).map_err(|_| Refusal::NotLoggedIn)?;
-        Self::of(user)
+        let caller = Self::of(user)?;
+        if let Some(acquaintance) = parts.extensions.get::<Acquaintance>() {
+            acquaintance.make();
+        }
+        Ok(caller)
     }
 }
 
