@@ -360,6 +360,9 @@ pub const METRICS_IDLE_PATIENCE_MS: u64 = 90_000;
 /// How long an answer may still take when the node stops.
 pub const METRICS_END_PATIENCE_MS: u64 = 1000;
 
+/// Bytes of a name that failed to log in that the log shows: as many as AMQP's names may have.
+pub const SHOWN_USER_SIZE_MAX: usize = 255;
+
 /// Connections to the HTTP API at a time: a tool has a few, and some may watch. One too many is
 /// closed, so that nobody takes descriptors from AMQP by this door.
 pub const MANAGEMENT_CONNECTIONS_MAX: usize = 64;

@@ -29,7 +29,7 @@ impl Broker {
     pub fn check_login(&self, login: &Login, peer: Peer) -> Result<Arc<User>, LoginRefused> {
         let checked = read(&self.users).check(login, peer.is_loopback()).cloned();
         if let Err(refused) = &checked {
-            let name = &login.user;
+            let name = login.shown_user();
             warn!(target: "management", "access denied: user '{name}' - {refused}");
         }
         checked

@@ -40,10 +40,10 @@ impl Session {
                 Event::Authenticated { user: name }
             }
             Err(reason) => {
-                let name = &self.name;
+                let (name, user) = (&self.name, login.shown_user());
                 warn!(
                     target: "connection",
-                    "connection {name}: login refused: user '{}' {reason}", login.user
+                    "connection {name}: login refused: user '{user}' {reason}"
                 );
                 Event::LoginRefused(ConnectionError::access_refused(format!(
                     "Login was refused using authentication mechanism {mechanism}. \
