@@ -282,6 +282,10 @@ pub const FAR_MS: u64 = 500;
 /// costs less than another read.
 pub const FAR_GAP_MAX: u64 = 8;
 
+/// Keys that an exchange may know which lets equal messages pass once: some 300 MB of RAM, and as
+/// much as one deletion may have to take back in the log.
+pub const SEEN_KEYS_MAX: u64 = 1_000_000;
+
 /// Dead letters of one queue that are on their way at once. A queue whose messages all die at once
 /// gives way to others in between, and holds no more than these besides its own bodies.
 pub const DEAD_LETTERS_OUT_MAX: usize = 256;
@@ -369,6 +373,10 @@ pub const INSPECT_ATTEMPTS: usize = 5;
 /// closed, so that nobody takes descriptors from AMQP by this door.
 pub const METRICS_CONNECTIONS_MAX: usize = 32;
 
+/// Connections to the HTTP API from one address of another machine at a time: a few browsers behind
+/// one router, and no more than a quarter of the door.
+pub const MANAGEMENT_CONNECTIONS_PER_PEER_MAX: usize = 16;
+
 /// Bytes of a request's head that are kept, and of an answer that the socket does not take yet.
 pub const METRICS_BUFFER_SIZE_MAX: usize = 16 * 1024;
 
@@ -379,6 +387,9 @@ pub const METRICS_IDLE_PATIENCE_MS: u64 = 90_000;
 /// How long an answer may still take when the node stops.
 pub const METRICS_END_PATIENCE_MS: u64 = 1000;
 
+/// Bytes of a name that failed to log in that the log shows: as many as AMQP's names may have.
+pub const SHOWN_USER_SIZE_MAX: usize = 255;
+
 /// Connections to the HTTP API at a time: a tool has a few, and some may watch. One too many is
 /// closed, so that nobody takes descriptors from AMQP by this door.
 pub const MANAGEMENT_CONNECTIONS_MAX: usize = 64;
@@ -388,6 +399,18 @@ pub const MANAGEMENT_BUFFER_SIZE_MAX: usize = 64 * 1024;
 
 /// Bytes of a request's body: RabbitMQ's default.
 pub const MANAGEMENT_BODY_SIZE_MAX: u64 = 10_000_000;
+
+/// Bytes of the JSON that says what one thing is to be, as RabbitMQ bounds that of bindings: as
+/// values it takes many times as much memory.
+pub const MANAGEMENT_FIELDS_SIZE_MAX: u64 = 1024 * 1024;
+
+/// How long a connection to the HTTP API may last on which nobody has logged in: one request and
+/// its answer over a slow line.
+pub const MANAGEMENT_STRANGER_PATIENCE_MS: u64 = 10_000;
+
+/// How long an answer of the HTTP API may find no room in its socket: a client that is there reads
+/// something meanwhile, even over a slow line.
+pub const MANAGEMENT_WRITE_PATIENCE_MS: u64 = 30_000;
 
 /// How long a connection to the HTTP API may go without a whole head of a request: browsers and
 /// tools keep theirs for the next one.

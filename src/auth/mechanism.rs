@@ -1,6 +1,9 @@
 //! SASL mechanisms: from a client's first response to a name and a password. Whether they are right
 //! is not decided here.
 
+use std::borrow::Cow;
+
+use crate::limits::SHOWN_USER_SIZE_MAX;
 use crate::protocol::field::{FieldTable, FieldValue};
 
 /// A name and the password that is to prove it.
@@ -10,6 +13,18 @@ pub struct Login {
     pub user: String,
     /// The password as sent.
     pub password: Vec<u8>,
+}
+
+impl Login {
+    /// The name for a log: anybody may say one, of any length. What of it cannot be shown, whoever
+    /// writes the line sees to.
+    #[must_use]
+    pub fn shown_user(&self) -> Cow<'_, str> {
+        match self.user.get(..self.user.floor_char_boundary(SHOWN_USER_SIZE_MAX)) {
+            Some(start) if start.len() < self.user.len() => format!("{start}...").into(),
+            _ => Cow::Borrowed(&self.user),
+        }
+    }
 }
 
 /// Why a response gives no login.
@@ -100,5 +115,18 @@ mod tests {
             let result = read_response(offered, mechanism, b"\0guest\0secret");
             assert_eq!(result, Err(MechanismError::Unknown(mechanism.into())));
         }
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_takes_little_of_the_log() {
+        let shown = |user: &str| {
+            let login = Login { user: user.into(), password: Vec::new() };
+            login.shown_user().into_owned()
+        };
+        let longest = "x".repeat(SHOWN_USER_SIZE_MAX);
+        assert_eq!(shown(&longest), longest);
+        assert_eq!(shown(&format!("{longest}y")), format!("{longest}..."));
+        let umlaut = format!("{}\u{fc}\u{fc}", &longest[1..]);
+        assert_eq!(shown(&umlaut), format!("{}...", &longest[1..]), "no letter is cut");
     }
 }

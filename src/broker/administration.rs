@@ -29,10 +29,16 @@ impl Broker {
     pub fn check_login(&self, login: &Login, peer: Peer) -> Result<Arc<User>, LoginRefused> {
         let checked = read(&self.users).check(login, peer.is_loopback()).cloned();
         if let Err(refused) = &checked {
-            let name = &login.user;
+            let name = login.shown_user();
             warn!(target: "management", "access denied: user '{name}' - {refused}");
         }
         checked
+    }
+
+    /// The user of this name, with what it may do now.
+    #[must_use]
+    pub fn user(&self, name: &str) -> Option<Arc<User>> {
+        read(&self.users).user(name).cloned()
     }
 
     /// All virtual hosts, by name.

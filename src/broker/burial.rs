@@ -32,6 +32,8 @@ pub(super) struct Letter {
     pub(super) had_by: SmallVec<[QueueId; 1]>,
     /// Nothing is left to do for it.
     pub(super) is_done: bool,
+    /// Nobody tried yet to bring it away.
+    pub(super) is_new: bool,
 }
 
 impl Burial {
@@ -39,7 +41,7 @@ impl Burial {
         let DeadLetters { reason, messages, leave } = letters;
         let letter = |(message, offset)| {
             let had_by = SmallVec::new();
-            Letter { message, offset, had_by, is_done: false }
+            Letter { message, offset, had_by, is_done: false, is_new: true }
         };
         let letters = messages.into_iter().zip(0..).map(letter).collect();
         Self { source, reason, letters, leave, is_new: true }

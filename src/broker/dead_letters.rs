@@ -229,19 +229,20 @@ impl Broker {
             let kind = burial.source.definition.options.kind;
             self.dead_letters.died(kind, burial.reason, burial.letters.len());
         }
-        if !self.give_to_queues(&mut burial, work) {
-            // One of them comes back soon; until then they are in the queue they died in.
-            return self.put_off([burial], DEAD_LETTER_PAUSE_MS, work);
-        }
-        if !burial.may_wait() {
+        // What is to be tried again soon is in the queue it died in until then.
+        let is_soon = !self.give_to_queues(&mut burial, work);
+        if !is_soon && !burial.may_wait() {
             burial.give_up();
         }
+        burial.letters.iter_mut().for_each(|letter| letter.is_new = false);
         if burial.let_go(work) && !burial.letters.is_empty() {
-            self.put_off([burial], DEAD_LETTER_RETRY_MS, work);
+            let pause_ms = if is_soon { DEAD_LETTER_PAUSE_MS } else { DEAD_LETTER_RETRY_MS };
+            self.put_off([burial], pause_ms, work);
         }
     }
 
-    /// False where a queue is out of service, which is to be tried again soon.
+    /// False where a queue is out of service, or an equal is on its way from elsewhere, which is to
+    /// be tried again soon.
     fn give_to_queues(&self, burial: &mut Burial, work: &mut Work) -> bool {
         let source = burial.source.clone();
         let host = self.virtual_host(&source.virtual_host).filter(|_| !source.is_gone());
@@ -254,6 +255,7 @@ impl Broker {
         let mut outgoing = Outgoing::default();
         self.route_all(&host, burial, is_last_try, work, &mut outgoing);
         if outgoing.is_early || outgoing.groups.iter().any(|group| group.queue.is_broken()) {
+            burial.letters.iter_mut().for_each(|letter| letter.is_done = false);
             return false;
         }
         let mut is_whole = true;
@@ -284,8 +286,10 @@ impl Broker {
         if source.is_waiting_room {
             for (letter, number) in burial.letters.iter_mut().zip(1..) {
                 let (message, targets) =
-                    host.go_on(&source, &letter.message, self.draw(), work.now);
-                let Targets { mut queues, deduplicated } = targets;
+                    host.go_on(&source, &letter.message, self.draw(), work.now, letter.is_new);
+                let Targets { mut queues, mut deduplicated } = targets;
+                let is_durable = queues.iter().any(|queue| queue.definition.durable);
+                deduplicated.is_for(&message, is_durable);
                 outgoing.note(number, deduplicated);
                 queues.retain(|target| !letter.had_by.contains(&target.id()));
                 outgoing.groups.add_numbered(&queues, &MessageRun::one(message), number);
@@ -317,13 +321,18 @@ impl Broker {
         let death = Death { reason, queue, now: work.now, exchange, routing_key };
         let letter = DeadLetter::of(&dead.message, death);
         let keys = &letter.carbon_copies;
-        let Targets { mut queues, deduplicated } =
-            host.targets(&letter.message, keys, self.draw(), work.now);
+        let Targets { mut queues, mut deduplicated } =
+            host.targets(&letter.message, keys, self.draw(), work.now, dead.is_new);
         // Of a duplicate, its equal had one.
         let has_route = !queues.is_empty() || deduplicated.is_duplicate();
-        outgoing.note(number, deduplicated);
         queues.retain(|target| !dead.had_by.contains(&target.id()));
         queues.retain(|target| target.is_waiting_room || self.is_no_cycle(&letter, target, way));
+        if queues.is_empty() && dead.had_by.is_empty() {
+            // Nobody got it: another one may come.
+            deduplicated.release();
+        }
+        deduplicated.is_for(&letter.message, queues.iter().any(|queue| queue.definition.durable));
+        outgoing.note(number, deduplicated);
         outgoing.groups.add_numbered(&queues, &MessageRun::one(letter.message), number);
         has_route
     }
@@ -354,14 +363,15 @@ fn give(
 ) -> Result<usize, OutOfService> {
     let Group { queue, runs, numbers, .. } = group;
     let numbers: Vec<u64> = numbers.unwrap_or_default().iter().map(|(_, number)| *number).collect();
-    let refused = queue.with(work, |live| live.take_over(runs, &numbers, is_kept))?;
-    for number in numbers {
+    let taken = queue.with(work, |live| live.take_over(runs, &numbers, is_kept));
+    let refused = taken.as_ref().unwrap_or(&numbers);
+    for number in &numbers {
         let place = usize::try_from(number - 1).unwrap_or(usize::MAX);
         let Some(letter) = letters.get_mut(place) else { continue };
-        match refused.binary_search(&number) {
+        match refused.binary_search(number) {
             Ok(_) => letter.is_done = false,
             Err(_) => letter.had_by.push(queue.id()),
         }
     }
-    Ok(refused.len())
+    taken.map(|refused| refused.len())
 }

@@ -44,9 +44,8 @@ impl Broker {
         let mut definitions = self.node_definitions();
         let definition = definitions.host(name)?.clone();
         let live = self.virtual_host(name);
-        for change in definitions.plan_delete_host(&definition) {
-            self.apply_to_node(&mut definitions, &change);
-        }
+        let plan = definitions.plan_delete_host(&definition);
+        self.apply_plan_to_node(&mut definitions, &plan);
         live
     }
 
@@ -64,6 +63,9 @@ impl Broker {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::task::Wake;
+
     use super::super::lock::read;
     use super::super::session::{Place, Session};
     use super::super::{BrokerOptions, Left, MemoryOptions, Peer};
@@ -190,6 +192,34 @@ mod tests {
         let host = world.broker.virtual_host("/").unwrap();
         assert_eq!(host.queue_count(), 0);
         assert!(host.definitions().exchange("x").is_none());
+    }
+
+    /// Turns the log as soon as it is told to, and only then.
+    struct Turner(Mutex<Writer>);
+
+    impl Wake for Turner {
+        fn wake(self: Arc<Self>) {
+            let mut writer = self.0.lock().unwrap();
+            writer.write(Moment(1), true);
+            writer.sync();
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_cut_as_early_as_it_can_be_has_the_whole_first_step_or_nothing() {
+        let mut world = world();
+        world.turn();
+        let World { disk, writer, broker } = world;
+        let log = broker.durability.as_ref().unwrap().log.clone();
+        let turner = Arc::new(Turner(Mutex::new(writer)));
+        let open = log.append().position();
+        assert!(!log.register(&turner.clone().into()), "there is nothing to cut");
+        log.want(open);
+        broker.forget_host("/").unwrap();
+        let world = World::open(disk.kill());
+        assert!(world.broker.virtual_host("/").is_none());
+        assert!(world.broker.host_limits().is_empty());
+        drop((broker, turner));
     }
 
     #[test]

@@ -63,6 +63,9 @@ pub(super) struct Live {
     pub(super) wakes_at: Option<Moment>,
     /// When somebody last used it, but for publishing; 0 where nobody looked yet.
     pub(super) used_at: Moment,
+    /// A panic is planted for the next step.
+    #[cfg(test)]
+    pub(super) breaks: bool,
 }
 
 impl Live {
@@ -142,10 +145,12 @@ impl Live {
         refused
     }
 
-    /// Adds a message where there is room for it, and nobody waits to hear.
-    pub(super) fn offer(&mut self, message: Message) {
-        if let Some(run) = self.without_equals(MessageRun::one(message)) {
-            let _ = self.queue.offer_run(run, &mut self.effects);
+    /// Adds a message where there is room for it, and nobody waits to hear; tells whether it, or its
+    /// equal, is there.
+    pub(super) fn offer(&mut self, message: Message) -> bool {
+        match self.without_equals(MessageRun::one(message)) {
+            Some(run) => self.queue.offer_run(run, &mut self.effects).is_empty(),
+            None => true,
         }
     }
 

@@ -11,7 +11,7 @@ use super::session::{Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoEntry};
 use super::virtual_host::VirtualHost;
-use crate::auth::{Login, MechanismError, User, read_response};
+use crate::auth::{Login, MechanismError, Permissions, User, read_response};
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
 use crate::message::Name;
@@ -41,10 +41,10 @@ impl Session {
                 Event::Authenticated { user: name }
             }
             Err(reason) => {
-                let name = &self.name;
+                let (name, user) = (&self.name, login.shown_user());
                 warn!(
                     target: "connection",
-                    "connection {name}: login refused: user '{}' {reason}", login.user
+                    "connection {name}: login refused: user '{user}' {reason}"
                 );
                 Event::LoginRefused(ConnectionError::access_refused(format!(
                     "Login was refused using authentication mechanism {mechanism}. \
@@ -92,8 +92,7 @@ impl Session {
     fn enter(&mut self, name: &str) -> Result<Place, ConnectionError> {
         let host = self.broker.virtual_host(name).ok_or_else(|| host_not_found(name))?;
         let admission = self.admit(&host).map_err(|refused| self.no_entry(name, refused))?;
-        let permissions = self.user.as_ref().and_then(|user| user.permissions.get(name)).cloned();
-        let permissions = permissions.ok_or_else(|| {
+        let permissions = self.permissions_now(name).ok_or_else(|| {
             let user = self.user_name();
             ConnectionError::not_allowed(format!(
                 "access to vhost '{name}' refused for user '{user}'"
@@ -105,6 +104,13 @@ impl Session {
             self.meter = Meter::new(host.publish_rate.clone(), rate);
         }
         Ok(Place { host, permissions })
+    }
+
+    /// What the user may do in a virtual host, whatever it was when it logged in: the virtual host
+    /// may have gone since, and another of its name come.
+    fn permissions_now(&self, host: &str) -> Option<Arc<Permissions>> {
+        let users = read(&self.broker.users);
+        users.user(self.user_name())?.permissions.get(host).cloned()
     }
 
     fn admit(&self, host: &VirtualHost) -> Result<Admission, NoEntry> {
@@ -175,4 +181,34 @@ fn mechanism_failure(error: &MechanismError) -> AmqpError {
     }
     .at(START_OK.0, START_OK.1)
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BrokerOptions, Peer};
+    use super::*;
+    use crate::definitions::{HostSettings, PermissionDefinition};
+    use crate::message::Moment;
+
+    #[test]
+    fn a_virtual_host_that_was_made_anew_since_the_login_is_entered_by_new_permissions_only() {
+        let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
+        let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
+        let login = Login { user: "guest".into(), password: b"guest".to_vec() };
+        session.user = Some(read(&broker.users).check(&login, true).unwrap().clone());
+        broker.delete_virtual_host("/", Moment(1));
+        broker.declare_virtual_host("/", HostSettings::default());
+        let refused = session.enter("/").unwrap_err();
+        let text = "NOT_ALLOWED - access to vhost '/' refused for user 'guest'";
+        assert_eq!(refused.text, text);
+        let permission = PermissionDefinition {
+            user: "guest".into(),
+            host: "/".into(),
+            configure: String::new(),
+            write: String::new(),
+            read: String::new(),
+        };
+        broker.set_permission(&permission).unwrap();
+        assert!(session.enter("/").is_ok());
+    }
 }

@@ -28,6 +28,8 @@ struct Inner {
     is_closed: bool,
     /// A consumer timed out, and nobody may have heard of it yet.
     has_timed_out: bool,
+    /// Who sleeps can do nothing about any event but that.
+    waits_for_timed_out: bool,
 }
 
 impl Default for Mailbox {
@@ -52,7 +54,9 @@ impl Mailbox {
         }
         inner.has_timed_out |= matches!(event, Event::ConsumerTimedOut { .. });
         inner.events.push_back(event);
-        wakers.extend(inner.waker.take());
+        if !inner.waits_for_timed_out || inner.has_timed_out {
+            wakers.extend(inner.waker.take());
+        }
         Ok(())
     }
 
@@ -118,10 +122,15 @@ impl Mailbox {
     /// Whom to wake at the next event. True where one is already there.
     pub(super) fn register(&self, waker: &Waker) -> bool {
         let mut inner = lock(&self.inner);
-        if !inner.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            inner.waker = Some(waker.clone());
-        }
+        inner.keep(waker, false);
         !inner.events.is_empty()
+    }
+
+    /// Whom to wake when a consumer times out, and for nothing else. True where one did already.
+    pub(super) fn register_timed_out(&self, waker: &Waker) -> bool {
+        let mut inner = lock(&self.inner);
+        inner.keep(waker, true);
+        inner.has_timed_out
     }
 
     /// Nothing more is taken in; gives what was not read.
@@ -130,6 +139,15 @@ impl Mailbox {
         inner.is_closed = true;
         inner.waker = None;
         std::mem::take(&mut inner.events)
+    }
+}
+
+impl Inner {
+    fn keep(&mut self, waker: &Waker, waits_for_timed_out: bool) {
+        self.waits_for_timed_out = waits_for_timed_out;
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+        }
     }
 }
 
@@ -192,5 +210,23 @@ mod tests {
         }
         assert_eq!(wakers.len(), 1);
         assert!(mailbox.register(Waker::noop()));
+    }
+
+    #[test]
+    fn who_waits_for_a_consumer_that_times_out_sleeps_through_all_else() {
+        let (mailbox, mut wakers) = (Mailbox::default(), Vec::new());
+        assert!(!mailbox.register_timed_out(Waker::noop()));
+        for event in [Event::Released, Event::AlarmChanged { is_disk_low: true }] {
+            assert!(mailbox.push(event, &mut wakers).is_ok());
+            assert!(wakers.is_empty() && !mailbox.register_timed_out(Waker::noop()));
+        }
+        let consumer = ConsumerKey { channel: 1, number: 1 };
+        let timed_out = Event::ConsumerTimedOut { consumer, timeout_ms: 9 };
+        assert!(mailbox.push(timed_out, &mut wakers).is_ok());
+        assert_eq!(wakers.len(), 1);
+        assert!(mailbox.register_timed_out(Waker::noop()), "until it is taken out");
+        assert!(mailbox.take_timed_out().is_some());
+        assert!(!mailbox.register_timed_out(Waker::noop()));
+        assert!(mailbox.register(Waker::noop()), "the rest waits for room");
     }
 }

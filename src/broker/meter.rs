@@ -79,14 +79,24 @@ impl Meter {
         self.debt.is_some_and(|debt| debt.changes != self.changes())
     }
 
-    pub(super) fn forgive(&mut self) {
-        if self.is_forgiven() {
+    /// True where there was a debt, and is none any more.
+    pub(super) fn forgive(&mut self) -> bool {
+        let is_forgiven = self.is_forgiven();
+        if is_forgiven {
             self.debt = None;
         }
+        is_forgiven
     }
 }
 
 impl Session {
+    /// Where a limit changed meanwhile, nobody waits by what it was.
+    pub(super) fn forgive(&mut self) {
+        if self.meter.forgive() {
+            self.connection.excuse_no_longer(self.work.now);
+        }
+    }
+
     /// Takes what was published off what may be.
     pub(super) fn pay(&mut self) {
         if self.meter.spent.messages == 0 {
@@ -116,7 +126,7 @@ impl Session {
 
     /// It published more than it may. What is sent after the connection failed is only passed over.
     pub(super) fn is_in_debt(&mut self) -> bool {
-        self.meter.forgive();
+        self.forgive();
         self.meter.debt.is_some() && self.connection.is_running()
     }
 

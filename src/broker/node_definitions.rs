@@ -66,13 +66,26 @@ impl Broker {
     /// Makes a change true: in the definitions, among the live virtual hosts, for logins. Nothing
     /// else makes one true.
     pub(super) fn apply_to_node(&self, definitions: &mut NodeDefinitions, change: &NodeChange) {
+        self.apply_plan_to_node(definitions, std::slice::from_ref(change));
+    }
+
+    /// Makes a plan true, in its order. The log has all of it or nothing: no batch ends inside.
+    pub(super) fn apply_plan_to_node(
+        &self,
+        definitions: &mut NodeDefinitions,
+        plan: &[NodeChange],
+    ) {
         if let Some(durability) = &self.durability {
-            let Record { key, value } = record::encode_node(change);
+            let records: Vec<Record> = plan.iter().map(record::encode_node).collect();
             let mut appender = durability.log.append();
-            appender.changed(crate::store::Change { key, value });
+            for Record { key, value } in records {
+                appender.changed(crate::store::Change { key, value });
+            }
             self.note_change(appender.position());
         }
-        self.restore_to_node(definitions, change);
+        for change in plan {
+            self.restore_to_node(definitions, change);
+        }
     }
 
     /// Makes a change true that the log has already.

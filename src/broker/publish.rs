@@ -154,13 +154,17 @@ impl Session {
     /// Adds routed messages to the batch, or gives them back as they came.
     fn enqueue(&mut self, publish: Publish, routed: Routed, batch: &mut Batch) {
         batch.confirmed.add(&publish);
-        let Routed { rewritten, route, is_reply, deduplicated } = routed;
+        let Routed { rewritten, route, is_reply, mut deduplicated } = routed;
         let queues = &*route.queues;
         if let Some(position) = deduplicated.seen_at() {
             batch.equals_at = batch.equals_at.max(position);
         }
         if deduplicated.is_any() && !queues.is_empty() {
             let number = (publish.channel, publish.confirm);
+            if let Some(message) = publish.messages.first() {
+                let is_durable = queues.iter().any(|queue| queue.definition.durable);
+                deduplicated.is_for(message, is_durable);
+            }
             let claims = deduplicated.into_claims().into_iter();
             batch.claims.extend(claims.map(|claim| (number, claim)));
         }
@@ -205,12 +209,13 @@ impl Session {
             }
         }
         batch.is_short |= !is_whole || !refused.is_empty();
-        refused.retain(|(_, number)| *number > 0);
         refused.sort_unstable();
         // Several queues may refuse the same one.
         refused.dedup();
-        batch.confirmed.leave_out(&refused);
+        // Those without a number, which their channels do not tell apart, are among these.
         self.settle_claims(batch, is_whole, &refused);
+        refused.retain(|(_, number)| *number > 0);
+        batch.confirmed.leave_out(&refused);
         for (channel, first, last) in batch.confirmed.drain() {
             if is_whole {
                 self.post_durable(Event::Confirmed { channel, first, last });

@@ -123,6 +123,12 @@ impl QueueHandle {
         }
     }
 
+    /// The next step of it breaks, as a bug would.
+    #[cfg(test)]
+    pub(super) fn plant(&self) {
+        lock(&self.live).breaks = true;
+    }
+
     /// It may refuse a message: whoever publishes to it must be told.
     pub(super) fn refuses(&self) -> bool {
         self.refuses.load(Ordering::Acquire)
@@ -216,6 +222,8 @@ impl QueueHandle {
         let mut effects = std::mem::take(&mut live.effects);
         // The lock is held on: nobody sees what a panic leaves behind, and it is used no more.
         let result = catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(test)]
+            assert!(!std::mem::take(&mut live.breaks), "planted");
             let result = step(&mut live);
             self.dispatch(&mut live, &mut effects, work);
             result

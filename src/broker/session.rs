@@ -245,6 +245,12 @@ impl Session {
         has_events || is_reached || has_room
     }
 
+    /// The same while the session [is congested](Self::is_congested): only a consumer whose time is
+    /// over cannot wait until the client reads.
+    pub fn register_congested(&self, waker: &Waker) -> bool {
+        self.mailbox.register_timed_out(waker)
+    }
+
     /// All that waits to be told is one small delivery: if others who are ready may have more for
     /// this session, all of it can be written together.
     #[must_use]
@@ -288,7 +294,7 @@ impl Session {
 
     /// Turns events into frames while the output has room.
     pub fn pump(&mut self) {
-        self.meter.forgive();
+        self.forgive();
         self.release_durable();
         self.perform();
         while self.tell_next() {

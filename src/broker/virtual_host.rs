@@ -439,15 +439,17 @@ impl VirtualHost {
             .ok()
             .and_then(|view| sender_selected::routing_keys(&view).ok())
             .unwrap_or_default();
-        let Targets { queues, deduplicated } =
-            self.targets_of(exchange, message, &selected.routing_keys, random, work.now);
+        let Targets { queues, mut deduplicated } =
+            self.targets_of(exchange, message, &selected.routing_keys, random, work.now, true);
+        deduplicated.is_for(message, queues.iter().any(|queue| queue.definition.durable));
+        let mut is_taken = true;
         for queue in queues {
             // As above.
-            let _ = queue.with(work, |live| {
-                live.offer(message.clone());
-            });
+            is_taken &= queue.with(work, |live| live.offer(message.clone())).unwrap_or(false);
         }
-        self.keep_seen(deduplicated.into_claims(), work);
+        if is_taken {
+            self.keep_seen(deduplicated.into_claims(), work);
+        }
     }
 
     /// The queues that get a message which the broker publishes itself, by its key and further
@@ -458,10 +460,11 @@ impl VirtualHost {
         further_keys: &[impl AsRef<str>],
         random: u64,
         now: Moment,
+        is_new: bool,
     ) -> Targets {
         let exchange = self.router.exchange(message.exchange());
         exchange.map_or_else(Targets::default, |exchange| {
-            self.targets_of(&exchange, message, further_keys, random, now)
+            self.targets_of(&exchange, message, further_keys, random, now, is_new)
         })
     }
 
@@ -472,6 +475,7 @@ impl VirtualHost {
         further_keys: &[impl AsRef<str>],
         random: u64,
         now: Moment,
+        is_new: bool,
     ) -> Targets {
         let further_keys = further_keys.iter().map(AsRef::as_ref);
         let routing_keys: Vec<&str> =
@@ -480,7 +484,9 @@ impl VirtualHost {
         let properties = message.properties();
         let input = RouteInput { routing_keys: &routing_keys, properties, random, now };
         self.router.route(exchange, &input, self, &mut route);
-        route.histories.iter().for_each(|exchange| exchange.remember(message));
+        if is_new {
+            route.histories.iter().for_each(|exchange| exchange.remember(message));
+        }
         let queues = self.queues_by_id(&route.queues);
         let mut deduplicated = route.deduplicated;
         if queues.is_empty() {

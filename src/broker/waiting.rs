@@ -27,16 +27,16 @@ impl Waiting {
         self.answers > 0
     }
 
-    /// Holds an event back. Confirms of one channel that follow each other are one; the last need
-    /// not wait the longest, since a duplicate waits for its equal from before.
+    /// Holds an event back. Confirms of one channel that follow each other are one, where the later
+    /// ones need not wait longer: who publishes without a pause is to hear of what is on disk.
     pub(super) fn push(&mut self, position: Position, event: Event) {
         if let Event::Confirmed { channel, first, last } = event
             && let Some((known, Event::Confirmed { channel: on, last: end, .. })) =
                 self.events.back_mut()
             && *on == channel
             && *end + 1 == first
+            && position <= *known
         {
-            *known = position.max(*known);
             *end = last;
             return;
         }
@@ -119,13 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn confirms_that_follow_each_other_wait_together_for_the_last() {
+    fn confirms_that_follow_each_other_wait_together_and_none_for_a_later_one() {
         let mut waiting = Waiting::default();
         waiting.push(3, confirmed(1, 1, 2));
-        waiting.push(4, confirmed(1, 3, 3));
+        waiting.push(3, confirmed(1, 3, 3));
+        waiting.push(4, confirmed(1, 4, 4));
         waiting.push(4, confirmed(2, 1, 1));
-        assert!(waiting.pop(3).is_none());
-        assert!(matches!(waiting.pop(4), Some(Event::Confirmed { channel: 1, first: 1, last: 3 })));
+        assert!(matches!(waiting.pop(3), Some(Event::Confirmed { channel: 1, first: 1, last: 3 })));
+        assert!(waiting.pop(3).is_none(), "the next ones wait for what came later");
+        assert!(matches!(waiting.pop(4), Some(Event::Confirmed { channel: 1, first: 4, last: 4 })));
         assert_eq!(waiting.first(), Some(4));
     }
 

@@ -77,6 +77,11 @@ impl Connection {
         self.last_received = self.last_received.max(moment);
     }
 
+    /// What it sends is read again, earlier than was said.
+    pub fn excuse_no_longer(&mut self, now: Moment) {
+        self.last_received = self.last_received.min(now);
+    }
+
     fn keep_alive(&mut self, effects: &mut Vec<Effect>) {
         if !self.is_blocked && self.now >= self.missed_heartbeats_at() {
             self.close_reason = Some(CloseReason::MissedHeartbeats(self.heartbeat_ms / 1000));

@@ -2,37 +2,42 @@
 
 use std::time::Duration;
 
-use axum::body::to_bytes;
-use axum::extract::{FromRequest, Request};
+use axum::body::{Body, to_bytes};
 use serde_json::{Map, Value};
 
-use super::api::Shared;
+use super::api::Api;
+use super::caller::Caller;
 use super::refusal::Refusal;
-use crate::limits::MANAGEMENT_BODY_PATIENCE_MS;
+use crate::limits::{MANAGEMENT_BODY_PATIENCE_MS, MANAGEMENT_FIELDS_SIZE_MAX};
 
 /// The fields of a request's body; none where there is no body.
 #[derive(Debug)]
 pub(super) struct Fields(pub(super) Map<String, Value>);
 
-impl FromRequest<Shared> for Fields {
-    type Rejection = Refusal;
-
-    async fn from_request(request: Request, api: &Shared) -> Result<Self, Refusal> {
-        let size_max = usize::try_from(api.options.body_size_max).unwrap_or(usize::MAX);
+impl Fields {
+    /// Reads them for who passes a check: before, so that nobody makes the node read what it will
+    /// refuse, and after, since a body may take its time.
+    pub(super) async fn read(
+        body: Body,
+        api: &Api,
+        caller: &Caller,
+        check: impl Fn(&Caller) -> Result<(), Refusal>,
+    ) -> Result<Self, Refusal> {
+        check(caller)?;
+        let size_max = api.options.body_size_max.min(MANAGEMENT_FIELDS_SIZE_MAX);
+        let size_max = usize::try_from(size_max).unwrap_or(usize::MAX);
         let patience = Duration::from_millis(MANAGEMENT_BODY_PATIENCE_MS);
-        let read = tokio::time::timeout(patience, to_bytes(request.into_body(), size_max));
-        let bytes = read
+        let bytes = tokio::time::timeout(patience, to_bytes(body, size_max))
             .await
             .map_err(|_| Refusal::Slow)?
             .map_err(|_| Refusal::bad("Exceeded HTTP request body size limit"))?;
+        check(&caller.as_it_is_now(api)?)?;
         if bytes.is_empty() {
             return Ok(Self(Map::new()));
         }
         serde_json::from_slice(&bytes).map(Self).map_err(|_| Refusal::bad("not_json"))
     }
-}
 
-impl Fields {
     /// Refuses a body without all of these.
     pub(super) fn check_has(&self, keys: &[&str]) -> Result<(), Refusal> {
         let missing = keys.iter().filter(|key| !self.0.contains_key(**key));

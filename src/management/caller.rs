@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::api::Shared;
+use super::api::{Api, Shared};
 use super::refusal::Refusal;
+use super::visitors::Acquaintance;
 use crate::auth::{Login, User};
 use crate::broker::Peer;
 use crate::definitions::PolicyKind;
@@ -18,7 +19,7 @@ use crate::definitions::PolicyKind;
 /// Tags that let a user ask at all.
 const TAGS: [&str; 4] = ["management", "policymaker", "monitoring", "administrator"];
 
-/// A user with one of these tags, as it is now.
+/// A user with one of these tags, as it was when it was asked for.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) user: Arc<User>,
@@ -31,10 +32,11 @@ impl FromRequestParts<Shared> for Caller {
         let peer = parts.extensions.get::<Peer>().copied().ok_or(Refusal::NotLoggedIn)?;
         let login = login(&parts.headers).ok_or(Refusal::NotLoggedIn)?;
         let user = api.broker.check_login(&login, peer).map_err(|_| Refusal::NotLoggedIn)?;
-        if !TAGS.iter().any(|tag| user.has_tag(tag)) {
-            return Err(Refusal::Forbidden("Not management user"));
+        let caller = Self::of(user)?;
+        if let Some(acquaintance) = parts.extensions.get::<Acquaintance>() {
+            acquaintance.make();
         }
-        Ok(Self { user })
+        Ok(caller)
     }
 }
 
@@ -53,6 +55,20 @@ fn login(headers: &HeaderMap) -> Option<Login> {
 }
 
 impl Caller {
+    fn of(user: Arc<User>) -> Result<Self, Refusal> {
+        if !TAGS.iter().any(|tag| user.has_tag(tag)) {
+            return Err(Refusal::Forbidden("Not management user"));
+        }
+        Ok(Self { user })
+    }
+
+    /// The same user with what it may do by now, unless it has gone or got another password.
+    pub(super) fn as_it_is_now(&self, api: &Api) -> Result<Self, Refusal> {
+        let user = api.broker.user(&self.user.name);
+        let user = user.filter(|user| user.password == self.user.password);
+        Self::of(user.ok_or(Refusal::NotLoggedIn)?)
+    }
+
     fn is_administrator(&self) -> bool {
         self.user.has_tag("administrator")
     }
@@ -84,13 +100,19 @@ impl Caller {
         allow(self.may_see(host), "User not authorised to access virtual host")
     }
 
-    /// It may look at one policy and change it.
-    pub(super) fn check_policies(&self, kind: PolicyKind, host: &str) -> Result<(), Refusal> {
+    /// It may look at one policy and change it. That there is no such virtual host RabbitMQ tells
+    /// all who may ask for policies anywhere.
+    pub(super) fn check_policies(
+        &self,
+        api: &Api,
+        kind: PolicyKind,
+        host: &str,
+    ) -> Result<(), Refusal> {
         if kind == PolicyKind::Operator {
             return self.check_administrator();
         }
         let is_maker = self.is_administrator() || self.user.has_tag("policymaker");
-        let may = is_maker && self.may_see_in(host);
+        let may = is_maker && (self.may_see_in(host) || api.check_host(host).is_err());
         allow(may, "User not authorised to access object")
     }
 }

@@ -1,11 +1,14 @@
 //! HTTP on connections that others accept: one router for all resources. What a resource answers is
 //! in its own file; who listens, and which task this runs in, the node says.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,7 +18,9 @@ use tokio::sync::Semaphore;
 use tracing::debug;
 
 use super::api::{Api, Shared};
+use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
+use super::visitors::{Acquaintance, Visitors};
 use super::{
     ManagementOptions, front_page, policies, user_limits, virtual_host_limits, virtual_hosts,
     whoami,
@@ -24,7 +29,7 @@ use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
 use crate::limits::{
     MANAGEMENT_BUFFER_SIZE_MAX, MANAGEMENT_CONNECTIONS_MAX, MANAGEMENT_END_PATIENCE_MS,
-    MANAGEMENT_IDLE_PATIENCE_MS,
+    MANAGEMENT_IDLE_PATIENCE_MS, MANAGEMENT_STRANGER_PATIENCE_MS, MANAGEMENT_WRITE_PATIENCE_MS,
 };
 
 /// The HTTP API of one node.
@@ -33,8 +38,29 @@ pub struct Management {
     router: Router,
     /// One for each connection that may be open.
     permits: Semaphore,
-    /// How long a connection may go without a whole head of a request.
-    pub(super) patience: Duration,
+    visitors: Visitors,
+    pub(super) patience: Patience,
+}
+
+/// How long clients may take.
+#[derive(Debug)]
+pub(super) struct Patience {
+    /// On a connection, before somebody has logged in.
+    pub(super) stranger: Duration,
+    /// Without a whole head of a request.
+    pub(super) idle: Duration,
+    /// Without reading anything of an answer.
+    pub(super) write: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            stranger: Duration::from_millis(MANAGEMENT_STRANGER_PATIENCE_MS),
+            idle: Duration::from_millis(MANAGEMENT_IDLE_PATIENCE_MS),
+            write: Duration::from_millis(MANAGEMENT_WRITE_PATIENCE_MS),
+        }
+    }
 }
 
 /// All resources.
@@ -60,12 +86,13 @@ impl Management {
         Self {
             router,
             permits: Semaphore::new(MANAGEMENT_CONNECTIONS_MAX),
-            patience: Duration::from_millis(MANAGEMENT_IDLE_PATIENCE_MS),
+            visitors: Visitors::default(),
+            patience: Patience::default(),
         }
     }
 
     /// Answers on one connection, which comes from `peer`, until its client is done, or soon after
-    /// `closing` is. One too many is closed unanswered.
+    /// `closing` is. One too many is closed unanswered, and one on which nobody logs in soon.
     pub async fn serve<Stream>(
         self: Arc<Self>,
         stream: Stream,
@@ -74,19 +101,27 @@ impl Management {
     ) where
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Ok(_permit) = self.permits.try_acquire() else {
+        let permit = self.permits.try_acquire().ok();
+        let Some((_permit, _visitor)) = permit.zip(self.visitors.enter(peer)) else {
             debug!(target: "management", "too many connections");
             return;
         };
-        let service = TowerToHyperService::new(self.router.clone().layer(Extension(peer)));
+        let acquaintance = Acquaintance::default();
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.patience)
+            .header_read_timeout(self.patience.idle)
             .max_buf_size(MANAGEMENT_BUFFER_SIZE_MAX)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(
+                TokioIo::new(PatientStream::new(stream, self.patience.write)),
+                TowerToHyperService::new(self.resources_for(peer, &acquaintance)),
+            );
         let mut connection = pin!(connection);
         let result = tokio::select! {
             result = connection.as_mut() => result,
+            () = acquaintance.is_missed(self.patience.stranger) => {
+                debug!(target: "management", "nobody logged in");
+                Ok(())
+            }
             () = closing => {
                 connection.as_mut().graceful_shutdown();
                 let patience = Duration::from_millis(MANAGEMENT_END_PATIENCE_MS);
@@ -96,5 +131,23 @@ impl Management {
         if let Err(error) = result {
             debug!(target: "management", %error, "a request was not answered to its end");
         }
+    }
+
+    /// All resources as one connection finds them. Where nobody has logged in, its first answer is
+    /// its last.
+    fn resources_for(&self, peer: Peer, acquaintance: &Acquaintance) -> Router {
+        let known = acquaintance.clone();
+        let part = move |mut response: Response| {
+            if !known.is_made() {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            ready(response)
+        };
+        self.router
+            .clone()
+            .layer(Extension(peer))
+            .layer(Extension(acquaintance.clone()))
+            .layer(map_response(part))
     }
 }

@@ -12,11 +12,13 @@ mod caller;
 mod door;
 mod front_page;
 mod names;
+mod patient_stream;
 mod policies;
 mod refusal;
 mod user_limits;
 mod virtual_host_limits;
 mod virtual_hosts;
+mod visitors;
 mod whoami;
 
 use std::fmt;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
@@ -54,7 +55,7 @@ async fn show(
     caller: Caller,
     Names((host, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
-    caller.check_policies(kind, &host)?;
+    caller.check_policies(&api, kind, &host)?;
     let policy = find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;
     Ok(answer::json(&shape(&policy)))
 }
@@ -64,12 +65,13 @@ async fn set(
     Extension(kind): Extension<PolicyKind>,
     caller: Caller,
     Names((host, name)): Names<(String, String)>,
-    fields: Fields,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    caller.check_policies(kind, &host)?;
-    if api.check_host(&host).is_err() {
-        return Err(Refusal::Missing("vhost_not_found"));
-    }
+    let check = |caller: &Caller| {
+        caller.check_policies(&api, kind, &host)?;
+        api.check_host(&host).map_err(|_| Refusal::Missing("vhost_not_found"))
+    };
+    let fields = Fields::read(body, &api, &caller, check).await?;
     fields.check_has(&["pattern", "definition"])?;
     let was_there = find(&api, kind, &host, &name).is_some();
     let policy = import::policy(kind, host.into(), name.into(), fields.0);
@@ -84,7 +86,7 @@ async fn clear(
     caller: Caller,
     Names((host, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
-    caller.check_policies(kind, &host)?;
+    caller.check_policies(&api, kind, &host)?;
     find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;
     api.stored(Ok(api.broker.clear_policy(kind, &host, &name, api.now()))).await?;
     Ok(answer::done())

@@ -82,7 +82,10 @@ impl IntoResponse for Refusal {
         let (status, error, reason) = self.parts();
         let mut response = json_of(status, &json!({"error": error, "reason": reason}));
         if asks_who {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, REALM);
+            let headers = response.headers_mut();
+            headers.insert(header::WWW_AUTHENTICATE, REALM);
+            // Who guesses comes again for each guess.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, put};
@@ -41,9 +42,9 @@ async fn set(
     State(api): State<Shared>,
     caller: Caller,
     Names((user, name)): Names<(String, String)>,
-    mut fields: Fields,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    caller.check_administrator()?;
+    let mut fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
     fields.check_has(&["value"])?;
     let value = fields.0.remove("value").unwrap_or_default();
     let declared = api.broker.set_user_limit(&user, &name, value);

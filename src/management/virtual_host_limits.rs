@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, put};
@@ -46,9 +47,9 @@ async fn set(
     State(api): State<Shared>,
     caller: Caller,
     Names((host, name)): Names<(String, String)>,
-    mut fields: Fields,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    caller.check_administrator()?;
+    let mut fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
     fields.check_has(&["value"])?;
     let value = fields.0.remove("value").unwrap_or_default();
     api.stored(api.broker.set_host_limit(&host, &name, value)).await?;

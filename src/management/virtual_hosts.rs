@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
@@ -43,9 +44,9 @@ async fn declare(
     State(api): State<Shared>,
     caller: Caller,
     Names(name): Names<String>,
-    fields: Fields,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    caller.check_administrator()?;
+    let fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
     let settings = import::host_settings(&name, fields.0).map_err(Refusal::bad)?;
     let was_there = api.broker.host_definition(&name).is_some();
     let declared = api.broker.declare_virtual_host(&name, settings);

@@ -262,15 +262,23 @@ fn level_name(level: Level) -> &'static str {
 }
 
 /// Appends a text with its control characters escaped: names come from peers, and none may forge
-/// a line or color a terminal.
+/// a line, color a terminal, or turn around what stands beside it.
 fn push_visible(line: &mut String, text: &str) {
     for character in text.chars() {
-        if character.is_control() {
+        if character.is_control() || is_misleading(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
         }
     }
+}
+
+/// A separator of lines or paragraphs, or what changes the direction of a text.
+fn is_misleading(character: char) -> bool {
+    matches!(
+        character,
+        '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
 }
 
 /// The wall clock, for the eyes of operators alone.
@@ -382,12 +390,13 @@ mod tests {
     #[test]
     fn a_name_from_a_peer_cannot_forge_a_line() {
         let lines = lines(LogFormat::Text, &filter(LogLevel::Info, &[]), || {
-            let user = "x\n2026 [info]\u{1b}[31m";
+            let user = "x\n2026 [info]\u{1b}[31m\u{2028}\u{202e}\u{85}";
             info!(target: "leveret::server", user, "gr\u{fc}\u{df}e\r");
         });
         assert_eq!(
             lines.iter().map(|line| after_time(line)).collect::<Vec<_>>(),
-            ["[info] <leveret::server> gr\u{fc}\u{df}e\\r user=x\\n2026 [info]\\u{1b}[31m"]
+            ["[info] <leveret::server> gr\u{fc}\u{df}e\\r user=x\\n2026 [info]\\u{1b}[31m\
+              \\u{2028}\\u{202e}\\u{85}"]
         );
     }
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::exchange::Exchange;
 use super::seen_keys::{Look, SeenKeys};
 use super::table::RouteInput;
-use crate::message::{ExchangeId, SeenKey, deduplication};
+use crate::limits::SEEN_KEYS_MAX;
+use crate::message::{ExchangeId, Message, SeenKey, deduplication};
 use crate::protocol::field::{FieldTable, FieldValue};
 
 /// What an exchange keeps so that it knows equal messages.
@@ -42,6 +43,8 @@ pub struct Claim {
     exchange: Arc<Exchange>,
     seen: SeenKey,
     is_kept: bool,
+    /// The message itself is there after a restart.
+    is_lasting: bool,
 }
 
 impl Deduplication {
@@ -52,6 +55,10 @@ impl Deduplication {
     pub(super) fn new(arguments: &FieldTable) -> Result<Self, String> {
         let text = "Missing or invalid argument, 'x-cache-size' must be an integer greater than 0";
         let size = arguments.get("x-cache-size").and_then(above_zero).ok_or(text)?;
+        if size > SEEN_KEYS_MAX {
+            let limit = format!("must not be greater than {SEEN_KEYS_MAX}");
+            return Err(format!("Invalid argument, 'x-cache-size' {limit}"));
+        }
         let text = "Invalid argument, 'x-cache-ttl' must be an integer greater than 0";
         let ttl_ms = match arguments.get("x-cache-ttl") {
             None => None,
@@ -65,8 +72,7 @@ impl Deduplication {
                 return Err(format!("Invalid argument, 'x-cache-persistence' {choice}"));
             }
         };
-        // A place is a number of 32 bits.
-        let size = usize::try_from(size.min(u64::from(u32::MAX))).unwrap_or(usize::MAX);
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
         Ok(Self { ttl_ms, is_on_disk, keys: Mutex::new(SeenKeys::new(size)) })
     }
 
@@ -105,7 +111,12 @@ impl Deduplicated {
         let said = self.0.get_or_insert_default();
         match look {
             Look::New(seen) => {
-                said.claims.push(Claim { exchange: exchange.clone(), seen, is_kept: false });
+                said.claims.push(Claim {
+                    exchange: exchange.clone(),
+                    seen,
+                    is_kept: false,
+                    is_lasting: true,
+                });
                 return true;
             }
             Look::Claimed(number) => said.on_their_way.push((exchange.id, number)),
@@ -150,6 +161,15 @@ impl Deduplicated {
         self.0.map_or_else(Vec::new, |said| said.claims)
     }
 
+    /// The claims are for this message, of which a durable queue is among the targets or not: no
+    /// key outlives a message that does not outlive the process.
+    pub fn is_for(&mut self, message: &Message, is_durable: bool) {
+        if let Some(said) = &mut self.0 {
+            let is_lasting = message.is_persistent() && is_durable;
+            said.claims.iter_mut().for_each(|claim| claim.is_lasting = is_lasting);
+        }
+    }
+
     /// Gives back what the message claimed.
     pub fn release(&mut self) {
         if let Some(said) = &mut self.0 {
@@ -169,7 +189,7 @@ impl Claim {
     #[must_use]
     pub fn to_write(&self) -> Option<(ExchangeId, SeenKey)> {
         let keys = self.exchange.deduplication.as_ref()?;
-        let is_written = self.exchange.is_durable && keys.is_on_disk;
+        let is_written = self.exchange.is_durable && keys.is_on_disk && self.is_lasting;
         (is_written && keys.keys().has(&self.seen)).then_some((self.exchange.id, self.seen))
     }
 

@@ -168,10 +168,11 @@ impl SessionTask {
 
     /// Waits for whatever comes first: bytes, room, events, time.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        let mut ready = Ready::default();
-        if !self.session.is_congested() {
-            ready.has_events = self.session.register(context.waker());
-        }
+        let has_events = match self.session.is_congested() {
+            true => self.session.register_congested(context.waker()),
+            false => self.session.register(context.waker()),
+        };
+        let mut ready = Ready { has_events, ..Ready::default() };
         if self.session.may_read() {
             ready.readable = is_ready(self.stream.poll_read_ready(context))?;
         }

@@ -67,3 +67,14 @@ fn a_wrong_password_is_refused_and_logged_without_it() {
     let (_, lines) = process.ended();
     assert!(lines.iter().all(|line| !line.text.contains("s3cret")), "{lines:#?}");
 }
+
+#[test]
+fn a_name_that_failed_to_log_in_forges_no_line_and_is_cut() {
+    let mut process = Process::start();
+    let mut wire = Wire::plug(process.address());
+    let forged = format!("x\n2026-08-01 [info] <node> user 'x' authenticated{}", "y".repeat(2000));
+    wire.greet_as(&forged, "s3cret");
+    expect_refusal(&mut wire);
+    let line = process.logged("refused");
+    assert!(line.contains("user 'x\\n2026-08-01 [info]") && line.len() < 500, "{line}");
+}

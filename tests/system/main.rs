@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, reason = "what could not be shown is told")]
 
 mod configuration;
+mod consumer_timeout;
 mod definitions;
 mod descriptors;
 mod disk;

@@ -12,11 +12,11 @@ use super::virtual_host::{VirtualHost, alternate};
 use super::waiting_room::is_delayed;
 use super::work::Work;
 use crate::definitions::{
-    Change, NodeChange, NodeDefinitions, PolicyDefinition, PolicyKind, QueueDefinition,
+    Change, NodeChange, NodeDefinitions, Pattern, PolicyDefinition, PolicyKind, QueueDefinition,
     VirtualHostDefinitions,
 };
 use crate::message::{Era, Moment, Name, QueueOptions};
-use crate::policy::{self, Policies};
+use crate::policy;
 use crate::queue::Lifetime;
 
 impl Broker {
@@ -26,15 +26,17 @@ impl Broker {
     /// There is no such virtual host, or it says what no policy may: RabbitMQ's words.
     pub fn set_policy(&self, policy: &PolicyDefinition<Name>, now: Moment) -> DeclarationResult {
         policy::check(policy.kind, &policy.settings).map_err(DeclarationRefused::Invalid)?;
+        // While a foreign pattern is read nobody waits for the definitions.
+        if !policy.pattern.is_empty() {
+            Pattern::parse(&policy.pattern).map_err(|error| {
+                let text = format!("pattern should be regular expression but is invalid: {error}");
+                DeclarationRefused::Invalid(text)
+            })?;
+        }
         let definitions = self.node_definitions();
         let host = definitions.host(&policy.host).map(|host| host.key.clone());
         let host = host.ok_or_else(|| DeclarationRefused::NoVirtualHost(policy.host.clone()))?;
         let policy = Arc::new(policy.at(host));
-        // Whether its pattern is one, is asked also where nobody is there to see it.
-        Policies::default().set(&policy).map_err(|error| {
-            let text = format!("pattern should be regular expression but is invalid: {error}");
-            DeclarationRefused::Invalid(text)
-        })?;
         Ok(self.change_policies(definitions, &NodeChange::PolicySet(policy), now))
     }
 

@@ -320,6 +320,16 @@ fn a_policy_that_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_pattern_is_read_before_anything_is_locked() {
+    let world = World::new();
+    let locked = world.broker.node_definitions();
+    let refused = world.broker.set_policy(&policy("p", "(", &json!({"max-length": 1})), Moment(1));
+    assert!(matches!(refused, Err(DeclarationRefused::Invalid(_))), "{refused:?}");
+    drop(locked);
+    set(&world, "", &json!({"max-length": 1}), 1);
+}
+
+#[test]
 fn a_queue_that_is_read_again_is_under_the_policies_of_now() {
     let mut world = durable_world(&["orders"]);
     let mut client = world.client();

@@ -83,13 +83,15 @@ impl VirtualHost {
         drop(remains);
     }
 
-    /// The message that waited, and the queues to which it goes on.
+    /// The message that waited, and the queues to which it goes on; histories keep it where it is
+    /// `is_new`, at its first try.
     pub(super) fn go_on(
         &self,
         room: &QueueHandle,
         message: &Message,
         random: u64,
         now: Moment,
+        is_new: bool,
     ) -> (Message, Targets) {
         let selected = PropertyView::parse(message.properties())
             .ok()
@@ -101,7 +103,8 @@ impl VirtualHost {
         let Some(exchange) = self.router.exchange(&room.definition.name) else {
             return (over, Targets::default());
         };
-        let targets = self.targets_of(&exchange, &over, &selected.routing_keys, random, now);
+        let keys = &selected.routing_keys;
+        let targets = self.targets_of(&exchange, &over, keys, random, now, is_new);
         (over, targets)
     }
 }

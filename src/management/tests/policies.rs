@@ -41,6 +41,27 @@ async fn the_two_kinds_do_not_see_each_other() {
 }
 
 #[tokio::test]
+async fn who_may_ask_for_policies_is_told_that_a_virtual_host_is_not_there() {
+    let world = World::new();
+    let body = json!({"pattern": "x", "definition": {"max-length": 6}}).to_string();
+    let forbidden = "User not authorised to access object";
+    for (user, method, status, reason) in [
+        ("policymaker", "GET", 404, "Not Found"),
+        ("policymaker", "PUT", 404, "vhost_not_found"),
+        ("policymaker", "DELETE", 404, "Not Found"),
+        ("management", "GET", 401, forbidden),
+        ("management", "PUT", 401, forbidden),
+        ("monitoring", "DELETE", 401, forbidden),
+    ] {
+        let answer = world.ask_as(user, method, "/api/policies/nope/p", &body).await;
+        assert_eq!((answer.status, answer.reason()), (status, reason), "{user} {method}");
+        let path = "/api/operator-policies/nope/p";
+        let answer = world.ask_as(user, method, path, &body).await;
+        assert_eq!((answer.status, answer.reason()), (401, "Not administrator user"));
+    }
+}
+
+#[tokio::test]
 async fn a_policy_that_makes_no_sense_is_refused_in_rabbitmqs_words() {
     let world = World::new();
     let invalid = |reason: &str| format!("Validation failed\n\n{reason}\n");

@@ -1,0 +1,97 @@
+//! Bodies of requests: what is refused, and that nobody makes the node read one who may not.
+
+use futures_lite::future::poll_once;
+
+use super::*;
+use crate::limits::MANAGEMENT_FIELDS_SIZE_MAX;
+
+#[tokio::test]
+async fn a_body_that_is_no_object_or_too_large_is_refused() {
+    let world = World::new();
+    for body in ["{bad", "[]", "5"] {
+        let answer = world.ask("PUT", "/api/vhosts/v3", body).await;
+        assert_eq!((answer.status, answer.reason()), (400, "not_json"), "{body}");
+    }
+    let answer = world.ask("PUT", "/api/vhosts/v3", &" ".repeat(1001)).await;
+    let reason = "Exceeded HTTP request body size limit";
+    assert_eq!((answer.status, answer.reason()), (400, reason));
+    assert_eq!(world.ask("GET", "/api/vhosts/v3", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_body_is_small_whatever_the_operator_lets_bodies_be() {
+    let world = World::new();
+    let body_size_max = u64::MAX;
+    let options = ManagementOptions { body_size_max, ..options() };
+    let management = Arc::new(Management::new(world.broker.clone(), options));
+    let world = World { management, ..world };
+    let size_max = usize::try_from(MANAGEMENT_FIELDS_SIZE_MAX).unwrap();
+    for (size, status) in [(size_max, 201), (size_max + 1, 400)] {
+        let body = format!("{{{}}}", " ".repeat(size - 2));
+        assert_eq!(world.ask("PUT", "/api/vhosts/v3", &body).await.status, status, "{size}");
+    }
+}
+
+/// A request whose body has not come, and what was said to it all the same.
+struct Begun {
+    client: tokio::io::DuplexStream,
+    serving: std::pin::Pin<Box<dyn Future<Output = ()>>>,
+    answer: Option<Answer>,
+}
+
+async fn begin(world: &World, user: &str, path: &str) -> Begun {
+    let (mut client, server) = tokio::io::duplex(1 << 16);
+    let login = STANDARD.encode(format!("{user}:x"));
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nHost: hare\r\nAuthorization: Basic {login}\r\n\
+         Connection: close\r\nContent-Length: 12\r\n\r\n"
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    let peer = Peer { address: None };
+    let mut serving = Box::pin(world.management.clone().serve(server, peer, pending()));
+    poll_once(&mut serving).await;
+    let mut said = [0; 4096];
+    let said_count = poll_once(client.read(&mut said)).await;
+    let answer = said_count.map(|count| std::str::from_utf8(&said[..count.unwrap()]).unwrap());
+    let answer = answer.map(parse);
+    Begun { client, serving, answer }
+}
+
+impl Begun {
+    /// The answer when the body came.
+    async fn end(mut self) -> Answer {
+        self.client.write_all(br#"{"value": 1}"#).await.unwrap();
+        self.serving.await;
+        let mut answer = String::new();
+        self.client.read_to_string(&mut answer).await.unwrap();
+        parse(&answer)
+    }
+}
+
+const PATHS: [&str; 5] = [
+    "/api/policies/v1/p",
+    "/api/operator-policies/v1/p",
+    "/api/vhosts/v3",
+    "/api/vhost-limits/v1/max-queues",
+    "/api/user-limits/guest/max-channels",
+];
+
+#[tokio::test]
+async fn who_may_not_is_told_so_before_the_body_comes() {
+    let world = World::new();
+    for path in PATHS {
+        let begun = begin(&world, "management", path).await;
+        assert_eq!(begun.answer.map(|answer| answer.status), Some(401), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_no_longer_when_the_body_has_come_is_refused() {
+    for path in PATHS {
+        let world = World::new();
+        let begun = begin(&world, "administrator", path).await;
+        assert!(begun.answer.is_none(), "{path}");
+        world.add_user("administrator", &["management"]);
+        assert_eq!(begun.end().await.status, 401, "{path}");
+    }
+}
