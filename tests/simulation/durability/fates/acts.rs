@@ -116,7 +116,6 @@ impl World {
         self.coverage.add("connections lost", 1);
         if let Some(seat) = self.node.seats.remove(&client) {
             if matches!(seat.awaited, Some(Awaited::Get { .. })) {
-                // What it would have got comes back to its place, and nobody saw it.
                 self.book.forget_orders();
             }
             seat.leave(self.now);

@@ -99,6 +99,7 @@ pub(super) struct Book {
     pub(super) copies: BTreeMap<Key, Copy>,
     /// The last message by receiver, queue, publisher and priority.
     orders: BTreeMap<(Receiver, String, usize, Option<u8>), u64>,
+    has_no_order: bool,
     pub(super) life: u64,
     /// Ends of the node that were no stops.
     pub(super) crashes: u64,
@@ -152,7 +153,7 @@ impl Book {
             let order =
                 ((*client, consumer_tag), (*queue).to_owned(), sent.publisher, sent.priority);
             let last = self.orders.insert(order, delivery.message).unwrap_or(0);
-            if last > delivery.message && !copy.is_doubtful {
+            if last > delivery.message && !copy.is_doubtful && !self.has_no_order {
                 return told(&format!("message {last} came before"));
             }
         }
@@ -212,6 +213,9 @@ impl Book {
     /// It is.
     pub(super) fn is_on_disk(&mut self) {
         self.copies.values_mut().for_each(|copy| copy.is_final |= copy.is_ending);
+        if std::mem::take(&mut self.has_no_order) {
+            self.orders.clear();
+        }
     }
 
     /// The node ended and started again.
@@ -236,12 +240,13 @@ impl Book {
             let new = || Copy { queue, is_doubtful: true, ..Copy::default() };
             self.copies.entry(key).or_insert_with(new);
         }
-        self.forget_orders();
+        self.orders.clear();
     }
 
-    /// What comes next may have come before what was seen already.
+    /// What a lost client was about to get comes back to its place, when its body was read: behind
+    /// what others have by then. Until all is quiet, no order is asked for.
     pub(super) fn forget_orders(&mut self) {
-        self.orders.clear();
+        self.has_no_order = true;
     }
 
     /// Messages that should have come and did not: each was confirmed, and every queue was emptied.
