@@ -23,7 +23,7 @@ pub(super) type AllRules = BTreeMap<&'static str, QueueRules>;
 pub(super) type Key = (u64, String);
 
 /// A client, and where the queue has priorities, a consumer: only then two of one client are not
-/// served in the order of the queue.
+/// served in the order of the queue. Gets, which have no name, are answered beside consumers.
 type Receiver = (usize, Option<String>);
 
 /// Times above this end at a multiple of so many milliseconds.
@@ -149,7 +149,10 @@ impl Book {
         }
         if delivery.deaths.is_empty() && sent.delay_ms == 0 && !delivery.redelivered {
             let has_priorities = rules[queue].is_quorum || rules[queue].priority_max.is_some();
-            let consumer_tag = delivery.consumer_tag.clone().filter(|_| has_priorities);
+            let consumer_tag = match &delivery.consumer_tag {
+                Some(_) if !has_priorities => None,
+                tag => Some(tag.clone().unwrap_or_default()),
+            };
             let order =
                 ((*client, consumer_tag), (*queue).to_owned(), sent.publisher, sent.priority);
             let last = self.orders.insert(order, delivery.message).unwrap_or(0);
@@ -351,7 +354,9 @@ impl Copy {
         if self.queue != **queue {
             return Err(format!("it was in {} and did not die there", self.queue));
         }
-        if self.was_seen && !delivery.redelivered {
+        // One that was on its way to a queue without room when the node stopped is not flagged.
+        let was_leaving = self.may_fail_again && self.rejected_in.contains(&self.queue);
+        if self.was_seen && !delivery.redelivered && !was_leaving {
             return Err("it comes again, and is not flagged".to_owned());
         }
         if *now < self.not_before {
