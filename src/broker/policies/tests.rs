@@ -268,11 +268,11 @@ fn an_exchange_gets_its_alternate_from_a_policy_at_once() {
     let mut world = durable_world(&["lost"]);
     let mut client = world.client();
     let host = world.broker.virtual_host("/").unwrap();
-    let bind = crate::definitions::Binding {
+    let bind = Binding {
         source: "amq.fanout".into(),
-        destination: crate::definitions::BindingEnd::Queue("lost".into()),
+        destination: BindingEnd::Queue("lost".into()),
         routing_key: "".into(),
-        arguments: crate::protocol::field::FieldTable::new(),
+        arguments: FieldTable::new(),
     };
     host.apply(&mut host.definitions(), &Change::Bound(Arc::new(bind)), &mut Work::default());
     client.publish_to("amq.direct", "nobody", &["a"]);
