@@ -69,7 +69,7 @@ impl Session {
 
     /// Everything that is left to do when nobody uses the session any more.
     fn leave(&mut self) {
-        self.abort();
+        self.abort(self.work.now);
         let unread = self.mailbox.close();
         self.give_back_unread(unread);
         self.look_after_queues();

@@ -355,8 +355,10 @@ impl Session {
         self.pump();
     }
 
-    /// The socket is gone: everything is released.
-    pub fn abort(&mut self) {
+    /// The socket is gone: everything is released. Messages come back now, however long nothing was
+    /// heard of the client: those whose time is over die, and retries wait from this moment.
+    pub fn abort(&mut self, now: Moment) {
+        self.work.now = now;
         self.connection.abort(&mut self.effects);
         self.perform();
         self.work.wake();

@@ -83,7 +83,7 @@ impl SessionTask {
     /// It is boxed, so that the task holds one pointer and not several copies on its way.
     pub(super) async fn run(mut self: Box<Self>) {
         let result = self.serve().await;
-        self.session.abort();
+        self.session.abort(self.clock.now());
         self.log_end(&result);
         if self.session.connection().close_reason() == Some(&CloseReason::ByClient) {
             self.await_hang_up().await;

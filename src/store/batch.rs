@@ -72,7 +72,7 @@ pub(super) struct Added {
     pub(super) is_shared: bool,
     pub(super) level: Option<u8>,
     /// The low half of the moment at which it came; 0 is when the batch is cut.
-    arrived: u32,
+    pub(super) arrived: u32,
 }
 
 /// The facts of one queue.

@@ -24,9 +24,10 @@ pub(super) struct Filled {
     pub(super) entries: Vec<IndexEntry>,
 }
 
-/// A message that went to several queues: its address, whether it ends with this boot, and what
-/// priority is noted.
-type SharedKey = (usize, bool, Option<u8>);
+/// A message that went to several queues: its address, whether it ends with this boot, what
+/// priority is noted, and when it came: a queue may be a moment ahead of another, and how long the
+/// message lives there depends on it.
+type SharedKey = (usize, bool, Option<u8>, u32);
 
 /// Where such messages stand. Each is kept, so that no other takes its address meanwhile.
 pub(super) type Shared = HashMap<SharedKey, (Message, u64), foldhash::fast::FixedState>;
@@ -189,7 +190,7 @@ impl Encoder<'_> {
 }
 
 fn shared_key(added: &Added) -> SharedKey {
-    (added.message.address(), added.is_transient, added.level)
+    (added.message.address(), added.is_transient, added.level, added.arrived)
 }
 
 fn flags(added: &Added) -> u8 {

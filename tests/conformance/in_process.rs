@@ -64,7 +64,9 @@ impl InProcess {
 
     /// The client's socket is gone.
     pub(crate) fn hang_up(&mut self, seat: usize) {
-        self.seats[seat].session = None;
+        if let Some(mut session) = self.seats[seat].session.take() {
+            session.abort(self.now);
+        }
         self.settle();
     }
 

@@ -59,6 +59,22 @@ fn a_message_may_have_a_time_of_its_own() {
 }
 
 #[test]
+fn what_a_silent_consumer_is_lost_with_after_its_time_is_gone() {
+    check(|world| {
+        let mut client = world.client();
+        let name = client.new_queue_with(world, "q", living());
+        client.fill_confirmed(&name, &["a"]);
+        let mut lost = world.client();
+        lost.consume(1, &plain::consume(&name, "lost"));
+        assert_eq!(lost.delivered(1).0, "a");
+        client.consume(1, &plain::consume(&name, "c"));
+        until_they_are_dead(world);
+        lost.hang_up();
+        client.expect_nothing(1);
+    });
+}
+
+#[test]
 fn of_both_times_the_shorter_one_counts() {
     check(|world| {
         let mut client = world.client();

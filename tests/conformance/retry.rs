@@ -154,6 +154,23 @@ fn a_lost_consumer_is_a_failure_also_for_the_wait() {
 
 // Rule: rabbitmq.queue.delayed-retry
 #[test]
+fn what_a_silent_consumer_is_lost_with_waits_from_that_moment() {
+    check_in_process(|world| {
+        let mut client = world.client();
+        let name = client.new_queue_with(world, "q", retry("failed"));
+        client.fill_confirmed(&name, &["a"]);
+        let mut lost = world.client();
+        lost.consume(1, &plain::consume(&name, "lost"));
+        assert_eq!(lost.delivered(1).0, "a");
+        client.consume(1, &plain::consume(&name, "c"));
+        world.advance(5000);
+        lost.hang_up();
+        comes_after(world, &mut client, 1, 100);
+    });
+}
+
+// Rule: rabbitmq.queue.delayed-retry
+#[test]
 fn on_a_queue_of_quorum_type_waits_and_the_delivery_limit_go_together() {
     check_in_process(|world| {
         let mut client = world.client();

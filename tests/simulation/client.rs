@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use leveret::protocol::field::{FieldTable, FieldValue};
 use leveret::protocol::frame::{self, ContentHeader, FrameKind};
 use leveret::protocol::methods::Method;
 use leveret::protocol::properties::Properties;
@@ -40,7 +41,7 @@ pub(crate) enum What {
 }
 
 /// A message that came.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Delivery {
     pub(crate) consumer_tag: Option<String>,
     pub(crate) tag: u64,
@@ -51,6 +52,22 @@ pub(crate) struct Delivery {
     pub(crate) reply_to: Option<String>,
     /// A property that no receiver should see.
     pub(crate) shows_blind_copies: bool,
+    /// What it tells of its deaths, the latest first.
+    pub(crate) deaths: Vec<ToldDeath>,
+    /// It lives for a time of its own.
+    pub(crate) has_expiration: bool,
+    /// `x-delay`
+    pub(crate) delay: Option<i64>,
+}
+
+/// One entry of `x-death`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ToldDeath {
+    pub(crate) queue: String,
+    pub(crate) reason: String,
+    pub(crate) count: u64,
+    /// Seconds.
+    pub(crate) time: u64,
 }
 
 /// The reading half of a connection.
@@ -147,12 +164,29 @@ impl Ears {
                     message: number,
                     reply_to: content.properties.reply_to.map(Into::into),
                     shows_blind_copies: headers.is_some_and(|table| table.contains("BCC")),
+                    deaths: headers.map(read_deaths).transpose()?.unwrap_or_default(),
+                    has_expiration: content.properties.expiration.is_some(),
+                    delay: headers.and_then(|table| table.get("x-delay")?.as_integer()),
                     ..delivery
                 })
             }
             _ => What::Returned { message: number },
         }))
     }
+}
+
+/// The history of a message that died.
+fn read_deaths(headers: &FieldTable) -> Result<Vec<ToldDeath>, String> {
+    let Some(FieldValue::Array(deaths)) = headers.get("x-death") else { return Ok(Vec::new()) };
+    let read = |death: &FieldValue| {
+        let FieldValue::Table(death) = death else { return None };
+        let text = |name| death.get(name)?.as_str().map(str::to_owned);
+        let &FieldValue::Timestamp(time) = death.get("time")? else { return None };
+        let count = u64::try_from(death.get("count")?.as_integer()?).ok()?;
+        Some(ToldDeath { queue: text("queue")?, reason: text("reason")?, count, time })
+    };
+    let deaths: Option<Vec<ToldDeath>> = deaths.iter().map(read).collect();
+    deaths.ok_or_else(|| format!("a history that cannot be read: {headers:?}"))
 }
 
 fn read_method(method: &Method<'_>) -> Result<What, String> {
@@ -172,19 +206,14 @@ fn read_method(method: &Method<'_>) -> Result<What, String> {
             consumer_tag: Some(deliver.consumer_tag.to_owned()),
             tag: deliver.delivery_tag,
             redelivered: deliver.redelivered,
-            left: 0,
-            message: 0,
-            reply_to: None,
-            shows_blind_copies: false,
+            ..Delivery::default()
         }),
         Method::BasicGetOk(ok) => What::Delivery(Delivery {
             consumer_tag: None,
             tag: ok.delivery_tag,
             redelivered: ok.redelivered,
             left: ok.message_count,
-            message: 0,
-            reply_to: None,
-            shows_blind_copies: false,
+            ..Delivery::default()
         }),
         Method::BasicReturn(_) => What::Returned { message: 0 },
         Method::BasicAck(ack) => {

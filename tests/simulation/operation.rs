@@ -30,6 +30,11 @@ pub(crate) struct Publish {
     pub(crate) bad_expiration: bool,
     pub(crate) is_persistent: bool,
     pub(crate) size: usize,
+    /// Milliseconds for which it lives.
+    pub(crate) expiration_ms: Option<u64>,
+    pub(crate) priority: Option<u8>,
+    /// Milliseconds for which it waits in an exchange that lets messages wait.
+    pub(crate) delay_ms: Option<u64>,
 }
 
 impl Publish {
@@ -59,10 +64,18 @@ impl Publish {
         if let Some(value) = &self.header {
             headers.insert("h", value.as_str());
         }
+        if let Some(delay_ms) = self.delay_ms {
+            headers.insert("x-delay", number(delay_ms));
+        }
+        let expiration = match self.bad_expiration {
+            true => Some("soon".to_owned()),
+            false => self.expiration_ms.map(|milliseconds| milliseconds.to_string()),
+        };
         let properties = Properties {
             headers: (!headers.is_empty()).then_some(headers),
             reply_to: self.wants_reply.then(|| REPLY_TO.into()),
-            expiration: self.bad_expiration.then(|| "soon".into()),
+            expiration: expiration.map(Into::into),
+            priority: self.priority,
             delivery_mode: self.is_persistent.then_some(2),
             ..Properties::default()
         };
@@ -70,6 +83,11 @@ impl Publish {
         properties.encode(&mut bytes);
         bytes
     }
+}
+
+/// A number as arguments and headers have it.
+pub(crate) fn number(value: u64) -> FieldValue {
+    FieldValue::I64(i64::try_from(value).unwrap())
 }
 
 /// exchange.declare
@@ -82,6 +100,8 @@ pub(crate) struct DeclareExchange {
     pub(crate) auto_delete: bool,
     pub(crate) internal: bool,
     pub(crate) alternate: Option<String>,
+    /// `x-delayed-type`
+    pub(crate) delayed_kind: Option<String>,
     pub(crate) nowait: bool,
 }
 
@@ -94,6 +114,8 @@ pub(crate) struct DeclareQueue {
     pub(crate) exclusive: bool,
     pub(crate) auto_delete: bool,
     pub(crate) single_active: bool,
+    /// Further arguments.
+    pub(crate) arguments: FieldTable,
     pub(crate) nowait: bool,
 }
 
@@ -308,6 +330,7 @@ impl Operation {
 
 fn encode_declare_exchange(declare: &DeclareExchange, channel: u16, out: &mut Vec<u8>) {
     let alternate = declare.alternate.as_deref().map(|name| ("alternate-exchange", name));
+    let delayed_kind = declare.delayed_kind.as_deref().map(|kind| ("x-delayed-type", kind));
     let method = exchange::Declare {
         exchange: &declare.exchange,
         kind: &declare.kind,
@@ -316,13 +339,16 @@ fn encode_declare_exchange(declare: &DeclareExchange, channel: u16, out: &mut Ve
         auto_delete: declare.auto_delete,
         internal: declare.internal,
         nowait: declare.nowait,
-        arguments: alternate.into_iter().collect(),
+        arguments: alternate.into_iter().chain(delayed_kind).collect(),
     };
     write_method(out, channel, &method);
 }
 
 fn encode_declare_queue(declare: &DeclareQueue, channel: u16, out: &mut Vec<u8>) {
-    let single_active = declare.single_active.then_some(("x-single-active-consumer", true));
+    let mut arguments = declare.arguments.clone();
+    if declare.single_active {
+        arguments.insert("x-single-active-consumer", true);
+    }
     let method = queue::Declare {
         queue: &declare.queue,
         passive: declare.passive,
@@ -330,7 +356,7 @@ fn encode_declare_queue(declare: &DeclareQueue, channel: u16, out: &mut Vec<u8>)
         exclusive: declare.exclusive,
         auto_delete: declare.auto_delete,
         nowait: declare.nowait,
-        arguments: single_active.into_iter().collect(),
+        arguments,
     };
     write_method(out, channel, &method);
 }

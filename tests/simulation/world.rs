@@ -200,7 +200,9 @@ impl World {
     /// The socket is gone, and with it what was on the way.
     fn lose(&mut self, client: usize) {
         self.coverage.add("Release");
-        self.wires.remove(&client);
+        if let Some(mut wire) = self.wires.remove(&client) {
+            wire.session.abort(self.now);
+        }
         self.oracle.lose(client);
         self.oracle.deaf.remove(&client);
     }

@@ -6,8 +6,9 @@ use super::*;
 use crate::broker::test_world::{Client, World, bodies, declaration, deliveries, flagged};
 use crate::connection::Event;
 use crate::connection::command::DeclareQueue;
-use crate::definitions::PolicyTarget;
+use crate::definitions::{Binding, BindingEnd, PolicyTarget};
 use crate::message::{Outcome, SequenceRange};
+use crate::protocol::field::FieldTable;
 
 fn policy(name: &str, pattern: &str, settings: &Value) -> PolicyDefinition<Name> {
     PolicyDefinition {
@@ -40,6 +41,45 @@ fn durable_world(queues: &[&str]) -> World {
 
 fn ready(world: &mut World, queue: &str) -> u32 {
     world.client().look_at(queue).unwrap()
+}
+
+/// Both queues get what is published to the fanout exchange.
+fn bind_to_fanout(world: &World, queues: &[&str]) {
+    let host = world.broker.virtual_host("/").unwrap();
+    for queue in queues {
+        let binding = Binding {
+            source: "amq.fanout".into(),
+            destination: BindingEnd::Queue((*queue).into()),
+            routing_key: "".into(),
+            arguments: FieldTable::new(),
+        };
+        let change = Change::Bound(Arc::new(binding));
+        host.apply(&mut host.definitions(), &change, &mut Work::default());
+    }
+}
+
+#[test]
+fn a_message_for_several_queues_keeps_the_time_that_each_gave_it_over_a_restart() {
+    let mut world = durable_world(&["plain", "brief"]);
+    bind_to_fanout(&world, &["plain", "brief"]);
+    let mut client = world.client();
+    client.at(5).publish_to("amq.fanout", "", &["a"]);
+    set(&world, "^brief", &json!({"message-ttl": 50}), 5);
+    client.at(5).publish_to("amq.fanout", "", &["b"]);
+    world.turn();
+    let mut world = world.killed();
+    world.broker.elapse(Moment(25));
+    while world.broker.fetch(Moment(25)) {}
+    while world.broker.deadline().is_some_and(|at| at <= Moment(1000)) {
+        world.broker.elapse(Moment(1000));
+        while world.broker.fetch(Moment(1000)) {}
+    }
+    for (number, queue, expected) in [(1, "plain", &["a", "b"][..]), (2, "brief", &["a"][..])] {
+        let mut client = world.client();
+        client.at(1000).consume(queue, number);
+        world.turn();
+        assert_eq!(bodies(&client.events()), flagged(expected), "{queue}");
+    }
 }
 
 #[test]
@@ -228,11 +268,11 @@ fn an_exchange_gets_its_alternate_from_a_policy_at_once() {
     let mut world = durable_world(&["lost"]);
     let mut client = world.client();
     let host = world.broker.virtual_host("/").unwrap();
-    let bind = crate::definitions::Binding {
+    let bind = Binding {
         source: "amq.fanout".into(),
-        destination: crate::definitions::BindingEnd::Queue("lost".into()),
+        destination: BindingEnd::Queue("lost".into()),
         routing_key: "".into(),
-        arguments: crate::protocol::field::FieldTable::new(),
+        arguments: FieldTable::new(),
     };
     host.apply(&mut host.definitions(), &Change::Bound(Arc::new(bind)), &mut Work::default());
     client.publish_to("amq.direct", "nobody", &["a"]);

@@ -83,7 +83,9 @@ impl World {
         self.note(format!("{client}: gone"));
         self.coverage.add("connections lost", 1);
         self.give_back(client);
-        drop(self.node.seats.remove(&client));
+        if let Some(seat) = self.node.seats.remove(&client) {
+            seat.leave(self.now);
+        }
     }
 
     /// The broker gives back what a client held: its connection ended.

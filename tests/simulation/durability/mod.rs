@@ -5,10 +5,11 @@
 //! Reading order: `world` (what runs), `acts` and `hear` (what clients say and are told), `restart`
 //! (how it stops and what is checked), `model`, `history` and `recovered` (what may be found),
 //! `gate`, `plants` and `tamper` (bugs that must be noticed), `faults` (a disk that is full, fails
-//! or forgets).
+//! or forgets), `fates` (queues with rules).
 
 mod acts;
 mod coverage;
+mod fates;
 mod faults;
 mod gate;
 mod hear;

@@ -131,6 +131,11 @@ impl Seat {
         }
     }
 
+    /// Its socket is gone.
+    pub(super) fn leave(mut self, now: Moment) {
+        self.session.abort(now);
+    }
+
     /// Everything that was sent was taken, and no answer is missing.
     pub(super) fn is_free(&self) -> bool {
         self.input.is_empty() && self.awaited.is_none() && !self.is_closed
