@@ -23,10 +23,19 @@ const WINDOW: usize = 1000;
 /// Connects, as soon as there is somebody to connect to.
 pub(crate) async fn connect(address: &str) -> Connection {
     loop {
-        match Connection::connect(address, ConnectionProperties::default()).await {
-            Ok(connection) => return connection,
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        let connection = Connection::connect(address, ConnectionProperties::default());
+        // Whoever is killed meanwhile does not say so.
+        match tokio::time::timeout(Duration::from_secs(2), connection).await {
+            Ok(Ok(connection)) => return connection,
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
+    }
+}
+
+/// Ends when the connection does: what is asked on a channel of it may wait for ever then.
+pub(crate) async fn end_of(connection: &Connection) {
+    while connection.status().connected() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -68,19 +77,22 @@ async fn declare(channel: &Channel, queue: &str, arguments: FieldTable) -> lapin
 pub(crate) async fn take_orders(address: &str, count: usize, half_time: &Notify) {
     let mut open: VecDeque<usize> = (0..count).collect();
     while !open.is_empty() {
+        let connection = connect(address).await;
         // What broke off is published again.
-        let _ = publish(address, count, &mut open, half_time).await;
+        tokio::select! {
+            _ = publish(&connection, count, &mut open, half_time) => {}
+            () = end_of(&connection) => {}
+        }
     }
 }
 
 /// Publishes what is open, and takes out what is confirmed.
 async fn publish(
-    address: &str,
+    connection: &Connection,
     count: usize,
     open: &mut VecDeque<usize>,
     half_time: &Notify,
 ) -> lapin::Result<()> {
-    let connection = connect(address).await;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     let mut confirms: VecDeque<PublisherConfirm> = VecDeque::new();
@@ -108,5 +120,5 @@ async fn publish(
             half_time.notify_one();
         }
     }
-    connection.close(200, "done".into()).await
+    Ok(())
 }

@@ -2,6 +2,7 @@
 //! where it was when the broker comes back.
 
 use futures_lite::StreamExt;
+use lapin::Connection;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -18,16 +19,20 @@ pub(crate) async fn run(
     mut closed: watch::Receiver<bool>,
 ) {
     while !*closed.borrow() {
+        let connection = tokio::select! {
+            connection = shop::connect(address) => connection,
+            _ = closed.changed() => break,
+        };
         // What breaks off is begun again with a new connection.
         tokio::select! {
-            _ = work(address, queue, books) => {}
+            _ = work(&connection, queue, books) => {}
+            () = shop::end_of(&connection) => {}
             _ = closed.changed() => {}
         }
     }
 }
 
-async fn work(address: &str, queue: &'static str, books: &Books) -> lapin::Result<()> {
-    let connection = shop::connect(address).await;
+async fn work(connection: &Connection, queue: &str, books: &Books) -> lapin::Result<()> {
     let channel = connection.create_channel().await?;
     channel.basic_qos(200, BasicQosOptions::default()).await?;
     let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());

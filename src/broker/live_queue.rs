@@ -145,8 +145,8 @@ impl Live {
         refused
     }
 
-    /// Adds a message where there is room for it, and nobody waits to hear; tells whether it, or its
-    /// equal, is there.
+    /// Adds a message where there is room for it, and nobody waits to hear; tells whether it is
+    /// there, or its equal.
     pub(super) fn offer(&mut self, message: Message) -> bool {
         match self.without_equals(MessageRun::one(message)) {
             Some(run) => self.queue.offer_run(run, &mut self.effects).is_empty(),

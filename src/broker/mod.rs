@@ -39,6 +39,7 @@ mod publish_rate;
 mod queue_handle;
 mod queue_log;
 mod queues;
+mod readiness;
 mod redeclare;
 mod release;
 mod replies;

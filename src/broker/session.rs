@@ -4,7 +4,6 @@
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::task::Waker;
 
 use super::batch::Batch;
 use super::mailbox::Mailbox;
@@ -21,10 +20,7 @@ use super::work::Work;
 
 use crate::auth::{Permissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
-use crate::limits::{
-    DELIVERY_OVERHEAD_SIZE, GATHERED_SIZE_MAX, PORTION_SIZE_MIN, SESSION_EVENTS_MAX,
-    SESSION_OUTPUT_SIZE_MAX,
-};
+use crate::limits::{DELIVERY_OVERHEAD_SIZE, PORTION_SIZE_MIN, SESSION_EVENTS_MAX};
 use crate::message::{Charge, ConsumerId, ConsumerKey, Message, Moment, Name, Random, SessionId};
 use crate::protocol::reply::AmqpError;
 use crate::queue::Credit;
@@ -211,55 +207,6 @@ impl Session {
             self.look_after_queues();
             self.work.wake();
         }
-    }
-
-    /// More is waiting for the socket than should: no event is turned into frames before it is
-    /// written.
-    #[must_use]
-    pub fn is_congested(&mut self) -> bool {
-        self.connection.output().len() >= SESSION_OUTPUT_SIZE_MAX
-    }
-
-    /// Bytes may be read: also while the output is full, since what comes may be settlements that
-    /// set something free; but not while a request waits for its answer, or too many answers wait.
-    #[must_use]
-    pub fn may_read(&mut self) -> bool {
-        let has_room = self.mailbox.len() < SESSION_EVENTS_MAX
-            && self.returned_size < SESSION_OUTPUT_SIZE_MAX as u64;
-        let may_answer = !self.is_congested() || (has_room && !self.connection.is_waiting());
-        may_answer
-            && !self.is_blocked
-            && !self.is_held_back()
-            && !self.is_on_hold()
-            && !self.is_in_debt()
-    }
-
-    /// Whom to wake when an event comes, what is waited for is on disk, the disk has room again, or
-    /// a limit that holds this back has changed. True where one of these is so already.
-    pub fn register(&self, waker: &Waker) -> bool {
-        let has_events = self.mailbox.register(waker) || self.meter.is_forgiven();
-        let Some(durability) = &self.broker.durability else { return has_events };
-        let is_reached =
-            self.waiting.first().is_some_and(|position| durability.log.wait(position, waker));
-        let has_room = self.is_held_back() && durability.log.wait_for_room(waker);
-        has_events || is_reached || has_room
-    }
-
-    /// The same while the session [is congested](Self::is_congested): only a consumer whose time is
-    /// over cannot wait until the client reads.
-    pub fn register_congested(&self, waker: &Waker) -> bool {
-        self.mailbox.register_timed_out(waker)
-    }
-
-    /// All that waits to be told is one small delivery: if others who are ready may have more for
-    /// this session, all of it can be written together.
-    #[must_use]
-    pub fn has_small_delivery(&self) -> bool {
-        let is_small = |event: &Event| match event {
-            Event::Delivered(delivered) => window_cost(delivered) < GATHERED_SIZE_MAX,
-            _ => false,
-        };
-        self.mailbox.with_single(is_small).unwrap_or(false)
     }
 
     /// Takes bytes and tells how many it used; the rest is to come again after the next

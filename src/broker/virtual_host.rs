@@ -10,6 +10,7 @@ use super::deduplication::Targets;
 use super::durability::Durability;
 use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
+use super::policies;
 use super::publish_rate::PublishRate;
 use super::queue_handle::QueueHandle;
 use super::timers::Timers;
@@ -362,7 +363,7 @@ impl VirtualHost {
                 let exchange = exchange.lasting(*durable);
                 let policies = self.policies();
                 let is_delayed = waiting_room::is_delayed(&policies, name);
-                exchange.set_policies(alternate(&policies, name), is_delayed);
+                exchange.set_policies(policies::alternate(&policies, name), is_delayed);
                 // Those that are always there are declared before the log is read.
                 self.router.remove(name);
                 self.router.add(exchange);
@@ -495,10 +496,4 @@ impl VirtualHost {
         }
         Targets { queues, deduplicated }
     }
-}
-
-/// Where an exchange's messages go, by policy, that nobody else takes.
-pub(super) fn alternate(policies: &Policies, exchange: &str) -> Option<Arc<str>> {
-    let applied = policies.of_exchange(exchange)?;
-    Some(applied.settings.get("alternate-exchange")?.as_str()?.into())
 }

@@ -8,7 +8,7 @@ use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
 use super::shared::Broker;
-use super::virtual_host::{VirtualHost, alternate};
+use super::virtual_host::VirtualHost;
 use super::waiting_room::is_delayed;
 use super::work::Work;
 use crate::definitions::{
@@ -16,7 +16,7 @@ use crate::definitions::{
     VirtualHostDefinitions,
 };
 use crate::message::{Era, Moment, Name, QueueOptions};
-use crate::policy;
+use crate::policy::{self, Policies};
 use crate::queue::Lifetime;
 
 impl Broker {
@@ -163,6 +163,12 @@ impl VirtualHost {
         let queue = QueueDefinition { ttl_before, ..(*known).clone() };
         self.apply(definitions, &Change::QueueConfigured(Arc::new(queue)), work);
     }
+}
+
+/// Where an exchange's messages go, by policy, that nobody else takes.
+pub(super) fn alternate(policies: &Policies, exchange: &str) -> Option<Arc<str>> {
+    let applied = policies.of_exchange(exchange)?;
+    Some(applied.settings.get("alternate-exchange")?.as_str()?.into())
 }
 
 #[cfg(test)]

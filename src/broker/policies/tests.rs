@@ -288,11 +288,11 @@ fn an_exchange_gets_its_alternate_from_a_policy_at_once() {
 fn an_exchange_that_is_always_there_has_its_alternate_after_a_restart_too() {
     let mut world = durable_world(&["lost"]);
     let host = world.broker.virtual_host("/").unwrap();
-    let bind = crate::definitions::Binding {
+    let bind = Binding {
         source: "amq.fanout".into(),
-        destination: crate::definitions::BindingEnd::Queue("lost".into()),
+        destination: BindingEnd::Queue("lost".into()),
         routing_key: "".into(),
-        arguments: crate::protocol::field::FieldTable::new(),
+        arguments: FieldTable::new(),
     };
     host.apply(&mut host.definitions(), &Change::Bound(Arc::new(bind)), &mut Work::default());
     set(&world, r"^amq\.direct", &json!({"alternate-exchange": "amq.fanout"}), 5);
