@@ -47,6 +47,17 @@ impl SequenceRange {
         self.first <= other.last && other.first <= self.last
     }
 
+    /// What is left before and behind other places.
+    #[must_use]
+    pub fn without(self, other: Self) -> [Option<Self>; 2] {
+        if !self.overlaps(other) {
+            return [Some(self), None];
+        }
+        let before = Self::starting(self.first, other.first.saturating_sub(self.first));
+        let behind = Self { first: other.last.saturating_add(1), last: self.last };
+        [before, (other.last < self.last).then_some(behind)]
+    }
+
     /// The places, rising.
     #[must_use]
     pub fn iter(self) -> RangeInclusive<Sequence> {
@@ -93,5 +104,15 @@ mod tests {
         assert!(!range.join(SequenceRange::one(6)));
         assert!(!range.join(SequenceRange::one(4)));
         assert_eq!(range, SequenceRange { first: 1, last: 4 });
+    }
+
+    #[test]
+    fn what_is_left_of_places_is_before_and_behind_the_others() {
+        let range = |first, last| SequenceRange { first, last };
+        assert_eq!(range(3, 9).without(range(5, 6)), [Some(range(3, 4)), Some(range(7, 9))]);
+        assert_eq!(range(3, 9).without(range(0, 4)), [None, Some(range(5, 9))]);
+        assert_eq!(range(3, 9).without(range(9, 20)), [Some(range(3, 8)), None]);
+        assert_eq!(range(3, 9).without(range(0, 20)), [None, None]);
+        assert_eq!(range(3, 9).without(range(10, 20)), [Some(range(3, 9)), None]);
     }
 }

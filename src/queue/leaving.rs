@@ -22,6 +22,8 @@ pub(super) struct Leaving {
     waiting: VecDeque<(DeathReason, Stretch)>,
     totals: Totals,
     out_count: usize,
+    /// Of those that are out, which were delivered before they died, and how often that failed.
+    out_delivered: Vec<(SequenceRange, u32)>,
     out_bytes: u64,
 }
 
@@ -75,11 +77,21 @@ impl Leaving {
         self.totals -= taken.totals();
         self.out_count += taken.len();
         self.out_bytes += taken.body_bytes();
+        let marks = taken.marks();
+        if marks.is_redelivered && marks.is_logged {
+            self.out_delivered.push((taken.range(), marks.failure_count));
+        }
         Some((reason, taken))
     }
 
-    /// So many came to where they belong.
-    pub(super) fn left(&mut self, count: usize) {
+    /// Those came to where they belong.
+    pub(super) fn left(&mut self, places: SequenceRange) {
+        let count = usize::try_from(places.count()).unwrap_or(usize::MAX);
+        let delivered = std::mem::take(&mut self.out_delivered).into_iter();
+        let rest = delivered.flat_map(|(range, failure_count)| {
+            range.without(places).into_iter().flatten().map(move |range| (range, failure_count))
+        });
+        self.out_delivered = rest.collect();
         let before = self.out_count;
         self.out_count = before.saturating_sub(count);
         // They are taken to be of one size.
@@ -87,6 +99,12 @@ impl Leaving {
             0 => 0,
             _ => self.out_bytes / before as u64 * self.out_count as u64,
         };
+    }
+
+    /// Of those that are on their way, which were delivered before they died, and how often that
+    /// failed.
+    pub(super) fn out_delivered(&self) -> impl Iterator<Item = (SequenceRange, u32)> {
+        self.out_delivered.iter().copied()
     }
 
     /// All that died and is still the queue's, as far as its length is asked for.

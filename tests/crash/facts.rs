@@ -51,6 +51,16 @@ fn refusal(node: &Node, declaration: &queue::Declare<'_>) -> Option<u16> {
 }
 
 fn declare_exchange(wire: &mut Wire, exchange: &str, kind: &str, durable: bool) {
+    declare_exchange_with(wire, exchange, kind, durable, FieldTable::new());
+}
+
+fn declare_exchange_with(
+    wire: &mut Wire,
+    exchange: &str,
+    kind: &str,
+    durable: bool,
+    arguments: FieldTable,
+) {
     let declare = exchange::Declare {
         exchange,
         kind,
@@ -59,7 +69,7 @@ fn declare_exchange(wire: &mut Wire, exchange: &str, kind: &str, durable: bool) 
         auto_delete: false,
         internal: false,
         nowait: false,
-        arguments: FieldTable::new(),
+        arguments,
     };
     assert!(matches!(request(wire, &declare).method(), Method::ExchangeDeclareOk(_)));
 }
@@ -412,6 +422,48 @@ fn times_go_on_while_the_node_is_down() {
         let mut dead = bodies(&mut wire, "grave");
         dead.sort();
         assert_eq!(dead, ["late", "late too"], "{end:?}");
+    }
+}
+
+#[test]
+fn what_waits_in_an_exchange_comes_in_its_time_in_a_later_life_and_once() {
+    for end in ENDS {
+        let mut node = Node::start();
+        let mut wire = client(&node);
+        let arguments = [("x-delayed-type", "direct")].into_iter().collect();
+        declare_exchange_with(&mut wire, "later", "x-delayed-message", true, arguments);
+        wire.declare_queue("q");
+        bind(&mut wire, "q", "later", "key", FieldTable::new());
+        for (body, delay) in [("late", 60_000), ("soon", 1500), ("first", 1)] {
+            let headers = [("x-delay", delay)].into_iter().collect();
+            publish_with(&mut wire, "later", "key", headers, body);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(bodies(&mut wire, "q"), ["first"], "{end:?}");
+        publish(&mut wire, "", "q", "behind what went");
+        restart(&mut node, wire, end);
+        std::thread::sleep(Duration::from_millis(1600));
+        let mut wire = client(&node);
+        assert_eq!(bodies(&mut wire, "q"), ["behind what went", "soon"], "{end:?}");
+    }
+}
+
+#[test]
+fn equal_messages_are_known_in_a_later_life() {
+    for end in ENDS {
+        let mut node = Node::start();
+        let mut wire = client(&node);
+        let arguments = [("x-cache-size", 100)].into_iter().collect();
+        declare_exchange_with(&mut wire, "once", "x-message-deduplication", true, arguments);
+        wire.declare_queue("q");
+        bind(&mut wire, "q", "once", "", FieldTable::new());
+        let key = |key: &str| [("x-deduplication-header", key)].into_iter().collect();
+        publish_with(&mut wire, "once", "", key("a"), "a");
+        restart(&mut node, wire, end);
+        let mut wire = client(&node);
+        publish_with(&mut wire, "once", "", key("a"), "a again");
+        publish_with(&mut wire, "once", "", key("b"), "b");
+        assert_eq!(bodies(&mut wire, "q"), ["a", "b"], "{end:?}");
     }
 }
 

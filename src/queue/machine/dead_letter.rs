@@ -59,9 +59,8 @@ impl Queue {
         if self.is_gone {
             return;
         }
-        let count = usize::try_from(leave.places.count()).unwrap_or(usize::MAX);
         let activity = self.activity();
-        activity.leaving.left(count);
+        activity.leaving.left(leave.places);
         if leave.is_logged {
             activity.facts.remove(leave.places);
         }

@@ -163,6 +163,8 @@ impl Queue {
             .filter(|stretch| stretch.marks().is_logged)
             .map(|stretch| (stretch.range(), stretch.marks().failure_count))
             .collect();
+        let out = self.activity.iter().flat_map(|activity| activity.leaving.out_delivered());
+        runs.extend(out);
         runs.sort_unstable();
         runs
     }

@@ -194,3 +194,34 @@ def test_a_consumer_that_hangs_loses_what_it_has_to_another(connect, declare):
     method, _, body = of_other[0]
     assert (body, method.redelivered) == (b"job", True)
     other.basic_ack(method.delivery_tag)
+
+
+def test_what_is_published_twice_comes_once_by_its_message_id(connect, name, restart):
+    channel = connect().channel()
+    exchange, queue = f"{name}.once", f"{name}.orders"
+    size = {"x-cache-size": 1000}
+    channel.exchange_declare(exchange, "x-message-deduplication", durable=True, arguments=size)
+    channel.queue_declare(queue, durable=True)
+    channel.queue_bind(queue, exchange)
+    channel.confirm_delivery()
+
+    def order(channel, number):
+        properties = pika.BasicProperties(
+            delivery_mode=2,
+            message_id=f"order-{number}",
+            headers={"x-deduplication-header": f"order-{number}"},
+        )
+        channel.basic_publish(exchange, "", str(number).encode(), properties)
+
+    order(channel, 1)
+    order(channel, 1)
+    channel.connection.close()
+    restart()
+    channel = connect().channel()
+    channel.confirm_delivery()
+    order(channel, 1)
+    order(channel, 2)
+    got = [channel.basic_get(queue, auto_ack=True) for _ in range(3)]
+    assert [body for _, _, body in got] == [b"1", b"2", None]
+    channel.queue_delete(queue)
+    channel.exchange_delete(exchange)

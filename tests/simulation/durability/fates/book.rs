@@ -354,9 +354,7 @@ impl Copy {
         if self.queue != **queue {
             return Err(format!("it was in {} and did not die there", self.queue));
         }
-        // One that was on its way to a queue without room when the node stopped is not flagged.
-        let was_leaving = self.may_fail_again && self.rejected_in.contains(&self.queue);
-        if self.was_seen && !delivery.redelivered && !was_leaving {
+        if self.was_seen && !delivery.redelivered {
             return Err("it comes again, and is not flagged".to_owned());
         }
         if *now < self.not_before {
