@@ -215,7 +215,9 @@ fn a_deleted_queue_hears_no_more_of_what_left() {
 fn what_was_delivered_and_is_on_its_way_is_told_so_at_a_clean_stop() {
     let mut queue = Queue::new(QueueTraits { has_dead_letters: true, ..durable() });
     queue.subscribe(consumer(1)).unwrap();
-    (0..3).for_each(|_| drop(queue.enqueue(persistent("x"))));
+    for _ in 0..3 {
+        queue.enqueue(persistent("x"));
+    }
     queue.dispatch(&mut Vec::new());
     queue.settle(&[range(0, 2)], Outcome::Rejected);
     queue.dispatch(&mut Vec::new());
