@@ -122,12 +122,6 @@ impl Contents {
         self.totals.paged_count > 0
     }
 
-    /// What the ready messages add up to.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
-        self.totals
-    }
-
     /// The place that the next message will have.
     #[must_use]
     pub fn next_sequence(&self) -> Sequence {
@@ -186,6 +180,7 @@ impl Contents {
 
 #[cfg(test)]
 mod tests {
+    use super::super::paging::Pages;
     use super::*;
     use crate::limits::STRETCH_COUNT_MAX;
     use crate::message::{Body, Envelope, Message};

@@ -170,6 +170,7 @@ impl Contents {
 
 #[cfg(test)]
 mod tests {
+    use super::super::paging::Pages;
     use super::*;
     use crate::message::{Body, Envelope, Message, MessageRun, ReadBack};
     use crate::queue::due::{Arrival, Lifetime};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::paging::{Added, Forgetting, log};
+use super::paging::Pages;
 use super::stretch::Stretch;
 use super::totals::Totals;
 use crate::message::{Moment, Sequence};
@@ -22,12 +22,6 @@ pub struct Held {
 }
 
 impl Held {
-    /// What waits adds up to this.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
-        self.totals
-    }
-
     /// Nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -72,27 +66,14 @@ impl Held {
         self.totals -= stretch.totals();
         Some(stretch)
     }
+}
 
-    /// Forgets bodies, of what waits longest first, until none is left that the log was given.
-    pub(super) fn forget(&mut self, forgetting: &mut Forgetting) {
-        let logged = |totals: Totals| totals.resident.logged;
-        self.change_back(logged, 0, |stretch, keep, put| forgetting.apply(stretch, keep, put));
+impl Pages for Held {
+    fn totals(&self) -> Totals {
+        self.totals
     }
 
-    /// Marks messages that are in RAM only as logged, of what waits longest first, about
-    /// `bytes_max` of them; gives them as they are to be added to the log.
-    pub(super) fn log_unlogged(&mut self, bytes_max: u64) -> Vec<Added> {
-        let mut added = Vec::new();
-        let unlogged = |totals: Totals| totals.resident.unlogged;
-        let keep_bytes = unlogged(self.totals).saturating_sub(bytes_max);
-        self.change_back(unlogged, keep_bytes, |stretch, keep, put| {
-            added.extend(log(stretch, keep, put));
-        });
-        added
-    }
-
-    /// Takes stretches from the back while what is left has more than `keep_bytes` of a kind, and
-    /// puts back what `change` makes of each when it is told how many bytes of its front must stay.
+    /// What waits longest is at the back.
     fn change_back(
         &mut self,
         kind: impl Fn(Totals) -> u64,
@@ -116,6 +97,7 @@ impl Held {
 mod tests {
     use super::*;
     use crate::message::{Body, Envelope, Message, MessageRun, SequenceRange};
+    use crate::queue::paging::Forgetting;
     use crate::queue::stretch::Marks;
 
     fn message() -> Message {
@@ -173,7 +155,7 @@ mod tests {
         held.push(Moment(50), stretch(4, 4, false));
         let before = held.totals();
         let mut forgetting = Forgetting { stored_below: 12, fetching: None, forgotten: 0 };
-        held.forget(&mut forgetting);
+        held.forget(0, &mut forgetting);
         let after = held.totals();
         assert_eq!((after.count, after.paged_count), (before.count, 6));
         assert_eq!(before.resident.logged - after.resident.logged, forgetting.forgotten);

@@ -58,11 +58,7 @@ pub type Added = (Sequence, Vec<Message>, Marks);
 
 /// Marks the messages of a stretch as logged where they are in RAM only, but for the first
 /// `keep_bytes`; gives its parts, and what is to be added to the log.
-pub(super) fn log(
-    mut stretch: Stretch,
-    keep_bytes: u64,
-    put: &mut dyn FnMut(Stretch),
-) -> Option<Added> {
+fn log(mut stretch: Stretch, keep_bytes: u64, put: &mut dyn FnMut(Stretch)) -> Option<Added> {
     if stretch.is_paged() || stretch.marks().is_logged {
         put(stretch);
         return None;
@@ -75,9 +71,22 @@ pub(super) fn log(
     Some(added)
 }
 
-impl Contents {
+/// Messages whose bodies can leave RAM: those at the back are needed last.
+pub(super) trait Pages {
+    /// What all of them add up to.
+    fn totals(&self) -> Totals;
+
+    /// Takes stretches from the back while what is left has more than `keep_bytes` of a kind, and
+    /// puts back what `change` makes of each when it is told how many bytes of its front must stay.
+    fn change_back(
+        &mut self,
+        kind: impl Fn(Totals) -> u64,
+        keep_bytes: u64,
+        change: impl FnMut(Stretch, u64, &mut dyn FnMut(Stretch)),
+    );
+
     /// Forgets bodies from the back on, until `keep_bytes` of what was given to the log are left.
-    pub fn forget(&mut self, keep_bytes: u64, forgetting: &mut Forgetting) {
+    fn forget(&mut self, keep_bytes: u64, forgetting: &mut Forgetting) {
         let logged = |totals: Totals| totals.resident.logged;
         self.change_back(logged, keep_bytes, |stretch, keep, put| {
             forgetting.apply(stretch, keep, put);
@@ -86,18 +95,22 @@ impl Contents {
 
     /// Marks messages that are in RAM only as logged, from the back on, about `bytes_max` of them;
     /// gives them as they are to be added to the log.
-    pub fn log_unlogged(&mut self, bytes_max: u64) -> Vec<Added> {
+    fn log_unlogged(&mut self, bytes_max: u64) -> Vec<Added> {
         let mut added = Vec::new();
         let unlogged = |totals: Totals| totals.resident.unlogged;
-        let keep_bytes = unlogged(self.totals).saturating_sub(bytes_max);
+        let keep_bytes = unlogged(self.totals()).saturating_sub(bytes_max);
         self.change_back(unlogged, keep_bytes, |stretch, keep, put| {
             added.extend(log(stretch, keep, put));
         });
         added
     }
+}
 
-    /// Takes stretches from the back while what is left has more than `keep_bytes` of a kind, and
-    /// puts back what `change` makes of each when it is told how many bytes of its front must stay.
+impl Pages for Contents {
+    fn totals(&self) -> Totals {
+        self.totals
+    }
+
     /// What this costs does not grow with the queue, but for stretches of another kind between.
     fn change_back(
         &mut self,
@@ -124,7 +137,9 @@ impl Contents {
             change(stretch, keep, &mut |part| self.append(part));
         }
     }
+}
 
+impl Contents {
     /// The bodies that are needed next and are on disk, where there are not enough in RAM before
     /// them.
     #[must_use]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::contents::Contents;
 use super::due::{Arrival, Lifetime};
 use super::far::Far;
-use super::paging::{Added, Forgetting};
+use super::paging::{Added, Forgetting, Pages};
 use super::stretch::Stretch;
 use super::totals::Totals;
 use crate::limits::FETCH_COUNT_MAX;

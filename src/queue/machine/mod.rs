@@ -13,6 +13,7 @@ use super::fact::{Fact, Facts};
 use super::far::Far;
 use super::held::Held;
 use super::leaving::Leaving;
+use super::paging::Pages;
 use super::patience::MarkId;
 use super::present_keys::PresentKeys;
 use super::ready::Ready;

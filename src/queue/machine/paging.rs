@@ -6,7 +6,7 @@ use crate::message::{Message, ReadBack, RecoveredRun, Sequence, SequenceRange};
 use crate::queue::due::{Due, Lifetime};
 use crate::queue::fact::Fact;
 use crate::queue::far::Far;
-use crate::queue::paging::Forgetting;
+use crate::queue::paging::{Forgetting, Pages};
 use crate::queue::stretch::{Marks, Stretch};
 use crate::queue::totals::Resident;
 use crate::queue::traits::QueueTraits;
@@ -67,7 +67,7 @@ impl Queue {
         let activity = self.activity();
         activity.unsettled.forget(&mut forgetting);
         activity.leaving.forget(&mut forgetting);
-        activity.held.forget(&mut forgetting);
+        activity.held.forget(0, &mut forgetting);
         if self.traits.lifetime().is_by_delay {
             let mut far = self.activity().far.take().unwrap_or_default();
             self.contents.move_far(&mut far, self.now);
