@@ -32,17 +32,14 @@ pub(super) struct Letter {
     pub(super) had_by: SmallVec<[QueueId; 1]>,
     /// Nothing is left to do for it.
     pub(super) is_done: bool,
-    /// Nobody tried yet to bring it away.
-    pub(super) is_new: bool,
 }
 
 impl Burial {
     pub(super) fn new(source: Arc<QueueHandle>, letters: DeadLetters) -> Self {
         let DeadLetters { reason, messages, leave } = letters;
-        let letter = |(message, offset)| {
-            let had_by = SmallVec::new();
-            Letter { message, offset, had_by, is_done: false, is_new: true }
-        };
+        let had_by = SmallVec::new;
+        let letter =
+            |(message, offset)| Letter { message, offset, had_by: had_by(), is_done: false };
         let letters = messages.into_iter().zip(0..).map(letter).collect();
         Self { source, reason, letters, leave, is_new: true }
     }
@@ -52,9 +49,9 @@ impl Burial {
         self.leave.is_some() && self.source.keeps_dead_letters()
     }
 
-    /// Nothing is left to do for any of them.
-    pub(super) fn give_up(&mut self) {
-        self.letters.iter_mut().for_each(|letter| letter.is_done = true);
+    /// Nothing is left to do for any of them, or all is to be tried again.
+    pub(super) fn set_done(&mut self, is_done: bool) {
+        self.letters.iter_mut().for_each(|letter| letter.is_done = is_done);
     }
 
     /// Lets go of those that are done, and has the source do so. False where it is not there any

@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::batch::{Group, Groups};
 use super::burial::{Burial, Letter};
-use super::deduplication::Targets;
+use super::deduplication::{Targets, claim_for};
 use super::lock::lock;
 use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
@@ -107,6 +107,8 @@ struct Way<'a> {
     host: &'a VirtualHost,
     queue: &'a str,
     reason: DeathReason,
+    /// Nobody tried yet to bring them away.
+    is_new: bool,
     exchange: Box<str>,
     routing_key: Option<Box<str>>,
 }
@@ -145,12 +147,13 @@ impl Outgoing {
 
 impl<'a> Way<'a> {
     /// None where the exchange was taken away since they died.
-    fn of(host: &'a VirtualHost, source: &'a QueueHandle, reason: DeathReason) -> Option<Self> {
+    fn of(host: &'a VirtualHost, source: &'a QueueHandle, burial: &Burial) -> Option<Self> {
         let queue = &*source.definition.name;
+        let (reason, is_new) = (burial.reason, burial.is_new);
         source.with_options(|options| {
             let exchange = options.dead_letter_exchange.clone()?;
             let routing_key = options.dead_letter_routing_key.clone();
-            Some(Self { host, queue, reason, exchange, routing_key })
+            Some(Self { host, queue, reason, is_new, exchange, routing_key })
         })
     }
 }
@@ -225,16 +228,16 @@ impl Broker {
     /// Gives dead letters to their queues, then tells the one they died in. What no queue took is
     /// tried again where that one keeps it.
     fn bring_away(&self, mut burial: Burial, work: &mut Work) {
-        if std::mem::take(&mut burial.is_new) && !burial.source.is_waiting_room {
+        if burial.is_new && !burial.source.is_waiting_room {
             let kind = burial.source.definition.options.kind;
             self.dead_letters.died(kind, burial.reason, burial.letters.len());
         }
         // What is to be tried again soon is in the queue it died in until then.
         let is_soon = !self.give_to_queues(&mut burial, work);
         if !is_soon && !burial.may_wait() {
-            burial.give_up();
+            burial.set_done(true);
         }
-        burial.letters.iter_mut().for_each(|letter| letter.is_new = false);
+        burial.is_new = false;
         if burial.let_go(work) && !burial.letters.is_empty() {
             let pause_ms = if is_soon { DEAD_LETTER_PAUSE_MS } else { DEAD_LETTER_RETRY_MS };
             self.put_off([burial], pause_ms, work);
@@ -248,14 +251,14 @@ impl Broker {
         let host = self.virtual_host(&source.virtual_host).filter(|_| !source.is_gone());
         let Some(host) = host else {
             // What was read again has them, and what is deleted took them along.
-            burial.give_up();
+            burial.set_done(true);
             return true;
         };
         let is_last_try = !burial.may_wait();
         let mut outgoing = Outgoing::default();
         self.route_all(&host, burial, is_last_try, work, &mut outgoing);
         if outgoing.is_early || outgoing.groups.iter().any(|group| group.queue.is_broken()) {
-            burial.letters.iter_mut().for_each(|letter| letter.is_done = false);
+            burial.set_done(false);
             return false;
         }
         let mut is_whole = true;
@@ -282,14 +285,13 @@ impl Broker {
         work: &Work,
         outgoing: &mut Outgoing,
     ) {
-        let source = burial.source.clone();
+        let (source, is_new) = (burial.source.clone(), burial.is_new);
         if source.is_waiting_room {
             for (letter, number) in burial.letters.iter_mut().zip(1..) {
                 let (message, targets) =
-                    host.go_on(&source, &letter.message, self.draw(), work.now, letter.is_new);
+                    host.go_on(&source, &letter.message, self.draw(), work.now, is_new);
                 let Targets { mut queues, mut deduplicated } = targets;
-                let is_durable = queues.iter().any(|queue| queue.definition.durable);
-                deduplicated.is_for(&message, is_durable);
+                claim_for(&message, &queues, &mut deduplicated);
                 outgoing.note(number, deduplicated);
                 queues.retain(|target| !letter.had_by.contains(&target.id()));
                 outgoing.groups.add_numbered(&queues, &MessageRun::one(message), number);
@@ -297,7 +299,9 @@ impl Broker {
             }
             return;
         }
-        let Some(way) = Way::of(host, &source, burial.reason) else { return burial.give_up() };
+        let Some(way) = Way::of(host, &source, burial) else {
+            return burial.set_done(true);
+        };
         for (letter, number) in burial.letters.iter_mut().zip(1..) {
             letter.is_done = self.route_dead(&way, letter, number, work, outgoing);
             if !letter.is_done && is_last_try {
@@ -316,13 +320,13 @@ impl Broker {
         work: &Work,
         outgoing: &mut Outgoing,
     ) -> bool {
-        let Way { host, queue, reason, exchange, routing_key } = way;
+        let Way { host, queue, reason, is_new, exchange, routing_key } = way;
         let (reason, routing_key) = (*reason, routing_key.as_deref());
         let death = Death { reason, queue, now: work.now, exchange, routing_key };
         let letter = DeadLetter::of(&dead.message, death);
         let keys = &letter.carbon_copies;
         let Targets { mut queues, mut deduplicated } =
-            host.targets(&letter.message, keys, self.draw(), work.now, dead.is_new);
+            host.targets(&letter.message, keys, self.draw(), work.now, *is_new);
         // Of a duplicate, its equal had one.
         let has_route = !queues.is_empty() || deduplicated.is_duplicate();
         queues.retain(|target| !dead.had_by.contains(&target.id()));
@@ -331,7 +335,7 @@ impl Broker {
             // Nobody got it: another one may come.
             deduplicated.release();
         }
-        deduplicated.is_for(&letter.message, queues.iter().any(|queue| queue.definition.durable));
+        claim_for(&letter.message, &queues, &mut deduplicated);
         outgoing.note(number, deduplicated);
         outgoing.groups.add_numbered(&queues, &MessageRun::one(letter.message), number);
         has_route

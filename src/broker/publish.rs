@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::batch::{Batch, Group};
 use super::consume::not_found;
+use super::deduplication::claim_for;
 use super::replies::REPLY_TO;
 use super::route_cache::CachedRoute;
 use super::session::{Pending, Place, Session};
@@ -162,8 +163,7 @@ impl Session {
         if deduplicated.is_any() && !queues.is_empty() {
             let number = (publish.channel, publish.confirm);
             if let Some(message) = publish.messages.first() {
-                let is_durable = queues.iter().any(|queue| queue.definition.durable);
-                deduplicated.is_for(message, is_durable);
+                claim_for(message, queues, &mut deduplicated);
             }
             let claims = deduplicated.into_claims().into_iter();
             batch.claims.extend(claims.map(|claim| (number, claim)));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use hashbrown::HashMap;
 
-use super::deduplication::Targets;
+use super::deduplication::{Targets, claim_for};
 use super::durability::Durability;
 use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
@@ -442,7 +442,7 @@ impl VirtualHost {
             .unwrap_or_default();
         let Targets { queues, mut deduplicated } =
             self.targets_of(exchange, message, &selected.routing_keys, random, work.now, true);
-        deduplicated.is_for(message, queues.iter().any(|queue| queue.definition.durable));
+        claim_for(message, &queues, &mut deduplicated);
         let mut is_taken = true;
         for queue in queues {
             // As above.

@@ -9,7 +9,7 @@ use super::virtual_host::VirtualHost;
 use super::work::Work;
 use crate::definitions::ExchangeDefinition;
 use crate::definitions::record::{self, Record};
-use crate::message::{ExchangeId, SeenKey};
+use crate::message::{ExchangeId, Message, SeenKey};
 use crate::routing::{Claim, Deduplicated};
 use crate::store::Change;
 
@@ -18,6 +18,18 @@ use crate::store::Change;
 pub(super) struct Targets {
     pub(super) queues: Vec<Arc<QueueHandle>>,
     pub(super) deduplicated: Deduplicated,
+}
+
+/// What a message claimed is for these queues: a key that a durable one of them gets is as lasting as
+/// the message.
+pub(super) fn claim_for(
+    message: &Message,
+    queues: &[Arc<QueueHandle>],
+    deduplicated: &mut Deduplicated,
+) {
+    if deduplicated.is_any() {
+        deduplicated.is_for(message, queues.iter().any(|queue| queue.definition.durable));
+    }
 }
 
 impl VirtualHost {
