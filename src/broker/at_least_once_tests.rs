@@ -1,11 +1,12 @@
 //! Dead letters that no queue takes, where their queue keeps them: they wait, are tried again, and
 //! come to each queue once.
 
+use super::dead_letter_counts::{DeadLettersSent, Strategy};
 use super::shared::Broker;
 use super::test_world::{Client, World, bodies, declaration};
 use crate::connection::command::DeclareQueue;
 use crate::definitions::{Binding, BindingEnd, Change};
-use crate::message::{Moment, Outcome, SequenceRange};
+use crate::message::{DeathReason, Moment, Outcome, QueueKind, SequenceRange};
 use crate::protocol::field::{FieldTable, FieldValue};
 
 type Arguments<'a> = &'a [(&'a str, FieldValue)];
@@ -219,4 +220,34 @@ fn what_waits_is_in_its_queue_after_a_kill_and_gone_with_the_queue() {
     client.delete("r");
     elapse(&world, 500);
     assert_eq!(world.broker.deadline(), None, "nobody looks for its dead letters any more");
+}
+
+#[test]
+fn dead_letters_are_counted_by_what_their_queue_does_with_them() {
+    let world = World::new();
+    let mut client = world.client();
+    declare_keeping(&mut client, "keeping", "", "dead");
+    let arguments = [
+        ("x-dead-letter-exchange", text("")),
+        ("x-dead-letter-routing-key", text("dead")),
+        ("x-message-ttl", FieldValue::from(0)),
+    ];
+    declare(&mut client, "careless", &arguments);
+    let counted = |strategy: Strategy| {
+        let sent = world.broker.figures().dead_letters.sent.into_iter();
+        let sent = sent.filter(|sent| sent.strategy == strategy && sent.kind == QueueKind::Classic);
+        let expired = |sent: DeadLettersSent| {
+            let died = sent.by_reason.iter().find(|(reason, _)| *reason == DeathReason::Expired);
+            (died.map(|(_, count)| *count), sent.confirmed)
+        };
+        sent.map(expired).collect::<Vec<_>>()
+    };
+    client.publish("keeping", &["a", "b"]);
+    client.publish("careless", &["a"]);
+    assert_eq!(counted(Strategy::AtLeastOnce), [(Some(2), 0)], "no queue has them yet");
+    assert_eq!(counted(Strategy::AtMostOnce), [(Some(1), 0)]);
+    client.declare("dead", true);
+    elapse(&world, 1200);
+    assert_eq!(counted(Strategy::AtLeastOnce), [(Some(2), 2)]);
+    assert_eq!(counted(Strategy::AtMostOnce), [(Some(1), 0)]);
 }

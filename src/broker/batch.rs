@@ -220,7 +220,8 @@ mod tests {
             options: QueueOptions::default(),
             ttl_before: Vec::new(),
         };
-        Arc::new(QueueHandle::new(Arc::new(definition), "/".into(), None, None, None))
+        let definition = Arc::new(definition);
+        Arc::new(QueueHandle::new(definition, "/".into(), None, None, None, Arc::default()))
     }
 
     fn message(body: &str) -> MessageRun {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::dead_letter_counts::Strategy;
 use super::queue_handle::QueueHandle;
 use super::work::Work;
 use crate::message::{DeathReason, Message, QueueId, SequenceRange};
@@ -47,6 +48,17 @@ impl Burial {
     /// The source keeps what came to no queue.
     pub(super) fn may_wait(&self) -> bool {
         self.leave.is_some() && self.source.keeps_dead_letters()
+    }
+
+    /// What the source does with those that no queue takes.
+    pub(super) fn strategy(&self) -> Strategy {
+        if self.may_wait() { Strategy::AtLeastOnce } else { Strategy::AtMostOnce }
+    }
+
+    /// How many came to all their queues.
+    pub(super) fn arrived_count(&self) -> usize {
+        let arrived = |letter: &&Letter| letter.is_done && !letter.had_by.is_empty();
+        self.letters.iter().filter(arrived).count()
     }
 
     /// Nothing is left to do for any of them, or all is to be tried again.

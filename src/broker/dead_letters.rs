@@ -4,12 +4,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::debug;
 
 use super::batch::{Group, Groups};
 use super::burial::{Burial, Letter};
+use super::dead_letter_counts::{Dropped, Strategy};
 use super::deduplication::{Targets, claim_for};
 use super::lock::lock;
 use super::out_of_service::OutOfService;
@@ -21,81 +21,8 @@ use super::work::Work;
 use crate::limits::{
     DEAD_LETTER_PAUSE_MS, DEAD_LETTER_RETRY_MS, DEAD_LETTERS_STEP_MAX, DEAD_LETTERS_TURN_COST,
 };
-use crate::message::{DeadLetter, Death, DeathReason, MessageRun, Moment, QueueKind};
+use crate::message::{DeadLetter, Death, DeathReason, MessageRun, Moment};
 use crate::routing::{Claim, ClaimId, Deduplicated};
-
-/// Why a dead letter came to no queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dropped {
-    /// The exchange is not there, or no binding takes it further.
-    Unroutable,
-    /// It would go round for ever.
-    Cycle,
-    /// A queue has no room for it, or is out of service.
-    Refused,
-}
-
-/// How many messages died, and why some of them came to no queue.
-#[derive(Debug, Default)]
-pub(super) struct DeadLetterCounts {
-    classic: [AtomicU64; DeathReason::ALL.len()],
-    quorum: [AtomicU64; DeathReason::ALL.len()],
-    unroutable: AtomicU64,
-    cycles: AtomicU64,
-    refused: AtomicU64,
-}
-
-/// The same at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeadLetterFigures {
-    /// Messages that left queues of a type for a dead-letter exchange.
-    pub sent: Vec<(QueueKind, DeathReason, u64)>,
-    /// Those for which there was no exchange or no route.
-    pub unroutable: u64,
-    /// Those not given to a queue because they would have gone round for ever.
-    pub cycles: u64,
-    /// Those that a queue had no room for.
-    pub refused: u64,
-}
-
-impl DeadLetterCounts {
-    fn of_kind(&self, kind: QueueKind) -> impl Iterator<Item = (DeathReason, &AtomicU64)> {
-        let counters = match kind {
-            QueueKind::Classic => &self.classic,
-            QueueKind::Quorum => &self.quorum,
-        };
-        DeathReason::ALL.into_iter().zip(counters)
-    }
-
-    fn died(&self, kind: QueueKind, reason: DeathReason, count: usize) {
-        if let Some((_, counter)) = self.of_kind(kind).find(|(known, _)| *known == reason) {
-            counter.fetch_add(count as u64, Ordering::Relaxed);
-        }
-    }
-
-    fn dropped(&self, why: Dropped, count: usize) {
-        let counter = match why {
-            Dropped::Unroutable => &self.unroutable,
-            Dropped::Cycle => &self.cycles,
-            Dropped::Refused => &self.refused,
-        };
-        counter.fetch_add(count as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn figures(&self) -> DeadLetterFigures {
-        let told = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let sent = [QueueKind::Classic, QueueKind::Quorum].into_iter().flat_map(|kind| {
-            let counters = self.of_kind(kind);
-            counters.map(move |(reason, counter)| (kind, reason, told(counter)))
-        });
-        DeadLetterFigures {
-            sent: sent.collect(),
-            unroutable: told(&self.unroutable),
-            cycles: told(&self.cycles),
-            refused: told(&self.refused),
-        }
-    }
-}
 
 /// Dead letters that wait: too many came at once, the log has to write first, or no queue takes
 /// them yet.
@@ -120,6 +47,8 @@ struct Outgoing {
     /// What they claimed from exchanges that let equal messages pass once, with the numbers of
     /// these letters.
     claims: Vec<(u64, Claim)>,
+    /// The numbers of letters whose equals exchanges have seen.
+    duplicates: Vec<u64>,
     /// The equal of one is on its way from elsewhere, and may yet fail.
     is_early: bool,
 }
@@ -129,20 +58,29 @@ impl Outgoing {
         if !deduplicated.is_any() {
             return;
         }
+        self.duplicates.extend(deduplicated.seen_at().map(|_| number));
         let is_own = |id: &ClaimId| self.claims.iter().any(|(_, claim)| claim.id() == *id);
         self.is_early |= !deduplicated.on_their_way().iter().all(is_own);
         let claims = deduplicated.into_claims().into_iter();
         self.claims.extend(claims.map(|claim| (number, claim)));
     }
 
+    /// How many equals exchanges have seen of those for which nothing is left to do.
+    fn duplicates_of_done(&self, letters: &[Letter]) -> usize {
+        self.duplicates.iter().filter(|number| is_done(letters, **number)).count()
+    }
+
     /// What those claimed for which nothing is left to do; the others give it back.
     fn claims_of_done(self, letters: &[Letter]) -> Vec<Claim> {
-        let is_done = |(number, _): &(u64, Claim)| {
-            let place = usize::try_from(number - 1).unwrap_or(usize::MAX);
-            letters.get(place).is_some_and(|letter| letter.is_done)
-        };
+        let is_done = |(number, _): &(u64, Claim)| is_done(letters, *number);
         self.claims.into_iter().filter(is_done).map(|(_, claim)| claim).collect()
     }
+}
+
+/// Nothing is left to do for the letter with this number.
+fn is_done(letters: &[Letter], number: u64) -> bool {
+    let place = usize::try_from(number - 1).unwrap_or(usize::MAX);
+    letters.get(place).is_some_and(|letter| letter.is_done)
 }
 
 impl<'a> Way<'a> {
@@ -229,8 +167,8 @@ impl Broker {
     /// tried again where that one keeps it.
     fn bring_away(&self, mut burial: Burial, work: &mut Work) {
         if burial.is_new && !burial.source.is_waiting_room {
-            let kind = burial.source.definition.options.kind;
-            self.dead_letters.died(kind, burial.reason, burial.letters.len());
+            let way = (burial.source.definition.options.kind, burial.strategy());
+            self.dead_letters.died(way, burial.reason, burial.letters.len());
         }
         // What is to be tried again soon is in the queue it died in until then.
         let is_soon = !self.give_to_queues(&mut burial, work);
@@ -269,6 +207,11 @@ impl Broker {
                 Err(OutOfService) => is_whole = false,
             }
         }
+        if burial.strategy() == Strategy::AtLeastOnce {
+            let kind = source.definition.options.kind;
+            self.dead_letters.confirmed(kind, burial.arrived_count());
+        }
+        self.counts.seen_by_exchanges(outgoing.duplicates_of_done(&burial.letters));
         host.keep_seen(outgoing.claims_of_done(&burial.letters), work);
         // That is for publishers, and nobody is to be held back here.
         work.is_ahead = false;

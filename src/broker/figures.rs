@@ -3,8 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::dead_letters::DeadLetterFigures;
+use super::dead_letter_counts::DeadLetterFigures;
 use super::lock::read;
+use super::message_counts::MessageFigures;
 use super::shared::Broker;
 use crate::store::{Health, StoreFigures};
 
@@ -23,6 +24,8 @@ pub struct BrokerFigures {
     pub session_bytes: u64,
     /// Messages that died in queues with a dead-letter exchange, and what became of them.
     pub dead_letters: DeadLetterFigures,
+    /// Messages that wait, and those that were not taken because their equal was there.
+    pub messages: MessageFigures,
     /// Publishers are held back because the disk is nearly full.
     pub is_disk_low: bool,
     /// How the log fares; well where there is none.
@@ -44,6 +47,7 @@ impl Broker {
             unlogged_body_bytes,
             session_bytes: self.session_memory(),
             dead_letters: self.dead_letters.figures(),
+            messages: self.counts.figures(),
             is_disk_low: self.is_disk_low.load(Ordering::Relaxed),
             health: durability.map_or(Health::Good, |durability| durability.log.health()),
             store: durability.map(|durability| durability.figures()).unwrap_or_default(),

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::mailbox::Mailbox;
+use super::message_counts::{MessageCounts, Wait};
 use super::pace::{Hold, Pace};
 use super::work::Work;
 use crate::connection::{Event, Reply};
@@ -57,8 +58,10 @@ pub(super) struct Live {
     pub(super) late_until: Position,
     /// Where in the log its last fact stands.
     pub(super) appended_at: Position,
-    /// A message of this step was not taken because its equal is there.
-    pub(super) met_equal: bool,
+    /// So many messages of this step were not taken because their equals are there.
+    pub(super) equals_met: usize,
+    /// So many of its messages are counted as waiting.
+    pub(super) waiting_count: usize,
     /// When it is looked at by itself.
     pub(super) wakes_at: Option<Moment>,
     /// When somebody last used it, but for publishing; 0 where nobody looked yet.
@@ -81,6 +84,18 @@ impl Live {
             return None;
         }
         Some((at, self.wakes_at.replace(at)))
+    }
+
+    /// Counts messages that wait, where these are others than before.
+    pub(super) fn count_waiting(&mut self, wait: Wait, counts: &MessageCounts) {
+        let now = match wait {
+            Wait::Delay => self.queue.counts().ready,
+            Wait::Retry => self.queue.delayed_retry_count(),
+        };
+        if now != self.waiting_count {
+            counts.waiting(wait, self.waiting_count, now);
+            self.waiting_count = now;
+        }
     }
 
     /// What a queue keeps in RAM though it is on disk.
@@ -159,7 +174,7 @@ impl Live {
     fn without_equals(&mut self, run: MessageRun) -> Option<MessageRun> {
         let count = run.len();
         let left = self.queue.without_equals(run);
-        self.met_equal |= left.as_ref().is_none_or(|left| left.len() < count);
+        self.equals_met += count - left.as_ref().map_or(0, MessageRun::len);
         left
     }
 

@@ -131,8 +131,8 @@ impl Broker {
         let live = hosts.get(name).filter(|live| live.number == *number).cloned();
         let live = live.unwrap_or_else(|| {
             let (durability, failure) = (self.durability.clone(), self.failure.clone());
-            let timers = self.timers.clone();
-            Arc::new(VirtualHost::new(*number, name.clone(), durability, failure, timers))
+            let (timers, counts) = (self.timers.clone(), self.counts.clone());
+            Arc::new(VirtualHost::new(*number, name.clone(), durability, failure, timers, counts))
         });
         live.set_up(&definition.settings);
         hosts.insert(name.clone(), live);

@@ -113,13 +113,14 @@ impl Broker {
         let durability = self.durability.as_ref();
         // Nobody deletes the queue meanwhile, or tells it anew what it is.
         let definitions = host.definitions();
-        let name = host.name.clone();
+        let (name, counts) = (host.name.clone(), host.counts.clone());
         let mut handle = if broken.is_waiting_room {
-            QueueHandle::waiting_room(broken.definition.clone(), name, durability, recovered)
+            let definition = broken.definition.clone();
+            QueueHandle::waiting_room(definition, name, durability, recovered, counts)
         } else {
             let definition = definitions.queue(&broken.definition.name)?.clone();
             let in_force = InForce::of(&definition, &host.policies());
-            QueueHandle::new(definition, name, durability, recovered, in_force)
+            QueueHandle::new(definition, name, durability, recovered, in_force, counts)
         };
         handle.incarnation = self.next_queue_id();
         let handle = Arc::new(handle);

@@ -158,6 +158,7 @@ impl Session {
         let Routed { rewritten, route, is_reply, mut deduplicated } = routed;
         let queues = &*route.queues;
         if let Some(position) = deduplicated.seen_at() {
+            self.broker.counts.seen_by_exchanges(1);
             batch.equals_at = batch.equals_at.max(position);
         }
         if deduplicated.is_any() && !queues.is_empty() {

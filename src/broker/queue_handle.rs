@@ -12,6 +12,7 @@ use super::durability::Durability;
 use super::in_force::{InForce, keeps_dead_letters, traits};
 use super::live_queue::Live;
 use super::lock::{lock, read, write};
+use super::message_counts::{MessageCounts, Wait};
 use super::out_of_service::{Broken, OutOfService, reason};
 use super::pace::Hold;
 use super::queue_log::Link;
@@ -46,6 +47,7 @@ pub(super) struct QueueHandle {
     is_gone: AtomicBool,
     /// Something broke in it: it is gone, and another takes its place.
     is_broken: AtomicBool,
+    counts: Arc<MessageCounts>,
     pub(super) link: Option<Link>,
     pub(super) live: Mutex<Live>,
 }
@@ -58,11 +60,14 @@ impl QueueHandle {
         durability: Option<&Arc<Durability>>,
         recovered: Option<RecoveredQueue>,
         in_force: Option<Arc<InForce>>,
+        counts: Arc<MessageCounts>,
     ) -> Self {
         let options = in_force.as_ref().map_or(&definition.options, |in_force| &in_force.options);
         let before = definition.ttl_before.clone();
         let traits = traits(&definition, options, durability.is_some(), before);
-        Self::with_traits(definition, virtual_host, durability, recovered, traits).under(in_force)
+        let handle =
+            Self::with_traits(definition, virtual_host, durability, recovered, traits, counts);
+        handle.under(in_force)
     }
 
     /// The queue in which messages of an exchange wait: `definition` is of no queue that clients
@@ -72,10 +77,18 @@ impl QueueHandle {
         virtual_host: Name,
         durability: Option<&Arc<Durability>>,
         recovered: Option<RecoveredQueue>,
+        counts: Arc<MessageCounts>,
     ) -> Self {
         let traits = waiting_room::traits(definition.durable && durability.is_some());
-        let handle = Self::with_traits(definition, virtual_host, durability, recovered, traits);
+        let handle =
+            Self::with_traits(definition, virtual_host, durability, recovered, traits, counts);
+        lock(&handle.live).count_waiting(Wait::Delay, &handle.counts);
         Self { is_waiting_room: true, ..handle }
+    }
+
+    /// How messages wait in it.
+    fn wait(&self) -> Wait {
+        if self.is_waiting_room { Wait::Delay } else { Wait::Retry }
     }
 
     fn under(self, in_force: Option<Arc<InForce>>) -> Self {
@@ -88,6 +101,7 @@ impl QueueHandle {
         durability: Option<&Arc<Durability>>,
         recovered: Option<RecoveredQueue>,
         traits: QueueTraits,
+        counts: Arc<MessageCounts>,
     ) -> Self {
         let refuses = AtomicBool::new(may_refuse(&traits));
         let next_sequence = recovered.as_ref().map_or(0, |recovered| recovered.next_sequence);
@@ -118,6 +132,7 @@ impl QueueHandle {
             watched_at: Mutex::default(),
             is_gone: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),
+            counts,
             link,
             live: Mutex::new(live),
         }
@@ -262,10 +277,13 @@ impl QueueHandle {
             self.carry_out(live, effect, work);
         }
         drop(appender);
-        if std::mem::take(&mut live.met_equal) {
+        let equals_met = std::mem::take(&mut live.equals_met);
+        if equals_met > 0 {
+            self.counts.present_in_queues(equals_met);
             work.position = work.position.max(live.appended_at);
         }
         self.count(live);
+        live.count_waiting(self.wait(), &self.counts);
         live.keep_pace(work);
         if let Some((at, instead_of)) = live.new_deadline() {
             work.deadlines.push(Deadline { at, instead_of, handle: Arc::clone(self) });
@@ -304,6 +322,7 @@ impl QueueHandle {
         if let Some(Link { durability, .. }) = &self.link {
             durability.memory.update(wreck.counted, Resident::default());
         }
+        self.counts.waiting(self.wait(), wreck.waiting_count, 0);
         wreck.queue.abandon(undone);
         wreck.queue.abandon(&wreck.effects);
         wreck.leave(work);
@@ -464,9 +483,15 @@ mod tests {
         let (log, reader) = (opened.log.clone(), opened.reader.clone());
         let durability = Durability::new(log, reader, MemoryOptions::default(), Account::default());
         let durability = Arc::new(durability);
-        let handle =
-            Arc::new(QueueHandle::new(auto_delete(), "/".into(), Some(&durability), None, None));
-        (opened, durability, handle)
+        let handle = QueueHandle::new(
+            auto_delete(),
+            "/".into(),
+            Some(&durability),
+            None,
+            None,
+            Arc::default(),
+        );
+        (opened, durability, Arc::new(handle))
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use super::dead_letters::{DeadLetterCounts, PutOff};
+use super::dead_letter_counts::DeadLetterCounts;
+use super::dead_letters::PutOff;
 use super::durability::Durability;
 use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
+use super::message_counts::MessageCounts;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
 use super::publish_rate::UserRates;
@@ -34,6 +36,7 @@ pub struct Broker {
     pub(super) replies: Replies,
     pub(super) timers: Arc<Timers>,
     pub(super) dead_letters: DeadLetterCounts,
+    pub(super) counts: Arc<MessageCounts>,
     pub(super) put_off: PutOff,
     pub(super) tallies: Arc<Tallies>,
     pub(super) user_rates: UserRates,
@@ -81,6 +84,7 @@ impl Broker {
             replies: Replies::default(),
             timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),
+            counts: Arc::default(),
             put_off: PutOff::default(),
             tallies: Arc::default(),
             user_rates: UserRates::default(),

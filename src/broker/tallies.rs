@@ -153,7 +153,8 @@ mod tests {
 
     fn host(limit: Option<u64>) -> VirtualHost {
         let (number, name) = (VirtualHostNumber(1), "h".into());
-        let host = VirtualHost::new(number, name, None, Arc::default(), Arc::default());
+        let (failure, timers, counts) = (Arc::default(), Arc::default(), Arc::default());
+        let host = VirtualHost::new(number, name, None, failure, timers, counts);
         host.set_limits(HostLimits { connections: limit, ..HostLimits::default() });
         host
     }

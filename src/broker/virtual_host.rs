@@ -10,6 +10,7 @@ use super::deduplication::{Targets, claim_for};
 use super::durability::Durability;
 use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
+use super::message_counts::MessageCounts;
 use super::policies;
 use super::publish_rate::PublishRate;
 use super::queue_handle::QueueHandle;
@@ -49,6 +50,8 @@ pub(super) struct VirtualHost {
     pub(super) number: VirtualHostNumber,
     pub(super) name: Name,
     pub(super) durability: Option<Arc<Durability>>,
+    /// Those of the broker.
+    pub(super) counts: Arc<MessageCounts>,
     failure: Arc<Failure>,
     timers: Arc<Timers>,
     default_queue_kind: RwLock<Option<QueueKind>>,
@@ -86,11 +89,13 @@ impl VirtualHost {
         durability: Option<Arc<Durability>>,
         failure: Arc<Failure>,
         timers: Arc<Timers>,
+        counts: Arc<MessageCounts>,
     ) -> Self {
         Self {
             number,
             name,
             durability,
+            counts,
             failure,
             timers,
             default_queue_kind: RwLock::default(),
@@ -306,7 +311,15 @@ impl VirtualHost {
                 let durability = self.durability.as_ref();
                 let host = self.name.clone();
                 let in_force = InForce::of(queue, &self.policies());
-                let handle = QueueHandle::new(queue.clone(), host, durability, recovered, in_force);
+                let (queue_definition, counts) = (queue.clone(), self.counts.clone());
+                let handle = QueueHandle::new(
+                    queue_definition,
+                    host,
+                    durability,
+                    recovered,
+                    in_force,
+                    counts,
+                );
                 let handle = Arc::new(handle);
                 let mut queues = write(&self.queues);
                 queues.by_id.insert(queue.id, handle.clone());
@@ -443,6 +456,7 @@ impl VirtualHost {
         let Targets { queues, mut deduplicated } =
             self.targets_of(exchange, message, &selected.routing_keys, random, work.now, true);
         claim_for(message, &queues, &mut deduplicated);
+        self.counts.seen_by_exchanges(deduplicated.seen_at().is_some().into());
         let mut is_taken = true;
         for queue in queues {
             // As above.

@@ -3,7 +3,7 @@
 
 use super::MetricsOptions;
 use super::text::{Kind, Text};
-use crate::broker::{BrokerFigures, DeadLetterFigures};
+use crate::broker::{BrokerFigures, DeadLetterFigures, DeadLettersSent, Strategy};
 use crate::message::DeathReason;
 use crate::store::Health;
 
@@ -84,9 +84,24 @@ pub(super) static FAMILIES: &[Family] = &[
         |seen, values| dead_letters(seen, DeathReason::DeliveryLimit, values),
     ),
     Family::counter(
+        "rabbitmq_global_messages_dead_lettered_confirmed_total",
+        "Dead letters that came to their queues and would have stayed where they died otherwise",
+        dead_letters_confirmed,
+    ),
+    Family::counter(
         "leveret_dead_letters_dropped_total",
         "Dead letters without an exchange or a route, in a cycle, or refused by a full queue",
         dead_letters_dropped,
+    ),
+    Family::gauge(
+        "leveret_messages_waiting",
+        "Messages that no consumer gets yet: delayed in their exchange, or before another try",
+        messages_waiting,
+    ),
+    Family::counter(
+        "leveret_duplicates_total",
+        "Messages not taken because an exchange had seen their equal, or a queue still had it",
+        duplicates,
     ),
     Family::counter(
         "leveret_store_quarantined_places_total",
@@ -170,12 +185,26 @@ fn identity_info(seen: &Seen<'_>, values: &mut Values<'_>) {
 }
 
 fn dead_letters(seen: &Seen<'_>, reason: DeathReason, values: &mut Values<'_>) {
-    for &(kind, _, count) in
-        seen.broker.dead_letters.sent.iter().filter(|(_, known, _)| *known == reason)
-    {
-        let labels = [("queue_type", kind.module_name()), ("dead_letter_strategy", "at_most_once")];
-        values.labeled(&labels, count);
+    for sent in &seen.broker.dead_letters.sent {
+        for (_, count) in sent.by_reason.iter().filter(|(known, _)| *known == reason) {
+            values.labeled(&way(sent), *count);
+        }
     }
+}
+
+fn dead_letters_confirmed(seen: &Seen<'_>, values: &mut Values<'_>) {
+    let sent = seen.broker.dead_letters.sent.iter();
+    for sent in sent.filter(|sent| sent.strategy == Strategy::AtLeastOnce) {
+        values.labeled(&way(sent), sent.confirmed);
+    }
+}
+
+fn way(sent: &DeadLettersSent) -> [(&'static str, &'static str); 2] {
+    let strategy = match sent.strategy {
+        Strategy::AtMostOnce => "at_most_once",
+        Strategy::AtLeastOnce => "at_least_once",
+    };
+    [("queue_type", sent.kind.module_name()), ("dead_letter_strategy", strategy)]
 }
 
 fn dead_letters_dropped(seen: &Seen<'_>, values: &mut Values<'_>) {
@@ -183,6 +212,16 @@ fn dead_letters_dropped(seen: &Seen<'_>, values: &mut Values<'_>) {
     for (reason, count) in [("unroutable", unroutable), ("cycle", cycles), ("refused", refused)] {
         values.labeled(&[("reason", reason)], count);
     }
+}
+
+fn messages_waiting(seen: &Seen<'_>, values: &mut Values<'_>) {
+    values.of_kind("delay", seen.broker.messages.delayed);
+    values.of_kind("retry", seen.broker.messages.retried);
+}
+
+fn duplicates(seen: &Seen<'_>, values: &mut Values<'_>) {
+    values.of_kind("exchange", seen.broker.messages.seen_by_exchanges);
+    values.of_kind("queue", seen.broker.messages.present_in_queues);
 }
 
 fn written_bytes(seen: &Seen<'_>, values: &mut Values<'_>) {

@@ -9,7 +9,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use super::table::{self, FAMILIES, Seen};
 use super::text::Kind;
 use super::{Metrics, MetricsOptions};
-use crate::broker::{Broker, BrokerFigures, BrokerOptions, DeadLetterFigures, Peer, Session};
+use crate::broker::{
+    Broker, BrokerFigures, BrokerOptions, DeadLetterFigures, DeadLettersSent, MessageFigures, Peer,
+    Session, Strategy,
+};
 use crate::limits::METRICS_CONNECTIONS_MAX;
 use crate::message::{DeathReason, Moment, QueueKind};
 use crate::store::{Health, StoreFigures};
@@ -33,15 +36,33 @@ fn figures() -> BrokerFigures {
         session_bytes: 6,
         dead_letters: DeadLetterFigures {
             sent: vec![
-                (QueueKind::Classic, DeathReason::Rejected, 21),
-                (QueueKind::Classic, DeathReason::Expired, 22),
-                (QueueKind::Classic, DeathReason::MaxLength, 23),
-                (QueueKind::Classic, DeathReason::DeliveryLimit, 24),
-                (QueueKind::Quorum, DeathReason::Rejected, 25),
+                DeadLettersSent {
+                    kind: QueueKind::Classic,
+                    strategy: Strategy::AtMostOnce,
+                    by_reason: vec![
+                        (DeathReason::Rejected, 21),
+                        (DeathReason::Expired, 22),
+                        (DeathReason::MaxLength, 23),
+                        (DeathReason::DeliveryLimit, 24),
+                    ],
+                    confirmed: 0,
+                },
+                DeadLettersSent {
+                    kind: QueueKind::Quorum,
+                    strategy: Strategy::AtLeastOnce,
+                    by_reason: vec![(DeathReason::Rejected, 25)],
+                    confirmed: 29,
+                },
             ],
             unroutable: 26,
             cycles: 27,
             refused: 28,
+        },
+        messages: MessageFigures {
+            delayed: 30,
+            retried: 31,
+            seen_by_exchanges: 32,
+            present_in_queues: 33,
         },
         is_disk_low: false,
         health: Health::Good,
@@ -71,10 +92,10 @@ fn samples(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.starts_with('#')).collect()
 }
 
-fn dead_lettered(reason: &str, kind: &str, value: u64) -> String {
+fn dead_lettered(reason: &str, kind: &str, strategy: &str, value: u64) -> String {
     format!(
         "rabbitmq_global_messages_dead_lettered_{reason}_total{{\
-         queue_type=\"rabbit_{kind}_queue\",dead_letter_strategy=\"at_most_once\"}} {value}"
+         queue_type=\"rabbit_{kind}_queue\",dead_letter_strategy=\"{strategy}\"}} {value}"
     )
 }
 
@@ -96,14 +117,19 @@ fn every_metric_has_its_own_value() {
         "rabbitmq_disk_space_available_bytes 14",
         "rabbitmq_disk_space_available_limit_bytes 1",
         "rabbitmq_alarms_free_disk_space_watermark 0",
-        &dead_lettered("rejected", "classic", 21),
-        &dead_lettered("rejected", "quorum", 25),
-        &dead_lettered("expired", "classic", 22),
-        &dead_lettered("maxlen", "classic", 23),
-        &dead_lettered("delivery_limit", "classic", 24),
+        &dead_lettered("rejected", "classic", "at_most_once", 21),
+        &dead_lettered("rejected", "quorum", "at_least_once", 25),
+        &dead_lettered("expired", "classic", "at_most_once", 22),
+        &dead_lettered("maxlen", "classic", "at_most_once", 23),
+        &dead_lettered("delivery_limit", "classic", "at_most_once", 24),
+        &dead_lettered("confirmed", "quorum", "at_least_once", 29),
         "leveret_dead_letters_dropped_total{reason=\"unroutable\"} 26",
         "leveret_dead_letters_dropped_total{reason=\"cycle\"} 27",
         "leveret_dead_letters_dropped_total{reason=\"refused\"} 28",
+        "leveret_messages_waiting{kind=\"delay\"} 30",
+        "leveret_messages_waiting{kind=\"retry\"} 31",
+        "leveret_duplicates_total{kind=\"exchange\"} 32",
+        "leveret_duplicates_total{kind=\"queue\"} 33",
         "leveret_store_quarantined_places_total 15",
         "leveret_store_quarantined_bytes 16",
         "leveret_store_torn_bytes 17",

@@ -598,3 +598,17 @@ fn a_dead_letter_may_come_back_to_the_queue_it_died_in() {
     world.turn();
     assert_eq!(bodies(&client.events()).len(), 0, "its equal is out");
 }
+
+#[test]
+fn duplicates_are_counted_where_they_are_met() {
+    let (world, mut client) = unique_world(&[]);
+    let counted = |world: &World| {
+        let messages = world.broker.figures().messages;
+        (messages.seen_by_exchanges, messages.present_in_queues)
+    };
+    publish(&mut client, "unique", &["a", "b", "a", "a"]);
+    assert_eq!(counted(&world), (2, 0));
+    let (world, mut client) = unique_queue_world(&[]);
+    publish(&mut client, "amq.fanout", &["a", "a", "b", "a"]);
+    assert_eq!(counted(&world), (0, 2));
+}

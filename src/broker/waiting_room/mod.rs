@@ -68,6 +68,7 @@ impl VirtualHost {
             self.name.clone(),
             self.durability.as_ref(),
             recovered,
+            self.counts.clone(),
         );
         self.list_waiting_room(Arc::new(handle));
     }

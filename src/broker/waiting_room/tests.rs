@@ -333,3 +333,28 @@ fn with_a_virtual_host_go_the_waiting_rooms_of_exchanges_that_are_always_there()
     assert!(host.waiting_rooms().is_empty());
     assert_eq!(world.broker.body_memory(), (0, 0));
 }
+
+#[test]
+fn what_waits_is_counted_until_it_goes_on_also_over_a_kill() {
+    let (mut world, mut client) = delayed_world();
+    let delayed = |world: &World| world.broker.figures().messages.delayed;
+    publish(&mut client, 100, ("later", "key"), "now", None);
+    assert_eq!(delayed(&world), 0);
+    publish(&mut client, 100, ("later", "key"), "late", Some(50));
+    publish(&mut client, 100, ("later", "key"), "soon", Some(20));
+    assert_eq!(delayed(&world), 2);
+    world.turn();
+    let mut world = world.killed();
+    assert_eq!(delayed(&world), 2);
+    elapse(&world, 121);
+    assert_eq!(delayed(&world), 1);
+    let mut client = world.client();
+    declare_delayed(&mut client, "other", "direct");
+    publish(&mut client, 130, ("other", "key"), "x", Some(50));
+    assert_eq!(delayed(&world), 2);
+    client.session.delete_exchange("other", false).unwrap();
+    assert_eq!(delayed(&world), 1, "what goes with its exchange waits no longer");
+    elapse(&world, 151);
+    assert_eq!(drain(&mut world, "q").len(), 3);
+    assert_eq!(delayed(&world), 0);
+}

@@ -231,6 +231,12 @@ impl Queue {
         }
     }
 
+    /// How many messages came back and wait before they are ready again.
+    #[must_use]
+    pub fn delayed_retry_count(&self) -> usize {
+        self.held().count
+    }
+
     /// What is out adds up to this.
     fn out(&self) -> Totals {
         self.activity.as_ref().map_or_else(Totals::default, |activity| activity.unsettled.totals())
