@@ -51,6 +51,7 @@ mod session;
 mod settle;
 mod shared;
 mod tallies;
+mod targets;
 mod timers;
 mod virtual_host;
 mod waiting;

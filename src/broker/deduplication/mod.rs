@@ -13,15 +13,8 @@ use crate::message::{ExchangeId, Message, SeenKey};
 use crate::routing::{Claim, Deduplicated};
 use crate::store::Change;
 
-/// Where a message goes that the broker publishes itself.
-#[derive(Debug, Default)]
-pub(super) struct Targets {
-    pub(super) queues: Vec<Arc<QueueHandle>>,
-    pub(super) deduplicated: Deduplicated,
-}
-
-/// What a message claimed is for these queues: a key that a durable one of them gets is as lasting as
-/// the message.
+/// What a message claimed is for these queues: where a durable one is among them, its key lasts as
+/// long as the message.
 pub(super) fn claim_for(
     message: &Message,
     queues: &[Arc<QueueHandle>],

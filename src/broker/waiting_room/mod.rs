@@ -8,8 +8,8 @@
 
 use std::sync::Arc;
 
-use super::deduplication::Targets;
 use super::queue_handle::QueueHandle;
+use super::targets::Targets;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
 use crate::definitions::{Change, ExchangeDefinition, QueueDefinition, VirtualHostDefinitions};
