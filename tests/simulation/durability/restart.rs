@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leveret::broker::{Broker, BrokerOptions, Left};
-
+use leveret::message::Moment;
 use leveret::store::{self, Faults, FaultyStorage, MemoryStorage, Opened, Storage, StoreOptions};
 
 use super::gate::Gate;
@@ -18,7 +18,6 @@ use super::seat::{Awaited, CONSUMING, Seat};
 use super::tamper;
 use super::world::{DISK_SIZE, MEMORY, Node, Run, Weather, World};
 use crate::chance::Chance;
-
 use crate::operation::Operation;
 
 /// Disks that are looked at for each power loss.
@@ -80,6 +79,35 @@ impl Node {
         Ok(node)
     }
 
+    /// One of the disks that a power loss of this moment may leave.
+    pub(super) fn disk_after_loss(&self, chance: &mut Chance) -> MemoryStorage {
+        let temper = chance.below(6);
+        let disk = self.disk.crash(&mut |count| match temper {
+            0 => 0,
+            1 | 2 => count - 1,
+            _ => chance.below(count),
+        });
+        // Somebody makes room, where it was full, before the node is started again.
+        disk.set_capacity(DISK_SIZE);
+        disk
+    }
+
+    /// The power fails at one of the next calls; tells at which.
+    pub(super) fn doom(&self, chance: &mut Chance) -> String {
+        let calls = chance.below(12) as u64;
+        self.gate.set_fuse(Some(calls));
+        format!("the power fails after {calls} calls")
+    }
+
+    /// All that waits for bodies gets them; tells how many times something was read.
+    pub(super) fn fetch_all(&self, now: Moment) -> u64 {
+        let mut fetches = 0;
+        while self.broker.fetch(now) {
+            fetches += 1;
+        }
+        fetches
+    }
+
     /// Faults that are planted for good.
     pub(super) fn plant(&self, run: &Run) {
         self.faults.skip_sync(run.plant == Some(Plant::SyncSkipped));
@@ -131,9 +159,8 @@ impl World {
             3..6 => self.lose_power(),
             // At one of the next calls.
             _ => {
-                let calls = self.chance.below(12) as u64;
-                self.note(format!("the power fails after {calls} calls"));
-                self.node.gate.set_fuse(Some(calls));
+                let doom = self.node.doom(&mut self.chance);
+                self.note(doom);
                 Ok(())
             }
         }
@@ -153,17 +180,8 @@ impl World {
         self.go_on(disk, false)
     }
 
-    /// One of the disks that a power loss of this moment may leave.
     fn disk_after_loss(&mut self) -> MemoryStorage {
-        let chance = &mut self.chance;
-        let temper = chance.below(6);
-        let disk = self.node.disk.crash(&mut |count| match temper {
-            0 => 0,
-            1 | 2 => count - 1,
-            _ => chance.below(count),
-        });
-        // Somebody makes room, where it was full, before the node is started again.
-        disk.set_capacity(DISK_SIZE);
+        let disk = self.node.disk_after_loss(&mut self.chance);
         if self.run.plant == Some(Plant::StaleRecord) {
             tamper::revive_stale(&disk);
         }

@@ -210,9 +210,7 @@ impl World {
 
     /// All that waits for bodies gets them.
     pub(super) fn fetch_all(&mut self) {
-        while self.node.broker.fetch(self.now) {
-            self.coverage.add("fetches", 1);
-        }
+        self.coverage.add("fetches", self.node.fetch_all(self.now));
     }
 
     /// Everything said so far is on disk.

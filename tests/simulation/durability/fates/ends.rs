@@ -64,9 +64,8 @@ impl World {
             }
             4 | 5 => self.lose_power(),
             _ => {
-                let calls = self.chance.below(12) as u64;
-                self.note(format!("the power fails after {calls} calls"));
-                self.node.gate.set_fuse(Some(calls));
+                let doom = self.node.doom(&mut self.chance);
+                self.note(doom);
                 Ok(())
             }
         }
@@ -75,18 +74,8 @@ impl World {
     fn lose_power(&mut self) -> Result<(), String> {
         self.coverage.add("powers lost", 1);
         self.note("the power fails".to_owned());
-        let disk = self.disk_after_loss();
+        let disk = self.node.disk_after_loss(&mut self.chance);
         self.go_on(disk, false)
-    }
-
-    fn disk_after_loss(&mut self) -> MemoryStorage {
-        let chance = &mut self.chance;
-        let temper = chance.below(6);
-        self.node.disk.crash(&mut |count| match temper {
-            0 => 0,
-            1 | 2 => count - 1,
-            _ => chance.below(count),
-        })
     }
 
     /// Everybody leaves, the log is closed, and the power may go.
@@ -100,7 +89,7 @@ impl World {
         self.note("stopped".to_owned());
         self.node.broker.tell_delivered();
         self.node.writer.stop(self.now).map_err(|error| format!("the stop: {error}"))?;
-        let disk = self.disk_after_loss();
+        let disk = self.node.disk_after_loss(&mut self.chance);
         self.go_on(disk, true)
     }
 

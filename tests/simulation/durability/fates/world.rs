@@ -244,7 +244,7 @@ impl World {
 
     /// All that waits for bodies gets them.
     pub(super) fn fetch_all(&mut self) {
-        while self.node.broker.fetch(self.now) {}
+        self.node.fetch_all(self.now);
     }
 
     /// Everybody hears what there is, until nobody is told anything more. Nobody hears a dead node.
