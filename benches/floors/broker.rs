@@ -43,8 +43,14 @@ pub(crate) fn operations() -> Vec<Operation> {
         Operation::new("broker_publish_deliver_ack_16", || publish_deliver_ack(16)),
         Operation::new("broker_publish_deliver_ack_1024", || publish_deliver_ack(1024)),
         Operation::new("broker_publish_deliver_ack_256_queues_in_turn", queues_in_turn),
-        Operation::new("broker_publish_confirm_deliver_ack_16", || durable(16)),
-        Operation::new("broker_publish_confirm_deliver_ack_1024", || durable(1024)),
+        Operation::new("broker_publish_confirm_deliver_ack_16", || durable(16, FieldTable::new())),
+        Operation::new("broker_publish_confirm_deliver_ack_1024", || {
+            durable(1024, FieldTable::new())
+        }),
+        Operation::new("broker_publish_confirm_deliver_ack_16_limited", || durable(16, limits())),
+        Operation::new("broker_publish_confirm_deliver_ack_1024_limited", || {
+            durable(1024, limits())
+        }),
         Operation::new("broker_publish_deliver_topic_remembered", || topic(BINDING_COUNT, 16)),
         Operation::new("broker_publish_deliver_topic_forgotten", || {
             topic(FORGOTTEN_COUNT, FORGOTTEN_COUNT)
@@ -65,15 +71,20 @@ struct Setting {
 
 impl Setting {
     fn new(durable: bool, no_ack: bool) -> Self {
+        Self::with_arguments(durable, no_ack, FieldTable::new())
+    }
+
+    /// The same with these arguments of the queue.
+    fn with_arguments(durable: bool, no_ack: bool, arguments: FieldTable) -> Self {
         let (writer, broker) = open();
         let (publisher, consumer) = (Client::new(&broker), Client::new(&broker));
         let mut setting = Self { writer, publisher, consumer };
-        setting.consume(QUEUE, CONSUMER_TAG, durable, no_ack);
+        setting.declare(QUEUE, durable, arguments);
+        setting.consume(QUEUE, CONSUMER_TAG, no_ack);
         setting
     }
 
-    /// Declares a queue and consumes from it.
-    fn consume(&mut self, queue: &str, consumer_tag: &str, durable: bool, no_ack: bool) {
+    fn declare(&mut self, queue: &str, durable: bool, arguments: FieldTable) {
         let consumer = &mut self.consumer;
         let declare = queue::Declare {
             queue,
@@ -82,11 +93,15 @@ impl Setting {
             exclusive: false,
             auto_delete: false,
             nowait: false,
-            arguments: FieldTable::new(),
+            arguments,
         };
         let declared = consumer.send(&wire::method(&declare)) + consumer.take();
         self.writer.turn(NOW);
         assert!(declared + consumer.take() > 0, "the queue was not declared");
+    }
+
+    fn consume(&mut self, queue: &str, consumer_tag: &str, no_ack: bool) {
+        let consumer = &mut self.consumer;
         let qos = basic::Qos { prefetch_size: 0, prefetch_count: PREFETCH_COUNT, global: false };
         let consume = basic::Consume {
             queue,
@@ -167,7 +182,10 @@ fn publish_deliver_ack(body_size: usize) -> Round {
 fn queues_in_turn() -> Round {
     let mut setting = Setting::new(false, false);
     let names: Vec<_> = (0..QUEUE_COUNT).map(|number| format!("queue-{number:02}")).collect();
-    names.iter().for_each(|name| setting.consume(name, name, false, false));
+    for name in &names {
+        setting.declare(name, false, FieldTable::new());
+        setting.consume(name, name, false);
+    }
     let Setting { writer: _writer, mut publisher, consumer } = setting;
     let contents =
         names.iter().map(|name| Content { routing_key: name, ..Content::transient(256) });
@@ -183,10 +201,20 @@ fn queues_in_turn() -> Round {
     })
 }
 
+/// What a careful user sets, and what these messages never come to.
+fn limits() -> FieldTable {
+    let mut limits = FieldTable::new();
+    limits.insert("x-message-ttl", 3_600_000);
+    limits.insert("x-max-length", 10_000_000);
+    limits.insert("x-dead-letter-exchange", "amq.fanout");
+    limits
+}
+
 /// Persistent messages to a durable queue, in confirm mode: all of a read are written, synced and
 /// confirmed before the consumer has its turn. What is acknowledged before that is not written.
-fn durable(body_size: usize) -> Round {
-    let Setting { mut writer, mut publisher, consumer } = Setting::new(true, false);
+fn durable(body_size: usize, arguments: FieldTable) -> Round {
+    let setting = Setting::with_arguments(true, false, arguments);
+    let Setting { mut writer, mut publisher, consumer } = setting;
     assert!(publisher.send(&wire::method(&confirm::Select { nowait: false })) > 0, "no confirms");
     let content = Content::persistent(body_size);
     let (bytes, count) = one_read(&content);

@@ -24,6 +24,8 @@ pub struct Exchange {
     /// By its type it lets messages wait that ask for it.
     is_delayed: bool,
     is_delayed_by_policy: AtomicBool,
+    /// It lets messages wait, keeps some, or knows their keys: routing looks at more than bindings.
+    is_special: AtomicBool,
     table: RwLock<Table>,
     history: Option<Mutex<History>>,
     /// It outlives the node, as far as it was told.
@@ -67,6 +69,7 @@ impl Exchange {
         let alternate = alternate.map(Arc::from);
         let alternate_by_policy = RwLock::default();
         let is_delayed_by_policy = AtomicBool::new(false);
+        let is_special = is_delayed || history.is_some() || deduplication.is_some();
         Ok(Self {
             id,
             name,
@@ -76,6 +79,7 @@ impl Exchange {
             alternate_by_policy,
             is_delayed,
             is_delayed_by_policy,
+            is_special: AtomicBool::new(is_special),
             table,
             history,
             is_durable: false,
@@ -111,6 +115,16 @@ impl Exchange {
         self.is_delayed || self.is_delayed_by_policy.load(Ordering::Acquire)
     }
 
+    /// Routing through it looks at more than bindings.
+    #[inline]
+    pub(super) fn is_special(&self) -> bool {
+        self.is_special.load(Ordering::Acquire)
+    }
+
+    fn looks_closer(&self) -> bool {
+        self.is_delayed() || self.has_history() || self.deduplication.is_some()
+    }
+
     /// The queue in which its messages wait: nobody else has the number of an exchange.
     #[must_use]
     pub fn waiting_room(&self) -> QueueId {
@@ -131,6 +145,7 @@ impl Exchange {
             *known != alternate || self.is_delayed_by_policy.load(Ordering::Acquire) != is_delayed;
         *known = alternate;
         self.is_delayed_by_policy.store(is_delayed, Ordering::Release);
+        self.is_special.store(self.looks_closer(), Ordering::Release);
         is_new
     }
 

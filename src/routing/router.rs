@@ -167,21 +167,17 @@ impl Router {
             if !visited.insert(exchange.id) {
                 continue;
             }
-            if exchange.is_delayed() {
-                route.depends_on_key_only = false;
-                if delay::asked_for(input.properties).is_some() {
-                    route.queues.push(exchange.waiting_room());
-                    continue;
-                }
-            }
+            let passage = match exchange.is_special() {
+                false => Passage::Free,
+                true => pass_special(&exchange, input, route),
+            };
             found.clear();
-            if route.deduplicated.passes(&exchange, input) {
-                route.depends_on_key_only &= visit(&exchange, input, names, &mut found);
-            } else {
-                route.depends_on_key_only = false;
-            }
-            if exchange.has_history() {
-                route.histories.push(exchange.clone());
+            match passage {
+                Passage::Free => {
+                    route.depends_on_key_only &= visit(&exchange, input, names, &mut found);
+                }
+                Passage::Closed => {}
+                Passage::Waits => continue,
             }
             self.follow(&exchange, &found, route, &mut pending);
         }
@@ -219,6 +215,37 @@ impl Router {
     fn exchanges_mut(&self) -> RwLockWriteGuard<'_, Exchanges> {
         self.exchanges.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a message meets at an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passage {
+    /// It goes on by the bindings.
+    Free,
+    /// Its equal was there before: it goes on as one that no binding takes.
+    Closed,
+    /// It stays until its time is over.
+    Waits,
+}
+
+/// What becomes of a message at an exchange that looks at more than its key.
+#[inline(never)]
+fn pass_special(exchange: &Arc<Exchange>, input: &RouteInput<'_>, route: &mut Route) -> Passage {
+    if exchange.is_delayed() {
+        route.depends_on_key_only = false;
+        if delay::asked_for(input.properties).is_some() {
+            route.queues.push(exchange.waiting_room());
+            return Passage::Waits;
+        }
+    }
+    if exchange.has_history() {
+        route.histories.push(exchange.clone());
+    }
+    if route.deduplicated.passes(exchange, input) {
+        return Passage::Free;
+    }
+    route.depends_on_key_only = false;
+    Passage::Closed
 }
 
 /// One exchange's own answer, and whether the same key brings it again until a binding changes.
