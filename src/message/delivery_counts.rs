@@ -3,6 +3,7 @@
 //! which way, nor which queues tell.
 
 use super::Message;
+use crate::protocol::field::FieldTable;
 
 const DELIVERY_COUNT: &str = "x-delivery-count";
 const ACQUIRED_COUNT: &str = "x-acquired-count";
@@ -51,13 +52,30 @@ impl DeliveryCounts {
             }
         })
     }
+
+    /// What a message was told with, and the message without it.
+    #[must_use]
+    pub fn untell(message: &Message) -> (Self, Message) {
+        let mut counts = Self::NONE;
+        let kept = message.with_headers_changed(|headers| {
+            counts.failed = take(headers, DELIVERY_COUNT);
+            counts.acquired = take(headers, ACQUIRED_COUNT);
+        });
+        (counts, kept)
+    }
+}
+
+/// Takes a count out; none is 0.
+fn take(headers: &mut FieldTable, name: &str) -> u32 {
+    let count = headers.remove(name).and_then(|count| count.as_integer());
+    count.and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::message::{Body, Envelope};
-    use crate::protocol::field::{FieldTable, FieldValue};
+    use crate::protocol::field::FieldValue;
     use crate::protocol::properties::Properties;
 
     fn message_with(headers: FieldTable) -> Message {
@@ -94,6 +112,20 @@ mod tests {
         assert_eq!(seen.priority, Some(3));
         assert_eq!((message.exchange(), message.is_persistent()), ("x", true));
         assert_eq!(message.body_to_vec(), b"body");
+    }
+
+    #[test]
+    fn what_was_told_is_taken_back() {
+        let own = || [("mine", 1)].into_iter().collect();
+        for counts in [(0, 1), (2, 5)].map(|(failed, acquired)| DeliveryCounts { failed, acquired })
+        {
+            let (known, kept) = DeliveryCounts::untell(&counts.tell(&message_with(own())));
+            assert_eq!((known, headers(&kept)), (counts, own()));
+        }
+        let never = DeliveryCounts::untell(&message_with(own())).0;
+        assert_eq!(never, DeliveryCounts::NONE);
+        let odd = [("x-acquired-count", -1)].into_iter().collect();
+        assert!(DeliveryCounts::untell(&message_with(odd)).0.is_none());
     }
 
     #[test]

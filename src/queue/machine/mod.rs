@@ -375,9 +375,15 @@ impl Queue {
     /// it there, so it lives as long as if it came now.
     fn unsettled_no_more(&self, delivery: Delivery) -> Stretch {
         let Delivery { sequence, message, is_redelivered, .. } = delivery;
+        // Nothing else knows what it was told with.
+        let (counts, message) = match self.traits.tells_counts && is_redelivered {
+            true => DeliveryCounts::untell(&message),
+            false => (DeliveryCounts::NONE, message),
+        };
         let run = MessageRun::one(message);
         let Arrival { due, level, .. } = self.arrival_of(&run);
-        Stretch::of(sequence, run, Marks { is_redelivered, due, level, ..Marks::default() })
+        let marks = Marks { is_redelivered, counts, due, level, ..Marks::default() };
+        Stretch::of(sequence, run, marks)
     }
 
     /// Lets a consumer in.

@@ -134,6 +134,31 @@ fn where_counts_are_told_a_delivery_says_how_often_it_came_back_and_what_is_kept
     assert_eq!(headers(&dead.messages[0]), table(vec![]));
 }
 
+#[test]
+fn what_was_told_and_seen_by_nobody_is_kept_without_headers_and_counted_on() {
+    let traits = QueueTraits { has_dead_letters: true, tells_counts: true, ..Default::default() };
+    let mut queue = Queue::new(traits);
+    queue.enqueue(message("x"));
+    assert!(got(&mut queue, false).is_some());
+    queue.settle(&[range(0, 0)], Outcome::Failed);
+    queue.subscribe(Consumer { no_ack: true, ..consumer(1) }).unwrap();
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    let Some(Effect::Deliver(id, run)) = effects.pop() else { panic!("a run") };
+    queue.unsubscribe(id, &mut effects);
+    queue.return_unseen(id, run);
+    let ready = queue.contents.first().unwrap();
+    assert_eq!(
+        (ready.marks().counts, headers(ready.message(0).unwrap())),
+        (times(1, 1), table(vec![]))
+    );
+    assert!(got(&mut queue, false).is_some());
+    queue.settle(&[range(0, 0)], Outcome::Requeued);
+    let (delivery, _) = got(&mut queue, false).unwrap();
+    let counts = vec![("x-delivery-count", 1), ("x-acquired-count", 2)];
+    assert_eq!(headers(&delivery.message), table(counts));
+}
+
 fn headers(message: &Message) -> FieldTable {
     Properties::decode(message.properties()).unwrap().headers.unwrap_or_default()
 }
