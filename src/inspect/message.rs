@@ -93,7 +93,8 @@ fn write_message(out: &mut String, place: &Place, stored: &StoredMessage) -> fmt
         out.push_str("  redelivered");
     }
     let DeliveryCounts { failed, acquired } = place.counts;
-    if acquired > 0 {
+    // Where they are equal, perhaps only failures were counted.
+    if acquired > failed {
         write!(out, "  came back {acquired} times")?;
     }
     if failed > 0 {
@@ -155,6 +156,8 @@ mod tests {
             to_text(&place("x", b"hare", DeliveryCounts { failed: 2, acquired: 5 })),
             expected
         );
+        let failed = to_text(&place("x", b"", DeliveryCounts { failed: 2, acquired: 2 }));
+        assert!(failed.contains("  redelivered  failed 2 times  arrived"), "{failed}");
         let text = to_text(&place("", b"", DeliveryCounts::NONE));
         assert!(text.starts_with("#7  (default exchange)  routing key key  arrived"), "{text}");
         assert!(text.ends_with("body, 0 B: (empty)\n"), "{text}");
