@@ -100,7 +100,7 @@ pub(super) fn traits(
         has_dead_letters: options.dead_letter_exchange.is_some(),
         keeps_dead_letters: keeps_dead_letters(options),
         is_unique: options.message_deduplication,
-        tells_failures: options.kind == QueueKind::Quorum || options.delivery_limit.is_some(),
+        tells_counts: options.kind == QueueKind::Quorum || options.delivery_limit.is_some(),
         ..QueueTraits::default()
     }
     .limited(limits)

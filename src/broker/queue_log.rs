@@ -11,7 +11,7 @@ use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
 use super::work::Work;
 use crate::limits::{PAGE_OUT_SIZE, SHED_STEP_SIZE};
-use crate::message::{ReadBack, SequenceRange};
+use crate::message::{DeliveryCounts, ReadBack, SequenceRange};
 use crate::queue::{Fact, Resident};
 use crate::store::{Appender, Stay, Tail};
 
@@ -40,9 +40,7 @@ impl QueueHandle {
                 appender.added(tail, first, messages, stay);
             }
             Fact::Removed(range) => appender.removed(tail, range),
-            Fact::Returned { range, failure_count } => {
-                appender.returned(tail, range, failure_count);
-            }
+            Fact::Returned { range, counts } => appender.returned(tail, range, counts),
         }
         work.position = appender.position();
         live.appended_at = work.position;
@@ -151,9 +149,10 @@ impl QueueHandle {
     }
 
     /// All places that messages ever had.
-    fn all_places(&self) -> Vec<(SequenceRange, u32)> {
+    fn all_places(&self) -> Vec<(SequenceRange, DeliveryCounts)> {
         let (next_sequence, _) = self.left_behind();
         let last = next_sequence.checked_sub(1);
-        last.map(|last| (SequenceRange { first: 0, last }, 0)).into_iter().collect()
+        let all = last.map(|last| SequenceRange { first: 0, last });
+        all.map(|range| (range, DeliveryCounts::NONE)).into_iter().collect()
     }
 }

@@ -201,7 +201,7 @@ pub(super) mod tests {
         HostDefinition, HostKey, HostSettings, VirtualHostDefinitions,
         record::{encode_in_host, encode_node},
     };
-    use crate::message::{QueueDeclaration, QueueOptions, SequenceRange};
+    use crate::message::{DeliveryCounts, QueueDeclaration, QueueOptions, SequenceRange};
     use crate::protocol::field::FieldTable;
 
     fn host(number: u64, name: &str) -> Definition {
@@ -243,7 +243,7 @@ pub(super) mod tests {
             range,
             bytes: 10 * count,
             is_redelivered: true,
-            failure_count: 0,
+            counts: DeliveryCounts::NONE,
             expires: false,
             level: None,
         };

@@ -13,7 +13,7 @@ use super::catalog::QueueState;
 use super::field;
 use super::messages::Place;
 use super::text::{moment, preview, printable, size};
-use crate::message::Message;
+use crate::message::{DeliveryCounts, Message};
 use crate::store::survey::StoredMessage;
 
 /// A line of an export.
@@ -26,6 +26,7 @@ pub(super) struct Line<'a> {
     arrived_ms: u64,
     redelivered: bool,
     failure_count: u32,
+    acquired_count: u32,
     exchange: &'a str,
     routing_key: &'a str,
     properties: Value,
@@ -43,7 +44,8 @@ impl<'a> Line<'a> {
             sequence: place.sequence,
             arrived_ms: stored.arrived.0,
             redelivered: place.is_redelivered,
-            failure_count: place.failure_count,
+            failure_count: place.counts.failed,
+            acquired_count: place.counts.acquired,
             exchange: message.exchange(),
             routing_key: message.routing_key(),
             properties: field::properties(message.properties()),
@@ -90,8 +92,13 @@ fn write_message(out: &mut String, place: &Place, stored: &StoredMessage) -> fmt
     if place.is_redelivered {
         out.push_str("  redelivered");
     }
-    if place.failure_count > 0 {
-        write!(out, "  failed {} times", place.failure_count)?;
+    let DeliveryCounts { failed, acquired } = place.counts;
+    // Where they are equal, perhaps only failures were counted.
+    if acquired > failed {
+        write!(out, "  came back {acquired} times")?;
+    }
+    if failed > 0 {
+        write!(out, "  failed {failed} times")?;
     }
     writeln!(out, "  arrived {}", moment(stored.arrived))?;
     write_properties(out, &field::properties(message.properties()))?;
@@ -128,7 +135,7 @@ mod tests {
     use crate::message::{Body, Envelope, Moment};
     use crate::protocol::properties::Properties;
 
-    fn place(exchange: &str, body: &[u8], failure_count: u32) -> Place {
+    fn place(exchange: &str, body: &[u8], counts: DeliveryCounts) -> Place {
         let headers = Some([("a", "1\u{1b}")].into_iter().collect());
         let properties = Properties { headers, delivery_mode: Some(2), ..Properties::default() };
         let mut bytes = Vec::new();
@@ -137,28 +144,28 @@ mod tests {
             Envelope { exchange, routing_key: "key", properties: &bytes, is_persistent: true };
         let message = Message::new(envelope, Body::Copied(body));
         let stored = StoredMessage { sequence: 7, arrived: Moment(1500), message };
-        Place {
-            sequence: 7,
-            is_redelivered: failure_count > 0,
-            failure_count,
-            stored: Some(stored),
-        }
+        Place { sequence: 7, is_redelivered: !counts.is_none(), counts, stored: Some(stored) }
     }
 
     #[test]
     fn a_message_is_printed_with_all_that_is_known_of_it() {
-        let expected = "#7  exchange x  routing key key  redelivered  failed 2 times  \
-                        arrived 1970-01-01 00:00:01.500 UTC\n    delivery_mode: 2\n    \
-                        headers:\n      a: 1\\u{1b}\n    body, 4 B: hare\n";
-        assert_eq!(to_text(&place("x", b"hare", 2)), expected);
-        let text = to_text(&place("", b"", 0));
+        let expected = "#7  exchange x  routing key key  redelivered  came back 5 times  \
+                        failed 2 times  arrived 1970-01-01 00:00:01.500 UTC\n    \
+                        delivery_mode: 2\n    headers:\n      a: 1\\u{1b}\n    body, 4 B: hare\n";
+        assert_eq!(
+            to_text(&place("x", b"hare", DeliveryCounts { failed: 2, acquired: 5 })),
+            expected
+        );
+        let failed = to_text(&place("x", b"", DeliveryCounts { failed: 2, acquired: 2 }));
+        assert!(failed.contains("  redelivered  failed 2 times  arrived"), "{failed}");
+        let text = to_text(&place("", b"", DeliveryCounts::NONE));
         assert!(text.starts_with("#7  (default exchange)  routing key key  arrived"), "{text}");
         assert!(text.ends_with("body, 0 B: (empty)\n"), "{text}");
     }
 
     #[test]
     fn a_damaged_place_says_so() {
-        let place = Place { stored: None, ..place("x", b"", 0) };
+        let place = Place { stored: None, ..place("x", b"", DeliveryCounts::NONE) };
         assert_eq!(to_text(&place), "#7  is damaged and cannot be read\n");
     }
 
@@ -166,11 +173,12 @@ mod tests {
     fn a_line_of_an_export_has_the_fields_in_their_order() {
         let catalog = catalog();
         let queue = catalog.find("shop", "orders").unwrap();
-        let place = place("x", &[0, 255], 1);
+        let place = place("x", &[0, 255], DeliveryCounts { failed: 1, acquired: 4 });
         let line = Line::of(queue, &place, place.stored.as_ref().unwrap());
         let expected = "{\"vhost\":\"shop\",\"queue\":\"orders\",\"queue_number\":7,\"sequence\":7,\
                         \"arrived_ms\":1500,\"redelivered\":true,\"failure_count\":1,\
-                        \"exchange\":\"x\",\"routing_key\":\"key\",\"properties\":\
+                        \"acquired_count\":4,\"exchange\":\"x\",\
+                        \"routing_key\":\"key\",\"properties\":\
                         {\"delivery_mode\":2,\"headers\":{\"a\":\"1\\u001b\"}},\
                         \"payload\":\"AP8=\"}";
         assert_eq!(serde_json::to_string(&line).unwrap(), expected);

@@ -6,7 +6,7 @@ use std::slice;
 
 use super::catalog::QueueState;
 use crate::limits::{INSPECT_READ_COUNT_MAX, INSPECT_READ_SIZE_MAX};
-use crate::message::{QueueId, RecoveredRun, Sequence, SequenceRange};
+use crate::message::{DeliveryCounts, QueueId, RecoveredRun, Sequence, SequenceRange};
 use crate::store::Reader;
 use crate::store::survey::{Seen, StoredMessage};
 
@@ -15,7 +15,7 @@ use crate::store::survey::{Seen, StoredMessage};
 pub(super) struct Place {
     pub(super) sequence: Sequence,
     pub(super) is_redelivered: bool,
-    pub(super) failure_count: u32,
+    pub(super) counts: DeliveryCounts,
     /// None where it is damaged, or the disk does not give it.
     pub(super) stored: Option<StoredMessage>,
 }
@@ -55,7 +55,7 @@ impl<'a> Messages<'a> {
             self.ready.push_back(Place {
                 sequence,
                 is_redelivered: run.is_redelivered,
-                failure_count: run.failure_count,
+                counts: run.counts,
                 stored: messages.next_if(|message| message.sequence == sequence),
             });
         }
@@ -95,6 +95,7 @@ mod tests {
 
     const QUEUE: QueueId = QueueId(3);
     const COUNT: u64 = 2 * INSPECT_READ_COUNT_MAX + 7;
+    const COUNTS: DeliveryCounts = DeliveryCounts { failed: 2, acquired: 3 };
 
     fn body(sequence: Sequence) -> Vec<u8> {
         format!("body of {sequence:06}").into_bytes()
@@ -125,7 +126,7 @@ mod tests {
             }
         }
         opened.log.append().removed(&tail, SequenceRange { first: 40, last: 49 });
-        opened.log.append().returned(&tail, SequenceRange::one(60), 2);
+        opened.log.append().returned(&tail, SequenceRange::one(60), COUNTS);
         opened.writer.write(Moment(COUNT), true);
         opened.writer.sync();
         disk.kill()
@@ -157,7 +158,8 @@ mod tests {
         for place in &places {
             let stored = place.stored.as_ref().unwrap();
             assert_eq!(stored.message.body_to_vec(), body(place.sequence));
-            assert_eq!(place.failure_count, if place.sequence == 60 { 2 } else { 0 });
+            let none = DeliveryCounts::NONE;
+            assert_eq!(place.counts, if place.sequence == 60 { COUNTS } else { none });
             assert!(place.is_redelivered, "nobody knows after a kill");
         }
         assert_eq!(disk.list().unwrap(), before);

@@ -256,6 +256,11 @@ impl FieldTable {
         Some(self.0.remove(index).1)
     }
 
+    /// Takes all entries of this name out.
+    pub fn remove_all(&mut self, name: &str) {
+        self.0.retain(|(known, _)| known.as_bytes() != name.as_bytes());
+    }
+
     /// All entries in their order.
     pub fn iter(&self) -> std::slice::Iter<'_, (FieldName, FieldValue)> {
         self.0.iter()

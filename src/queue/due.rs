@@ -6,8 +6,10 @@ use std::fmt;
 use crate::limits::{DUE_STEP_MS, ERAS_MAX};
 use crate::message::{Era, Message, Moment, delay};
 
-/// The moment at which a message dies, in few bytes.
+/// The moment at which a message dies, in few bytes. It may stand at any four of them, so that it
+/// leaves no gap among what else is known of messages that are alike.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(Rust, packed(4))]
 pub struct Due(u64);
 
 /// It may also be later.

@@ -1,7 +1,7 @@
 //! What happened to a queue's messages, for the log: outcomes, in the order in which they hold. A
 //! fact decides nothing; that was done before.
 
-use crate::message::{Message, Moment, Sequence, SequenceRange};
+use crate::message::{DeliveryCounts, Message, Moment, Sequence, SequenceRange};
 
 /// Something that holds from now on.
 #[derive(Clone, Debug)]
@@ -19,12 +19,12 @@ pub enum Fact {
     },
     /// These are gone; all of them were added before.
     Removed(SequenceRange),
-    /// The delivery of these failed.
+    /// These came back from whom they were given to.
     Returned {
         /// Their places; all of them were added before.
         range: SequenceRange,
         /// How often that is by now.
-        failure_count: u32,
+        counts: DeliveryCounts,
     },
 }
 
@@ -66,15 +66,15 @@ impl Facts {
         }
     }
 
-    pub(super) fn fail(&mut self, range: SequenceRange, failure_count: u32) {
+    pub(super) fn take_back(&mut self, range: SequenceRange, counts: DeliveryCounts) {
         let joined = match self.0.last_mut() {
-            Some(Fact::Returned { range: last, failure_count: count }) => {
-                *count == failure_count && last.join(range)
+            Some(Fact::Returned { range: last, counts: known }) => {
+                *known == counts && last.join(range)
             }
             _ => false,
         };
         if !joined {
-            self.0.push(Fact::Returned { range, failure_count });
+            self.0.push(Fact::Returned { range, counts });
         }
     }
 

@@ -9,7 +9,7 @@ use super::paging::{Forgetting, Returning, Wanted};
 use super::stretch::Stretch;
 use super::totals::Totals;
 use crate::limits::{DEAD_LETTERS_OUT_MAX, FETCH_SIZE_MAX};
-use crate::message::{DeathReason, ReadBack, SequenceRange};
+use crate::message::{DeathReason, DeliveryCounts, ReadBack, SequenceRange};
 
 /// Messages that died.
 ///
@@ -22,8 +22,8 @@ pub(super) struct Leaving {
     waiting: VecDeque<(DeathReason, Stretch)>,
     totals: Totals,
     out_count: usize,
-    /// Of those that are out, which were delivered before they died, and how often that failed.
-    out_delivered: Vec<(SequenceRange, u32)>,
+    /// Of those that are out, which were delivered before they died, and how often.
+    out_delivered: Vec<(SequenceRange, DeliveryCounts)>,
     out_bytes: u64,
 }
 
@@ -79,7 +79,7 @@ impl Leaving {
         self.out_bytes += taken.body_bytes();
         let marks = taken.marks();
         if marks.is_redelivered && marks.is_logged {
-            self.out_delivered.push((taken.range(), marks.failure_count));
+            self.out_delivered.push((taken.range(), marks.counts));
         }
         Some((reason, taken))
     }
@@ -88,8 +88,8 @@ impl Leaving {
     pub(super) fn left(&mut self, places: SequenceRange) {
         let count = usize::try_from(places.count()).unwrap_or(usize::MAX);
         let delivered = std::mem::take(&mut self.out_delivered).into_iter();
-        let rest = delivered.flat_map(|(range, failure_count)| {
-            range.without(places).into_iter().flatten().map(move |range| (range, failure_count))
+        let rest = delivered.flat_map(|(range, counts)| {
+            range.without(places).into_iter().flatten().map(move |range| (range, counts))
         });
         self.out_delivered = rest.collect();
         let before = self.out_count;
@@ -101,9 +101,8 @@ impl Leaving {
         };
     }
 
-    /// Of those that are on their way, which were delivered before they died, and how often that
-    /// failed.
-    pub(super) fn out_delivered(&self) -> impl Iterator<Item = (SequenceRange, u32)> {
+    /// Of those that are on their way, which were delivered before they died, and how often.
+    pub(super) fn out_delivered(&self) -> impl Iterator<Item = (SequenceRange, DeliveryCounts)> {
         self.out_delivered.iter().copied()
     }
 

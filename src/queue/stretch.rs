@@ -1,11 +1,13 @@
 //! Consecutive messages that are alike, with their bodies or without. It does not know where in a
 //! queue it stands, or with whom it is out.
 
+use std::num::NonZeroU32;
+
 use super::due::Due;
 use super::messages::{Messages, Sizes};
 use super::totals::{Resident, Totals};
 use crate::limits::{MESSAGE_OVERHEAD_SIZE, STRETCH_COUNT_MAX};
-use crate::message::{Message, MessageRun, Sequence, SequenceRange};
+use crate::message::{DeliveryCounts, Message, MessageRun, Sequence, SequenceRange};
 
 /// What a queue knows of a message besides its place and its body; neighbors that have the same
 /// are alike.
@@ -15,8 +17,8 @@ pub struct Marks {
     pub is_logged: bool,
     /// It was delivered before.
     pub is_redelivered: bool,
-    /// How often its delivery failed.
-    pub failure_count: u32,
+    /// How often it was given to somebody and came back, as far as the queue counts that.
+    pub counts: DeliveryCounts,
     /// Its priority, where it is another than the queue takes without being told.
     pub level: Option<u8>,
     /// When its time is over.
@@ -36,8 +38,8 @@ pub struct Stretch {
     first: Sequence,
     body_bytes: u64,
     /// The size of every body, where they are known to have the same: then nobody needs to look
-    /// at each.
-    even_size: Option<u32>,
+    /// at each. One more than that, so that it takes no more room than the number.
+    even_size_plus_one: Option<NonZeroU32>,
     marks: Marks,
     bodies: Bodies,
 }
@@ -55,7 +57,7 @@ impl Stretch {
         Self {
             first,
             body_bytes: messages.body_bytes(),
-            even_size: messages.even_size().and_then(|size| u32::try_from(size).ok()),
+            even_size_plus_one: messages.even_size().and_then(plus_one),
             marks,
             bodies: Bodies::Resident(Messages::of(messages)),
         }
@@ -68,7 +70,7 @@ impl Stretch {
         Self {
             first: range.first,
             body_bytes,
-            even_size: None,
+            even_size_plus_one: None,
             marks,
             bodies: Bodies::Paged(count),
         }
@@ -180,14 +182,14 @@ impl Stretch {
     /// The size of every body, where they are known to have the same.
     #[must_use]
     pub fn even_size(&self) -> Option<u64> {
-        self.even_size.map(u64::from)
+        self.even_size_plus_one.map(|size| u64::from(size.get()) - 1)
     }
 
     /// Cuts `count` messages off the front; `None` where that leaves nothing on one side.
     pub fn split_front(&mut self, count: usize) -> Option<Self> {
+        let sizes = Sizes { all: self.body_bytes, each: self.even_size() };
         let (bodies, body_bytes) = match &mut self.bodies {
             Bodies::Resident(messages) => {
-                let sizes = Sizes { all: self.body_bytes, each: self.even_size.map(u64::from) };
                 let (front, bytes) = messages.split_front(count, sizes)?;
                 (Bodies::Resident(front), bytes)
             }
@@ -198,8 +200,8 @@ impl Stretch {
                 (Bodies::Paged(count), bytes)
             }
         };
-        let Self { first, marks, even_size, .. } = *self;
-        let front = Self { first, body_bytes, even_size, marks, bodies };
+        let Self { first, marks, even_size_plus_one, .. } = *self;
+        let front = Self { first, body_bytes, even_size_plus_one, marks, bodies };
         self.body_bytes -= body_bytes;
         self.first += count as u64;
         Some(front)
@@ -234,7 +236,8 @@ impl Stretch {
             (Bodies::Resident(_), Bodies::Paged(_)) | (Bodies::Paged(_), Bodies::Resident(_)) => {}
         }
         self.body_bytes += next.body_bytes;
-        self.even_size = self.even_size.filter(|size| next.even_size == Some(*size));
+        let next_size = next.even_size_plus_one;
+        self.even_size_plus_one = self.even_size_plus_one.filter(|size| next_size == Some(*size));
         Ok(())
     }
 
@@ -263,8 +266,13 @@ impl Stretch {
     /// Forgets the bodies.
     pub fn forget(&mut self) {
         self.bodies = Bodies::Paged(self.len());
-        self.even_size = None;
+        self.even_size_plus_one = None;
     }
+}
+
+/// As it is kept; none where four bytes cannot say it.
+fn plus_one(size: u64) -> Option<NonZeroU32> {
+    u32::try_from(size.wrapping_add(1)).ok().and_then(NonZeroU32::new)
 }
 
 #[cfg(test)]

@@ -21,8 +21,9 @@ pub struct QueueTraits {
     pub has_dead_letters: bool,
     /// Those that find no place stay until they do, and count towards the length.
     pub keeps_dead_letters: bool,
-    /// What is delivered again tells how often its delivery failed.
-    pub tells_failures: bool,
+    /// What is delivered again tells how often it came back: it counts that, whatever the way.
+    /// Without it, only failures are counted, since they may be limited later.
+    pub tells_counts: bool,
     /// No two equal messages are in it at once.
     pub is_unique: bool,
     /// See [`QueueTraits::limited`].

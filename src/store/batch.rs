@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::ranges::RangeCounts;
 use super::record::Came;
-use crate::message::{Message, Moment, QueueId, Sequence, SequenceRange};
+use crate::message::{DeliveryCounts, Message, Moment, QueueId, Sequence, SequenceRange};
 
 /// A queue as the log knows it: its number, and how far it is on disk.
 #[derive(Debug)]
@@ -198,10 +198,15 @@ impl Batch {
         self.size = (self.size + FACT_OVERHEAD).saturating_sub(bytes);
     }
 
-    pub(super) fn returned(&mut self, tail: &Arc<Tail>, range: SequenceRange, failure_count: u32) {
+    pub(super) fn returned(
+        &mut self,
+        tail: &Arc<Tail>,
+        range: SequenceRange,
+        counts: DeliveryCounts,
+    ) {
         let returned = &mut self.facts(tail).returned;
         let before = returned.len();
-        returned.insert(range, failure_count);
+        returned.insert(range, counts);
         let more = returned.len().saturating_sub(before) as u64;
         self.size += more * FACT_OVERHEAD;
     }
@@ -222,7 +227,7 @@ impl Batch {
             self.body_size += bytes;
             let own = self.facts(&facts.tail);
             facts.added.into_iter().for_each(|added| own.push(added));
-            facts.returned.iter().for_each(|(range, count)| own.returned.insert(range, count));
+            facts.returned.iter().for_each(|(range, counts)| own.returned.insert(range, counts));
             own.delivered.extend(facts.delivered);
             own.next_sequence = own.next_sequence.max(facts.next_sequence);
         }
@@ -477,13 +482,14 @@ mod tests {
     }
 
     #[test]
-    fn failures_of_the_same_places_take_the_room_of_one() {
+    fn returns_of_the_same_places_take_the_room_of_one() {
         let tail = tail();
         let mut batch = Batch::default();
-        for count in 1..1000 {
-            batch.returned(&tail, range(0, 9), count);
+        let last = DeliveryCounts { failed: 1, acquired: 999 };
+        for acquired in 1..1000 {
+            batch.returned(&tail, range(0, 9), DeliveryCounts { acquired, ..last });
         }
-        assert_eq!(batch.queues[0].returned.iter().collect::<Vec<_>>(), [(range(0, 9), 999)]);
+        assert_eq!(batch.queues[0].returned.iter().collect::<Vec<_>>(), [(range(0, 9), last)]);
         assert_eq!(batch.size, FACT_OVERHEAD);
     }
 

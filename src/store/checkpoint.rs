@@ -4,11 +4,13 @@
 
 use bytes::{Buf, BufMut};
 
-use super::fact::{self, Fact, get_ranges};
+use super::fact::{self, Fact, get_counts, get_ranges};
 use super::header::{FILE_HEADER_SIZE, FileHeader, FileKind};
 use super::index::List;
 use super::ledger::{Extent, FileLedger, Ledger, QueueLedger};
-use super::record::{self, Kind, RECORD_HEADER_SIZE, RecordError, RecordWriter, put_ranges};
+use super::record::{
+    self, Kind, RECORD_HEADER_SIZE, RecordError, RecordWriter, put_counts, put_ranges,
+};
 use crate::message::{QueueId, SequenceRange};
 
 /// What stands in a checkpoint besides the ledger.
@@ -144,11 +146,11 @@ fn put_queue(out: &mut Vec<u8>, queue: QueueId, found: &QueueLedger) {
         out.put_u8(*level);
         put_list(out, places.iter());
     }
-    out.put_u32_le(u32::try_from(found.failures.len()).unwrap_or(u32::MAX));
-    for (range, count) in found.failures.iter() {
+    out.put_u32_le(u32::try_from(found.returned.len()).unwrap_or(u32::MAX));
+    for (range, counts) in found.returned.iter() {
         out.put_u64_le(range.first);
         out.put_u64_le(range.last);
-        out.put_u32_le(count);
+        put_counts(out, counts);
     }
     out.put_u32_le(u32::try_from(found.extents.len()).unwrap_or(u32::MAX));
     for (first, extent) in &found.extents {
@@ -172,7 +174,7 @@ fn get_queue(mut input: &[u8]) -> Option<(QueueId, QueueLedger)> {
     for _ in 0..input.try_get_u32_le().ok()? {
         let first = input.try_get_u64_le().ok()?;
         let last = input.try_get_u64_le().ok()?;
-        found.failures.insert(SequenceRange { first, last }, input.try_get_u32_le().ok()?);
+        found.returned.insert(SequenceRange { first, last }, get_counts(&mut input)?);
     }
     for _ in 0..input.try_get_u32_le().ok()? {
         let first = input.try_get_u64_le().ok()?;
@@ -232,6 +234,7 @@ fn get_extent(input: &mut &[u8]) -> Option<Extent> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::DeliveryCounts;
     use crate::store::index::IndexEntry;
 
     const HEAD: CheckpointHead =
@@ -243,7 +246,8 @@ mod tests {
         ledger.added(5, QueueId(1), &[entry(0), entry(1), entry(2)], false);
         ledger.added(5, QueueId(2), &[entry(7)], true);
         ledger.removed(QueueId(1), SequenceRange { first: 1, last: 1 });
-        ledger.returned(QueueId(1), SequenceRange { first: 2, last: 2 }, 3);
+        let counts = DeliveryCounts { failed: 3, acquired: 5 };
+        ledger.returned(QueueId(1), SequenceRange { first: 2, last: 2 }, counts);
         ledger.delivered(QueueId(1), SequenceRange { first: 0, last: 0 });
         ledger.changed(b"key", Some(b"value"));
         let (_, lists) = ledger.index_of_open(5).finish(5, 64);

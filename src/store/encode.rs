@@ -6,11 +6,12 @@ use hashbrown::HashMap;
 use super::batch::{Added, Batch, QueueFacts};
 use super::header::BATCH_HEADER_SIZE;
 use super::index::{IndexBuilder, IndexEntry, List};
+use super::ranges::RangeCounts;
 use super::record::{
     FLAG_EXPIRES, FLAG_PERSISTENT, FLAG_SHARED, FLAG_TRANSIENT, Kind, OWNERS_MAX, Place,
     RECORD_HEADER_SIZE, RecordWriter, Standing,
 };
-use crate::message::{Message, Moment, QueueId};
+use crate::message::{DeliveryCounts, Message, Moment, QueueId, SequenceRange};
 
 /// Places of one queue that a batch fills.
 #[derive(Debug)]
@@ -138,11 +139,19 @@ impl Encoder<'_> {
         if !facts.removed.is_empty() {
             self.writer.ranges(Kind::Removed, queue, &facts.removed);
         }
-        for (range, failure_count) in facts.returned.iter() {
-            self.writer.returned(queue, range, failure_count);
-        }
+        self.returned(queue, &facts.returned);
         if !facts.delivered.is_empty() {
             self.writer.ranges(Kind::Delivered, queue, &facts.delivered);
+        }
+    }
+
+    /// Places that came back equally often are one record, as long as no other is between them.
+    fn returned(&mut self, queue: QueueId, returned: &RangeCounts) {
+        let returned: Vec<(SequenceRange, DeliveryCounts)> = returned.iter().collect();
+        for alike in returned.chunk_by(|(_, one), (_, other)| one == other) {
+            if let Some(&(_, counts)) = alike.first() {
+                self.writer.returned(queue, counts, alike.iter().map(|(range, _)| *range));
+            }
         }
     }
 

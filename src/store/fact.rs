@@ -5,7 +5,7 @@ use bytes::Buf;
 use super::record::{
     Came, FLAG_DEDUPLICATION, FLAG_PERSISTENT, FLAG_PRIORITY, Kind, Place, RecordHeader,
 };
-use crate::message::{Body, Envelope, Message, QueueId, SequenceRange};
+use crate::message::{Body, DeliveryCounts, Envelope, Message, QueueId, SequenceRange};
 
 /// A fact, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Fact<'a> {
     },
     Returned {
         queue: QueueId,
-        failure_count: u32,
+        counts: DeliveryCounts,
         ranges: Vec<SequenceRange>,
     },
     Delivered {
@@ -71,8 +71,8 @@ pub(super) fn parse<'a>(header: &RecordHeader, payload: &'a [u8]) -> Option<Fact
         }
         Kind::Returned => {
             let queue = QueueId(input.try_get_u64_le().ok()?);
-            let failure_count = input.try_get_u32_le().ok()?;
-            Fact::Returned { queue, failure_count, ranges: get_ranges(input)? }
+            let counts = get_counts(&mut input)?;
+            Fact::Returned { queue, counts, ranges: get_ranges(input)? }
         }
         Kind::Changed | Kind::Noted => {
             let size = input.try_get_u32_le().ok()? as usize;
@@ -92,6 +92,12 @@ fn get_places(input: &mut &[u8], count: u16) -> Option<Vec<Place>> {
         places.push(Place { queue, sequence: input.try_get_u64_le().ok()? });
     }
     Some(places)
+}
+
+/// How often something came back.
+pub(super) fn get_counts(input: &mut &[u8]) -> Option<DeliveryCounts> {
+    let failed = input.try_get_u32_le().ok()?;
+    Some(DeliveryCounts { failed, acquired: input.try_get_u32_le().ok()? })
 }
 
 /// All ranges in the rest of a payload.
@@ -189,6 +195,8 @@ mod tests {
     use super::*;
     use crate::message::Sequence;
 
+    const COUNTS: DeliveryCounts = DeliveryCounts { failed: 7, acquired: 9 };
+
     fn message(body: &[u8]) -> Message {
         let envelope = Envelope {
             exchange: "orders",
@@ -243,8 +251,8 @@ mod tests {
                 Fact::Removed { queue, ranges: ranges.to_vec() },
             ),
             (
-                written(|writer| writer.returned(queue, ranges[0], 7)),
-                Fact::Returned { queue, failure_count: 7, ranges: ranges[..1].to_vec() },
+                written(|writer| writer.returned(queue, COUNTS, ranges)),
+                Fact::Returned { queue, counts: COUNTS, ranges: ranges.to_vec() },
             ),
             (
                 written(|writer| writer.changed(b"key", Some(b"value"))),

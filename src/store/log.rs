@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use super::batch::{Batch, Change, Stay, Tail};
 use crate::limits::{LOG_BATCH_SIZE_MIN, LOG_PENDING_SIZE_MAX, LOG_RIDE_MS};
-use crate::message::{Message, Moment, QueueId, Sequence, SequenceRange};
+use crate::message::{DeliveryCounts, Message, Moment, QueueId, Sequence, SequenceRange};
 
 /// A place in the log, by which waiting is counted: what was appended is on disk when
 /// [`Log::durable`] reaches it. Zero is always reached.
@@ -385,9 +385,9 @@ impl Appender<'_> {
         self.with_batch(|batch| batch.removed(tail, range));
     }
 
-    /// Deliveries of these places failed so often.
-    pub fn returned(&mut self, tail: &Arc<Tail>, range: SequenceRange, failure_count: u32) {
-        self.with_batch(|batch| batch.returned(tail, range, failure_count));
+    /// These places came back so often.
+    pub fn returned(&mut self, tail: &Arc<Tail>, range: SequenceRange, counts: DeliveryCounts) {
+        self.with_batch(|batch| batch.returned(tail, range, counts));
     }
 
     /// At a clean stop: these were delivered before.

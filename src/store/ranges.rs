@@ -1,9 +1,9 @@
 //! Sets of sequences, and counts at sequences, kept as ranges: what is alive of a queue is mostly
-//! one. Not what stands at a sequence.
+//! one, and what came back of it often is. Not what stands at a sequence.
 
 use std::collections::BTreeMap;
 
-use crate::message::{Sequence, SequenceRange};
+use crate::message::{DeliveryCounts, Sequence, SequenceRange};
 
 /// A set of sequences; neighbors are one range.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,11 +95,11 @@ impl FromIterator<SequenceRange> for RangeSet {
     }
 }
 
-/// A count at some sequences; the last one given counts.
+/// Counts at some sequences; the last ones given hold. Neighbors that have the same are one range.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RangeCounts {
-    /// First to last, inclusive, and the count of each.
-    ranges: BTreeMap<Sequence, (Sequence, u32)>,
+    /// First to last, inclusive, and the counts of each.
+    ranges: BTreeMap<Sequence, (Sequence, DeliveryCounts)>,
 }
 
 impl RangeCounts {
@@ -116,45 +116,59 @@ impl RangeCounts {
     }
 
     /// The ranges with their counts, lowest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (SequenceRange, u32)> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SequenceRange, DeliveryCounts)> + '_ {
         let all = self.ranges.iter();
-        all.map(|(&first, &(last, count))| (SequenceRange { first, last }, count))
+        all.map(|(&first, &(last, counts))| (SequenceRange { first, last }, counts))
     }
 
-    /// These have this count now.
-    pub(super) fn insert(&mut self, range: SequenceRange, count: u32) {
+    /// These have these counts now.
+    pub(super) fn insert(&mut self, range: SequenceRange, counts: DeliveryCounts) {
         self.remove(range);
-        self.ranges.insert(range.first, (range.last, count));
+        let SequenceRange { mut first, mut last } = range;
+        if let Some((&start, &(end, known))) = self.ranges.range(..first).next_back()
+            && end.checked_add(1) == Some(first)
+            && known == counts
+        {
+            first = start;
+        }
+        if let Some(next) = last.checked_add(1)
+            && let Some(&(end, known)) = self.ranges.get(&next)
+            && known == counts
+        {
+            self.ranges.remove(&next);
+            last = end;
+        }
+        self.ranges.insert(first, (last, counts));
     }
 
     /// These have none any more.
     pub(super) fn remove(&mut self, range: SequenceRange) {
-        while let Some((&first, &(last, count))) = self.ranges.range(..=range.last).next_back()
+        while let Some((&first, &(last, counts))) = self.ranges.range(..=range.last).next_back()
             && last >= range.first
         {
             self.ranges.remove(&first);
             if first < range.first {
-                self.ranges.insert(first, (range.first - 1, count));
+                self.ranges.insert(first, (range.first - 1, counts));
             }
             if last > range.last {
-                self.ranges.insert(range.last + 1, (last, count));
+                self.ranges.insert(range.last + 1, (last, counts));
             }
         }
     }
 
-    /// The parts of `range` that have a count, lowest first.
+    /// The parts of `range` that have counts, lowest first.
     #[must_use]
-    pub(super) fn within(&self, range: SequenceRange) -> Vec<(SequenceRange, u32)> {
+    pub(super) fn within(&self, range: SequenceRange) -> Vec<(SequenceRange, DeliveryCounts)> {
         let before = self.ranges.range(..range.first).next_back();
         let inside = self.ranges.range(range.first..=range.last);
         before
             .into_iter()
             .chain(inside)
             .filter(|(_, (last, _))| *last >= range.first)
-            .map(|(&first, &(last, count))| {
+            .map(|(&first, &(last, counts))| {
                 let part =
                     SequenceRange { first: first.max(range.first), last: last.min(range.last) };
-                (part, count)
+                (part, counts)
             })
             .collect()
     }
@@ -166,6 +180,10 @@ mod tests {
 
     fn range(first: Sequence, last: Sequence) -> SequenceRange {
         SequenceRange { first, last }
+    }
+
+    fn acquired(acquired: u32) -> DeliveryCounts {
+        DeliveryCounts { failed: 0, acquired }
     }
 
     fn set(ranges: &[(Sequence, Sequence)]) -> RangeSet {
@@ -209,13 +227,24 @@ mod tests {
     #[test]
     fn the_last_count_of_a_sequence_counts() {
         let mut counts = RangeCounts::default();
-        counts.insert(range(0, 9), 1);
-        counts.insert(range(3, 4), 2);
-        counts.insert(range(3, 4), 3);
+        counts.insert(range(0, 9), acquired(1));
+        counts.insert(range(3, 4), acquired(2));
+        counts.insert(range(3, 4), acquired(3));
         counts.remove(range(0, 1));
-        let expected = [(range(2, 2), 1), (range(3, 4), 3), (range(5, 9), 1)];
+        let (one, three) = (acquired(1), acquired(3));
+        let expected = [(range(2, 2), one), (range(3, 4), three), (range(5, 9), one)];
         assert_eq!(counts.iter().collect::<Vec<_>>(), expected);
-        assert_eq!(counts.within(range(4, 6)), [(range(4, 4), 3), (range(5, 6), 1)]);
+        assert_eq!(counts.within(range(4, 6)), [(range(4, 4), three), (range(5, 6), one)]);
+    }
+
+    #[test]
+    fn neighbors_with_the_same_counts_become_one_range_in_whichever_order_they_come() {
+        for places in [[0, 1, 2], [2, 1, 0], [0, 2, 1], [1, 0, 2]] {
+            let mut counts = RangeCounts::default();
+            counts.insert(range(3, 3), DeliveryCounts { failed: 1, ..acquired(1) });
+            places.iter().for_each(|place| counts.insert(range(*place, *place), acquired(1)));
+            assert_eq!((counts.len(), counts.iter().next()), (2, Some((range(0, 2), acquired(1)))));
+        }
     }
 
     #[test]
@@ -223,5 +252,9 @@ mod tests {
         let mut some = set(&[(u64::MAX, u64::MAX)]);
         some.insert(range(0, u64::MAX - 1));
         assert_eq!(ranges(&some), [(0, u64::MAX)]);
+        let mut counts = RangeCounts::default();
+        counts.insert(range(u64::MAX, u64::MAX), acquired(1));
+        counts.insert(range(0, u64::MAX - 1), acquired(1));
+        assert_eq!(counts.iter().collect::<Vec<_>>(), [(range(0, u64::MAX), acquired(1))]);
     }
 }

@@ -4,7 +4,7 @@
 use bytes::{Buf, BufMut};
 
 use super::checksum::checksum;
-use crate::message::{BodyPart, Message, QueueId, Sequence, SequenceRange};
+use crate::message::{BodyPart, DeliveryCounts, Message, QueueId, Sequence, SequenceRange};
 
 /// Bytes of a record's head.
 pub(super) const RECORD_HEADER_SIZE: usize = 16;
@@ -229,12 +229,17 @@ impl<'a> RecordWriter<'a> {
         });
     }
 
-    /// How often deliveries of these places failed.
-    pub(super) fn returned(&mut self, queue: QueueId, range: SequenceRange, failure_count: u32) {
+    /// How often these places came back.
+    pub(super) fn returned(
+        &mut self,
+        queue: QueueId,
+        counts: DeliveryCounts,
+        ranges: impl IntoIterator<Item = SequenceRange>,
+    ) {
         self.write(Kind::Returned, 0, 0, |out| {
             out.put_u64_le(queue.0);
-            out.put_u32_le(failure_count);
-            put_ranges(out, [range]);
+            put_counts(out, counts);
+            put_ranges(out, ranges);
         });
     }
 
@@ -266,6 +271,11 @@ fn put_places(out: &mut Vec<u8>, places: &[Place]) {
         out.put_u64_le(place.queue.0);
         out.put_u64_le(place.sequence);
     }
+}
+
+pub(super) fn put_counts(out: &mut Vec<u8>, counts: DeliveryCounts) {
+    out.put_u32_le(counts.failed);
+    out.put_u32_le(counts.acquired);
 }
 
 /// Ranges as first and count; one longer than a count can say is several.

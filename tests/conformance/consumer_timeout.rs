@@ -2,7 +2,7 @@
 //! what the node says. They move the clock, so they need a broker of their own.
 
 use leveret::broker::BrokerOptions;
-use leveret::protocol::field::FieldTable;
+use leveret::protocol::field::{FieldTable, FieldValue};
 use leveret::protocol::methods::{basic, queue, tx};
 
 use crate::client::Client;
@@ -228,7 +228,8 @@ fn it_is_half_an_hour_on_queues_of_quorum_type_and_any_time_on_classic_ones() {
         client.expect_nothing(1);
         let got = client.get(1, &quorum, true).expect("it came back");
         assert!(got.method.redelivered);
-        assert_eq!(got.content.properties.headers, None, "it is no failed delivery");
+        let told = [("x-acquired-count", FieldValue::I64(1))].into_iter().collect();
+        assert_eq!(got.content.properties.headers, Some(told), "it is no failed delivery");
     });
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use leveret::protocol::field::FieldTable;
+use leveret::protocol::field::{FieldTable, FieldValue};
 use leveret::protocol::frame::{self, ContentHeader};
 use leveret::protocol::methods::{Method, WireMethod, basic, exchange, queue, tx};
 use leveret::protocol::properties::Properties;
@@ -328,6 +328,43 @@ fn failures_are_counted_over_kills_and_stops() {
     let tag = hold(&mut wire, "q", "bad");
     requeue(&mut wire, tag);
     assert_eq!(bodies(&mut wire, "q"), ["good", "behind", "behind", "behind"]);
+}
+
+/// Gets a message and keeps it. Gives its tag, and how often it says that it came back.
+fn hold_counted(wire: &mut Wire, queue: &str) -> (u64, Option<i64>) {
+    let tag = match request(wire, &basic::Get { queue, no_ack: false }).method() {
+        Method::BasicGetOk(got) => got.delivery_tag,
+        other => panic!("{other:?}"),
+    };
+    let header = wire.next_method();
+    let content = ContentHeader::decode(&header.payload).expect("a header");
+    let properties = Properties::decode(content.properties).expect("properties");
+    let _body = wire.next_method();
+    let headers = properties.headers.unwrap_or_default();
+    assert_eq!(headers.get("x-delivery-count"), None, "a nack is no failure");
+    (tag, headers.get("x-acquired-count").and_then(FieldValue::as_integer))
+}
+
+#[test]
+fn polite_returns_are_counted_over_kills_and_stops() {
+    let mut node = Node::start();
+    let mut wire = client(&node);
+    let arguments = [("x-queue-type", "quorum")].into_iter().collect();
+    declare_as(&mut wire, &queue::Declare { arguments, ..declare("q", false) });
+    publish(&mut wire, "", "q", "a");
+    let ends = [Signal::KILL, Signal::TERM, Signal::KILL];
+    for (end, expected) in ends.into_iter().zip([None, Some(1), Some(2)]) {
+        let (delivery_tag, count) = hold_counted(&mut wire, "q");
+        assert_eq!(count, expected);
+        wire.send(1, &basic::Nack { delivery_tag, multiple: false, requeue: true });
+        publish(&mut wire, "", "q", "behind");
+        restart(&mut node, wire, end);
+        wire = client(&node);
+    }
+    assert_eq!(hold_counted(&mut wire, "q").1, Some(3));
+    restart(&mut node, wire, Signal::KILL);
+    let count = hold_counted(&mut client(&node), "q").1;
+    assert_eq!(count, Some(3), "what is out at a kill did not come back");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use leveret::message::DeliveryCounts;
 use leveret::protocol::field::{FieldTable, FieldValue};
 use leveret::protocol::frame::{self, ContentHeader, FrameKind};
 use leveret::protocol::methods::Method;
@@ -54,6 +55,8 @@ pub(crate) struct Delivery {
     pub(crate) shows_blind_copies: bool,
     /// What it tells of its deaths, the latest first.
     pub(crate) deaths: Vec<ToldDeath>,
+    /// What it tells of how often it came back.
+    pub(crate) counts: DeliveryCounts,
     /// It lives for a time of its own.
     pub(crate) has_expiration: bool,
     /// `x-delay`
@@ -165,6 +168,7 @@ impl Ears {
                     reply_to: content.properties.reply_to.map(Into::into),
                     shows_blind_copies: headers.is_some_and(|table| table.contains("BCC")),
                     deaths: headers.map(read_deaths).transpose()?.unwrap_or_default(),
+                    counts: headers.map(read_counts).unwrap_or_default(),
                     has_expiration: content.properties.expiration.is_some(),
                     delay: headers.and_then(|table| table.get("x-delay")?.as_integer()),
                     ..delivery
@@ -173,6 +177,15 @@ impl Ears {
             _ => What::Returned { message: number },
         }))
     }
+}
+
+/// How often a message came back.
+fn read_counts(headers: &FieldTable) -> DeliveryCounts {
+    let count = |name| {
+        let count = headers.get(name).and_then(FieldValue::as_integer);
+        count.and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
+    };
+    DeliveryCounts { failed: count("x-delivery-count"), acquired: count("x-acquired-count") }
 }
 
 /// The history of a message that died.

@@ -10,12 +10,13 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, BasicRejectOptions, QueueBindOptions, QueueDeclareOptions,
+    BasicGetOptions, BasicNackOptions, BasicPublishOptions, BasicRejectOptions, QueueBindOptions,
+    QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel};
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::durability::connect;
 use crate::process::{Process, binary};
@@ -216,8 +217,12 @@ async fn after_a_clean_stop_the_flags_and_counts_are_shown_as_they_are() {
     for body in ["one", "two"] {
         publish(&channel, "", "q", body.as_bytes()).await;
     }
-    let got = channel.basic_get("q".into(), BasicGetOptions::default()).await.unwrap().unwrap();
+    let get = || channel.basic_get("q".into(), BasicGetOptions::default());
+    let got = get().await.unwrap().unwrap();
     got.delivery.acker.reject(BasicRejectOptions { requeue: true }).await.unwrap();
+    let got = get().await.unwrap().unwrap();
+    let politely = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+    got.delivery.acker.nack(politely).await.unwrap();
     // The requests of one channel are carried out in order.
     declare(&channel, "later").await;
     connection.close(200, "done".into()).await.unwrap();
@@ -227,9 +232,10 @@ async fn after_a_clean_stop_the_flags_and_counts_are_shown_as_they_are() {
     assert!(text.contains("State           stopped in order\n"), "{text}");
     assert!(text.contains(", at a clean stop\n") && text.contains("  sealed\n"), "{text}");
     let messages = lines(&shown(folder, &["--queue", "q", "--json"]));
-    let flags: Vec<_> =
-        messages.iter().map(|line| (&line["redelivered"], &line["failure_count"])).collect();
-    assert_eq!(flags, [(&true.into(), &1.into()), (&false.into(), &0.into())]);
+    let names = ["redelivered", "failure_count", "acquired_count"];
+    let told = |line: &Value| Value::from(names.map(|name| line[name].clone()).to_vec());
+    assert_eq!(told(&messages[0]), json!([true, 1, 2]));
+    assert_eq!(told(&messages[1]), json!([false, 0, 0]));
 }
 
 /// Flips a bit in the first place where these bytes stand in any file of the log.

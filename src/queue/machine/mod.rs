@@ -22,8 +22,8 @@ use super::totals::Totals;
 use super::traits::QueueTraits;
 use super::unsettled::{Holder, Unsettled};
 use crate::message::{
-    ConsumerId, DeathReason, Delivery, GetId, Message, MessageRun, Moment, Outcome, Run, Sequence,
-    SequenceRange,
+    ConsumerId, DeathReason, Delivery, DeliveryCounts, GetId, Message, MessageRun, Moment, Outcome,
+    Run, Sequence, SequenceRange,
 };
 
 mod configure;
@@ -326,21 +326,26 @@ impl Queue {
                 stretch.mark(marks);
                 return self.die(stretch, DeathReason::Rejected);
             }
-            Outcome::Requeued => {}
-            Outcome::Failed => {
-                marks.failure_count = marks.failure_count.saturating_add(1);
-                let limit = self.traits.delivery_limit();
-                if limit.is_some_and(|limit| u64::from(marks.failure_count) > limit) {
-                    stretch.mark(marks);
-                    return self.die(stretch, DeathReason::DeliveryLimit);
-                }
-                if marks.is_logged {
-                    self.activity().facts.fail(stretch.range(), marks.failure_count);
-                }
-            }
+            // Where nobody is told, what was given back politely stays like its neighbors.
+            Outcome::Requeued if !self.traits.tells_counts => {}
+            Outcome::Requeued => marks.counts = marks.counts.after_return(),
+            Outcome::Failed => marks.counts = marks.counts.after_failure(),
         }
+        let has_news = marks.counts != stretch.marks().counts;
         stretch.mark(marks);
+        if outcome == Outcome::Failed && self.is_beyond_limit(marks.counts) {
+            return self.die(stretch, DeathReason::DeliveryLimit);
+        }
+        if has_news && marks.is_logged {
+            self.activity().facts.take_back(stretch.range(), marks.counts);
+        }
         self.take_back(stretch, holder, outcome);
+    }
+
+    /// Deliveries failed more often than the queue allows.
+    fn is_beyond_limit(&self, counts: DeliveryCounts) -> bool {
+        let limit = self.traits.delivery_limit();
+        limit.is_some_and(|limit| u64::from(counts.failed) > limit)
     }
 
     /// Messages are gone for good.
@@ -377,9 +382,15 @@ impl Queue {
     /// it there, so it lives as long as if it came now.
     fn unsettled_no_more(&self, delivery: Delivery) -> Stretch {
         let Delivery { sequence, message, is_redelivered, .. } = delivery;
+        // Nothing else knows what it was told with.
+        let (counts, message) = match self.traits.tells_counts && is_redelivered {
+            true => DeliveryCounts::untell(&message),
+            false => (DeliveryCounts::NONE, message),
+        };
         let run = MessageRun::one(message);
         let Arrival { due, level, .. } = self.arrival_of(&run);
-        Stretch::of(sequence, run, Marks { is_redelivered, due, level, ..Marks::default() })
+        let marks = Marks { is_redelivered, counts, due, level, ..Marks::default() };
+        Stretch::of(sequence, run, marks)
     }
 
     /// Lets a consumer in.

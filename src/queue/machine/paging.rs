@@ -2,7 +2,7 @@
 //! wants; who reads and writes is not its business.
 
 use super::{Fetching, Queue};
-use crate::message::{Message, ReadBack, RecoveredRun, Sequence, SequenceRange};
+use crate::message::{DeliveryCounts, Message, ReadBack, RecoveredRun, Sequence, SequenceRange};
 use crate::queue::due::{Due, Lifetime};
 use crate::queue::fact::Fact;
 use crate::queue::far::Far;
@@ -148,10 +148,10 @@ impl Queue {
         resident
     }
 
-    /// Logged messages that a later life of the queue must call redelivered, and how often their
-    /// delivery failed. What is out was delivered, whatever comes of it.
+    /// Logged messages that a later life of the queue must call redelivered, and how often they
+    /// came back. What is out was delivered, whatever comes of it.
     #[must_use]
-    pub fn redelivered(&self) -> Vec<(SequenceRange, u32)> {
+    pub fn redelivered(&self) -> Vec<(SequenceRange, DeliveryCounts)> {
         let ready = self.contents.stretches().filter(|stretch| stretch.marks().is_redelivered);
         let out = self.activity.iter().flat_map(|activity| activity.unsettled.iter());
         let leaving = self.activity.iter().flat_map(|activity| activity.leaving.iter());
@@ -159,9 +159,9 @@ impl Queue {
         // What came back was delivered.
         let held = self.activity.iter().flat_map(|activity| activity.held.iter());
         let all = ready.chain(out).chain(leaving).chain(held);
-        let mut runs: Vec<(SequenceRange, u32)> = all
+        let mut runs: Vec<(SequenceRange, DeliveryCounts)> = all
             .filter(|stretch| stretch.marks().is_logged)
-            .map(|stretch| (stretch.range(), stretch.marks().failure_count))
+            .map(|stretch| (stretch.range(), stretch.marks().counts))
             .collect();
         let out = self.activity.iter().flat_map(|activity| activity.leaving.out_delivered());
         runs.extend(out);
@@ -171,9 +171,9 @@ impl Queue {
 }
 
 fn stretch(run: RecoveredRun, lifetime: &Lifetime) -> Stretch {
-    let RecoveredRun { range, bytes, is_redelivered, failure_count, expires, level } = run;
+    let RecoveredRun { range, bytes, is_redelivered, counts, expires, level } = run;
     let lasts = lifetime.is_endless() && !expires;
     let due = if lasts { Due::NEVER } else { Due::UNKNOWN };
-    let marks = Marks { is_logged: true, is_redelivered, failure_count, level, due };
+    let marks = Marks { is_logged: true, is_redelivered, counts, level, due };
     Stretch::paged(range, bytes, marks)
 }

@@ -5,7 +5,7 @@
 //! out --requeued, failed--> held --its moment--> ready
 //! ```
 //!
-//! The log knows nothing of it: after a restart all that waited is ready, with its failures.
+//! The log knows nothing of it: after a restart all that waited is ready, with its counts.
 
 use super::Queue;
 use crate::message::{Moment, Outcome};
@@ -18,7 +18,7 @@ impl Queue {
     /// Messages come back whose delivery ended like this.
     pub(super) fn take_back(&mut self, stretch: Stretch, holder: Holder, outcome: Outcome) {
         let backoff = self.backoff(holder, outcome);
-        let wait_ms = backoff.map_or(0, |backoff| backoff.wait_ms(stretch.marks().failure_count));
+        let wait_ms = backoff.map_or(0, |backoff| backoff.wait_ms(stretch.marks().counts.failed));
         if wait_ms == 0 || !self.may_hold(&stretch) {
             return self.contents.put_back(stretch);
         }

@@ -3,8 +3,7 @@
 
 use super::{Effect, Fetched, Fetching, Queue};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, TURN_COUNT_MAX};
-use crate::message::delivery_count::counted;
-use crate::message::{ConsumerId, Delivery, GetId, Message};
+use crate::message::{ConsumerId, Delivery, DeliveryCounts, GetId, Message};
 use crate::queue::dispatch::Gathered;
 use crate::queue::patience::MarkId;
 use crate::queue::stretch::Stretch;
@@ -86,10 +85,10 @@ impl Queue {
         let stretch = self.contents.pop(1)?;
         self.has_progress = true;
         let needs_settle = no_ack && stretch.marks().is_logged;
-        let failure_count = self.told_failures(&stretch);
+        let counts = self.told_counts(&stretch);
         let delivery = Delivery {
             sequence: stretch.first(),
-            message: told(stretch.message(0)?, failure_count),
+            message: told(stretch.message(0)?, counts),
             is_redelivered: stretch.marks().is_redelivered,
             needs_settle,
         };
@@ -169,9 +168,9 @@ impl Queue {
         let (consumer, count) = (turn.consumer, stretch.len());
         let mark = turn.timeout_ms.map(|timeout_ms| self.watch(consumer, count, timeout_ms));
         let holder = Holder::Consumer(consumer, mark.unwrap_or(MarkId::NONE));
-        let failure_count = self.told_failures(&stretch);
-        if failure_count.is_some() {
-            let messages = stretch.messages().map(|message| told(message, failure_count));
+        let counts = self.told_counts(&stretch);
+        if counts.is_some() {
+            let messages = stretch.messages().map(|message| told(message, counts));
             gathered.extend(consumer, count, messages.map(delivery));
             if is_kept {
                 self.activity().unsettled.insert(stretch, holder);
@@ -184,10 +183,10 @@ impl Queue {
         }
     }
 
-    /// How often deliveries of these failed, where consumers are told.
-    fn told_failures(&self, stretch: &Stretch) -> Option<u32> {
-        let failure_count = stretch.marks().failure_count;
-        (self.traits.tells_failures && failure_count > 0).then_some(failure_count)
+    /// How often these came back, where consumers are told.
+    fn told_counts(&self, stretch: &Stretch) -> Option<DeliveryCounts> {
+        let counts = stretch.marks().counts;
+        (self.traits.tells_counts && !counts.is_none()).then_some(counts)
     }
 
     /// Asks for bodies that are needed: of dead letters, of what is delivered next, of what may die
@@ -236,8 +235,8 @@ fn slice(ready: usize, consumers: usize) -> usize {
 }
 
 /// A message as it is delivered.
-fn told(message: &Message, failure_count: Option<u32>) -> Message {
-    failure_count.map_or_else(|| message.clone(), |count| counted(message, count))
+fn told(message: &Message, counts: Option<DeliveryCounts>) -> Message {
+    counts.map_or_else(|| message.clone(), |counts| counts.tell(message))
 }
 
 /// What a message takes of a session's window.

@@ -12,7 +12,7 @@ pub(in crate::store) use queue::{Extent, QueueLedger};
 
 use super::index::{IndexBuilder, IndexEntry, List};
 use super::ranges::RangeSet;
-use crate::message::{QueueId, Sequence, SequenceRange};
+use crate::message::{DeliveryCounts, QueueId, Sequence, SequenceRange};
 
 /// One log file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,10 +88,15 @@ impl Ledger {
         self.leave(&left);
     }
 
-    /// Deliveries failed.
-    pub(super) fn returned(&mut self, queue: QueueId, range: SequenceRange, failure_count: u32) {
+    /// Places came back.
+    pub(super) fn returned(
+        &mut self,
+        queue: QueueId,
+        range: SequenceRange,
+        counts: DeliveryCounts,
+    ) {
         self.name_queue(queue);
-        self.queues.entry(queue).or_default().returned(range, failure_count);
+        self.queues.entry(queue).or_default().returned(range, counts);
     }
 
     /// These were delivered before a clean stop.

@@ -1,5 +1,5 @@
 //! What the facts say of one queue: which places are alive, in which files they stand, how often
-//! their deliveries failed. Not the messages.
+//! they came back. Not the messages.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -7,7 +7,7 @@ use std::ops::Bound;
 use super::super::index::{IndexEntry, List};
 use super::super::places::PlaceSet;
 use super::super::ranges::{RangeCounts, RangeSet};
-use crate::message::{Sequence, SequenceRange};
+use crate::message::{DeliveryCounts, Sequence, SequenceRange};
 
 /// Consecutive places of a queue that stand in one file. Its key is its first sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,8 @@ pub(in crate::store) struct QueueLedger {
     pub(in crate::store) expiring: PlaceSet,
     /// Those of the living that have a priority of their own, by it.
     pub(in crate::store) levels: BTreeMap<u8, PlaceSet>,
-    /// How often deliveries failed.
-    pub(in crate::store) failures: RangeCounts,
+    /// How often those of the living came back that did.
+    pub(in crate::store) returned: RangeCounts,
     /// Delivered before, as a clean stop tells it.
     pub(in crate::store) delivered: RangeSet,
     pub(in crate::store) extents: BTreeMap<Sequence, Extent>,
@@ -160,8 +160,8 @@ impl QueueLedger {
             self.expiring.remove(range);
         }
         self.levels.values_mut().for_each(|places| places.remove(range));
-        if !self.failures.is_empty() {
-            self.failures.remove(range);
+        if !self.returned.is_empty() {
+            self.returned.remove(range);
         }
         if !self.delivered.is_empty() {
             self.delivered.remove(range);
@@ -193,10 +193,10 @@ impl QueueLedger {
         }
     }
 
-    /// Deliveries of these places failed so often.
-    pub(super) fn returned(&mut self, range: SequenceRange, failure_count: u32) {
+    /// These places came back so often.
+    pub(super) fn returned(&mut self, range: SequenceRange, counts: DeliveryCounts) {
         for part in self.alive.within(range) {
-            self.failures.insert(part, failure_count);
+            self.returned.insert(part, counts);
         }
     }
 
@@ -304,15 +304,17 @@ mod tests {
     }
 
     #[test]
-    fn counts_of_failures_go_with_their_places() {
+    fn counts_of_returns_go_with_their_places() {
         let mut queue = QueueLedger::default();
+        let once = DeliveryCounts::NONE.after_failure();
+        let twice = once.after_return();
         queue.added(1, &entries(&[0, 1, 2, 3, 4]), false);
-        queue.returned(range(0, 4), 1);
-        queue.returned(range(2, 2), 2);
+        queue.returned(range(0, 4), once);
+        queue.returned(range(2, 2), twice);
         queue.removed(range(1, 1));
-        let expected = [(range(0, 0), 1), (range(2, 2), 2), (range(3, 4), 1)];
-        assert_eq!(queue.failures.within(range(0, 9)), expected);
-        queue.returned(range(1, 1), 9);
-        assert_eq!(queue.failures.within(range(1, 1)), []);
+        let expected = [(range(0, 0), once), (range(2, 2), twice), (range(3, 4), once)];
+        assert_eq!(queue.returned.within(range(0, 9)), expected);
+        queue.returned(range(1, 1), twice);
+        assert_eq!(queue.returned.within(range(1, 1)), []);
     }
 }

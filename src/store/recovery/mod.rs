@@ -20,7 +20,7 @@ use super::shelf::{Named, RESERVE, Shelf, log_name, parse_name};
 use super::storage::Storage;
 use super::writer::{Current, Moves, Writer, WriterCounts, WriterOptions, files, lock};
 use crate::limits::{LOG_FILE_SIZE, LOG_READY_SIZE, RESERVE_SIZE, TAIL_FILES_MAX};
-use crate::message::{QueueId, RecoveredRun, Sequence, SequenceRange};
+use crate::message::{DeliveryCounts, QueueId, RecoveredRun, Sequence, SequenceRange};
 
 use checkpoints::{Loaded, load};
 use tail::Recovering;
@@ -289,16 +289,16 @@ struct Run {
     range: SequenceRange,
     bytes: Option<u64>,
     is_redelivered: bool,
-    failure_count: u32,
+    counts: DeliveryCounts,
     expires: bool,
     level: Option<u8>,
 }
 
 impl Run {
     fn recovered(self, queue: QueueId, reader: &Reader) -> RecoveredRun {
-        let Self { range, bytes, is_redelivered, failure_count, expires, level } = self;
+        let Self { range, bytes, is_redelivered, counts, expires, level } = self;
         let bytes = bytes.unwrap_or_else(|| reader.body_bytes(queue, range));
-        RecoveredRun { range, bytes, is_redelivered, failure_count, expires, level }
+        RecoveredRun { range, bytes, is_redelivered, counts, expires, level }
     }
 }
 
@@ -324,16 +324,16 @@ fn push_runs(
     was_clean: bool,
     runs: &mut Vec<Run>,
 ) {
-    let counted = found.failures.within(part);
+    let counted = found.returned.within(part);
     let flagged: RangeSet = found.delivered.within(part).into_iter().collect();
     let expiring: RangeSet = found.expiring.within(part).collect();
     let levels: Vec<(u8, RangeSet)> =
         found.levels.iter().map(|(level, all)| (*level, all.within(part).collect())).collect();
     let is_plain = expiring.is_empty() && levels.iter().all(|(_, places)| places.is_empty());
     if is_plain && counted.is_empty() && (flagged.is_empty() || !was_clean) {
-        let (is_redelivered, failure_count, expires, level) = (!was_clean, 0, false, None);
-        let range = part;
-        return runs.push(Run { range, bytes, is_redelivered, failure_count, expires, level });
+        let (is_redelivered, counts) = (!was_clean, DeliveryCounts::NONE);
+        let (range, expires, level) = (part, false, None);
+        return runs.push(Run { range, bytes, is_redelivered, counts, expires, level });
     }
     let mut edges: Vec<Sequence> = vec![part.first];
     let ranges = counted.iter().map(|(range, _)| *range).chain(flagged.iter());
@@ -347,11 +347,11 @@ fn push_runs(
     for (at, &first) in edges.iter().enumerate() {
         let last = edges.get(at + 1).map_or(part.last, |next| next - 1);
         let range = SequenceRange { first, last };
-        let failure_count =
-            counted.iter().find(|(c, _)| c.first <= first && first <= c.last).map_or(0, |c| c.1);
-        let is_redelivered = !was_clean || flagged.contains(first) || failure_count > 0;
+        let known = counted.iter().find(|(range, _)| range.contains(first));
+        let counts = known.map_or(DeliveryCounts::NONE, |known| known.1);
+        let is_redelivered = !was_clean || flagged.contains(first) || !counts.is_none();
         let expires = expiring.contains(first);
         let level = levels.iter().find(|(_, places)| places.contains(first)).map(|known| known.0);
-        runs.push(Run { range, bytes, is_redelivered, failure_count, expires, level });
+        runs.push(Run { range, bytes, is_redelivered, counts, expires, level });
     }
 }

@@ -42,8 +42,8 @@ pub(super) fn apply(ledger: &mut Ledger, record: &Record<'_>) -> Option<Vec<(Que
         Fact::Removed { queue, ranges } => {
             ranges.into_iter().for_each(|range| ledger.removed(queue, range));
         }
-        Fact::Returned { queue, failure_count, ranges } => {
-            ranges.into_iter().for_each(|range| ledger.returned(queue, range, failure_count));
+        Fact::Returned { queue, counts, ranges } => {
+            ranges.into_iter().for_each(|range| ledger.returned(queue, range, counts));
         }
         Fact::Delivered { queue, ranges } => {
             ranges.into_iter().for_each(|range| ledger.delivered(queue, range));

@@ -57,7 +57,7 @@ impl Told {
                 appender.removed(&tail, one(at));
                 self.removed.insert(at, position);
             }
-            appender.returned(&tail, one(next), 1);
+            appender.returned(&tail, one(next), DeliveryCounts::NONE.after_failure());
             drop(appender);
             next += 4;
             self.opened.log.want(position);

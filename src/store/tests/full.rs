@@ -55,7 +55,7 @@ fn definitions_and_returns_that_wait_for_room_take_that_of_the_last_one() {
     for round in 0..1000_u32 {
         lab.change("exchange x", Some(&format!("{round}")));
         let all = SequenceRange { first: 0, last: 2 };
-        lab.opened.log.append().returned(&tail, all, round);
+        lab.opened.log.append().returned(&tail, all, DeliveryCounts { failed: 7, acquired: round });
         lab.now += FULL_DISK_PAUSE_MS;
         assert!(!lab.opened.writer.write(Moment(lab.now), true));
     }
@@ -69,7 +69,8 @@ fn definitions_and_returns_that_wait_for_room_take_that_of_the_last_one() {
     assert!(after - before < 200, "{} bytes", after - before);
     let opened = open(Arc::new(lab.disk.kill()), WIDE).unwrap();
     assert_eq!(found(&opened).definitions[&b"exchange x"[..]], b"999");
-    assert_eq!(opened.queues[0].runs[0].failure_count, 999);
+    let last = DeliveryCounts { failed: 7, acquired: 999 };
+    assert_eq!(opened.queues[0].runs[0].counts, last);
 }
 
 #[test]

@@ -106,7 +106,7 @@ pub(super) fn fill(lab: &mut Lab) {
     lab.sync();
     let tail = lab.tail(1).0.clone();
     lab.remove(1, 1, 1);
-    lab.opened.log.append().returned(&tail, one(2), 3);
+    lab.opened.log.append().returned(&tail, one(2), DeliveryCounts { failed: 3, acquired: 4 });
     lab.change("exchange x", None);
     lab.opened.log.append().forgotten(QueueId(9));
     lab.add(&[3], 2);

@@ -21,8 +21,8 @@ use std::sync::Arc;
 use super::*;
 use crate::limits::COMPACTION_REST_MS;
 use crate::message::{
-    Body, Envelope, Message, Moment, QueueId, Random, ReadBack, RecoveredRun, Sequence,
-    SequenceRange,
+    Body, DeliveryCounts, Envelope, Message, Moment, QueueId, Random, ReadBack, RecoveredRun,
+    Sequence, SequenceRange,
 };
 
 const SMALL: StoreOptions = StoreOptions {
@@ -296,29 +296,35 @@ fn files_are_given_back_and_leftovers_copied_on() {
 }
 
 #[test]
-fn a_clean_stop_keeps_the_flag_of_what_was_delivered() {
+fn a_clean_stop_keeps_the_flag_of_what_was_delivered_and_every_start_the_counts() {
     let disk = MemoryStorage::new(1 << 30);
     let mut opened = open(Arc::new(disk.clone()), SMALL).unwrap();
     let tail = Arc::new(Tail::new(QueueId(1), 0));
     let messages = (0..4).map(|sequence| message(&body(1, sequence))).collect();
+    let (polite, failed) =
+        (DeliveryCounts::NONE.after_return(), DeliveryCounts { failed: 2, acquired: 5 });
     let mut appender = opened.log.append();
     appender.added(&tail, 0, messages, Stay::durable(Moment(0)));
-    appender.returned(&tail, one(3), 2);
+    appender.returned(&tail, one(2), polite);
+    appender.returned(&tail, one(3), failed);
     appender.delivered(&tail, one(1));
     drop(appender);
     opened.writer.stop(Moment(5)).unwrap();
     let disk = disk.kill();
     let opened = open(Arc::new(disk.clone()), SMALL).unwrap();
     assert!(opened.was_clean);
-    let runs: Vec<_> = opened.queues[0]
-        .runs
-        .iter()
-        .map(|run| (run.range.first, run.range.last, run.is_redelivered, run.failure_count))
-        .collect();
-    assert_eq!(runs, [(0, 0, false, 0), (1, 1, true, 0), (2, 2, false, 0), (3, 3, true, 2)]);
+    let runs = |opened: &Opened| -> Vec<_> {
+        let runs = opened.queues[0].runs.iter();
+        runs.map(|run| (run.range, run.is_redelivered, run.counts)).collect()
+    };
+    let never = DeliveryCounts::NONE;
+    let counted = [(one(2), true, polite), (one(3), true, failed)];
+    assert_eq!(runs(&opened)[..2], [(one(0), false, never), (one(1), true, never)]);
+    assert_eq!(runs(&opened)[2..], counted);
     let again = open(Arc::new(disk.kill()), SMALL).unwrap();
     assert!(!again.was_clean, "somebody may have been given something since");
-    assert!(again.queues[0].runs.iter().all(|run| run.is_redelivered));
+    assert_eq!(runs(&again)[..2], [(one(0), true, never), (one(1), true, never)]);
+    assert_eq!(runs(&again)[2..], counted);
 }
 
 #[test]

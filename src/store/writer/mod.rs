@@ -467,8 +467,8 @@ fn apply(ledger: &mut Ledger, batch: &Batch) {
 fn apply_queue(ledger: &mut Ledger, facts: &QueueFacts) {
     let queue = facts.tail.queue();
     facts.removed.iter().for_each(|range| ledger.removed(queue, *range));
-    for (range, failure_count) in facts.returned.iter() {
-        ledger.returned(queue, range, failure_count);
+    for (range, counts) in facts.returned.iter() {
+        ledger.returned(queue, range, counts);
     }
     facts.delivered.iter().for_each(|range: &SequenceRange| ledger.delivered(queue, *range));
     if facts.next_sequence > 0 {

@@ -179,6 +179,10 @@ def test_what_fails_waits_longer_each_time(channel, declare):
     waits = [after - before for before, after in zip(times, times[1:])]
     assert all(wait >= least for wait, least in zip(waits, (0.1, 0.2, 0.25))), waits
     assert received[-1][1].headers["x-delivery-count"] == 3
+    channel.basic_nack(received[-1][0].delivery_tag, requeue=True)
+    work(lambda: len(received) == 5, channel)
+    headers = received[-1][1].headers
+    assert (headers["x-delivery-count"], headers["x-acquired-count"]) == (3, 4)
     channel.basic_ack(received[-1][0].delivery_tag)
 
 

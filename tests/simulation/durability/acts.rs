@@ -1,7 +1,7 @@
 //! What clients do: one picks something that makes sense now, says it, and the model changes as the
 //! broker should. What is heard of it is in `hear`.
 
-use super::model::ExchangeModel;
+use super::model::{ExchangeModel, arguments_of};
 use super::seat::{Awaited, CONSUMING, ConsumerModel, DECLARING, Out, PUBLISHING, Seat};
 use super::world::{CLIENTS, World};
 use crate::operation::{Bind, Consume, DeclareExchange, DeclareQueue, Operation, Publish};
@@ -298,6 +298,7 @@ impl World {
             durable,
             exclusive: is_own,
             auto_delete: name.starts_with('a'),
+            arguments: arguments_of(name),
             ..DeclareQueue::default()
         };
         let promised = durable.then(|| self.declared_at(name));

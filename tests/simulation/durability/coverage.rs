@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// What every run over the fixed seeds must show.
-const EXPECTED: [&str; 28] = [
+const EXPECTED: [&str; 29] = [
     "operations",
     "crash points",
     "powers lost",
@@ -16,6 +16,7 @@ const EXPECTED: [&str; 28] = [
     "deliveries",
     "gets",
     "redeliveries",
+    "counts told",
     "confirms",
     "commits",
     "rollbacks",

@@ -1,5 +1,7 @@
 //! What clients are told, and what that promises: a delivery was waiting, a confirm is for good.
 
+use leveret::message::DeliveryCounts;
+
 use super::seat::{Awaited, Out};
 use super::world::World;
 use crate::client::{Delivery, Incoming, What};
@@ -124,7 +126,12 @@ impl World {
         if held.is_redelivered != delivery.redelivered {
             return Err(format!("the flag of message {number} of '{queue}' is wrong: {held:?}"));
         }
+        let counts = if known.tells_counts { held.counts } else { DeliveryCounts::NONE };
+        if counts != delivery.counts {
+            return Err(format!("what message {number} of '{queue}' tells is wrong: {held:?}"));
+        }
         held.holder = Some(client);
+        self.coverage.add("counts told", u64::from(!counts.is_none()));
         self.coverage.add("redeliveries", u64::from(delivery.redelivered));
         self.coverage.add("deliveries", 1);
         if no_ack {

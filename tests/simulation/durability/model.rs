@@ -4,13 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use leveret::message::DeliveryCounts;
+use leveret::protocol::field::FieldTable;
+
 /// A message in a place of a queue.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) number: u64,
     pub(super) is_persistent: bool,
     pub(super) is_redelivered: bool,
-    pub(super) failure_count: u32,
+    pub(super) counts: DeliveryCounts,
     /// It is out with this client.
     pub(super) holder: Option<usize>,
 }
@@ -23,6 +26,8 @@ pub(super) struct QueueModel {
     pub(super) durable: bool,
     pub(super) auto_delete: bool,
     pub(super) owner: Option<usize>,
+    /// It counts what comes back in whichever way, and tells.
+    pub(super) tells_counts: bool,
     pub(super) places: BTreeMap<u64, Held>,
     next_place: u64,
     pub(super) consumers: BTreeSet<(usize, String)>,
@@ -47,8 +52,8 @@ pub(super) struct Model {
     lives: u64,
 }
 
-/// One message as a restart finds it: its number, its count of failures, its flag.
-pub(super) type Kept = (u64, u32, bool);
+/// One message as a restart finds it: its number, how often it came back, its flag.
+pub(super) type Kept = (u64, DeliveryCounts, bool);
 
 /// What outlives the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,6 +72,7 @@ impl Model {
             durable: !name.starts_with('t') && owner.is_none(),
             auto_delete: name.starts_with('a'),
             owner,
+            tells_counts: tells_counts(name),
             places: BTreeMap::new(),
             next_place: 0,
             consumers: BTreeSet::new(),
@@ -106,8 +112,13 @@ impl Model {
     /// Puts a message at the end of a queue. True where the disk is to have it.
     pub(super) fn push(&mut self, queue: &str, number: u64, is_persistent: bool) -> bool {
         let Some(queue) = self.queues.get_mut(queue) else { return false };
-        let held =
-            Held { number, is_persistent, is_redelivered: false, failure_count: 0, holder: None };
+        let held = Held {
+            number,
+            is_persistent,
+            is_redelivered: false,
+            counts: DeliveryCounts::NONE,
+            holder: None,
+        };
         queue.places.insert(queue.next_place, held);
         queue.next_place += 1;
         queue.durable && is_persistent
@@ -155,13 +166,21 @@ impl Model {
     }
 }
 
+/// What queues of such a name are declared with: any limit is one that tells, also none.
+pub(super) fn arguments_of(name: &str) -> FieldTable {
+    let limit = tells_counts(name).then_some(("x-delivery-limit", -1));
+    limit.into_iter().collect()
+}
+
+fn tells_counts(name: &str) -> bool {
+    ["d1", "a0", "t1"].contains(&name)
+}
+
 impl QueueModel {
     fn lasting(&self) -> Vec<Kept> {
         let kept = self.places.values().filter(|held| held.is_persistent);
-        kept.map(|held| {
-            (held.number, held.failure_count, held.is_redelivered || held.holder.is_some())
-        })
-        .collect()
+        kept.map(|held| (held.number, held.counts, held.is_redelivered || held.holder.is_some()))
+            .collect()
     }
 
     /// The place of a message.
@@ -174,7 +193,8 @@ impl QueueModel {
         if let Some(held) = self.places.get_mut(&place) {
             held.holder = None;
             held.is_redelivered = true;
-            held.failure_count += u32::from(has_failed);
+            held.counts.failed += u32::from(has_failed);
+            held.counts.acquired += u32::from(has_failed || self.tells_counts);
         }
     }
 

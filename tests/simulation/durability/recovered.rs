@@ -93,7 +93,7 @@ impl Recovered {
                 bytes += body.len() as u64;
                 let number = number_of(&body).ok_or_else(|| format!("{name}: a wrong body"))?;
                 self.messages.insert((queue.0, sequence), number);
-                kept.push((number, run.failure_count, run.is_redelivered));
+                kept.push((number, run.counts, run.is_redelivered));
             }
             if bytes != run.bytes {
                 return Err(format!("{name}: {run:?} has {bytes} bytes"));

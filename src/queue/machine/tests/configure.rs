@@ -46,6 +46,24 @@ fn where_messages_are_changes_for_those_that_come_from_then_on() {
 }
 
 #[test]
+fn where_counts_are_told_from_now_on_earlier_failures_are_known_and_polite_returns_are_not() {
+    let mut queue = logged_queue(1);
+    for outcome in [Outcome::Requeued, Outcome::Failed, Outcome::Requeued] {
+        assert!(got(&mut queue, false).is_some());
+        queue.settle(&[range(0, 0)], outcome);
+    }
+    queue.configure(QueueTraits { tells_counts: true, ..durable() });
+    assert!(got(&mut queue, false).is_some());
+    queue.settle(&[range(0, 0)], Outcome::Requeued);
+    let facts = [times(1, 1), times(1, 2)].map(|counts| Seen::Return(0, 0, counts));
+    assert_eq!(dispatched(&mut queue), facts);
+    queue.configure(durable());
+    assert!(got(&mut queue, false).is_some());
+    queue.settle(&[range(0, 0)], Outcome::Failed);
+    assert_eq!(dispatched(&mut queue), [Seen::Return(0, 0, times(2, 3))]);
+}
+
+#[test]
 fn a_message_keeps_the_time_to_live_that_it_came_with() {
     let mut queue = Queue::new(durable());
     queue.elapse(Moment(100));

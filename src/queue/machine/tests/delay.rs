@@ -70,7 +70,7 @@ impl World {
             range: SequenceRange::one(*place),
             bytes: 1,
             is_redelivered: false,
-            failure_count: 0,
+            counts: DeliveryCounts::NONE,
             expires: false,
             level: None,
         });

@@ -123,7 +123,7 @@ fn a_queue_that_comes_back_is_told_what_it_has() {
         range: range(0, 1),
         bytes: 2,
         is_redelivered: false,
-        failure_count: 0,
+        counts: DeliveryCounts::NONE,
         expires: false,
         level: None,
     };

@@ -117,7 +117,7 @@ fn after_a_restart_the_head_is_read_to_know_when_it_dies() {
         range: range(0, 999),
         bytes: 1000,
         is_redelivered: false,
-        failure_count: 0,
+        counts: DeliveryCounts::NONE,
         expires: false,
         level: None,
     };
@@ -140,7 +140,7 @@ fn after_a_restart_messages_with_times_of_their_own_are_all_read_and_others_are_
         range: range(first, last),
         bytes: 1,
         is_redelivered: false,
-        failure_count: 0,
+        counts: DeliveryCounts::NONE,
         expires,
         level: None,
     };

@@ -56,12 +56,68 @@ fn failures_are_told_with_their_count_and_the_limit_removes() {
     queue.subscribe(consumer(1)).unwrap();
     queue.dispatch(&mut Vec::new());
     queue.settle(&[range(0, 1)], Outcome::Failed);
-    let again = [Seen::Return(0, 1, 1), Seen::Deliver(1, 0, 1)];
+    let again = [Seen::Return(0, 1, times(1, 1)), Seen::Deliver(1, 0, 1)];
     assert_eq!(dispatched(&mut queue), again);
     queue.settle(&[range(0, 0)], Outcome::Requeued);
     assert_eq!(dispatched(&mut queue), [Seen::Deliver(1, 0, 0)], "a return is no failure");
     queue.settle(&[range(0, 1)], Outcome::Failed);
     assert_eq!(dispatched(&mut queue), [Seen::Remove(0, 1)]);
+}
+
+#[test]
+fn where_counts_are_told_every_return_is_a_fact_and_elsewhere_a_polite_one_is_none() {
+    for tells_counts in [true, false] {
+        let mut queue = Queue::new(QueueTraits { tells_counts, ..durable() });
+        (0..3).for_each(|_| _ = queue.enqueue(persistent("x")));
+        queue.subscribe(consumer(1)).unwrap();
+        queue.dispatch(&mut Vec::new());
+        queue.settle(&[range(0, 2)], Outcome::Requeued);
+        let again = Seen::Deliver(1, 0, 2);
+        let polite = tells_counts.then_some(Seen::Return(0, 2, times(0, 1)));
+        let expected: Vec<Seen> = polite.into_iter().chain([again]).collect();
+        assert_eq!(dispatched(&mut queue), expected);
+        queue.settle(&[range(1, 1)], Outcome::Failed);
+        let counts = if tells_counts { times(1, 2) } else { times(1, 1) };
+        let failed = Seen::Return(1, 1, counts);
+        assert_eq!(dispatched(&mut queue), [failed, Seen::Deliver(1, 1, 1)]);
+    }
+}
+
+#[test]
+fn where_no_counts_are_told_what_came_back_politely_stays_one_with_its_neighbors() {
+    let mut queue = logged_queue(4);
+    for _ in 0..3 {
+        assert!(got(&mut queue, false).is_some());
+        queue.settle(&[range(0, 0)], Outcome::Requeued);
+    }
+    for _ in 0..4 {
+        assert!(got(&mut queue, false).is_some());
+    }
+    queue.settle(&[range(0, 3)], Outcome::Requeued);
+    assert_eq!(queue.contents.stretches().count(), 1);
+    assert_eq!(dispatched(&mut queue), []);
+}
+
+#[test]
+fn what_is_counted_is_known_after_a_restart() {
+    let traits = QueueTraits { tells_counts: true, ..durable() };
+    let run = RecoveredRun {
+        range: range(0, 1),
+        bytes: 2,
+        is_redelivered: true,
+        counts: times(2, 7),
+        expires: false,
+        level: None,
+    };
+    let mut queue = Queue::recovered(traits, 2, [run]);
+    queue.subscribe(consumer(1)).unwrap();
+    queue.dispatch(&mut Vec::new());
+    queue.fetched(range(0, 1), bodies(range(0, 1)));
+    queue.dispatch(&mut Vec::new());
+    queue.settle(&[range(0, 0)], Outcome::Requeued);
+    queue.settle(&[range(1, 1)], Outcome::Failed);
+    let facts = [Seen::Return(0, 0, times(2, 8)), Seen::Return(1, 1, times(3, 8))];
+    assert_eq!(dispatched(&mut queue)[..2], facts);
 }
 
 #[test]
@@ -152,6 +208,7 @@ fn what_is_out_or_came_back_is_redelivered_after_a_stop() {
     }
     queue.settle(&[range(0, 0)], Outcome::Failed);
     queue.settle(&[range(1, 1)], Outcome::Requeued);
-    let told = [(range(0, 0), 1), (range(1, 1), 0), (range(2, 2), 0)];
+    let (once, never) = (times(1, 1), times(0, 0));
+    let told = [(range(0, 0), once), (range(1, 1), never), (range(2, 2), never)];
     assert_eq!(queue.redelivered(), told);
 }

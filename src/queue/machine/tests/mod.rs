@@ -40,7 +40,7 @@ enum Seen {
     Deliver(u64, Sequence, Sequence),
     Add(Sequence, usize),
     Remove(Sequence, Sequence),
-    Return(Sequence, Sequence, u32),
+    Return(Sequence, Sequence, DeliveryCounts),
     Fetch(Sequence, Sequence),
     /// The get, the place of its message, and how many are left.
     Got(u64, Option<(Sequence, usize)>),
@@ -60,8 +60,8 @@ fn seen(effect: Effect) -> Seen {
         }
         Effect::Append(Fact::Added { first, messages, .. }) => Seen::Add(first, messages.len()),
         Effect::Append(Fact::Removed(range)) => Seen::Remove(range.first, range.last),
-        Effect::Append(Fact::Returned { range, failure_count }) => {
-            Seen::Return(range.first, range.last, failure_count)
+        Effect::Append(Fact::Returned { range, counts }) => {
+            Seen::Return(range.first, range.last, counts)
         }
         Effect::Fetch(range) => Seen::Fetch(range.first, range.last),
         Effect::Got { get, got } => {
@@ -89,6 +89,11 @@ fn dispatched(queue: &mut Queue) -> Vec<Seen> {
 /// What is out.
 fn out(queue: &mut Queue) -> &mut Unsettled {
     &mut queue.activity().unsettled
+}
+
+/// How often something failed, and how often it came back.
+fn times(failed: u32, acquired: u32) -> DeliveryCounts {
+    DeliveryCounts { failed, acquired }
 }
 
 fn range(first: Sequence, last: Sequence) -> SequenceRange {
@@ -121,7 +126,7 @@ fn recovered_queue(count: u64) -> Queue {
         range: range(0, count - 1),
         bytes: count,
         is_redelivered: false,
-        failure_count: 0,
+        counts: DeliveryCounts::NONE,
         expires: false,
         level: None,
     };

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
 use crate::message::{Era, Random};
+use crate::protocol::field::FieldValue;
 use crate::protocol::properties::Properties;
 use crate::queue::{Backoff, LengthLimit, Lifetime, Priorities, Retry};
 
@@ -22,6 +23,7 @@ struct Plan {
     priorities: Option<Priorities>,
     has_dead_letters: bool,
     retry: Option<Retry>,
+    tells_counts: bool,
 }
 
 impl Plan {
@@ -38,6 +40,7 @@ impl Plan {
                 returned: one_of_two(),
                 backoff: Backoff { step_ms: 9, max_ms: one_of_two().then_some(22) },
             }),
+            tells_counts: one_of_two(),
         }
     }
 
@@ -64,9 +67,13 @@ impl Plan {
             retry: self.retry,
             stays_in_memory: false,
         };
-        QueueTraits { has_dead_letters: self.has_dead_letters, ..durable() }.limited(limits)
+        let Self { has_dead_letters, tells_counts, .. } = *self;
+        QueueTraits { has_dead_letters, tells_counts, ..durable() }.limited(limits)
     }
 }
+
+/// A message by its number, and what its headers say of how often it came back.
+type Told = (u64, DeliveryCounts);
 
 /// A message as the model knows it.
 #[derive(Clone, Debug)]
@@ -74,7 +81,7 @@ struct Known {
     id: u64,
     priority: u8,
     due: u64,
-    failure_count: u64,
+    counts: DeliveryCounts,
     is_persistent: bool,
 }
 
@@ -98,13 +105,18 @@ struct Model {
     held: BTreeMap<Sequence, (u64, Known)>,
     dead: Vec<(DeathReason, u64)>,
     window: Option<Window>,
-    delivered: Vec<u64>,
+    delivered: Vec<Told>,
 }
 
 impl Model {
     fn next(&self) -> Option<Sequence> {
         let urgency = |(place, known): &(&Sequence, &Known)| (u8::MAX - known.priority, **place);
         self.ready.iter().min_by_key(urgency).map(|(place, _)| *place)
+    }
+
+    /// What whoever gets it is told.
+    fn told(&self, known: &Known) -> DeliveryCounts {
+        if self.plan.tells_counts { known.counts } else { DeliveryCounts::NONE }
     }
 
     fn die(&mut self, known: &Known, reason: DeathReason) {
@@ -146,7 +158,7 @@ impl Model {
         while self.window.as_ref().is_some_and(|window| window.has.len() < window.prefetch) {
             let Some(place) = self.next() else { break };
             let known = self.ready.remove(&place).unwrap();
-            self.delivered.push(known.id);
+            self.delivered.push((known.id, self.told(&known)));
             if let Some(window) = &mut self.window {
                 window.has.insert(place);
             }
@@ -166,10 +178,15 @@ impl Model {
         match outcome {
             Outcome::Accepted => {}
             Outcome::Rejected => self.die(&known, DeathReason::Rejected),
-            Outcome::Requeued => self.take_back(place, known, own, outcome),
+            Outcome::Requeued => {
+                known.counts.acquired += u32::from(self.plan.tells_counts);
+                self.take_back(place, known, own, outcome);
+            }
             Outcome::Failed => {
-                known.failure_count += 1;
-                match self.plan.deliveries.is_some_and(|limit| known.failure_count > limit) {
+                known.counts.failed += 1;
+                known.counts.acquired += 1;
+                let failed = u64::from(known.counts.failed);
+                match self.plan.deliveries.is_some_and(|limit| failed > limit) {
                     true => self.die(&known, DeathReason::DeliveryLimit),
                     false => self.take_back(place, known, own, outcome),
                 }
@@ -188,8 +205,8 @@ impl Model {
             self.ready.insert(place, known);
             return;
         };
-        let wait =
-            (backoff.step_ms * known.failure_count.max(1)).min(backoff.max_ms.unwrap_or(999));
+        let failed = u64::from(known.counts.failed.max(1));
+        let wait = (backoff.step_ms * failed).min(backoff.max_ms.unwrap_or(999));
         self.held.insert(place, (self.now + wait, known));
     }
 }
@@ -198,7 +215,13 @@ impl Model {
 #[derive(Debug, Default)]
 struct Disk {
     messages: BTreeMap<Sequence, (ReadBack, Option<u8>)>,
-    failures: BTreeMap<Sequence, u32>,
+    counts: BTreeMap<Sequence, DeliveryCounts>,
+}
+
+impl Disk {
+    fn counts_at(&self, place: Sequence) -> DeliveryCounts {
+        self.counts.get(&place).copied().unwrap_or_default()
+    }
 }
 
 /// Both, and what the queue did.
@@ -208,7 +231,7 @@ struct World {
     queue: Queue,
     disk: Disk,
     dead: Vec<(DeathReason, u64)>,
-    delivered: Vec<u64>,
+    delivered: Vec<Told>,
     next_id: u64,
     consumer_id: u64,
     lives: u64,
@@ -221,6 +244,16 @@ struct World {
 
 fn id_of(message: &Message) -> u64 {
     String::from_utf8(message.body_to_vec()).unwrap().parse().unwrap()
+}
+
+/// What a delivery says.
+fn told(message: &Message) -> Told {
+    let headers = Properties::decode(message.properties()).unwrap().headers.unwrap_or_default();
+    let count = |name| {
+        let count = headers.get(name).and_then(FieldValue::as_integer);
+        count.map_or(0, |count| u32::try_from(count).unwrap())
+    };
+    (id_of(message), times(count("x-delivery-count"), count("x-acquired-count")))
 }
 
 impl World {
@@ -306,7 +339,7 @@ impl World {
                     .priorities
                     .map_or(0, |all| priority.unwrap_or(all.base).min(all.max)),
                 due: life.map_or(u64::MAX, |life| self.model.now + life),
-                failure_count: 0,
+                counts: times(0, 0),
                 is_persistent,
             };
             self.model.ready.insert(place, known);
@@ -319,17 +352,17 @@ impl World {
         match self.queue.get(false, GetId(1)) {
             Fetched::Empty => assert!(self.model.ready.is_empty()),
             Fetched::Got(delivery, left) => {
-                self.model_gets(delivery.sequence, id_of(&delivery.message));
+                self.model_gets(delivery.sequence, told(&delivery.message));
                 assert_eq!(left, self.model.ready.len());
             }
             Fetched::Later => self.come_to_rest(),
         }
     }
 
-    fn model_gets(&mut self, place: Sequence, id: u64) {
+    fn model_gets(&mut self, place: Sequence, told: Told) {
         assert_eq!(self.model.next(), Some(place));
         let known = self.model.ready.remove(&place).unwrap();
-        assert_eq!(known.id, id);
+        assert_eq!((known.id, self.model.told(&known)), told);
         self.model.out.insert(place, known);
     }
 
@@ -403,7 +436,7 @@ impl World {
         self.queue.elapse(Moment(self.model.now));
     }
 
-    /// Only what is persistent is there again, ready; and priorities, times and failures as before.
+    /// Only what is persistent is there again, ready; and priorities, times and counts as before.
     fn restart(&mut self) {
         self.lives += 1;
         self.model.window = None;
@@ -419,7 +452,7 @@ impl World {
             range: SequenceRange::one(*place),
             bytes: read.message.body_size(),
             is_redelivered: true,
-            failure_count: self.disk.failures.get(place).copied().unwrap_or(0),
+            counts: self.disk.counts_at(*place),
             expires: read.message.has_expiration(),
             level: *level,
         });
@@ -445,7 +478,7 @@ impl World {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Deliver(_, run) => {
-                self.delivered.extend(run.iter().map(|delivery| id_of(&delivery.message)));
+                self.delivered.extend(run.iter().map(|delivery| told(&delivery.message)));
             }
             Effect::Append(Fact::Added { first, messages, arrived, level }) => {
                 for (sequence, message) in (first..).zip(messages) {
@@ -458,8 +491,8 @@ impl World {
                     assert!(self.disk.messages.remove(&place).is_some(), "{place}");
                 });
             }
-            Effect::Append(Fact::Returned { range, failure_count }) => {
-                self.disk.failures.extend(range.iter().map(|place| (place, failure_count)));
+            Effect::Append(Fact::Returned { range, counts }) => {
+                self.disk.counts.extend(range.iter().map(|place| (place, counts)));
             }
             Effect::Fetch(range) => {
                 let found = self.disk.messages.range(range.iter());
@@ -467,12 +500,16 @@ impl World {
                 assert_eq!(self.queue.fetched(range, found), 0);
             }
             Effect::DeadLetter(DeadLetters { reason, messages, leave }) => {
-                self.dead.extend(messages.iter().map(|message| (reason, id_of(message))));
+                let told = messages.iter().map(told);
+                self.dead.extend(told.map(|(id, counts)| {
+                    assert!(counts.is_none(), "of a dead letter that is told otherwise");
+                    (reason, id)
+                }));
                 leave.into_iter().for_each(|leave| self.queue.left(leave));
             }
             Effect::Got { got, .. } => {
                 if let Some((delivery, _)) = got {
-                    self.model_gets(delivery.sequence, id_of(&delivery.message));
+                    self.model_gets(delivery.sequence, told(&delivery.message));
                 }
             }
             Effect::TimedOut(..) => panic!("its consumers have all the time there is"),
@@ -515,8 +552,10 @@ impl World {
         assert!(self.disk.messages.keys().all(here), "what is gone is gone from the log");
         let held = self.model.held.iter().map(|(place, (_, known))| (place, known));
         let kept = self.model.ready.iter().chain(&self.model.out).chain(held);
-        let mut kept = kept.filter(|(_, known)| known.is_persistent);
-        assert!(kept.all(|(place, _)| self.disk.messages.contains_key(place)), "and nothing else");
+        for (place, known) in kept.filter(|(_, known)| known.is_persistent) {
+            assert!(self.disk.messages.contains_key(place), "and nothing else");
+            assert_eq!(self.disk.counts_at(*place), known.counts);
+        }
     }
 }
 

@@ -125,7 +125,7 @@ fn a_fetch_of_large_bodies_is_bounded_by_their_size() {
         range: range(0, 99),
         bytes,
         is_redelivered: false,
-        failure_count: 0,
+        counts: DeliveryCounts::NONE,
         expires: false,
         level: None,
     };
@@ -200,7 +200,7 @@ fn bytes_are_exact_again_when_bodies_were_read() {
         range: range(0, 1),
         bytes: 110,
         is_redelivered: false,
-        failure_count: 0,
+        counts: DeliveryCounts::NONE,
         expires: false,
         level: None,
     };
@@ -279,7 +279,7 @@ fn a_mass_return_of_paged_messages_is_one_stretch() {
         range: range(0, count - 1),
         bytes: count,
         is_redelivered: false,
-        failure_count: 0,
+        counts: DeliveryCounts::NONE,
         expires: false,
         level: None,
     };
@@ -293,16 +293,16 @@ fn a_mass_return_of_paged_messages_is_one_stretch() {
     queue.settle(&[range(1000, count - 1)], Outcome::Failed);
     assert_eq!((queue.contents.base.returned.len(), out(&mut queue).len()), (1, 0));
     assert_eq!(queue.counts().ready as u64, count);
-    assert_eq!(dispatched(&mut queue), [Seen::Return(0, count - 1, 1)]);
+    assert_eq!(dispatched(&mut queue), [Seen::Return(0, count - 1, times(1, 1))]);
 }
 
 #[test]
 fn a_recovered_queue_goes_on_where_it_was() {
-    let run = |first, last, is_redelivered, failure_count| RecoveredRun {
+    let run = |first, last, is_redelivered, failed| RecoveredRun {
         range: range(first, last),
         bytes: last - first + 1,
         is_redelivered,
-        failure_count,
+        counts: times(failed, 5),
         expires: false,
         level: None,
     };
@@ -310,7 +310,7 @@ fn a_recovered_queue_goes_on_where_it_was() {
     let mut queue = Queue::recovered(durable(), 8, runs);
     assert_eq!(queue.contents.stretches().count(), 2, "neighbors that are alike are one");
     assert_eq!((queue.counts().ready, queue.counts().ready_bytes), (9, 9));
-    assert_eq!(queue.redelivered(), [(range(0, 4), 3)]);
+    assert_eq!(queue.redelivered(), [(range(0, 4), times(3, 5))]);
     assert_eq!(queue.next_sequence(), 10, "no place is used twice");
     assert_eq!(queue.enqueue(persistent("y")), 10);
     assert_eq!(Queue::recovered(durable(), 20, []).enqueue(persistent("y")), 20);

@@ -51,7 +51,20 @@ fn what_it_had_goes_back_to_its_place_and_is_no_failed_delivery() {
     assert_eq!((queue.counts().consumers, queue.counts().unsettled), (0, 0));
     queue.subscribe(consumer(2)).unwrap();
     assert_eq!(delivered(&mut queue), [(2, 0, true), (2, 2, true), (2, 3, false)]);
-    assert!(out(&mut queue).iter().all(|stretch| stretch.marks().failure_count == 0));
+    assert!(out(&mut queue).iter().all(|stretch| stretch.marks().counts.is_none()));
+}
+
+#[test]
+fn where_counts_are_told_what_it_had_came_back_once_more() {
+    let mut queue = impatient(2);
+    queue.traits.tells_counts = true;
+    queue.subscribe(consumer(1)).unwrap();
+    assert_eq!(at(&mut queue, 0), [Seen::Deliver(1, 0, 1)]);
+    at(&mut queue, 1000);
+    expelled(&mut queue, 1);
+    let ready: Vec<DeliveryCounts> =
+        queue.contents.stretches().map(|stretch| stretch.marks().counts).collect();
+    assert_eq!(ready, [times(0, 1)]);
 }
 
 #[test]

@@ -39,8 +39,8 @@ fn counts(queue: &Queue) -> (usize, usize, usize) {
 fn each_failure_makes_the_wait_longer_up_to_the_longest() {
     let mut queue = queue_with(retrying(true, true), 1);
     let mut now = 0;
-    for (failure_count, wait_ms) in (1..).zip([100, 200, 250, 250]) {
-        let failed = Seen::Return(0, 0, failure_count);
+    for (count, wait_ms) in (1..).zip([100, 200, 250, 250]) {
+        let failed = Seen::Return(0, 0, times(count, count));
         assert_eq!(settle(&mut queue, 0, Outcome::Failed), [failed]);
         assert_eq!(counts(&queue), (0, 0, 1), "neither ready nor out");
         now += wait_ms;
@@ -267,12 +267,12 @@ fn what_waits_and_is_in_ram_only_is_given_to_the_log_where_room_is_needed() {
 fn after_a_restart_what_waited_is_ready_and_has_failed_as_often() {
     let mut queue = queue_with(retrying(true, true), 1);
     settle(&mut queue, 0, Outcome::Failed);
-    assert_eq!(queue.redelivered(), [(range(0, 0), 1)]);
+    assert_eq!(queue.redelivered(), [(range(0, 0), times(1, 1))]);
     let run = RecoveredRun {
         range: range(0, 0),
         bytes: 1,
         is_redelivered: true,
-        failure_count: 1,
+        counts: times(1, 1),
         expires: false,
         level: None,
     };
@@ -281,6 +281,6 @@ fn after_a_restart_what_waited_is_ready_and_has_failed_as_often() {
     assert_eq!(dispatched(&mut queue), [Seen::Fetch(0, 0)]);
     assert_eq!(queue.fetched(range(0, 0), bodies(range(0, 0))), 0);
     assert_eq!(delivered(&mut queue), [(1, 0, true)]);
-    assert_eq!(settle(&mut queue, 0, Outcome::Failed), [Seen::Return(0, 0, 2)]);
+    assert_eq!(settle(&mut queue, 0, Outcome::Failed), [Seen::Return(0, 0, times(2, 2))]);
     assert_eq!(queue.deadline(), Some(Moment(200)));
 }

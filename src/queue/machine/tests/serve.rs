@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::limits::TURN_COUNT_MAX;
+use crate::protocol::field::FieldTable;
+use crate::protocol::properties::Properties;
 
 fn counts_by_consumer(queue: &mut Queue) -> Vec<(u64, usize)> {
     let mut effects = Vec::new();
@@ -101,20 +103,66 @@ fn settling_backwards_one_by_one_returns_one_stretch() {
 }
 
 #[test]
-fn where_failures_are_told_a_delivery_says_how_many_there_were_and_what_is_kept_does_not() {
-    let mut queue = Queue::new(QueueTraits { tells_failures: true, ..QueueTraits::default() });
+fn where_counts_are_told_a_delivery_says_how_often_it_came_back_and_what_is_kept_does_not() {
+    let traits = QueueTraits { has_dead_letters: true, tells_counts: true, ..Default::default() };
+    let mut queue = Queue::new(traits);
     queue.enqueue(message("x"));
     let mut told = Vec::new();
-    for outcome in [Outcome::Failed, Outcome::Failed, Outcome::Requeued, Outcome::Requeued] {
+    for outcome in [Outcome::Requeued, Outcome::Failed, Outcome::Failed, Outcome::Requeued] {
         let Fetched::Got(delivery, _) = queue.get(false, GetId(1)) else { panic!("a message") };
-        told.push(delivery.message.properties().len());
+        told.push(headers(&delivery.message));
         queue.settle(&[range(0, 0)], outcome);
     }
     queue.subscribe(consumer(1)).unwrap();
     let mut effects = Vec::new();
     queue.dispatch(&mut effects);
     let [Effect::Deliver(_, run)] = &effects[..] else { panic!("{effects:?}") };
-    told.push(run[0].message.properties().len());
-    assert_eq!(told[0], 2, "not at first");
-    assert!(told[1] > 2 && told[1..].windows(2).all(|pair| pair[0] == pair[1]), "{told:?}");
+    told.push(headers(&run[0].message));
+    let (failed, back) = ("x-delivery-count", "x-acquired-count");
+    let expected = [
+        vec![],
+        vec![(back, 1)],
+        vec![(failed, 1), (back, 2)],
+        vec![(failed, 2), (back, 3)],
+        vec![(failed, 2), (back, 4)],
+    ];
+    assert_eq!(told, expected.map(table));
+    queue.settle(&[range(0, 0)], Outcome::Rejected);
+    effects.clear();
+    queue.dispatch(&mut effects);
+    let [Effect::DeadLetter(dead)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(headers(&dead.messages[0]), table(vec![]));
+}
+
+#[test]
+fn what_was_told_and_seen_by_nobody_is_kept_without_headers_and_counted_on() {
+    let traits = QueueTraits { has_dead_letters: true, tells_counts: true, ..Default::default() };
+    let mut queue = Queue::new(traits);
+    queue.enqueue(message("x"));
+    assert!(got(&mut queue, false).is_some());
+    queue.settle(&[range(0, 0)], Outcome::Failed);
+    queue.subscribe(Consumer { no_ack: true, ..consumer(1) }).unwrap();
+    let mut effects = Vec::new();
+    queue.dispatch(&mut effects);
+    let Some(Effect::Deliver(id, run)) = effects.pop() else { panic!("a run") };
+    queue.unsubscribe(id, &mut effects);
+    queue.return_unseen(id, run);
+    let ready = queue.contents.first().unwrap();
+    assert_eq!(
+        (ready.marks().counts, headers(ready.message(0).unwrap())),
+        (times(1, 1), table(vec![]))
+    );
+    assert!(got(&mut queue, false).is_some());
+    queue.settle(&[range(0, 0)], Outcome::Requeued);
+    let (delivery, _) = got(&mut queue, false).unwrap();
+    let counts = vec![("x-delivery-count", 1), ("x-acquired-count", 2)];
+    assert_eq!(headers(&delivery.message), table(counts));
+}
+
+fn headers(message: &Message) -> FieldTable {
+    Properties::decode(message.properties()).unwrap().headers.unwrap_or_default()
+}
+
+fn table(counts: Vec<(&str, i64)>) -> FieldTable {
+    counts.into_iter().collect()
 }
