@@ -12,8 +12,16 @@ const SETTLED_AFTER: Duration = Duration::from_secs(1);
 /// How far a publisher may be ahead of those who consume: they are no optimized programs.
 const AHEAD_MAX: usize = 10_000;
 
-/// The queue for dead letters, to which a kill may bring one twice: that is no redelivery.
+/// The queue for dead letters.
 pub(crate) const GRAVE: &str = "grave";
+
+/// The queue for what waited in its exchange.
+pub(crate) const LATE: &str = "late";
+
+/// The broker moves messages to this queue, and a kill may bring one twice: that is no redelivery.
+pub(crate) fn is_moved_to(queue: &str) -> bool {
+    queue == GRAVE || queue == LATE
+}
 
 /// A publisher, by its place in the plan.
 pub(crate) type Publisher = usize;
@@ -99,6 +107,11 @@ impl Books {
         published - self.queues[queue][publisher].len() > AHEAD_MAX
     }
 
+    /// In which life a message was published: on a channel of its own.
+    pub(crate) fn published_in(&self, (publisher, number): (Publisher, usize)) -> usize {
+        self.published[publisher].messages[number].0
+    }
+
     /// It was confirmed.
     pub(crate) fn confirm(&mut self, publisher: Publisher, number: usize) {
         self.published[publisher].messages[number].1 = true;
@@ -117,8 +130,8 @@ impl Books {
         let is_published = number < self.published[publisher].messages.len();
         assert!(is_published, "{publisher}:{number} in {queue} was never published");
         let before = *self.place(queue, message);
-        // Of two that a kill made out of one dead letter, nobody knows which this is.
-        if let Some(came) = before.filter(|_| queue != GRAVE) {
+        // Of two that a kill made out of one that was moved, nobody knows which this is.
+        if let Some(came) = before.filter(|_| !is_moved_to(queue)) {
             assert!(is_redelivered, "{publisher}:{number} in {queue} came twice without a flag");
             if let Some((life, at)) = came.settled {
                 let age = self.ends[life].saturating_sub(at);

@@ -10,9 +10,9 @@ use std::time::Duration;
 use leveret::protocol::field::FieldTable;
 use leveret::protocol::frame::{self, FrameKind};
 use leveret::protocol::methods::{Method, basic, confirm};
-use leveret::protocol::properties::PropertyView;
+use leveret::protocol::properties::{Properties, PropertyView};
 
-use crate::books::{self, Books, GRAVE, Publisher};
+use crate::books::{self, Books, LATE, Publisher, is_moved_to};
 use crate::wire::{BASIC, OwnedFrame, Wire};
 
 /// Publishes on their way, at most.
@@ -29,7 +29,7 @@ pub(crate) fn open(books: &Mutex<Books>) -> MutexGuard<'_, Books> {
     books.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Dead letters have headers besides.
+/// What is moved has headers besides.
 fn is_persistent(properties: &[u8]) -> bool {
     PropertyView::parse(properties).is_ok_and(|view| view.is_persistent())
 }
@@ -51,6 +51,15 @@ fn push(bytes: &mut Vec<u8>, exchange: &str, key: &str, properties: &[u8], body:
     frame::write_body(bytes, 1, body);
 }
 
+/// Those of a persistent message that waits for so long.
+fn properties(delay: Option<i32>) -> Vec<u8> {
+    let Some(delay) = delay else { return PERSISTENT.to_vec() };
+    let headers = Some([("x-delay", delay)].into_iter().collect());
+    let mut bytes = Vec::new();
+    Properties { headers, delivery_mode: Some(2), ..Properties::default() }.encode(&mut bytes);
+    bytes
+}
+
 /// Channel 1 confirms from now on.
 pub(crate) fn select_confirms(wire: &mut Wire) {
     wire.send(1, &confirm::Select { nowait: false });
@@ -62,6 +71,8 @@ pub(crate) fn select_confirms(wire: &mut Wire) {
 pub(crate) struct Route {
     pub(crate) exchange: &'static str,
     pub(crate) key: &'static str,
+    /// How long its messages wait in the exchange, in milliseconds.
+    pub(crate) delay: Option<i32>,
     pub(crate) queues: &'static [&'static str],
 }
 
@@ -119,10 +130,11 @@ impl Publishing {
 
     fn burst(&mut self) -> ControlFlow<()> {
         let mut bytes = Vec::new();
+        let properties = properties(self.route.delay);
         while self.open.len() < WINDOW {
             let number = open(&self.books).publish(self.publisher, self.life);
             let body = books::body(self.publisher, number);
-            push_persistent(&mut bytes, self.route.exchange, self.route.key, &body);
+            push(&mut bytes, self.route.exchange, self.route.key, &properties, &body);
             self.open.push_back((number, false));
         }
         match self.wire.try_write(&bytes) {
@@ -154,8 +166,9 @@ pub(crate) struct Consuming {
     queue: &'static str,
     life: usize,
     books: Arc<Mutex<Books>>,
-    /// Of each publisher, the last that came in this life.
-    last: BTreeMap<Publisher, usize>,
+    /// Of each publisher, and of each of its channels where that matters, the last that came in this
+    /// life.
+    last: BTreeMap<(Publisher, usize), usize>,
     /// Came and not acknowledged.
     open: Vec<(Publisher, usize)>,
     /// The tag of the last delivery, and of the last that is whole.
@@ -238,8 +251,8 @@ impl Consuming {
             }
             FrameKind::Header => {
                 let properties = &frame.payload[12..];
-                let is_grave = self.queue == GRAVE && is_persistent(properties);
-                assert!(is_grave || properties == PERSISTENT, "{properties:?} as published");
+                let is_moved = is_moved_to(self.queue) && is_persistent(properties);
+                assert!(is_moved || properties == PERSISTENT, "{properties:?} as published");
                 let size = frame.payload[4..12].try_into().map(u64::from_be_bytes).expect("8");
                 self.rest = usize::try_from(size).expect("a body of this test");
             }
@@ -258,10 +271,14 @@ impl Consuming {
     /// publisher published comes in his order, whether it is redelivered or not.
     fn come(&mut self) {
         let body = std::mem::take(&mut self.body);
-        let (message, has_come) = open(&self.books).come(self.queue, &body, self.is_redelivered);
-        // A dead letter may be doubled, also where both are flagged by now.
-        if self.queue != GRAVE || !has_come {
-            let before = self.last.insert(message.0, message.1);
+        let mut books = open(&self.books);
+        let (message, has_come) = books.come(self.queue, &body, self.is_redelivered);
+        // After a start, what waited is read first: what is new may come before it.
+        let channel = if self.queue == LATE { books.published_in(message) } else { 0 };
+        drop(books);
+        // What is moved may be doubled, also where both are flagged by now.
+        if !is_moved_to(self.queue) || !has_come {
+            let before = self.last.insert((message.0, channel), message.1);
             let is_in_order = before.is_none_or(|before| before < message.1);
             assert!(is_in_order, "{message:?} came from {} behind {before:?}", self.queue);
         }

@@ -11,7 +11,7 @@ use leveret::protocol::frame::FrameKind;
 use leveret::protocol::methods::{Method, basic, exchange, queue};
 use rustix::process::Signal;
 
-use crate::books::{Books, GRAVE};
+use crate::books::{Books, GRAVE, LATE, is_moved_to};
 use crate::clients::{Consuming, Publishing, Route, open, push_persistent, select_confirms};
 use crate::node::Node;
 use crate::wire::{self, Wire};
@@ -29,21 +29,28 @@ const FANNED_QUEUES: [&str; 3] = ["fan-0", "fan-1", "fan-2"];
 /// A queue that keeps nothing: all that comes to it dies, and goes to the grave.
 const DOOMED: &str = "doomed";
 
-/// Longer than dead letters take to come, of which the first came.
-const DEAD_LETTERS_TAKE: Duration = Duration::from_secs(1);
+/// The exchange in which messages wait.
+const DELAYED: &str = "delayed";
+
+/// Shorter than most lives, so that some come in the life they were published in, and some later.
+const DELAY_MS: i32 = 150;
+
+/// Longer than it takes to move messages, of which the first came.
+const MOVES_TAKE: Duration = Duration::from_secs(1);
 
 /// Where each publisher publishes.
-const PUBLISHERS: [Route; 6] = [
-    Route { exchange: "", key: "direct-0", queues: &["direct-0"] },
-    Route { exchange: "", key: "direct-0", queues: &["direct-0"] },
-    Route { exchange: "", key: "direct-1", queues: &["direct-1"] },
-    Route { exchange: FANOUT, key: "", queues: &FANNED_QUEUES },
-    Route { exchange: FANOUT, key: "", queues: &FANNED_QUEUES },
-    Route { exchange: "", key: DOOMED, queues: &[GRAVE] },
+const PUBLISHERS: [Route; 7] = [
+    Route { exchange: "", key: "direct-0", delay: None, queues: &["direct-0"] },
+    Route { exchange: "", key: "direct-0", delay: None, queues: &["direct-0"] },
+    Route { exchange: "", key: "direct-1", delay: None, queues: &["direct-1"] },
+    Route { exchange: FANOUT, key: "", delay: None, queues: &FANNED_QUEUES },
+    Route { exchange: FANOUT, key: "", delay: None, queues: &FANNED_QUEUES },
+    Route { exchange: "", key: DOOMED, delay: None, queues: &[GRAVE] },
+    Route { exchange: DELAYED, key: LATE, delay: Some(DELAY_MS), queues: &[LATE] },
 ];
 
 fn queues() -> Vec<&'static str> {
-    [&DIRECT_QUEUES[..], &FANNED_QUEUES[..], &[GRAVE]].concat()
+    [&DIRECT_QUEUES[..], &FANNED_QUEUES[..], &[GRAVE, LATE]].concat()
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -58,20 +65,33 @@ fn seed() -> u64 {
     seed
 }
 
-fn declare_all(node: &Node) {
-    let mut wire = Wire::with_channel(node.process.address());
+fn declare_exchange(wire: &mut Wire, exchange: &str, kind: &str, arguments: FieldTable) {
     let declare = exchange::Declare {
-        exchange: FANOUT,
-        kind: "fanout",
+        exchange,
+        kind,
         passive: false,
         durable: true,
         auto_delete: false,
         internal: false,
         nowait: false,
-        arguments: FieldTable::new(),
+        arguments,
     };
     wire.send(1, &declare);
     assert!(matches!(wire.next_method().method(), Method::ExchangeDeclareOk(_)));
+}
+
+fn bind(wire: &mut Wire, exchange: &str, queue: &str, routing_key: &str) {
+    let arguments = FieldTable::new();
+    let bind = queue::Bind { queue, exchange, routing_key, nowait: false, arguments };
+    wire.send(1, &bind);
+    assert!(matches!(wire.next_method().method(), Method::QueueBindOk(_)));
+}
+
+fn declare_all(node: &Node) {
+    let mut wire = Wire::with_channel(node.process.address());
+    declare_exchange(&mut wire, FANOUT, "fanout", FieldTable::new());
+    let kind = [("x-delayed-type", "direct")].into_iter().collect();
+    declare_exchange(&mut wire, DELAYED, "x-delayed-message", kind);
     queues().into_iter().for_each(|queue| wire.declare_queue(queue));
     let mut arguments = FieldTable::new();
     arguments.insert("x-max-length", 0);
@@ -79,17 +99,8 @@ fn declare_all(node: &Node) {
     arguments.insert("x-dead-letter-routing-key", GRAVE);
     wire.send(1, &queue::Declare { arguments, ..wire::declare(DOOMED, false) });
     assert!(matches!(wire.next_method().method(), Method::QueueDeclareOk(_)));
-    for queue in FANNED_QUEUES {
-        let bind = queue::Bind {
-            queue,
-            exchange: FANOUT,
-            routing_key: "",
-            nowait: false,
-            arguments: FieldTable::new(),
-        };
-        wire.send(1, &bind);
-        assert!(matches!(wire.next_method().method(), Method::QueueBindOk(_)));
-    }
+    FANNED_QUEUES.into_iter().for_each(|queue| bind(&mut wire, FANOUT, queue, ""));
+    bind(&mut wire, DELAYED, LATE, LATE);
     wire.close();
 }
 
@@ -162,14 +173,14 @@ pub(crate) fn get(wire: &mut Wire, queue: &str) -> Option<(Vec<u8>, bool)> {
 fn drain(node: &Node, books: &Arc<Mutex<Books>>) -> u64 {
     let mut sum = 0;
     for queue in queues() {
-        if queue == GRAVE {
-            thread::sleep(DEAD_LETTERS_TAKE);
+        if is_moved_to(queue) {
+            thread::sleep(MOVES_TAKE);
         }
         let mut count = drain_queue(node, books, queue);
         sum += count;
-        // What died in the last life is read from the disk first, then it comes.
-        while queue == GRAVE && count > 0 {
-            thread::sleep(DEAD_LETTERS_TAKE);
+        // What died or waited in the last life is read from the disk first, then it comes.
+        while is_moved_to(queue) && count > 0 {
+            thread::sleep(MOVES_TAKE);
             count = drain_queue(node, books, queue);
             sum += count;
         }
