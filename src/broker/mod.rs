@@ -6,6 +6,7 @@
 //! `settle`, `dead_letters`, `consume`, `exchanges` and `queues` (declarations), `replies` (direct
 //! reply-to).
 
+mod access;
 mod administration;
 mod batch;
 mod bucket;

@@ -104,11 +104,13 @@ impl Broker {
             }
             NodeChange::UserDeleted(user) => {
                 write(&self.users).remove(&user.name);
+                self.permitted.fetch_add(1, Ordering::AcqRel);
                 self.show_user_rate(&user.name, PublishLimits::default());
             }
             NodeChange::PermissionSet(permission) => self.show_permission(definitions, permission),
             NodeChange::PermissionCleared(permission) => {
                 write(&self.users).permit(&permission.user, &permission.host.name, None);
+                self.permitted.fetch_add(1, Ordering::AcqRel);
             }
             NodeChange::PolicySet(_) | NodeChange::PolicyCleared(_) => self.show_policy(change),
             NodeChange::ParameterSet(parameter) => {
@@ -161,6 +163,7 @@ impl Broker {
                 write(&self.users).permit(user, &host.name, None);
             }
         }
+        self.permitted.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Makes a change true unless it is so already.
@@ -279,12 +282,18 @@ impl Broker {
     }
 }
 
-fn host_key(definitions: &NodeDefinitions, name: &Name) -> Result<HostKey, DeclarationRefused> {
+pub(super) fn host_key(
+    definitions: &NodeDefinitions,
+    name: &Name,
+) -> Result<HostKey, DeclarationRefused> {
     let host = definitions.host(name).map(|host| host.key.clone());
     host.ok_or_else(|| DeclarationRefused::NoVirtualHost(name.clone()))
 }
 
-fn check_user(definitions: &NodeDefinitions, name: &Name) -> Result<(), DeclarationRefused> {
+pub(super) fn check_user(
+    definitions: &NodeDefinitions,
+    name: &Name,
+) -> Result<(), DeclarationRefused> {
     let user = definitions.user(name);
     user.map(|_| ()).ok_or_else(|| DeclarationRefused::NoUser(name.clone()))
 }

@@ -39,6 +39,8 @@ pub struct Broker {
     pub(super) user_rates: UserRates,
     /// Limits on publishing changed, and nobody was told yet who waits by the old ones.
     pub(super) has_new_rates: AtomicBool,
+    /// How often what users may do changed: sessions look whether it still is what they know.
+    pub(super) permitted: AtomicU64,
     /// Where in the log the last change of what is declared for the node stands.
     pub(super) changed_at: AtomicU64,
     /// None where everything lives in memory.
@@ -85,6 +87,7 @@ impl Broker {
             tallies: Arc::default(),
             user_rates: UserRates::default(),
             has_new_rates: AtomicBool::new(false),
+            permitted: AtomicU64::new(0),
             changed_at: AtomicU64::new(0),
             durability: None,
             failure: Arc::default(),
