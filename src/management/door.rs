@@ -22,8 +22,8 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, front_page, policies, user_limits, virtual_host_limits, virtual_hosts,
-    whoami,
+    ManagementOptions, front_page, permissions, policies, topic_permissions, user_limits, users,
+    virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -68,7 +68,10 @@ fn resources() -> Router<Shared> {
     Router::new()
         .merge(policies::routes("/policies", PolicyKind::User))
         .merge(policies::routes("/operator-policies", PolicyKind::Operator))
+        .merge(permissions::routes())
+        .merge(topic_permissions::routes())
         .merge(user_limits::routes())
+        .merge(users::routes())
         .merge(virtual_host_limits::routes())
         .merge(virtual_hosts::routes())
         .merge(whoami::routes())

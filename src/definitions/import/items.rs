@@ -99,10 +99,7 @@ impl Reading {
     }
 
     fn user(&mut self, user: json::User) -> Read<()> {
-        let password = password(&user)?;
-        let limits = limits(&user.limits, &USER_LIMITS)?;
-        let tags = names(&user.tags);
-        self.add(Declaration::User(UserWish { name: user.name.into(), password, tags, limits }));
+        self.add(Declaration::User(user_wish(user)?));
         Ok(())
     }
 
@@ -297,6 +294,22 @@ pub fn host_settings(name: &str, mut body: Map<String, Value>) -> Result<HostSet
     body.insert("name".to_owned(), name.into());
     let host = serde_json::from_value(Value::Object(body)).map_err(|error| error.to_string())?;
     settings(&host)
+}
+
+fn user_wish(user: json::User) -> Read<UserWish> {
+    let password = password(&user)?;
+    let limits = limits(&user.limits, &USER_LIMITS)?;
+    let tags = names(&user.tags);
+    Ok(UserWish { name: user.name.into(), password, tags, limits })
+}
+
+/// A user as somebody asks for it alone.
+///
+/// # Errors
+/// Something in it is not what it should be.
+pub fn user(name: &str, mut body: Map<String, Value>) -> Result<UserWish, String> {
+    body.insert("name".to_owned(), name.into());
+    user_wish(serde_json::from_value(Value::Object(body)).map_err(|error| error.to_string())?)
 }
 
 fn password(user: &json::User) -> Read<DeclaredPassword> {

@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-pub use items::{host_settings, policy};
+pub use items::{host_settings, policy, user};
 
 pub use declaration::{Declaration, DeclaredPassword, ExchangeWish, QueueWish, UserWish};
 

@@ -4,9 +4,12 @@
 mod body;
 mod door;
 mod login;
+mod permissions;
 mod policies;
 mod stored;
+mod topic_permissions;
 mod user_limits;
+mod users;
 mod virtual_host_limits;
 mod virtual_hosts;
 

@@ -6,6 +6,8 @@ use super::*;
 use crate::broker::{Left, MemoryOptions};
 use crate::store::{MemoryStorage, StoreOptions, Writer};
 
+const TOPIC: &str = r#"{"exchange": "x", "write": "", "read": ""}"#;
+
 fn world() -> (World, Writer) {
     let disk = Arc::new(MemoryStorage::new(1 << 26));
     let opened = crate::store::open(disk, StoreOptions::default()).unwrap();
@@ -31,6 +33,12 @@ async fn an_answer_waits_for_the_disk() {
         ("DELETE", "/api/policies/new/p", "", 204),
         ("PUT", "/api/vhost-limits/new/max-queues", r#"{"value": 1}"#, 204),
         ("PUT", "/api/user-limits/guest/max-channels", r#"{"value": 10}"#, 204),
+        ("PUT", "/api/users/ann", r#"{"tags": "", "password": "x"}"#, 201),
+        ("PUT", "/api/permissions/new/ann", r#"{"configure": "", "write": "", "read": ""}"#, 201),
+        ("PUT", "/api/topic-permissions/new/ann", TOPIC, 201),
+        ("DELETE", "/api/topic-permissions/new/ann/x", "", 204),
+        ("DELETE", "/api/permissions/new/ann", "", 204),
+        ("DELETE", "/api/users/ann", "", 204),
         ("DELETE", "/api/vhosts/new", "", 204),
     ] {
         let mut asking = Box::pin(world.ask(method, path, body));

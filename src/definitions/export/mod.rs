@@ -1,0 +1,6 @@
+//! Definitions as RabbitMQ's tools read them: in the HTTP API, and in definitions files, which
+//! `import` reads back. What there is to export, and who may see it, is not decided here.
+
+mod items;
+
+pub use items::{global_parameter, parameter, permission, policy, topic_permission, user};
