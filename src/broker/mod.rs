@@ -32,6 +32,7 @@ mod opening;
 mod options;
 mod out_of_service;
 mod pace;
+mod parameters;
 mod permission;
 mod policies;
 mod pressure;

@@ -119,11 +119,12 @@ impl Broker {
             NodeChange::ParameterCleared(parameter) => {
                 self.show_limits(parameter, HostLimits::default());
             }
+            NodeChange::GlobalParameterSet(parameter) => self.show_cluster_name(parameter, true),
+            NodeChange::GlobalParameterCleared(parameter) => {
+                self.show_cluster_name(parameter, false);
+            }
             // Kept as definitions: nothing that is alive changes by them.
-            NodeChange::TopicPermissionSet(_)
-            | NodeChange::TopicPermissionCleared(_)
-            | NodeChange::GlobalParameterSet(_)
-            | NodeChange::GlobalParameterCleared(_) => {}
+            NodeChange::TopicPermissionSet(_) | NodeChange::TopicPermissionCleared(_) => {}
         }
     }
 

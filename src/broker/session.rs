@@ -140,8 +140,7 @@ impl Session {
         let id = broker.register(&mailbox);
         let broker_random = broker.fork_random();
         let buffered = broker.connection_options.account.charge(0);
-        let connection =
-            Connection::new(broker.connection_options.clone(), broker.fork_random(), now);
+        let connection = Connection::new(broker.greeting(), broker.fork_random(), now);
         Self {
             id,
             broker,

@@ -26,7 +26,10 @@ use crate::protocol::reply::ConnectionError;
 #[derive(Debug)]
 pub struct Broker {
     pub(super) options: BrokerOptions,
+    /// As the operator wrote them.
     pub(super) connection_options: Arc<Options>,
+    /// The same with what was set since.
+    pub(super) greeting: RwLock<Arc<Options>>,
     /// What is declared for the node; `users` and `virtual_hosts` follow it.
     pub(super) node_definitions: Mutex<NodeDefinitions>,
     pub(super) users: RwLock<Users>,
@@ -74,8 +77,10 @@ impl Broker {
         let mut connection_options = options.connection.clone();
         connection_options.server_properties =
             server_properties(&options.product, &options.cluster_name);
+        let connection_options = Arc::new(connection_options);
         Self {
-            connection_options: Arc::new(connection_options),
+            greeting: RwLock::new(connection_options.clone()),
+            connection_options,
             options,
             node_definitions: Mutex::default(),
             users: RwLock::default(),

@@ -34,7 +34,9 @@ pub use limits::{
 };
 pub use node::NodeDefinitions;
 pub use node_change::NodeChange;
-pub use parameter::{GlobalParameterDefinition, LIMITS, ParameterDefinition, VIRTUAL_HOST_LIMITS};
+pub use parameter::{
+    CLUSTER_NAME, GlobalParameterDefinition, LIMITS, ParameterDefinition, VIRTUAL_HOST_LIMITS,
+};
 pub use password_hash::{HashingAlgorithm, PasswordHash};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{PolicyDefinition, PolicyKind, PolicyTarget};

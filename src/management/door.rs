@@ -22,8 +22,8 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, front_page, permissions, policies, topic_permissions, user_limits, users,
-    virtual_host_limits, virtual_hosts, whoami,
+    ManagementOptions, cluster_name, front_page, global_parameters, parameters, permissions,
+    policies, topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -66,6 +66,9 @@ impl Default for Patience {
 /// All resources.
 fn resources() -> Router<Shared> {
     Router::new()
+        .merge(cluster_name::routes())
+        .merge(global_parameters::routes())
+        .merge(parameters::routes())
         .merge(policies::routes("/policies", PolicyKind::User))
         .merge(policies::routes("/operator-policies", PolicyKind::Operator))
         .merge(permissions::routes())

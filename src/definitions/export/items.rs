@@ -58,6 +58,22 @@ pub fn parameter(parameter: &ParameterDefinition) -> Value {
     })
 }
 
+/// A policy as a parameter, which to RabbitMQ it is.
+#[must_use]
+pub fn policy_parameter(policy: &PolicyDefinition) -> Value {
+    json!({
+        "vhost": &*policy.host.name,
+        "component": policy.kind.component(),
+        "name": &*policy.name,
+        "value": {
+            "pattern": policy.pattern,
+            "apply-to": policy.applies_to.name(),
+            "definition": policy.settings,
+            "priority": policy.priority,
+        },
+    })
+}
+
 /// A parameter of the node.
 #[must_use]
 pub fn global_parameter(parameter: &GlobalParameterDefinition) -> Value {

@@ -3,4 +3,6 @@
 
 mod items;
 
-pub use items::{global_parameter, parameter, permission, policy, topic_permission, user};
+pub use items::{
+    global_parameter, parameter, permission, policy, policy_parameter, topic_permission, user,
+};

@@ -179,12 +179,7 @@ impl Reading {
     /// Some parameters are more than that: policies, and limits of the virtual host.
     fn parameter(&mut self, parameter: json::Parameter) -> Read<()> {
         let json::Parameter { vhost, component, name, value } = parameter;
-        let kind = match component.as_str() {
-            "policy" => Some(PolicyKind::User),
-            "operator_policy" => Some(PolicyKind::Operator),
-            _ => None,
-        };
-        if let Some(kind) = kind {
+        if let Some(kind) = PolicyKind::from_component(&component) {
             let body = serde_json::from_value(value).map_err(|error| error.to_string())?;
             return self.add_policy(kind, vhost, name, body);
         }

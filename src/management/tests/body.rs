@@ -68,7 +68,7 @@ impl Begun {
     }
 }
 
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 11] = [
     "/api/policies/v1/p",
     "/api/operator-policies/v1/p",
     "/api/vhosts/v3",
@@ -77,6 +77,9 @@ const PATHS: [&str; 8] = [
     "/api/users/new",
     "/api/permissions/v1/none",
     "/api/topic-permissions/v1/none",
+    "/api/parameters/vhost-limits/v1/limits",
+    "/api/global-parameters/g",
+    "/api/cluster-name",
 ];
 
 #[tokio::test]

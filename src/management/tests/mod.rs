@@ -3,7 +3,9 @@
 
 mod body;
 mod door;
+mod global_parameters;
 mod login;
+mod parameters;
 mod permissions;
 mod policies;
 mod stored;
