@@ -207,10 +207,14 @@ impl Broker {
     /// The hash of a new password. The user's own stays where it is of this password already.
     pub fn hash_password(&self, user: &str, password: &str) -> PasswordHash {
         let known = self.node_definitions().user(user).map(|user| user.password.clone());
-        known.filter(|known| known.is_of(password.as_bytes())).unwrap_or_else(|| {
-            let [a, b, c, d, ..] = lock(&self.random).draw().to_be_bytes();
-            PasswordHash::new(password.as_bytes(), [a, b, c, d])
-        })
+        let known = known.filter(|known| known.is_of(password.as_bytes()));
+        known.unwrap_or_else(|| self.new_hash(password))
+    }
+
+    /// A hash of a password that no user has yet.
+    pub fn new_hash(&self, password: &str) -> PasswordHash {
+        let [a, b, c, d, ..] = lock(&self.random).draw().to_be_bytes();
+        PasswordHash::new(password.as_bytes(), [a, b, c, d])
     }
 
     /// Lets a user enter a virtual host.

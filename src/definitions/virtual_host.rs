@@ -68,6 +68,11 @@ impl VirtualHostDefinitions {
         self.exchanges.values()
     }
 
+    /// All queues, in no order.
+    pub fn queues(&self) -> impl Iterator<Item = &Arc<QueueDefinition>> {
+        self.queues.values()
+    }
+
     /// How many queues there are.
     #[must_use]
     pub fn queues_count(&self) -> usize {

@@ -22,8 +22,9 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, cluster_name, front_page, global_parameters, parameters, permissions,
-    policies, topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
+    ManagementOptions, cluster_name, features, front_page, global_parameters, hash_password,
+    parameters, permissions, policies, topic_permissions, user_limits, users, virtual_host_limits,
+    virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -67,7 +68,9 @@ impl Default for Patience {
 fn resources() -> Router<Shared> {
     Router::new()
         .merge(cluster_name::routes())
+        .merge(features::routes())
         .merge(global_parameters::routes())
+        .merge(hash_password::routes())
         .merge(parameters::routes())
         .merge(policies::routes("/policies", PolicyKind::User))
         .merge(policies::routes("/operator-policies", PolicyKind::Operator))

@@ -3,7 +3,9 @@
 
 mod body;
 mod door;
+mod features;
 mod global_parameters;
+mod hash_password;
 mod login;
 mod parameters;
 mod permissions;
@@ -26,6 +28,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Management, ManagementOptions};
 use crate::broker::{Broker, BrokerOptions, Peer};
+use crate::definitions::import::Definitions;
 use crate::definitions::{HostSettings, PermissionDefinition, UserDefinition};
 use crate::message::Moment;
 
