@@ -18,6 +18,7 @@ mod deduplication;
 mod durability;
 mod exchanges;
 mod expiry;
+mod export;
 mod figures;
 mod host_deletion;
 mod import;

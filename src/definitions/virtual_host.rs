@@ -63,6 +63,11 @@ impl VirtualHostDefinitions {
         self.to.get(end).into_iter().flatten()
     }
 
+    /// All bindings, in a fixed order.
+    pub fn bindings(&self) -> impl Iterator<Item = &Arc<Binding>> {
+        self.from.values().flatten()
+    }
+
     /// All exchanges, in no order.
     pub fn exchanges(&self) -> impl Iterator<Item = &Arc<ExchangeDefinition>> {
         self.exchanges.values()

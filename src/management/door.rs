@@ -22,9 +22,9 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, cluster_name, features, front_page, global_parameters, hash_password,
-    parameters, permissions, policies, topic_permissions, user_limits, users, virtual_host_limits,
-    virtual_hosts, whoami,
+    ManagementOptions, cluster_name, definitions, features, front_page, global_parameters,
+    hash_password, parameters, permissions, policies, topic_permissions, user_limits, users,
+    virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -68,6 +68,7 @@ impl Default for Patience {
 fn resources() -> Router<Shared> {
     Router::new()
         .merge(cluster_name::routes())
+        .merge(definitions::routes())
         .merge(features::routes())
         .merge(global_parameters::routes())
         .merge(hash_password::routes())

@@ -2,6 +2,7 @@
 //! those of a RabbitMQ that was asked the same.
 
 mod body;
+mod definitions;
 mod door;
 mod features;
 mod global_parameters;

@@ -58,6 +58,26 @@ async fn an_answer_waits_for_the_disk() {
 }
 
 #[tokio::test]
+async fn an_import_is_answered_when_all_of_it_is_on_disk() {
+    let (world, mut writer) = world();
+    let queue = json!({"vhost": "/", "name": "q", "durable": true});
+    let mut bad = queue.clone();
+    bad["name"] = json!("bad");
+    bad["arguments"] = json!({"x-expires": 0});
+    for (queues, status) in [(json!([queue]), 204), (json!([queue, bad]), 400)] {
+        let file = json!({
+            "exchanges": [{"vhost": "/", "name": format!("x{status}"), "type": "fanout"}],
+            "queues": queues,
+        });
+        let file = file.to_string();
+        let mut asking = Box::pin(definitions::post(&world, "/api/definitions", &file));
+        assert!(poll_once(&mut asking).await.is_none(), "{status}");
+        turn(&mut writer);
+        assert_eq!(asking.await.status, status);
+    }
+}
+
+#[tokio::test]
 async fn what_will_never_be_on_disk_is_no_success() {
     let (world, writer) = world();
     let mut asking = Box::pin(world.ask("PUT", "/api/vhosts/new", ""));
