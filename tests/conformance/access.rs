@@ -1,6 +1,6 @@
-//! What an operator does to users while their clients are connected, and how these hear of it. It is
-//! not done over AMQP, so all of this is in this process; a RabbitMQ that was asked the same closes
-//! the connections of a deleted user, too.
+//! What an operator does to users while their clients are connected, and how these hear of it. It
+//! is not done over AMQP, so all of this is in this process; a RabbitMQ that was asked the same
+//! closes the connections of a deleted user, too.
 
 use leveret::broker::Declared;
 use leveret::definitions::PermissionDefinition;

@@ -70,7 +70,8 @@ async fn a_file_may_come_in_the_form_of_a_browser() {
     let form = |name: &str| {
         format!(
             "--b\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"f.json\"\r\n\
-             Content-Type: application/json\r\n\r\n{{\"vhosts\": [{{\"name\": \"v9\"}}]}}\r\n--b--\r\n"
+             Content-Type: application/json\r\n\r\n{{\"vhosts\": [{{\"name\": \"v9\"}}]}}\r\n\
+             --b--\r\n"
         )
     };
     let kind = "multipart/form-data; boundary=b";
