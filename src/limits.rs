@@ -55,6 +55,9 @@ pub const PUBLISH_HEADS_MAX: usize = 256;
 /// costs nothing, few enough that consumers get the first while the rest is read.
 pub const PUBLISH_RUN_COUNT_MAX: usize = 256;
 
+/// The longest name of the cluster: every client is told it in a frame of 4 KiB at the most.
+pub const CLUSTER_NAME_SIZE_MAX: usize = 255;
+
 /// The name a client gives itself is cut here: it is for logs and listings.
 pub const CLIENT_NAME_SIZE_MAX: usize = 256;
 

@@ -26,7 +26,7 @@ impl Access {
 }
 
 /// Three patterns, unanchored; an empty one matches nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Permissions {
     configure: Pattern,
     write: Pattern,

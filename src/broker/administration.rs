@@ -11,12 +11,14 @@ use tracing::warn;
 
 use super::lock::read;
 use super::node_definitions::{DeclarationRefused, DeclarationResult};
+use super::options::Product;
 use super::session::Peer;
 use super::shared::Broker;
 use crate::auth::{Login, LoginRefused, User};
 use crate::definitions::{
     HOST_LIMITS, HostDefinition, LIMITS, NodeChange, NodeDefinitions, ParameterDefinition,
-    PolicyDefinition, PolicyKind, USER_LIMITS, UserDefinition, VIRTUAL_HOST_LIMITS, check_limits,
+    PolicyDefinition, PolicyKind, QueueDefinition, USER_LIMITS, UserDefinition,
+    VIRTUAL_HOST_LIMITS, check_limits,
 };
 use crate::message::{Name, QueueKind};
 use crate::store::{Health, Position};
@@ -63,6 +65,20 @@ impl Broker {
     #[must_use]
     pub fn default_queue_kind(&self) -> QueueKind {
         self.options.default_queue_kind
+    }
+
+    /// Who it says it is.
+    #[must_use]
+    pub fn product(&self) -> &Product {
+        &self.options.product
+    }
+
+    /// There are queues that are neither durable nor exclusive.
+    #[must_use]
+    pub fn has_transient_queues(&self) -> bool {
+        let hosts: Vec<_> = read(&self.virtual_hosts).values().cloned().collect();
+        let is_transient = |queue: &Arc<QueueDefinition>| !queue.durable && !queue.is_exclusive();
+        hosts.iter().any(|host| host.definitions().queues().any(is_transient))
     }
 
     /// The policies of this kind, of one virtual host or of all.

@@ -108,7 +108,7 @@ impl Session {
 
     /// What the user may do in a virtual host, whatever it was when it logged in: the virtual host
     /// may have gone since, and another of its name come.
-    fn permissions_now(&self, host: &str) -> Option<Arc<Permissions>> {
+    pub(super) fn permissions_now(&self, host: &str) -> Option<Arc<Permissions>> {
         let users = read(&self.broker.users);
         users.user(self.user_name())?.permissions.get(host).cloned()
     }

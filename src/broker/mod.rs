@@ -6,6 +6,7 @@
 //! `settle`, `dead_letters`, `consume`, `exchanges` and `queues` (declarations), `replies` (direct
 //! reply-to).
 
+mod access;
 mod administration;
 mod batch;
 mod bucket;
@@ -18,6 +19,7 @@ mod deduplication;
 mod durability;
 mod exchanges;
 mod expiry;
+mod export;
 mod figures;
 mod host_deletion;
 mod import;
@@ -33,6 +35,7 @@ mod opening;
 mod options;
 mod out_of_service;
 mod pace;
+mod parameters;
 mod permission;
 mod policies;
 mod pressure;

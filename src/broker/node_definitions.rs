@@ -104,11 +104,13 @@ impl Broker {
             }
             NodeChange::UserDeleted(user) => {
                 write(&self.users).remove(&user.name);
+                self.permitted.fetch_add(1, Ordering::AcqRel);
                 self.show_user_rate(&user.name, PublishLimits::default());
             }
             NodeChange::PermissionSet(permission) => self.show_permission(definitions, permission),
             NodeChange::PermissionCleared(permission) => {
                 write(&self.users).permit(&permission.user, &permission.host.name, None);
+                self.permitted.fetch_add(1, Ordering::AcqRel);
             }
             NodeChange::PolicySet(_) | NodeChange::PolicyCleared(_) => self.show_policy(change),
             NodeChange::ParameterSet(parameter) => {
@@ -117,11 +119,12 @@ impl Broker {
             NodeChange::ParameterCleared(parameter) => {
                 self.show_limits(parameter, HostLimits::default());
             }
+            NodeChange::GlobalParameterSet(parameter) => self.show_cluster_name(parameter, true),
+            NodeChange::GlobalParameterCleared(parameter) => {
+                self.show_cluster_name(parameter, false);
+            }
             // Kept as definitions: nothing that is alive changes by them.
-            NodeChange::TopicPermissionSet(_)
-            | NodeChange::TopicPermissionCleared(_)
-            | NodeChange::GlobalParameterSet(_)
-            | NodeChange::GlobalParameterCleared(_) => {}
+            NodeChange::TopicPermissionSet(_) | NodeChange::TopicPermissionCleared(_) => {}
         }
     }
 
@@ -161,6 +164,7 @@ impl Broker {
                 write(&self.users).permit(user, &host.name, None);
             }
         }
+        self.permitted.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Makes a change true unless it is so already.
@@ -203,10 +207,14 @@ impl Broker {
     /// The hash of a new password. The user's own stays where it is of this password already.
     pub fn hash_password(&self, user: &str, password: &str) -> PasswordHash {
         let known = self.node_definitions().user(user).map(|user| user.password.clone());
-        known.filter(|known| known.is_of(password.as_bytes())).unwrap_or_else(|| {
-            let [a, b, c, d, ..] = lock(&self.random).draw().to_be_bytes();
-            PasswordHash::new(password.as_bytes(), [a, b, c, d])
-        })
+        let known = known.filter(|known| known.is_of(password.as_bytes()));
+        known.unwrap_or_else(|| self.new_hash(password))
+    }
+
+    /// A hash of a password that no user has yet.
+    pub fn new_hash(&self, password: &str) -> PasswordHash {
+        let [a, b, c, d, ..] = lock(&self.random).draw().to_be_bytes();
+        PasswordHash::new(password.as_bytes(), [a, b, c, d])
     }
 
     /// Lets a user enter a virtual host.
@@ -279,12 +287,18 @@ impl Broker {
     }
 }
 
-fn host_key(definitions: &NodeDefinitions, name: &Name) -> Result<HostKey, DeclarationRefused> {
+pub(super) fn host_key(
+    definitions: &NodeDefinitions,
+    name: &Name,
+) -> Result<HostKey, DeclarationRefused> {
     let host = definitions.host(name).map(|host| host.key.clone());
     host.ok_or_else(|| DeclarationRefused::NoVirtualHost(name.clone()))
 }
 
-fn check_user(definitions: &NodeDefinitions, name: &Name) -> Result<(), DeclarationRefused> {
+pub(super) fn check_user(
+    definitions: &NodeDefinitions,
+    name: &Name,
+) -> Result<(), DeclarationRefused> {
     let user = definitions.user(name);
     user.map(|_| ()).ok_or_else(|| DeclarationRefused::NoUser(name.clone()))
 }

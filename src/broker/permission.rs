@@ -1,6 +1,9 @@
 //! Whether this client may do what it asks for, in RabbitMQ's words. Which permission an operation
 //! needs is written where the operation is.
 
+use std::sync::atomic::Ordering;
+
+use super::route_cache::RouteCache;
 use super::session::{Place, Session};
 use crate::auth::Access;
 use crate::message::Resource;
@@ -12,6 +15,22 @@ impl Session {
         self.place
             .clone()
             .ok_or_else(|| ConnectionError::not_allowed("no virtual host is open").into())
+    }
+
+    /// What the user may do in its virtual host is what it is by now, whatever it was when it came
+    /// in. Routes were found under what it might do then.
+    pub(super) fn heed_permissions(&mut self) {
+        let permitted = self.broker.permitted.load(Ordering::Acquire);
+        if permitted == self.permitted || self.user.is_none() {
+            return;
+        }
+        self.permitted = permitted;
+        let Some(place) = &self.place else { return };
+        let permissions = self.permissions_now(&place.host.name).unwrap_or_default();
+        if let Some(place) = &mut self.place {
+            place.permissions = permissions;
+        }
+        self.channels.values_mut().for_each(|channel| channel.routes = RouteCache::default());
     }
 
     /// The name of the user, for texts.

@@ -51,6 +51,8 @@ pub struct Session {
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) user: Option<Arc<User>>,
     pub(super) place: Option<Place>,
+    /// How often what users may do had changed when it last looked.
+    pub(super) permitted: u64,
     /// It counts as a connection to its virtual host and of its user.
     pub(super) admission: Option<Admission>,
     pub(super) channels: BTreeMap<u16, ChannelState>,
@@ -138,8 +140,7 @@ impl Session {
         let id = broker.register(&mailbox);
         let broker_random = broker.fork_random();
         let buffered = broker.connection_options.account.charge(0);
-        let connection =
-            Connection::new(broker.connection_options.clone(), broker.fork_random(), now);
+        let connection = Connection::new(broker.greeting(), broker.fork_random(), now);
         Self {
             id,
             broker,
@@ -149,6 +150,7 @@ impl Session {
             mailbox,
             user: None,
             place: None,
+            permitted: 0,
             admission: None,
             channels: BTreeMap::new(),
             consumers: BTreeMap::new(),
@@ -218,6 +220,7 @@ impl Session {
         }
         self.work.now = now;
         self.end_debt(now);
+        self.heed_permissions();
         let (mut used, mut least) = (0, PORTION_SIZE_MIN);
         while !self.is_in_debt() {
             let rest = input.get(used..).unwrap_or(&[]);

@@ -28,7 +28,10 @@ use crate::protocol::reply::ConnectionError;
 #[derive(Debug)]
 pub struct Broker {
     pub(super) options: BrokerOptions,
+    /// As the operator wrote them.
     pub(super) connection_options: Arc<Options>,
+    /// The same with what was set since.
+    pub(super) greeting: RwLock<Arc<Options>>,
     /// What is declared for the node; `users` and `virtual_hosts` follow it.
     pub(super) node_definitions: Mutex<NodeDefinitions>,
     pub(super) users: RwLock<Users>,
@@ -42,6 +45,8 @@ pub struct Broker {
     pub(super) user_rates: UserRates,
     /// Limits on publishing changed, and nobody was told yet who waits by the old ones.
     pub(super) has_new_rates: AtomicBool,
+    /// How often what users may do changed: sessions look whether it still is what they know.
+    pub(super) permitted: AtomicU64,
     /// Where in the log the last change of what is declared for the node stands.
     pub(super) changed_at: AtomicU64,
     /// None where everything lives in memory.
@@ -75,8 +80,10 @@ impl Broker {
         let mut connection_options = options.connection.clone();
         connection_options.server_properties =
             server_properties(&options.product, &options.cluster_name);
+        let connection_options = Arc::new(connection_options);
         Self {
-            connection_options: Arc::new(connection_options),
+            greeting: RwLock::new(connection_options.clone()),
+            connection_options,
             options,
             node_definitions: Mutex::default(),
             users: RwLock::default(),
@@ -89,6 +96,7 @@ impl Broker {
             tallies: Arc::default(),
             user_rates: UserRates::default(),
             has_new_rates: AtomicBool::new(false),
+            permitted: AtomicU64::new(0),
             changed_at: AtomicU64::new(0),
             durability: None,
             failure: Arc::default(),

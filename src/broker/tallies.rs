@@ -17,9 +17,16 @@ pub(super) struct Tallies(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    hosts: BTreeMap<VirtualHostNumber, BTreeMap<SessionId, Arc<Mailbox>>>,
+    hosts: BTreeMap<VirtualHostNumber, BTreeMap<SessionId, Guest>>,
     /// Users who have something.
     users: BTreeMap<Name, Tally>,
+}
+
+/// Somebody who is in a virtual host.
+#[derive(Debug)]
+struct Guest {
+    mailbox: Arc<Mailbox>,
+    user: Name,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +91,8 @@ impl Tallies {
             return Err(NoEntry::UserFull(limit));
         }
         let sessions = inner.hosts.entry(host.number).or_default();
-        sessions.insert(entrant.session, entrant.mailbox.clone());
+        let (mailbox, user) = (entrant.mailbox.clone(), entrant.user.clone());
+        sessions.insert(entrant.session, Guest { mailbox, user });
         inner.users.entry(entrant.user.clone()).or_default().connections += 1;
         let (user, session) = (entrant.user.clone(), entrant.session);
         Ok(Admission { tallies: self.clone(), host: host.number, user, session })
@@ -112,8 +120,15 @@ impl Tallies {
     pub(super) fn shut(&self, host: &VirtualHost) -> Vec<Arc<Mailbox>> {
         let inner = lock(&self.0);
         host.mark_deleted();
-        let sessions = inner.hosts.get(&host.number);
-        sessions.map(|sessions| sessions.values().cloned().collect()).unwrap_or_default()
+        let guests = inner.hosts.get(&host.number).into_iter().flat_map(BTreeMap::values);
+        guests.map(|guest| guest.mailbox.clone()).collect()
+    }
+
+    /// The connections of a user, in whichever virtual hosts they are.
+    pub(super) fn of_user(&self, user: &str) -> Vec<Arc<Mailbox>> {
+        let inner = lock(&self.0);
+        let guests = inner.hosts.values().flat_map(BTreeMap::values);
+        guests.filter(|guest| *guest.user == *user).map(|guest| guest.mailbox.clone()).collect()
     }
 
     /// Takes something off what a user has.

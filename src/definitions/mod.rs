@@ -3,11 +3,13 @@
 //! its bindings along, and those perhaps an auto-delete exchange) is planned here as a list of
 //! changes and applied here. It knows no live queue, no routing table, and decides no permission.
 //!
-//! `record` is how changes stand on disk; `import` reads RabbitMQ's definitions files.
+//! `record` is how changes stand on disk; `import` reads RabbitMQ's definitions files, `export`
+//! writes them.
 
 mod binding;
 mod change;
 mod exchange;
+pub mod export;
 mod host;
 pub mod import;
 mod limits;
@@ -32,7 +34,9 @@ pub use limits::{
 };
 pub use node::NodeDefinitions;
 pub use node_change::NodeChange;
-pub use parameter::{GlobalParameterDefinition, LIMITS, ParameterDefinition, VIRTUAL_HOST_LIMITS};
+pub use parameter::{
+    CLUSTER_NAME, GlobalParameterDefinition, LIMITS, ParameterDefinition, VIRTUAL_HOST_LIMITS,
+};
 pub use password_hash::{HashingAlgorithm, PasswordHash};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{PolicyDefinition, PolicyKind, PolicyTarget};

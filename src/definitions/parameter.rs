@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::HostKey;
+use crate::limits::CLUSTER_NAME_SIZE_MAX;
 use crate::message::Name;
 
 /// The component of a virtual host's limits.
@@ -11,6 +12,9 @@ pub const VIRTUAL_HOST_LIMITS: &str = "vhost-limits";
 
 /// The one name that limits of a virtual host have.
 pub const LIMITS: &str = "limits";
+
+/// The parameter of the node that has the name of its cluster.
+pub const CLUSTER_NAME: &str = "cluster_name";
 
 /// A parameter of a component in a virtual host, which is a name as long as the parameter is only
 /// wished for.
@@ -33,6 +37,15 @@ pub struct GlobalParameterDefinition {
     pub name: Name,
     /// What it says.
     pub value: Value,
+}
+
+impl GlobalParameterDefinition {
+    /// The name of the cluster, where it is that.
+    #[must_use]
+    pub fn cluster_name(&self) -> Option<&str> {
+        let name = self.value.as_str().filter(|name| name.len() <= CLUSTER_NAME_SIZE_MAX)?;
+        (*self.name == *CLUSTER_NAME).then_some(name)
+    }
 }
 
 impl<H> ParameterDefinition<H> {

@@ -10,11 +10,12 @@ use regex::Regex;
 use crate::limits::PATTERN_BACKTRACK_MAX;
 
 /// A pattern; the empty one matches nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Pattern(Matcher);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 enum Matcher {
+    #[default]
     Nothing,
     Everything,
     Linear(Regex),

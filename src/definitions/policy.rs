@@ -43,6 +43,23 @@ pub enum PolicyKind {
     Operator,
 }
 
+impl PolicyKind {
+    const ALL: [(Self, &'static str); 2] =
+        [(Self::User, "policy"), (Self::Operator, "operator_policy")];
+
+    /// The kind of the policies that are parameters of this component.
+    #[must_use]
+    pub fn from_component(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(kind, _)| kind)
+    }
+
+    /// The component whose parameters its policies are.
+    #[must_use]
+    pub fn component(self) -> &'static str {
+        Self::ALL.into_iter().find(|(known, _)| *known == self).map_or("", |(_, name)| name)
+    }
+}
+
 /// Things a policy applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyTarget {

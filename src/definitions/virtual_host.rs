@@ -63,9 +63,19 @@ impl VirtualHostDefinitions {
         self.to.get(end).into_iter().flatten()
     }
 
+    /// All bindings, in a fixed order.
+    pub fn bindings(&self) -> impl Iterator<Item = &Arc<Binding>> {
+        self.from.values().flatten()
+    }
+
     /// All exchanges, in no order.
     pub fn exchanges(&self) -> impl Iterator<Item = &Arc<ExchangeDefinition>> {
         self.exchanges.values()
+    }
+
+    /// All queues, in no order.
+    pub fn queues(&self) -> impl Iterator<Item = &Arc<QueueDefinition>> {
+        self.queues.values()
     }
 
     /// How many queues there are.

@@ -1,8 +1,8 @@
-//! The JSON object that a request brings, within bounds of size and time.
+//! What a request brings, mostly a JSON object, within bounds of size and time.
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use serde_json::{Map, Value};
 
 use super::api::Api;
@@ -15,23 +15,15 @@ use crate::limits::{MANAGEMENT_BODY_PATIENCE_MS, MANAGEMENT_FIELDS_SIZE_MAX};
 pub(super) struct Fields(pub(super) Map<String, Value>);
 
 impl Fields {
-    /// Reads them for who passes a check: before, so that nobody makes the node read what it will
-    /// refuse, and after, since a body may take its time.
+    /// Reads them for who passes a check.
     pub(super) async fn read(
         body: Body,
         api: &Api,
         caller: &Caller,
         check: impl Fn(&Caller) -> Result<(), Refusal>,
     ) -> Result<Self, Refusal> {
-        check(caller)?;
         let size_max = api.options.body_size_max.min(MANAGEMENT_FIELDS_SIZE_MAX);
-        let size_max = usize::try_from(size_max).unwrap_or(usize::MAX);
-        let patience = Duration::from_millis(MANAGEMENT_BODY_PATIENCE_MS);
-        let bytes = tokio::time::timeout(patience, to_bytes(body, size_max))
-            .await
-            .map_err(|_| Refusal::Slow)?
-            .map_err(|_| Refusal::bad("Exceeded HTTP request body size limit"))?;
-        check(&caller.as_it_is_now(api)?)?;
+        let bytes = bytes(body, api, caller, size_max, check).await?;
         if bytes.is_empty() {
             return Ok(Self(Map::new()));
         }
@@ -47,4 +39,24 @@ impl Fields {
         }
         Err(Refusal::bad(format!("[{}]", missing.join(","))))
     }
+}
+
+/// Reads a whole body for who passes a check: before, so that nobody makes the node read what it
+/// will refuse, and after, since a body may take its time.
+pub(super) async fn bytes(
+    body: Body,
+    api: &Api,
+    caller: &Caller,
+    size_max: u64,
+    check: impl Fn(&Caller) -> Result<(), Refusal>,
+) -> Result<Bytes, Refusal> {
+    check(caller)?;
+    let size_max = usize::try_from(size_max).unwrap_or(usize::MAX);
+    let patience = Duration::from_millis(MANAGEMENT_BODY_PATIENCE_MS);
+    let bytes = tokio::time::timeout(patience, to_bytes(body, size_max))
+        .await
+        .map_err(|_| Refusal::Slow)?
+        .map_err(|_| Refusal::bad("Exceeded HTTP request body size limit"))?;
+    check(&caller.as_it_is_now(api)?)?;
+    Ok(bytes)
 }

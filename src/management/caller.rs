@@ -92,6 +92,15 @@ impl Caller {
         allow(self.is_administrator(), "Not administrator user")
     }
 
+    /// It may look at parameters and set them.
+    pub(super) fn check_policymaker(&self) -> Result<(), Refusal> {
+        allow(self.is_policymaker(), "User not authorised to access object")
+    }
+
+    fn is_policymaker(&self) -> bool {
+        self.is_administrator() || self.user.has_tag("policymaker")
+    }
+
     pub(super) fn check_sees_in(&self, host: &str) -> Result<(), Refusal> {
         allow(self.may_see_in(host), "User not authorised to access virtual host")
     }
@@ -111,8 +120,7 @@ impl Caller {
         if kind == PolicyKind::Operator {
             return self.check_administrator();
         }
-        let is_maker = self.is_administrator() || self.user.has_tag("policymaker");
-        let may = is_maker && (self.may_see_in(host) || api.check_host(host).is_err());
+        let may = self.is_policymaker() && (self.may_see_in(host) || api.check_host(host).is_err());
         allow(may, "User not authorised to access object")
     }
 }

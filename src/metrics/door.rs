@@ -91,6 +91,7 @@ impl Metrics {
 }
 
 async fn scrape(State(source): State<Arc<Source>>) -> impl IntoResponse {
-    let seen = Seen { options: &source.options, broker: source.broker.figures() };
+    let cluster = source.broker.cluster_name();
+    let seen = Seen { options: &source.options, cluster, broker: source.broker.figures() };
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], table::text(&seen))
 }

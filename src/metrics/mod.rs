@@ -15,8 +15,6 @@ pub struct MetricsOptions {
     pub path: String,
     /// The name of the node.
     pub node: String,
-    /// The name of its cluster.
-    pub cluster: String,
     /// The version of RabbitMQ whose behavior it follows.
     pub rabbitmq_version: String,
     /// Free bytes of the disk below which publishers are blocked.

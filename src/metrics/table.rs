@@ -4,13 +4,15 @@
 use super::MetricsOptions;
 use super::text::{Kind, Text};
 use crate::broker::{BrokerFigures, DeadLetterFigures, DeadLettersSent, Strategy};
-use crate::message::DeathReason;
+use crate::message::{DeathReason, Name};
 use crate::store::Health;
 
 /// What is told, all of one moment.
 #[derive(Debug)]
 pub(super) struct Seen<'a> {
     pub(super) options: &'a MetricsOptions,
+    /// The name of the cluster.
+    pub(super) cluster: Name,
     pub(super) broker: BrokerFigures,
 }
 
@@ -177,7 +179,7 @@ fn build_info(seen: &Seen<'_>, values: &mut Values<'_>) {
 fn identity_info(seen: &Seen<'_>, values: &mut Values<'_>) {
     let labels = [
         ("rabbitmq_node", seen.options.node.as_str()),
-        ("rabbitmq_cluster", seen.options.cluster.as_str()),
+        ("rabbitmq_cluster", &*seen.cluster),
         ("rabbitmq_cluster_permanent_id", ""),
         ("rabbitmq_endpoint", "aggregated"),
     ];

@@ -13,6 +13,7 @@ use crate::broker::{
     Broker, BrokerFigures, BrokerOptions, DeadLetterFigures, DeadLettersSent, MessageFigures, Peer,
     Session, Strategy,
 };
+use crate::definitions::{CLUSTER_NAME, GlobalParameterDefinition};
 use crate::limits::METRICS_CONNECTIONS_MAX;
 use crate::message::{DeathReason, Moment, QueueKind};
 use crate::store::{Health, StoreFigures};
@@ -21,7 +22,6 @@ fn options() -> MetricsOptions {
     MetricsOptions {
         path: "/metrics".into(),
         node: "leveret@hare".into(),
-        cluster: "field".into(),
         rabbitmq_version: "4.3.5".into(),
         disk_free_limit: 1,
     }
@@ -84,7 +84,7 @@ fn figures() -> BrokerFigures {
 }
 
 fn text(broker: BrokerFigures) -> String {
-    table::text(&Seen { options: &options(), broker })
+    table::text(&Seen { options: &options(), cluster: "field".into(), broker })
 }
 
 /// The lines with values.
@@ -225,12 +225,17 @@ async fn answer(metrics: &Arc<Metrics>, method: &str, path: &str) -> String {
 async fn a_scrape_is_answered_with_what_is_now() {
     let broker = broker();
     let metrics = metrics(&broker, "/metrics");
+    broker.set_global_parameter(GlobalParameterDefinition {
+        name: CLUSTER_NAME.into(),
+        value: "set since".into(),
+    });
     let before = answer(&metrics, "GET", "/metrics").await;
     assert!(before.starts_with("HTTP/1.1 200 OK\r\n"), "{before}");
     let kind = "\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n";
     assert!(before.contains(kind), "{before}");
     let (_, body) = before.split_once("\r\n\r\n").unwrap();
-    let expected = table::text(&Seen { options: &options(), broker: broker.figures() });
+    let (options, cluster) = (options(), "set since".into());
+    let expected = table::text(&Seen { options: &options, cluster, broker: broker.figures() });
     assert_eq!(body, expected);
     assert!(body.contains("\nrabbitmq_connections 0\n"), "{body}");
     let _session = Session::new(broker.clone(), Peer { address: None }, Moment(0));

@@ -20,7 +20,6 @@ pub(super) fn serve(
     let options = MetricsOptions {
         path: metrics.path.clone(),
         node: node_name(),
-        cluster: config.cluster_name.clone(),
         rabbitmq_version: config.product.version.clone(),
         disk_free_limit,
     };

@@ -4,6 +4,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
 
+mod access;
 mod basic;
 mod channel;
 mod client;

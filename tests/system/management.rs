@@ -59,6 +59,11 @@ fn what_is_answered_survives_a_kill() {
     assert_eq!(ask(&mut process, "PUT", "/api/policies/new/p", policy).0, 201);
     let limit = ask(&mut process, "PUT", "/api/vhost-limits/new/max-queues", r#"{"value": 3}"#);
     assert_eq!(limit.0, 204);
+    let user = r#"{"password": "x", "tags": "monitoring"}"#;
+    assert_eq!(ask(&mut process, "PUT", "/api/users/ann", user).0, 201);
+    let permission = r#"{"configure": "", "write": "", "read": "^a"}"#;
+    assert_eq!(ask(&mut process, "PUT", "/api/permissions/new/ann", permission).0, 201);
+    assert_eq!(ask(&mut process, "PUT", "/api/cluster-name", r#"{"name": "east"}"#).0, 204);
     assert_eq!(ask(&mut process, "DELETE", "/api/vhosts/%2F", "").0, 204);
     let mut command = std::process::Command::new(crate::process::binary());
     command.arg("serve").args(MANAGED);
@@ -70,6 +75,11 @@ fn what_is_answered_survives_a_kill() {
     assert!(policies.contains("\"max-length\":5"), "{policies}");
     let (_, limits) = ask(&mut process, "GET", "/api/vhost-limits", "");
     assert_eq!(limits, r#"[{"value":{"max-queues":3},"vhost":"new"}]"#);
+    let (_, permissions) = ask(&mut process, "GET", "/api/users/ann/permissions", "");
+    let expected = r#"[{"configure":"","read":"^a","user":"ann","vhost":"new","write":""}]"#;
+    assert_eq!(permissions, expected);
+    let (_, name) = ask(&mut process, "GET", "/api/cluster-name", "");
+    assert_eq!(name, r#"{"name":"east"}"#);
 }
 
 #[tokio::test]

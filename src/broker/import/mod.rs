@@ -2,6 +2,8 @@
 //! set again, nothing is deleted. Declarations obey the rules that those of clients obey; nobody's
 //! permissions are asked, for it is the operator's file.
 
+mod room;
+
 use std::fmt;
 use std::sync::{Arc, MutexGuard};
 
@@ -15,7 +17,7 @@ use crate::definitions::import::{
 };
 use crate::definitions::{
     Binding, BindingEnd, Change, ExchangeDefinition, QueueDefinition, UserDefinition,
-    VirtualHostDefinitions,
+    VirtualHostDefinitions, export,
 };
 use crate::message::{
     ExchangeOptions, Moment, Name, QueueDeclaration, QueueKind, QueueOptions, Resource,
@@ -71,6 +73,7 @@ impl Broker {
         definitions: &Definitions,
         now: Moment,
     ) -> Result<ImportReport, ImportFailure> {
+        self.check_room(definitions)?;
         let mut done = ImportReport::default();
         for item in &definitions.items {
             match self.declare(&item.declaration, now) {
@@ -122,7 +125,7 @@ impl Broker {
 
     fn declare_wished_exchange(&self, wish: &ExchangeWish) -> DeclarationResult {
         let host = self.host_of(&wish.host)?;
-        let definitions = host.definitions();
+        let definitions = definitions_of(&host)?;
         if definitions.exchange(&wish.name).is_some() {
             return Ok(Declared::Unchanged);
         }
@@ -155,13 +158,14 @@ impl Broker {
         let mut work = Work::default();
         host.apply(&mut definitions, change, &mut work);
         drop(definitions);
+        self.note_change(work.position);
         self.look_after(&mut work);
         work.wake();
     }
 
     fn declare_wished_queue(&self, wish: &QueueWish) -> DeclarationResult {
         let host = self.host_of(&wish.host)?;
-        let definitions = host.definitions();
+        let definitions = definitions_of(&host)?;
         if definitions.queue(&wish.name).is_some() {
             return Ok(Declared::Unchanged);
         }
@@ -214,9 +218,9 @@ impl Broker {
 
     fn declare_wished_binding(&self, host: &Name, binding: &Binding) -> DeclarationResult {
         let host = self.host_of(host)?;
-        let mut definitions = host.definitions();
+        let mut definitions = definitions_of(&host)?;
         check_ends(&definitions, binding)?;
-        if definitions.binding(binding).is_some() {
+        if is_bound(&definitions, binding) {
             return Ok(Declared::Unchanged);
         }
         host.validate_binding(&definitions, binding).map_err(|reason| invalid(&reason))?;
@@ -224,11 +228,37 @@ impl Broker {
         let mut work = Work::default();
         host.apply(&mut definitions, &Change::Bound(binding.clone()), &mut work);
         drop(definitions);
+        self.note_change(work.position);
         host.replay_history(&binding, &mut self.fork_random(), &mut work);
         self.look_after(&mut work);
         work.wake();
         Ok(Declared::Changed)
     }
+}
+
+/// What is declared in a virtual host that is being deleted would stay behind.
+fn definitions_of(
+    host: &VirtualHost,
+) -> Result<MutexGuard<'_, VirtualHostDefinitions>, DeclarationRefused> {
+    let definitions = host.definitions();
+    match host.is_deleted() {
+        true => Err(DeclarationRefused::NoVirtualHost(host.name.clone())),
+        false => Ok(definitions),
+    }
+}
+
+/// A file does not tell how wide the numbers in arguments were: a binding that a file could have
+/// been made of is this one.
+fn is_bound(definitions: &VirtualHostDefinitions, binding: &Binding) -> bool {
+    if definitions.binding(binding).is_some() || binding.arguments.is_empty() {
+        return definitions.binding(binding).is_some();
+    }
+    let wished = export::arguments(&binding.arguments);
+    definitions.bindings_to(&binding.destination).any(|known| {
+        known.source == binding.source
+            && known.routing_key == binding.routing_key
+            && export::arguments(&known.arguments) == wished
+    })
 }
 
 fn check_ends(

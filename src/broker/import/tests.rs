@@ -6,6 +6,7 @@ use super::*;
 use crate::auth::{Access, Login};
 use crate::broker::BrokerOptions;
 use crate::broker::lock::read;
+use crate::definitions::HostSettings;
 use crate::definitions::import::Definitions;
 use crate::message::{DeclareEquivalence, VirtualHostNumber};
 
@@ -212,5 +213,126 @@ fn what_cannot_be_is_refused_with_its_reason() {
         let failure = import(&broker, &file).unwrap_err();
         assert!(failure.reason.to_string().contains(reason), "{failure}\nnot {reason}");
         assert_eq!(failure.done, ImportReport::default());
+    }
+}
+
+fn exported(broker: &Broker) -> String {
+    broker.inventory().cluster_file(&broker.origin())
+}
+
+#[test]
+fn an_export_that_is_imported_again_loses_nothing() {
+    for file in [NEW, OLD] {
+        let broker = with_file(file);
+        let file = exported(&broker);
+        let other = with_file(file.as_bytes());
+        assert_eq!(exported(&other), file);
+        let again = Definitions::read(file.as_bytes()).unwrap();
+        assert_eq!(broker.import(&again, NOW).unwrap().changed, 0);
+    }
+    let broker = with_file(NEW);
+    assert_eq!(broker.inventory().global_parameters.len(), 3);
+    let other = with_file(exported(&broker).as_bytes());
+    assert_eq!(other.inventory().global_parameters.len(), 2, "without the node's own");
+    assert!(may_log_in(&other, "orders-app", "test12"));
+}
+
+#[test]
+fn a_file_of_one_virtual_host_goes_into_another() {
+    let broker = with_file(NEW);
+    let file = broker.inventory().host_file("orders", &broker.origin()).unwrap();
+    assert!(matches!(
+        Definitions::read(file.as_bytes()),
+        Err(crate::definitions::import::DefinitionsError::SingleVirtualHost(None))
+    ));
+    broker.declare_virtual_host("copy", HostSettings::default());
+    let definitions = Definitions::read_for_host(file.as_bytes(), "copy").unwrap();
+    broker.import(&definitions, NOW).unwrap();
+    let copy = broker.inventory().host_file("copy", &broker.origin()).unwrap();
+    let section = |file: &str, name: &str| {
+        let file: Value = serde_json::from_str(file).unwrap();
+        assert_ne!(file[name], json!([]), "{name}");
+        file[name].clone()
+    };
+    for name in ["exchanges", "queues", "bindings", "policies", "parameters"] {
+        assert_eq!(section(&copy, name), section(&file, name));
+    }
+}
+
+#[test]
+fn users_and_permissions_do_not_come_with_a_virtual_host() {
+    let broker = with_file(OLD);
+    let file = json!({
+        "users": [{"name": "sneak", "password": "x", "tags": "administrator"}],
+        "permissions": [{"user": "guest", "vhost": "/", "configure": "", "write": "", "read": ""}],
+        "global_parameters": [{"name": "cluster_name", "value": "stolen"}],
+        "queues": [{"vhost": "/", "name": "new"}],
+    });
+    let definitions = Definitions::read_for_host(file.to_string().as_bytes(), "legacy").unwrap();
+    assert_eq!(broker.import(&definitions, NOW).unwrap().changed, 1);
+    assert!(broker.virtual_host("legacy").unwrap().queue("new").is_some());
+    assert!(broker.virtual_host("/").unwrap().queue("new").is_none());
+}
+
+#[test]
+fn a_binding_that_a_client_made_is_known_by_its_file() {
+    let broker = with_file(OLD);
+    let bind = |arguments: FieldTable| {
+        let binding = Binding {
+            source: "amq.headers".into(),
+            destination: BindingEnd::Queue("work".into()),
+            routing_key: "k".into(),
+            arguments,
+        };
+        broker.declare(&Declaration::Binding { host: "legacy".into(), binding }, NOW).unwrap()
+    };
+    assert_eq!(bind([("a", 1)].into_iter().collect()), Declared::Changed);
+    let again = Definitions::read(exported(&broker).as_bytes()).unwrap();
+    assert_eq!(broker.import(&again, NOW).unwrap().changed, 0);
+    assert_eq!(bind([("a", 2)].into_iter().collect()), Declared::Changed);
+    assert_eq!(bind(FieldTable::new()), Declared::Changed);
+}
+
+#[test]
+fn queues_that_have_no_room_stop_an_import_before_it_begins() {
+    let broker = empty();
+    let queues = |names: &[&str]| {
+        let queues = names.iter().map(|name| json!({"vhost": "v", "name": name}));
+        json!({"vhosts": [{"name": "v"}], "queues": queues.collect::<Value>()})
+    };
+    import(&broker, &queues(&["a", "b"])).unwrap();
+    broker.set_host_limit("v", "max-queues", 3.into()).unwrap();
+    let mut file = queues(&["a", "c", "d", "c"]);
+    file["vhosts"] = json!([{"name": "v"}, {"name": "late"}]);
+    let failure = import(&broker, &file).unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "queues in vhost 'v': Adding 2 queue(s) to virtual host \"v\" would exceed the limit of 3 \
+         queue(s).\n\nThis virtual host currently has 2 queue(s) defined.\n\nImport aborted! \
+         (before it: 0 definitions imported, 0 were there already)"
+    );
+    assert!(broker.virtual_host("late").is_none());
+    import(&broker, &queues(&["a", "b", "c"])).unwrap();
+    broker.set_host_limit("v", "max-queues", 1.into()).unwrap();
+    assert_eq!(import(&broker, &queues(&["a", "b", "c"])).unwrap().changed, 0);
+}
+
+#[test]
+fn nothing_is_imported_into_a_virtual_host_that_is_being_deleted() {
+    let broker = with_file(OLD);
+    let host = broker.virtual_host("legacy").unwrap();
+    // Who found it just before it went still has it.
+    host.mark_deleted();
+    let binding = json!({
+        "vhost": "legacy", "source": "amq.fanout", "destination_type": "queue",
+        "destination": "work",
+    });
+    for file in [
+        json!({"queues": [{"vhost": "legacy", "name": "late"}]}),
+        json!({"exchanges": [{"vhost": "legacy", "name": "late", "type": "fanout"}]}),
+        json!({"bindings": [binding]}),
+    ] {
+        let failure = import(&broker, &file).unwrap_err();
+        assert_eq!(failure.reason, DeclarationRefused::NoVirtualHost("legacy".into()));
     }
 }

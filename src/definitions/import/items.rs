@@ -99,10 +99,7 @@ impl Reading {
     }
 
     fn user(&mut self, user: json::User) -> Read<()> {
-        let password = password(&user)?;
-        let limits = limits(&user.limits, &USER_LIMITS)?;
-        let tags = names(&user.tags);
-        self.add(Declaration::User(UserWish { name: user.name.into(), password, tags, limits }));
+        self.add(Declaration::User(user_wish(user)?));
         Ok(())
     }
 
@@ -182,12 +179,7 @@ impl Reading {
     /// Some parameters are more than that: policies, and limits of the virtual host.
     fn parameter(&mut self, parameter: json::Parameter) -> Read<()> {
         let json::Parameter { vhost, component, name, value } = parameter;
-        let kind = match component.as_str() {
-            "policy" => Some(PolicyKind::User),
-            "operator_policy" => Some(PolicyKind::Operator),
-            _ => None,
-        };
-        if let Some(kind) = kind {
+        if let Some(kind) = PolicyKind::from_component(&component) {
             let body = serde_json::from_value(value).map_err(|error| error.to_string())?;
             return self.add_policy(kind, vhost, name, body);
         }
@@ -297,6 +289,22 @@ pub fn host_settings(name: &str, mut body: Map<String, Value>) -> Result<HostSet
     body.insert("name".to_owned(), name.into());
     let host = serde_json::from_value(Value::Object(body)).map_err(|error| error.to_string())?;
     settings(&host)
+}
+
+fn user_wish(user: json::User) -> Read<UserWish> {
+    let password = password(&user)?;
+    let limits = limits(&user.limits, &USER_LIMITS)?;
+    let tags = names(&user.tags);
+    Ok(UserWish { name: user.name.into(), password, tags, limits })
+}
+
+/// A user as somebody asks for it alone.
+///
+/// # Errors
+/// Something in it is not what it should be.
+pub fn user(name: &str, mut body: Map<String, Value>) -> Result<UserWish, String> {
+    body.insert("name".to_owned(), name.into());
+    user_wish(serde_json::from_value(Value::Object(body)).map_err(|error| error.to_string())?)
 }
 
 fn password(user: &json::User) -> Read<DeclaredPassword> {

@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-pub use items::{host_settings, policy};
+pub use items::{host_settings, policy, user};
 
 pub use declaration::{Declaration, DeclaredPassword, ExchangeWish, QueueWish, UserWish};
 
@@ -66,7 +66,8 @@ impl fmt::Display for DefinitionsError {
                 formatter.write_str(
                     "; a node needs those of the whole cluster: export them with `rabbitmqctl \
                      export_definitions FILE`, or give every item a `vhost`, declare that under \
-                     `vhosts`, and take `rabbitmq_definition_format` out",
+                     `vhosts`, and take `rabbitmq_definition_format` out; or send them to \
+                     /api/definitions/VHOST of the HTTP API",
                 )
             }
             Self::Item { label, reason } => write!(formatter, "{label}: {reason}"),
@@ -82,15 +83,35 @@ impl Definitions {
     /// # Errors
     /// The first thing that is wrong, by its name.
     pub fn read(bytes: &[u8]) -> Result<Self, DefinitionsError> {
-        let bytes = bytes.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(bytes);
-        let not_definitions =
-            |reason: &dyn fmt::Display| DefinitionsError::NotDefinitions(reason.to_string());
-        let file: Value = serde_json::from_slice(bytes).map_err(|error| not_definitions(&error))?;
-        let Value::Object(sections) = file else {
-            return Err(not_definitions(&"it is not a JSON object"));
-        };
+        let sections = sections(bytes)?;
         refuse_single_host(&sections)?;
         items::read(sections)
+    }
+
+    /// Reads what a file has for a virtual host, whichever it was in before. All else in the file,
+    /// users and permissions say, is passed over.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, by its name.
+    pub fn read_for_host(bytes: &[u8], host: &str) -> Result<Self, DefinitionsError> {
+        let mut sections = sections(bytes)?;
+        sections.retain(|section, _| IN_HOST.iter().any(|(known, _)| known == section));
+        for item in sections.values_mut().filter_map(Value::as_array_mut).flatten() {
+            if let Some(item) = item.as_object_mut() {
+                item.insert("vhost".to_owned(), host.into());
+            }
+        }
+        items::read(sections)
+    }
+}
+
+fn sections(bytes: &[u8]) -> Result<Map<String, Value>, DefinitionsError> {
+    let bytes = bytes.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(bytes);
+    let not_definitions =
+        |reason: &dyn fmt::Display| DefinitionsError::NotDefinitions(reason.to_string());
+    match serde_json::from_slice(bytes).map_err(|error| not_definitions(&error))? {
+        Value::Object(sections) => Ok(sections),
+        _ => Err(not_definitions(&"it is not a JSON object")),
     }
 }
 

@@ -68,12 +68,18 @@ impl Begun {
     }
 }
 
-const PATHS: [&str; 5] = [
+const PATHS: [&str; 11] = [
     "/api/policies/v1/p",
     "/api/operator-policies/v1/p",
     "/api/vhosts/v3",
     "/api/vhost-limits/v1/max-queues",
     "/api/user-limits/guest/max-channels",
+    "/api/users/new",
+    "/api/permissions/v1/none",
+    "/api/topic-permissions/v1/none",
+    "/api/parameters/vhost-limits/v1/limits",
+    "/api/global-parameters/g",
+    "/api/cluster-name",
 ];
 
 #[tokio::test]

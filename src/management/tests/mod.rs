@@ -2,11 +2,19 @@
 //! those of a RabbitMQ that was asked the same.
 
 mod body;
+mod definitions;
 mod door;
+mod features;
+mod global_parameters;
+mod hash_password;
 mod login;
+mod parameters;
+mod permissions;
 mod policies;
 mod stored;
+mod topic_permissions;
 mod user_limits;
+mod users;
 mod virtual_host_limits;
 mod virtual_hosts;
 
@@ -21,6 +29,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Management, ManagementOptions};
 use crate::broker::{Broker, BrokerOptions, Peer};
+use crate::definitions::import::Definitions;
 use crate::definitions::{HostSettings, PermissionDefinition, UserDefinition};
 use crate::message::Moment;
 

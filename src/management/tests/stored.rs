@@ -6,6 +6,8 @@ use super::*;
 use crate::broker::{Left, MemoryOptions};
 use crate::store::{MemoryStorage, StoreOptions, Writer};
 
+const TOPIC: &str = r#"{"exchange": "x", "write": "", "read": ""}"#;
+
 fn world() -> (World, Writer) {
     let disk = Arc::new(MemoryStorage::new(1 << 26));
     let opened = crate::store::open(disk, StoreOptions::default()).unwrap();
@@ -31,6 +33,17 @@ async fn an_answer_waits_for_the_disk() {
         ("DELETE", "/api/policies/new/p", "", 204),
         ("PUT", "/api/vhost-limits/new/max-queues", r#"{"value": 1}"#, 204),
         ("PUT", "/api/user-limits/guest/max-channels", r#"{"value": 10}"#, 204),
+        ("PUT", "/api/parameters/vhost-limits/new/limits", r#"{"value": {}}"#, 204),
+        ("DELETE", "/api/parameters/vhost-limits/new/limits", "", 204),
+        ("PUT", "/api/global-parameters/g", r#"{"value": 1}"#, 201),
+        ("DELETE", "/api/global-parameters/g", "", 204),
+        ("PUT", "/api/cluster-name", r#"{"name": "east"}"#, 204),
+        ("PUT", "/api/users/ann", r#"{"tags": "", "password": "x"}"#, 201),
+        ("PUT", "/api/permissions/new/ann", r#"{"configure": "", "write": "", "read": ""}"#, 201),
+        ("PUT", "/api/topic-permissions/new/ann", TOPIC, 201),
+        ("DELETE", "/api/topic-permissions/new/ann/x", "", 204),
+        ("DELETE", "/api/permissions/new/ann", "", 204),
+        ("DELETE", "/api/users/ann", "", 204),
         ("DELETE", "/api/vhosts/new", "", 204),
     ] {
         let mut asking = Box::pin(world.ask(method, path, body));
@@ -42,6 +55,26 @@ async fn an_answer_waits_for_the_disk() {
         world.ask("PUT", "/api/user-limits/guest/max-channels", r#"{"value": 10}"#).await.status,
         204
     );
+}
+
+#[tokio::test]
+async fn an_import_is_answered_when_all_of_it_is_on_disk() {
+    let (world, mut writer) = world();
+    let queue = json!({"vhost": "/", "name": "q", "durable": true});
+    let mut bad = queue.clone();
+    bad["name"] = json!("bad");
+    bad["arguments"] = json!({"x-expires": 0});
+    for (queues, status) in [(json!([queue]), 204), (json!([queue, bad]), 400)] {
+        let file = json!({
+            "exchanges": [{"vhost": "/", "name": format!("x{status}"), "type": "fanout"}],
+            "queues": queues,
+        });
+        let file = file.to_string();
+        let mut asking = Box::pin(definitions::post(&world, "/api/definitions", &file));
+        assert!(poll_once(&mut asking).await.is_none(), "{status}");
+        turn(&mut writer);
+        assert_eq!(asking.await.status, status);
+    }
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ pub(super) static PRODUCT: &[Key] = &[
         "cluster_name",
         "leveret",
         Kind::Text,
-        "The name of the cluster in the server properties.",
+        "The name of the cluster in the server properties, until one is set over HTTP.",
         |typed, setting| typed.cluster_name = setting.text(),
     ),
     Key::later("motd_file", "", Kind::Text, "A file whose text is logged at the start."),

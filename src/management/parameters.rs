@@ -1,0 +1,192 @@
+//! `/api/parameters`: what components look up in virtual hosts. Limits of a virtual host and
+//! operator policies are such, and mean the same whichever resource sets them. Of components that
+//! are not here there may be parameters from a definitions file; they can be looked at and cleared.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::Value;
+
+use super::answer;
+use super::api::{Api, Shared};
+use super::body::Fields;
+use super::caller::Caller;
+use super::names::Names;
+use super::refusal::Refusal;
+use crate::broker::DeclarationResult;
+use crate::definitions::{
+    HOST_LIMITS, LIMITS, ParameterDefinition, PolicyKind, VIRTUAL_HOST_LIMITS, check_limits,
+    export, import, term,
+};
+use crate::message::Name;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/parameters", get(list))
+        .route("/parameters/{component}", get(list_of_component))
+        .route("/parameters/{component}/{vhost}", get(list_in_host))
+        .route("/parameters/{component}/{vhost}/{name}", get(show).put(set).delete(clear))
+}
+
+/// A parameter as it is asked for.
+type Place = (String, String, String);
+
+async fn list(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
+    caller.check_policymaker()?;
+    let mut all = kept(&api);
+    all.extend(policies(&api, PolicyKind::Operator));
+    Ok(answer::json(&seen(all, &caller)))
+}
+
+async fn list_of_component(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(component): Names<String>,
+) -> Result<Response, Refusal> {
+    caller.check_policymaker()?;
+    Ok(answer::json(&seen(of_component(&api, &component), &caller)))
+}
+
+async fn list_in_host(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names((component, host)): Names<(String, String)>,
+) -> Result<Response, Refusal> {
+    caller.check_policies(&api, PolicyKind::User, &host)?;
+    api.check_host(&host)?;
+    let mut all = of_component(&api, &component);
+    all.retain(|parameter| parameter["vhost"] == *host);
+    Ok(answer::json(&Value::Array(all)))
+}
+
+async fn show(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(place): Names<Place>,
+) -> Result<Response, Refusal> {
+    caller.check_policies(&api, PolicyKind::User, &place.1)?;
+    Ok(answer::json(&find(&api, &place).ok_or(Refusal::NotFound)?))
+}
+
+async fn set(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(place): Names<Place>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let check = |caller: &Caller| {
+        check_changes(caller, &api, &place)?;
+        api.check_host(&place.1).map_err(|_| Refusal::Missing("vhost_not_found"))
+    };
+    let mut fields = Fields::read(body, &api, &caller, check).await?;
+    fields.check_has(&["value"])?;
+    let was_there = find(&api, &place).is_some();
+    let value = fields.0.remove("value").unwrap_or_default();
+    api.stored(set_value(&api, place, value)?).await?;
+    Ok(answer::set(was_there))
+}
+
+async fn clear(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(place): Names<Place>,
+) -> Result<Response, Refusal> {
+    check_changes(&caller, &api, &place)?;
+    find(&api, &place).ok_or(Refusal::NotFound)?;
+    let (component, host, name) = place;
+    let cleared = match PolicyKind::from_component(&component) {
+        Some(PolicyKind::User) => {
+            return Err(Refusal::bad("policies may not be cleared using this method"));
+        }
+        Some(kind) => api.broker.clear_policy(kind, &host, &name, api.now()),
+        None => api.broker.clear_parameter(&host, &component, &name),
+    };
+    api.stored(Ok(cleared)).await?;
+    Ok(answer::done())
+}
+
+/// What its own resource leaves to administrators this one does not give to others.
+fn check_changes(caller: &Caller, api: &Api, (component, host, _): &Place) -> Result<(), Refusal> {
+    caller.check_policies(api, PolicyKind::User, host)?;
+    let is_limits = *component == *VIRTUAL_HOST_LIMITS;
+    if is_limits || PolicyKind::from_component(component) == Some(PolicyKind::Operator) {
+        return caller.check_administrator();
+    }
+    Ok(())
+}
+
+fn set_value(
+    api: &Api,
+    (component, host, name): Place,
+    value: Value,
+) -> Result<DeclarationResult, Refusal> {
+    match PolicyKind::from_component(&component) {
+        Some(PolicyKind::User) => Err(Refusal::bad("policies may not be set using this method")),
+        Some(kind) => {
+            let fields = Fields(object(value, "policy")?);
+            fields.check_has(&["pattern", "definition"])?;
+            let policy = import::policy(kind, host.into(), name.into(), fields.0);
+            let policy = policy.map_err(|reason| Refusal::invalid(&reason))?;
+            Ok(api.broker.set_policy(&policy, api.now()))
+        }
+        None if component == VIRTUAL_HOST_LIMITS => {
+            let limits = limits(host.into(), &name, value)?;
+            Ok(api.broker.set_parameter(&limits))
+        }
+        None => Err(Refusal::invalid(&format!("component {component} not found"))),
+    }
+}
+
+/// A virtual host has one parameter with all its limits.
+fn limits(host: Name, name: &str, value: Value) -> Result<ParameterDefinition<Name>, Refusal> {
+    if name != LIMITS {
+        return Err(Refusal::invalid(&format!("{name} should be {LIMITS}")));
+    }
+    let value = object(value, LIMITS)?;
+    check_limits(&value, &HOST_LIMITS, LIMITS).map_err(|reason| Refusal::invalid(&reason))?;
+    Ok(ParameterDefinition {
+        host,
+        component: VIRTUAL_HOST_LIMITS.into(),
+        name: LIMITS.into(),
+        value: Value::Object(value),
+    })
+}
+
+/// To RabbitMQ an object is a list.
+fn object(value: Value, what: &str) -> Result<serde_json::Map<String, Value>, Refusal> {
+    match value {
+        Value::Object(object) => Ok(object),
+        other => Err(Refusal::invalid(&format!("{what} not a list {}", term(&other)))),
+    }
+}
+
+fn find(api: &Api, (component, host, name): &Place) -> Option<Value> {
+    let all = of_component(api, component);
+    all.into_iter().find(|each| each["vhost"] == **host && each["name"] == **name)
+}
+
+fn of_component(api: &Api, component: &str) -> Vec<Value> {
+    if let Some(kind) = PolicyKind::from_component(component) {
+        return policies(api, kind);
+    }
+    let mut all = kept(api);
+    all.retain(|parameter| parameter["component"] == *component);
+    all
+}
+
+fn kept(api: &Api) -> Vec<Value> {
+    let parameters = api.broker.parameters();
+    parameters.iter().map(|parameter| export::parameter(parameter)).collect()
+}
+
+fn policies(api: &Api, kind: PolicyKind) -> Vec<Value> {
+    let policies = api.broker.policies(kind, None);
+    policies.iter().map(|policy| export::policy_parameter(policy)).collect()
+}
+
+fn seen(mut parameters: Vec<Value>, caller: &Caller) -> Value {
+    parameters.retain(|each| each["vhost"].as_str().is_some_and(|host| caller.may_see_in(host)));
+    Value::Array(parameters)
+}
