@@ -99,16 +99,19 @@ impl Session {
             ))
         })?;
         self.admission = Some(admission);
-        if let Some(user) = &self.user {
-            let rate = self.broker.user_rates.of(&user.name);
-            self.meter = Meter::new(host.publish_rate.clone(), rate);
-        }
+        self.meter = self.meter_in(&host);
         Ok(Place { host, permissions })
+    }
+
+    /// What holds for its publishes in a virtual host.
+    pub(super) fn meter_in(&self, host: &VirtualHost) -> Meter {
+        let Some(user) = &self.user else { return Meter::default() };
+        Meter::new(host.publish_rate.clone(), self.broker.user_rates.of(&user.name))
     }
 
     /// What the user may do in a virtual host, whatever it was when it logged in: the virtual host
     /// may have gone since, and another of its name come.
-    fn permissions_now(&self, host: &str) -> Option<Arc<Permissions>> {
+    pub(super) fn permissions_now(&self, host: &str) -> Option<Arc<Permissions>> {
         let users = read(&self.broker.users);
         users.user(self.user_name())?.permissions.get(host).cloned()
     }

@@ -68,6 +68,11 @@ impl VirtualHostDefinitions {
         self.exchanges.values()
     }
 
+    /// All bindings, in a fixed order.
+    pub fn bindings(&self) -> impl Iterator<Item = &Arc<Binding>> {
+        self.from.values().flatten()
+    }
+
     /// How many queues there are.
     #[must_use]
     pub fn queues_count(&self) -> usize {

@@ -7,19 +7,30 @@
 
 mod answer;
 mod api;
+mod arguments;
 mod body;
 mod caller;
+mod columns;
+mod direct;
 mod door;
+mod exchanges;
 mod front_page;
+mod list;
+mod name_filter;
 mod names;
 mod patient_stream;
+mod percent;
 mod policies;
+mod query;
 mod refusal;
+mod row_stream;
 mod user_limits;
+mod value_order;
 mod virtual_host_limits;
 mod virtual_hosts;
 mod visitors;
 mod whoami;
+mod wish;
 
 use std::fmt;
 

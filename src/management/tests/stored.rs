@@ -31,6 +31,8 @@ async fn an_answer_waits_for_the_disk() {
         ("DELETE", "/api/policies/new/p", "", 204),
         ("PUT", "/api/vhost-limits/new/max-queues", r#"{"value": 1}"#, 204),
         ("PUT", "/api/user-limits/guest/max-channels", r#"{"value": 10}"#, 204),
+        ("PUT", "/api/exchanges/new/x", r#"{"durable": true}"#, 201),
+        ("DELETE", "/api/exchanges/new/x", "", 204),
         ("DELETE", "/api/vhosts/new", "", 204),
     ] {
         let mut asking = Box::pin(world.ask(method, path, body));
@@ -46,11 +48,13 @@ async fn an_answer_waits_for_the_disk() {
 
 #[tokio::test]
 async fn what_will_never_be_on_disk_is_no_success() {
-    let (world, writer) = world();
-    let mut asking = Box::pin(world.ask("PUT", "/api/vhosts/new", ""));
-    assert!(poll_once(&mut asking).await.is_none());
-    writer.log().poison("it broke");
-    let answer = asking.await;
-    let reason = "the definition could not be stored: it broke";
-    assert_eq!((answer.status, answer.reason()), (500, reason));
+    for path in ["/api/vhosts/new", "/api/exchanges/%2F/x"] {
+        let (world, writer) = world();
+        let mut asking = Box::pin(world.ask("PUT", path, r#"{"durable": true}"#));
+        assert!(poll_once(&mut asking).await.is_none());
+        writer.log().poison("it broke");
+        let answer = asking.await;
+        let reason = "the definition could not be stored: it broke";
+        assert_eq!((answer.status, answer.reason()), (500, reason), "{path}");
+    }
 }
