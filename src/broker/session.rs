@@ -46,7 +46,7 @@ pub struct Session {
     pub(super) id: SessionId,
     pub(super) broker: Arc<Broker>,
     pub(super) peer: Peer,
-    pub(super) name: Box<str>,
+    pub(super) name: Name,
     pub(super) connection: Connection,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) user: Option<Arc<User>>,

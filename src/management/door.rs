@@ -22,7 +22,7 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, exchanges, front_page, policies, user_limits, virtual_host_limits,
+    ManagementOptions, exchanges, front_page, policies, queues, user_limits, virtual_host_limits,
     virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
@@ -69,6 +69,7 @@ fn resources() -> Router<Shared> {
         .merge(exchanges::routes())
         .merge(policies::routes("/policies", PolicyKind::User))
         .merge(policies::routes("/operator-policies", PolicyKind::Operator))
+        .merge(queues::routes())
         .merge(user_limits::routes())
         .merge(virtual_host_limits::routes())
         .merge(virtual_hosts::routes())

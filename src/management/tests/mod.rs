@@ -2,11 +2,13 @@
 //! those of a RabbitMQ that was asked the same.
 
 mod body;
+mod client;
 mod door;
 mod exchanges;
 mod lists;
 mod login;
 mod policies;
+mod queues;
 mod stored;
 mod user_limits;
 mod virtual_host_limits;
@@ -26,8 +28,9 @@ use crate::broker::{Broker, BrokerOptions, DirectChannel, Peer};
 use crate::connection::Command;
 use crate::connection::command::Bind;
 use crate::definitions::{HostSettings, PermissionDefinition, UserDefinition};
-use crate::message::Moment;
+use crate::message::{Body, Envelope, Message, Moment};
 use crate::protocol::field::FieldTable;
+use crate::protocol::properties::Properties;
 
 /// A broker and its API.
 struct World {
@@ -115,6 +118,20 @@ impl World {
         };
         channel.ask(Command::Bind(bind), Moment(1));
         direct::answer(&mut channel).await.unwrap();
+    }
+
+    /// Publishes to a queue of `/`, as a client does.
+    fn publish(&self, queue: &str, bodies: &[&str]) {
+        let user = self.broker.user("guest").unwrap();
+        let mut channel = DirectChannel::open(&self.broker, &user, "/", Moment(1)).unwrap();
+        let mut properties = Vec::new();
+        let timestamp = Some(1_700_000_000);
+        Properties { timestamp, ..Properties::default() }.encode(&mut properties);
+        for body in bodies {
+            let (exchange, routing_key, properties) = ("", queue, &*properties);
+            let envelope = Envelope { exchange, routing_key, properties, is_persistent: false };
+            channel.publish(Message::new(envelope, Body::Copied(body.as_bytes())), Moment(1));
+        }
     }
 
     /// What a user gets, whose password is `x` but for guest's.

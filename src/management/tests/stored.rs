@@ -33,6 +33,8 @@ async fn an_answer_waits_for_the_disk() {
         ("PUT", "/api/user-limits/guest/max-channels", r#"{"value": 10}"#, 204),
         ("PUT", "/api/exchanges/new/x", r#"{"durable": true}"#, 201),
         ("DELETE", "/api/exchanges/new/x", "", 204),
+        ("PUT", "/api/queues/new/q", r#"{"durable": true}"#, 201),
+        ("DELETE", "/api/queues/new/q", "", 204),
         ("DELETE", "/api/vhosts/new", "", 204),
     ] {
         let mut asking = Box::pin(world.ask(method, path, body));
@@ -48,7 +50,7 @@ async fn an_answer_waits_for_the_disk() {
 
 #[tokio::test]
 async fn what_will_never_be_on_disk_is_no_success() {
-    for path in ["/api/vhosts/new", "/api/exchanges/%2F/x"] {
+    for path in ["/api/vhosts/new", "/api/exchanges/%2F/x", "/api/queues/%2F/q"] {
         let (world, writer) = world();
         let mut asking = Box::pin(world.ask("PUT", path, r#"{"durable": true}"#));
         assert!(poll_once(&mut asking).await.is_none());
