@@ -158,6 +158,19 @@ impl Broker {
         definitions.bindings_from(exchange).map(|binding| host.listed(binding)).collect()
     }
 
+    /// The bindings from one exchange to this queue or exchange.
+    #[must_use]
+    pub fn bindings_between(
+        &self,
+        host: &str,
+        source: &str,
+        end: &BindingEnd,
+    ) -> Vec<ListedBinding> {
+        let mut bindings = self.bindings_to(host, end);
+        bindings.retain(|binding| binding.source() == source);
+        bindings
+    }
+
     /// The bindings that lead to this queue or exchange.
     #[must_use]
     pub fn bindings_to(&self, host: &str, end: &BindingEnd) -> Vec<ListedBinding> {

@@ -22,8 +22,8 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, exchanges, front_page, policies, queues, user_limits, virtual_host_limits,
-    virtual_hosts, whoami,
+    ManagementOptions, bindings, exchanges, front_page, policies, queues, user_limits,
+    virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -66,6 +66,7 @@ impl Default for Patience {
 /// All resources.
 fn resources() -> Router<Shared> {
     Router::new()
+        .merge(bindings::routes())
         .merge(exchanges::routes())
         .merge(policies::routes("/policies", PolicyKind::User))
         .merge(policies::routes("/operator-policies", PolicyKind::Operator))

@@ -8,6 +8,7 @@
 mod answer;
 mod api;
 mod arguments;
+mod bindings;
 mod body;
 mod caller;
 mod columns;
@@ -22,6 +23,7 @@ mod names;
 mod patient_stream;
 mod percent;
 mod policies;
+mod properties_key;
 mod query;
 mod queue_shape;
 mod queues;

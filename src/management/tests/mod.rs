@@ -1,6 +1,7 @@
 //! What an HTTP client gets: requests over a pipe to a broker in this process. Shapes and texts are
 //! those of a RabbitMQ that was asked the same.
 
+mod bindings;
 mod body;
 mod client;
 mod door;

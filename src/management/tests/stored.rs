@@ -32,8 +32,10 @@ async fn an_answer_waits_for_the_disk() {
         ("PUT", "/api/vhost-limits/new/max-queues", r#"{"value": 1}"#, 204),
         ("PUT", "/api/user-limits/guest/max-channels", r#"{"value": 10}"#, 204),
         ("PUT", "/api/exchanges/new/x", r#"{"durable": true}"#, 201),
-        ("DELETE", "/api/exchanges/new/x", "", 204),
         ("PUT", "/api/queues/new/q", r#"{"durable": true}"#, 201),
+        ("POST", "/api/bindings/new/e/x/q/q", "", 201),
+        ("DELETE", "/api/bindings/new/e/x/q/q/~", "", 204),
+        ("DELETE", "/api/exchanges/new/x", "", 204),
         ("DELETE", "/api/queues/new/q", "", 204),
         ("DELETE", "/api/vhosts/new", "", 204),
     ] {
