@@ -407,6 +407,18 @@ pub const MANAGEMENT_BODY_SIZE_MAX: u64 = 10_000_000;
 /// values it takes many times as much memory.
 pub const MANAGEMENT_FIELDS_SIZE_MAX: u64 = 1024 * 1024;
 
+/// Rows of a page where its size is not said: RabbitMQ's.
+pub const LIST_PAGE_SIZE: usize = 100;
+
+/// Rows of a page: RabbitMQ's.
+pub const LIST_PAGE_SIZE_MAX: usize = 500;
+
+/// Rows of a list that are looked at before others have their turn: well below a millisecond.
+pub const LIST_ROWS_PER_TURN: usize = 2048;
+
+/// Bytes of a list that are made at once: what a socket takes.
+pub const LIST_CHUNK_SIZE: usize = 32 * 1024;
+
 /// How long a connection to the HTTP API may last on which nobody has logged in: one request and
 /// its answer over a slow line.
 pub const MANAGEMENT_STRANGER_PATIENCE_MS: u64 = 10_000;

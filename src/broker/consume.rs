@@ -93,7 +93,13 @@ impl Session {
         let mut wakers = Vec::new();
         handle.with(&mut self.work, |live| {
             live.queue.subscribe(consumer)?;
-            let subscriber = Subscriber { mailbox: mailbox.clone(), key: consume.consumer };
+            let arguments = &consume.arguments;
+            let subscriber = Subscriber {
+                mailbox: mailbox.clone(),
+                key: consume.consumer,
+                consumer_tag: consume.consumer_tag.clone(),
+                arguments: (!arguments.is_empty()).then(|| Box::new(arguments.clone())),
+            };
             live.subscribe(id, subscriber);
             if !nowait {
                 let reply = Reply::Consuming { consumer_tag: consume.consumer_tag.clone() };

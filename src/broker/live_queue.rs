@@ -13,7 +13,8 @@ use super::pace::{Hold, Pace};
 use super::work::Work;
 use crate::connection::{Event, Reply};
 use crate::limits::{IDLE_QUEUE_SIZE_KEPT, SERVED_QUEUE_SIZE_KEPT};
-use crate::message::{ConsumerId, ConsumerKey, GetId, Message, MessageRun, Moment};
+use crate::message::{ConsumerId, ConsumerKey, GetId, Message, MessageRun, Moment, Name};
+use crate::protocol::field::FieldTable;
 use crate::queue::{Effect, Fetched, Queue, Resident};
 use crate::store::Position;
 
@@ -22,6 +23,9 @@ use crate::store::Position;
 pub(super) struct Subscriber {
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) key: ConsumerKey,
+    pub(super) consumer_tag: Name,
+    /// As it gave them, for listings; nothing where it gave none.
+    pub(super) arguments: Option<Box<FieldTable>>,
 }
 
 /// A get that waits for a body.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::lock::read;
+use super::mailbox::Identity;
 use super::meter::Meter;
 use super::session::{Place, Session};
 use super::shared::Broker;
@@ -81,6 +82,7 @@ impl Session {
                     self.user_name()
                 );
                 self.place = Some(place);
+                self.show_identity();
                 Event::VirtualHostOpened
             }
             Err(error) => Event::Refused { channel: 0, error: error.at(OPEN.0, OPEN.1).into() },
@@ -99,11 +101,23 @@ impl Session {
             ))
         })?;
         self.admission = Some(admission);
-        if let Some(user) = &self.user {
-            let rate = self.broker.user_rates.of(&user.name);
-            self.meter = Meter::new(host.publish_rate.clone(), rate);
-        }
+        self.meter = self.meter_in(&host);
         Ok(Place { host, permissions })
+    }
+
+    /// From now on listings can say whose things are.
+    fn show_identity(&self) {
+        if let Some(user) = &self.user {
+            let identity = Identity { connection: self.name.clone(), user: user.name.clone() };
+            // Nobody enters twice.
+            let _ = self.mailbox.identity.set(identity);
+        }
+    }
+
+    /// What holds for its publishes in a virtual host.
+    pub(super) fn meter_in(&self, host: &VirtualHost) -> Meter {
+        let Some(user) = &self.user else { return Meter::default() };
+        Meter::new(host.publish_rate.clone(), self.broker.user_rates.of(&user.name))
     }
 
     /// What the user may do in a virtual host, whatever it was when it logged in: the virtual host

@@ -2,23 +2,33 @@
 //! the lock order and wakes nobody itself: who pushed calls the wakers when all locks are free.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
 
 use super::lock::lock;
 use crate::connection::{Delivered, Event};
 use crate::limits::{REPLY_WINDOW_SIZE, SESSION_WINDOW_SIZE};
-use crate::message::ConsumerKey;
+use crate::message::{ConsumerKey, Name};
 use crate::queue::Credit;
 
 /// The events of one session, in the order in which they happened.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     inner: Mutex<Inner>,
+    /// Whose it is, once that is known.
+    pub(super) identity: OnceLock<Identity>,
     /// Bytes of deliveries that may be on the way; shared with the queues.
-    pub(super) window: std::sync::Arc<Credit>,
+    pub(super) window: Arc<Credit>,
     /// The same for direct replies, which no queue can hold back: what passes it is dropped.
     pub(super) reply_window: Credit,
+}
+
+/// Who reads a mailbox, for listings.
+#[derive(Debug)]
+pub(super) struct Identity {
+    /// The name of the connection.
+    pub(super) connection: Name,
+    pub(super) user: Name,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +46,8 @@ impl Default for Mailbox {
     fn default() -> Self {
         Self {
             inner: Mutex::default(),
-            window: std::sync::Arc::new(Credit::new(SESSION_WINDOW_SIZE)),
+            identity: OnceLock::new(),
+            window: Arc::new(Credit::new(SESSION_WINDOW_SIZE)),
             reply_window: Credit::new(REPLY_WINDOW_SIZE),
         }
     }

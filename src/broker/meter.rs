@@ -74,6 +74,11 @@ impl Meter {
         self.debt.map(|debt| debt.until)
     }
 
+    /// When what was published by all whom these limits hold for is paid for.
+    pub(super) fn paid_at(&self, now: Moment) -> Moment {
+        self.rates().map(|rate| rate.take(Spent::default(), now)).max().unwrap_or(now)
+    }
+
     /// It owes something, and the limits are others now.
     pub(super) fn is_forgiven(&self) -> bool {
         self.debt.is_some_and(|debt| debt.changes != self.changes())

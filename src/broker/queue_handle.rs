@@ -515,8 +515,12 @@ mod tests {
     #[test]
     fn what_is_settled_as_the_last_consumer_goes_is_told_to_the_log() {
         let (mut opened, _, handle) = stored();
-        let subscriber =
-            Subscriber { mailbox: Arc::default(), key: ConsumerKey { channel: 1, number: 1 } };
+        let subscriber = Subscriber {
+            mailbox: Arc::default(),
+            key: ConsumerKey { channel: 1, number: 1 },
+            consumer_tag: "".into(),
+            arguments: None,
+        };
         let mut work = Work::default();
         let subscribed = handle.with(&mut work, |live| {
             live.queue.subscribe(consumer()).unwrap();

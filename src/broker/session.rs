@@ -46,7 +46,7 @@ pub struct Session {
     pub(super) id: SessionId,
     pub(super) broker: Arc<Broker>,
     pub(super) peer: Peer,
-    pub(super) name: Box<str>,
+    pub(super) name: Name,
     pub(super) connection: Connection,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) user: Option<Arc<User>>,
@@ -138,6 +138,21 @@ impl Session {
     pub fn new(broker: Arc<Broker>, peer: Peer, now: Moment) -> Self {
         let mailbox = Arc::new(Mailbox::default());
         let id = broker.register(&mailbox);
+        Self::of(broker, peer, (id, mailbox), now)
+    }
+
+    /// Somebody whom no list of clients has.
+    pub(super) fn unlisted(broker: Arc<Broker>, peer: Peer, now: Moment) -> Self {
+        let id = SessionId(broker.next_id());
+        Self::of(broker, peer, (id, Arc::default()), now)
+    }
+
+    fn of(
+        broker: Arc<Broker>,
+        peer: Peer,
+        (id, mailbox): (SessionId, Arc<Mailbox>),
+        now: Moment,
+    ) -> Self {
         let broker_random = broker.fork_random();
         let buffered = broker.connection_options.account.charge(0);
         let connection = Connection::new(broker.greeting(), broker.fork_random(), now);

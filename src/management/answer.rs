@@ -5,6 +5,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use super::list::Row;
+use super::row_stream::RowStream;
+
 /// What was asked for.
 pub(super) fn json(value: &Value) -> Response {
     json_of(StatusCode::OK, value)
@@ -12,7 +15,16 @@ pub(super) fn json(value: &Value) -> Response {
 
 /// JSON under any status.
 pub(super) fn json_of(status: StatusCode, value: &Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+    with_body(status, Body::from(value.to_string()))
+}
+
+/// JSON that is made as the client reads it.
+pub(super) fn stream<R: Row>(rows: RowStream<R>) -> Response {
+    with_body(StatusCode::OK, Body::new(rows))
+}
+
+fn with_body(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -22,9 +22,9 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, cluster_name, definitions, features, front_page, global_parameters,
-    hash_password, parameters, permissions, policies, topic_permissions, user_limits, users,
-    virtual_host_limits, virtual_hosts, whoami,
+    ManagementOptions, bindings, cluster_name, definitions, exchanges, features, front_page,
+    global_parameters, hash_password, parameters, permissions, policies, queues, topic_permissions,
+    user_limits, users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -67,15 +67,18 @@ impl Default for Patience {
 /// All resources.
 fn resources() -> Router<Shared> {
     Router::new()
+        .merge(bindings::routes())
         .merge(cluster_name::routes())
         .merge(definitions::routes())
+        .merge(exchanges::routes())
         .merge(features::routes())
         .merge(global_parameters::routes())
         .merge(hash_password::routes())
         .merge(parameters::routes())
+        .merge(permissions::routes())
         .merge(policies::routes("/policies", PolicyKind::User))
         .merge(policies::routes("/operator-policies", PolicyKind::Operator))
-        .merge(permissions::routes())
+        .merge(queues::routes())
         .merge(topic_permissions::routes())
         .merge(user_limits::routes())
         .merge(users::routes())

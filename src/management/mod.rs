@@ -7,30 +7,46 @@
 
 mod answer;
 mod api;
+mod arguments;
+mod bindings;
 mod body;
 mod caller;
 mod cluster_name;
+mod columns;
+mod consumer_shape;
 mod definitions;
+mod direct;
 mod door;
+mod exchanges;
 mod features;
 mod front_page;
 mod global_parameters;
 mod hash_password;
+mod list;
 mod multipart;
+mod name_filter;
 mod names;
 mod parameters;
 mod patient_stream;
 mod patterns;
+mod percent;
 mod permissions;
 mod policies;
+mod properties_key;
+mod query;
+mod queue_shape;
+mod queues;
 mod refusal;
+mod row_stream;
 mod topic_permissions;
 mod user_limits;
 mod users;
+mod value_order;
 mod virtual_host_limits;
 mod virtual_hosts;
 mod visitors;
 mod whoami;
+mod wish;
 
 use std::fmt;
 

@@ -24,12 +24,18 @@ pub(super) enum Refusal {
     NotFound,
     /// What is needed for it is not there.
     Missing(&'static str),
+    /// AMQP says of something that it is not there.
+    Absent(String),
+    /// There is no such page.
+    Page(&'static str, String),
     /// It makes no sense.
     Bad(Value),
     /// Its body did not come in time.
     Slow,
     /// It was carried out, and the log failed before it was on disk.
     NotStored(Arc<str>),
+    /// It failed, for a reason of the broker's.
+    Failed(String),
 }
 
 impl Refusal {
@@ -51,6 +57,11 @@ impl Refusal {
             Self::Forbidden(reason) => (StatusCode::UNAUTHORIZED, "not_authorised", reason.into()),
             Self::NotFound => (StatusCode::NOT_FOUND, "Object Not Found", "Not Found".into()),
             Self::Missing(what) => (StatusCode::NOT_FOUND, "not_found", what.into()),
+            Self::Absent(text) => (StatusCode::NOT_FOUND, "not_found", text.into()),
+            Self::Page(error, reason) => (StatusCode::BAD_REQUEST, error, reason.into()),
+            Self::Failed(reason) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal_error", reason.into())
+            }
             Self::Bad(reason) => (StatusCode::BAD_REQUEST, "bad_request", reason),
             Self::Slow => {
                 let reason = "the body of the request did not come in time";

@@ -176,6 +176,27 @@ impl ConsumerOrder {
         self.slots.values().any(|slot| slot.consumer.is_exclusive)
     }
 
+    /// The one that has the queue for itself.
+    #[must_use]
+    pub fn exclusive(&self) -> Option<ConsumerId> {
+        self.slots
+            .values()
+            .map(|slot| &slot.consumer)
+            .find(|one| one.is_exclusive)
+            .map(|one| one.id)
+    }
+
+    /// The first one that is served.
+    #[must_use]
+    pub fn active(&self) -> Option<ConsumerId> {
+        self.slots.iter().find(|(_, slot)| slot.state.is_active()).map(|(id, _)| *id)
+    }
+
+    /// All of them, oldest first, and whether each is served.
+    pub fn all(&self) -> impl Iterator<Item = (&Consumer, bool)> {
+        self.slots.values().map(|slot| (&slot.consumer, slot.state.is_active()))
+    }
+
     /// All ids, oldest first.
     pub fn ids(&self) -> impl Iterator<Item = ConsumerId> + '_ {
         self.slots.keys().copied()

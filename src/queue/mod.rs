@@ -39,7 +39,8 @@ pub use fact::Fact;
 pub use held::Held;
 pub use length_limit::LengthLimit;
 pub use machine::{
-    Counts, DeadLetters, DeleteRefused, Effect, Fetched, Leave, Queue, Remains, SubscribeRefused,
+    Counts, DeadLetters, DeleteRefused, Effect, Fetched, Leave, Queue, Remains, Report,
+    SubscribeRefused,
 };
 pub use patience::Patience;
 pub use ready::{Priorities, Ready};

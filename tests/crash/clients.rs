@@ -166,8 +166,8 @@ pub(crate) struct Consuming {
     queue: &'static str,
     life: usize,
     books: Arc<Mutex<Books>>,
-    /// Of each publisher, and of each of its channels where that matters, the last that came in this
-    /// life.
+    /// Of each publisher, and of each of its channels where that matters, the last that came in
+    /// this life.
     last: BTreeMap<(Publisher, usize), usize>,
     /// Came and not acknowledged.
     open: Vec<(Publisher, usize)>,

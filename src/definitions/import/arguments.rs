@@ -7,7 +7,10 @@ use crate::limits::TABLE_DEPTH_MAX;
 use crate::protocol::field::{FieldTable, FieldValue};
 
 /// The table that an object is.
-pub(super) fn table(object: &Map<String, Value>) -> Result<FieldTable, String> {
+///
+/// # Errors
+/// Something in it has no place in a table.
+pub fn table(object: &Map<String, Value>) -> Result<FieldTable, String> {
     table_at(object, 0)
 }
 

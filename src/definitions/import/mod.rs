@@ -14,6 +14,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+pub use arguments::table as arguments_table;
 pub use items::{host_settings, policy, user};
 
 pub use declaration::{Declaration, DeclaredPassword, ExchangeWish, QueueWish, UserWish};

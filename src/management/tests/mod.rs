@@ -1,16 +1,21 @@
 //! What an HTTP client gets: requests over a pipe to a broker in this process. Shapes and texts are
 //! those of a RabbitMQ that was asked the same.
 
+mod bindings;
 mod body;
+mod client;
 mod definitions;
 mod door;
+mod exchanges;
 mod features;
 mod global_parameters;
 mod hash_password;
+mod lists;
 mod login;
 mod parameters;
 mod permissions;
 mod policies;
+mod queues;
 mod stored;
 mod topic_permissions;
 mod user_limits;
@@ -27,11 +32,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Management, ManagementOptions};
-use crate::broker::{Broker, BrokerOptions, Peer};
+use super::{Management, ManagementOptions, direct};
+use crate::broker::{Broker, BrokerOptions, DirectChannel, Peer};
+use crate::connection::Command;
+use crate::connection::command::Bind;
 use crate::definitions::import::Definitions;
 use crate::definitions::{HostSettings, PermissionDefinition, UserDefinition};
-use crate::message::Moment;
+use crate::message::{Body, Envelope, Message, Moment};
+use crate::protocol::field::FieldTable;
+use crate::protocol::properties::Properties;
 
 /// A broker and its API.
 struct World {
@@ -96,6 +105,45 @@ impl World {
         self.broker.set_permission(&permission).unwrap();
     }
 
+    /// Lets a user do what it likes with names that begin like this in a virtual host.
+    fn permit(&self, user: &str, host: &str, begin: &str) {
+        let pattern = format!("^{begin}");
+        let (configure, write, read) = (pattern.clone(), pattern.clone(), pattern);
+        let (user, host) = (user.into(), host.into());
+        let permission = PermissionDefinition { user, host, configure, write, read };
+        self.broker.set_permission(&permission).unwrap();
+    }
+
+    /// Binds an exchange of `/` to another, as a client does.
+    async fn bind_exchanges(&self, source: &str, destination: &str) {
+        let user = self.broker.user("guest").unwrap();
+        let mut channel = DirectChannel::open(&self.broker, &user, "/", Moment(1)).unwrap();
+        let bind = Bind {
+            is_unbind: false,
+            source: source.into(),
+            destination: destination.into(),
+            to_exchange: true,
+            routing_key: "".into(),
+            arguments: FieldTable::new(),
+        };
+        channel.ask(Command::Bind(bind), Moment(1));
+        direct::answer(&mut channel).await.unwrap();
+    }
+
+    /// Publishes to a queue of `/`, as a client does.
+    fn publish(&self, queue: &str, bodies: &[&str]) {
+        let user = self.broker.user("guest").unwrap();
+        let mut channel = DirectChannel::open(&self.broker, &user, "/", Moment(1)).unwrap();
+        let mut properties = Vec::new();
+        let timestamp = Some(1_700_000_000);
+        Properties { timestamp, ..Properties::default() }.encode(&mut properties);
+        for body in bodies {
+            let (exchange, routing_key, properties) = ("", queue, &*properties);
+            let envelope = Envelope { exchange, routing_key, properties, is_persistent: false };
+            channel.publish(Message::new(envelope, Body::Copied(body.as_bytes())), Moment(1));
+        }
+    }
+
     /// What a user gets, whose password is `x` but for guest's.
     async fn ask_as(&self, user: &str, method: &str, path: &str, body: &str) -> Answer {
         let password = if user == "guest" { "guest" } else { "x" };
@@ -153,8 +201,25 @@ impl World {
 fn parse(answer: &str) -> Answer {
     let (head, body) = answer.split_once("\r\n\r\n").expect(answer);
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
-    let body = serde_json::from_str(body).unwrap_or_else(|_| Value::from(body));
-    Answer { status, head: head.to_ascii_lowercase(), body }
+    let head = head.to_ascii_lowercase();
+    let is_chunked = head.contains("transfer-encoding: chunked");
+    let body = if is_chunked { joined(body) } else { body.to_owned() };
+    let body = serde_json::from_str(&body).unwrap_or_else(|_| Value::from(body));
+    Answer { status, head, body }
+}
+
+/// A body that came in pieces, each behind its size.
+fn joined(mut pieces: &str) -> String {
+    let mut body = String::new();
+    loop {
+        let (size, rest) = pieces.split_once("\r\n").expect(pieces);
+        let size = usize::from_str_radix(size, 16).unwrap();
+        if size == 0 {
+            return body;
+        }
+        body.push_str(&rest[..size]);
+        pieces = &rest[size + 2..];
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,12 @@ async fn an_answer_waits_for_the_disk() {
         ("DELETE", "/api/topic-permissions/new/ann/x", "", 204),
         ("DELETE", "/api/permissions/new/ann", "", 204),
         ("DELETE", "/api/users/ann", "", 204),
+        ("PUT", "/api/exchanges/new/x", r#"{"durable": true}"#, 201),
+        ("PUT", "/api/queues/new/q", r#"{"durable": true}"#, 201),
+        ("POST", "/api/bindings/new/e/x/q/q", "", 201),
+        ("DELETE", "/api/bindings/new/e/x/q/q/~", "", 204),
+        ("DELETE", "/api/exchanges/new/x", "", 204),
+        ("DELETE", "/api/queues/new/q", "", 204),
         ("DELETE", "/api/vhosts/new", "", 204),
     ] {
         let mut asking = Box::pin(world.ask(method, path, body));
@@ -79,11 +85,13 @@ async fn an_import_is_answered_when_all_of_it_is_on_disk() {
 
 #[tokio::test]
 async fn what_will_never_be_on_disk_is_no_success() {
-    let (world, writer) = world();
-    let mut asking = Box::pin(world.ask("PUT", "/api/vhosts/new", ""));
-    assert!(poll_once(&mut asking).await.is_none());
-    writer.log().poison("it broke");
-    let answer = asking.await;
-    let reason = "the definition could not be stored: it broke";
-    assert_eq!((answer.status, answer.reason()), (500, reason));
+    for path in ["/api/vhosts/new", "/api/exchanges/%2F/x", "/api/queues/%2F/q"] {
+        let (world, writer) = world();
+        let mut asking = Box::pin(world.ask("PUT", path, r#"{"durable": true}"#));
+        assert!(poll_once(&mut asking).await.is_none());
+        writer.log().poison("it broke");
+        let answer = asking.await;
+        let reason = "the definition could not be stored: it broke";
+        assert_eq!((answer.status, answer.reason()), (500, reason), "{path}");
+    }
 }

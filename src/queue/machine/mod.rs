@@ -2,8 +2,8 @@
 //! and come back is in `paging`, who is served in `serve`, what a full queue does in `overflow`,
 //! what becomes of messages that die in `dead_letter`, when they do for their age in `expiry`, of
 //! those that come back in `retry`, of consumers that hold theirs for too long in `patience`, what
-//! a policy changes in `configure`, which messages have an equal in a queue that takes each once,
-//! in `equals`.
+//! a policy changes in `configure`, what is told to who looks in `report`, which messages have an
+//! equal in a queue that takes each once, in `equals`.
 
 use std::collections::VecDeque;
 
@@ -33,8 +33,11 @@ mod expiry;
 mod overflow;
 mod paging;
 mod patience;
+mod report;
 mod retry;
 mod serve;
+
+pub use report::Report;
 
 /// What a step of the queue wants done.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ mod model;
 mod overflow;
 mod paging;
 mod patience;
+mod report;
 mod retry;
 mod serve;
 

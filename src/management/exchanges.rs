@@ -1,0 +1,156 @@
+//! `/api/exchanges`: exchanges, and the bindings on either side of them. Messages are published in
+//! `publish`.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use super::api::{Api, Shared};
+use super::body::Fields;
+use super::caller::Caller;
+use super::columns::Columns;
+use super::list::{self, ListWish, Row};
+use super::names::Names;
+use super::query::Query;
+use super::refusal::Refusal;
+use super::{answer, arguments, wish};
+use crate::broker::ListedExchange;
+use crate::connection::Command;
+use crate::connection::command::DeclareExchange;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/exchanges", get(list))
+        .route("/exchanges/{vhost}", get(list_in_host))
+        .route("/exchanges/{vhost}/{exchange}", get(show).put(declare).delete(delete))
+}
+
+/// The default exchange has a name of its own in paths, where none cannot stand.
+pub(super) fn named(exchange: &str) -> &str {
+    if exchange == "amq.default" { "" } else { exchange }
+}
+
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
+    let wish = ListWish::of(&query)?;
+    let hosts = api.broker.host_names();
+    let seen = hosts.iter().filter(|host| caller.may_see_in(host));
+    let exchanges = seen.flat_map(|host| api.broker.exchanges(host));
+    list::answer(exchanges.map(ExchangeRow).collect(), wish).await
+}
+
+async fn list_in_host(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(host): Names<String>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    api.check_looks_in(&caller, &host)?;
+    let wish = ListWish::of(&query)?;
+    let exchanges = api.broker.exchanges(&host).into_iter();
+    list::answer(exchanges.map(ExchangeRow).collect(), wish).await
+}
+
+async fn show(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names((host, name)): Names<(String, String)>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    api.check_looks_in(&caller, &host)?;
+    let exchange = api.broker.exchange(&host, named(&name)).ok_or(Refusal::NotFound)?;
+    Ok(answer::json(&Columns::of(&query).pick(shape(&exchange))))
+}
+
+async fn declare(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names((host, name)): Names<(String, String)>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let check = |caller: &Caller| api.check_may_enter(caller, &host);
+    let fields = Fields::read(body, &api, &caller, check).await?;
+    let declare = declaration(&api, &name, &fields)?;
+    let was_there = api.broker.exchange(&host, &declare.exchange).is_some();
+    api.carry_out(&caller, &host, Command::DeclareExchange(declare)).await?;
+    Ok(answer::set(was_there))
+}
+
+fn declaration(api: &Api, name: &str, fields: &Fields) -> Result<DeclareExchange, Refusal> {
+    let fields = &fields.0;
+    wish::check_node(fields, &api.options.node)?;
+    Ok(DeclareExchange {
+        exchange: wish::name("exchange", named(name))?,
+        kind: wish::short_text(fields, "type")?.unwrap_or("direct").into(),
+        passive: wish::flag(fields, "passive")?,
+        durable: wish::flag(fields, "durable")?,
+        auto_delete: wish::flag(fields, "auto_delete")?,
+        internal: wish::flag(fields, "internal")?,
+        arguments: wish::arguments(fields)?,
+    })
+}
+
+async fn delete(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names((host, name)): Names<(String, String)>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    api.check_looks_in(&caller, &host)?;
+    let exchange = named(&name);
+    api.broker.exchange(&host, exchange).ok_or(Refusal::NotFound)?;
+    let if_unused = query.is_true("if-unused");
+    let command = Command::DeleteExchange { exchange: exchange.into(), if_unused };
+    api.carry_out(&caller, &host, command).await?;
+    Ok(answer::done())
+}
+
+/// An exchange in a list.
+struct ExchangeRow(ListedExchange);
+
+impl Row for ExchangeRow {
+    type Key<'a> = (&'a str, &'a str);
+
+    fn key(&self) -> Self::Key<'_> {
+        (self.0.virtual_host(), self.name())
+    }
+
+    fn name(&self) -> &str {
+        &self.0.definition.name
+    }
+
+    fn shape(&self) -> Value {
+        shape(&self.0)
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        match name {
+            "name" => Some(self.name().into()),
+            "type" => Some((&*self.0.definition.kind).into()),
+            _ => None,
+        }
+    }
+}
+
+fn shape(exchange: &ListedExchange) -> Value {
+    let definition = &exchange.definition;
+    let mut shape = json!({
+        "name": &*definition.name,
+        "vhost": exchange.virtual_host(),
+        "type": &*definition.kind,
+        "durable": definition.durable,
+        "auto_delete": definition.auto_delete,
+        "internal": definition.internal,
+        "arguments": arguments::shape(&definition.arguments),
+    });
+    if let (Some(policy), Some(shape)) = (exchange.policy(), shape.as_object_mut()) {
+        shape.insert("policy".into(), (&*policy).into());
+    }
+    shape
+}

@@ -1,0 +1,172 @@
+//! What is told of a queue, under RabbitMQ's names. What the broker does not know is left out;
+//! names of Leveret's own begin with `leveret_`.
+
+use serde_json::{Map, Value, json};
+
+use super::api::Shared;
+use super::arguments;
+use super::consumer_shape;
+use super::query::Query;
+use crate::broker::{ListedQueue, QueueReport};
+use crate::message::queue_options::DeliveryLimit;
+use crate::message::{Message, QueueKind};
+use crate::policy::Applied;
+use crate::protocol::properties::PropertyView;
+use crate::queue::Counts;
+
+/// How much of queues is asked for.
+#[derive(Debug)]
+pub(super) struct View {
+    api: Shared,
+    /// Numbers, policies and consumers.
+    has_stats: bool,
+    /// Where these are not wanted, how many messages there are.
+    has_totals: bool,
+}
+
+impl View {
+    pub(super) fn of(api: &Shared, query: &Query) -> Self {
+        let has_stats = !query.is_true("disable_stats");
+        let has_totals = query.is_true("enable_queue_totals");
+        Self { api: api.clone(), has_stats, has_totals }
+    }
+
+    pub(super) fn shape(&self, queue: &ListedQueue) -> Value {
+        let mut shape = self.basics(queue);
+        match (self.has_stats, self.has_totals) {
+            (true, _) => self.add_stats(queue, &mut shape),
+            (false, true) => shape.extend(totals(queue.counts())),
+            (false, false) => {}
+        }
+        Value::Object(shape)
+    }
+
+    /// One field that is there without the others.
+    pub(super) fn field(&self, queue: &ListedQueue, name: &str) -> Option<Value> {
+        let definition = queue.definition();
+        match name {
+            "name" => return Some((&*definition.name).into()),
+            "vhost" => return Some(queue.virtual_host().into()),
+            "durable" => return Some(definition.durable.into()),
+            "type" => return Some(definition.options.kind.name().into()),
+            _ => {}
+        }
+        if !self.has_stats {
+            return None;
+        }
+        let counts = queue.counts();
+        match name {
+            "consumers" => Some(counts.consumers.into()),
+            "message_bytes_ready" => Some(counts.ready_bytes.into()),
+            _ => totals(counts).remove(name),
+        }
+    }
+
+    fn basics(&self, queue: &ListedQueue) -> Map<String, Value> {
+        let definition = queue.definition();
+        let kind = definition.options.kind;
+        let node = self.api.options.node.as_str();
+        let state = if queue.is_out_of_service() { "crashed" } else { "running" };
+        let mut shape = Map::from_iter([
+            field("name", &*definition.name),
+            field("vhost", queue.virtual_host()),
+            field("type", kind.name()),
+            field("durable", definition.durable),
+            field("auto_delete", definition.auto_delete),
+            field("exclusive", definition.is_exclusive()),
+            field("arguments", arguments::shape(&definition.arguments)),
+            field("node", node),
+            field("state", state),
+        ]);
+        if kind == QueueKind::Quorum {
+            let nodes = || json!([node]);
+            shape.extend([field("leader", node), field("members", nodes())]);
+            shape.extend([field("online", nodes())]);
+        }
+        shape
+    }
+
+    fn add_stats(&self, queue: &ListedQueue, shape: &mut Map<String, Value>) {
+        let report = queue.report();
+        shape.extend(totals(report.held.counts));
+        shape.extend(stats(&report));
+        shape.extend(policies(queue.policies()));
+        shape.extend(by_kind(queue, &report));
+        if let Some(connection) = queue.owner(&self.api.broker) {
+            shape.insert("owner_pid_details".into(), consumer_shape::connection(&connection));
+        }
+    }
+}
+
+/// The same with each of its consumers, as it is told of a queue alone.
+pub(super) fn consumers_too(view: &View, queue: &ListedQueue) -> Value {
+    let mut shape = view.shape(queue);
+    if let Some(shape) = shape.as_object_mut().filter(|_| view.has_stats) {
+        let node = &view.api.options.node;
+        let consumers = queue.consumers();
+        let consumers = consumers.iter().map(|consumer| consumer_shape::shape(consumer, node));
+        shape.insert("consumer_details".into(), consumers.collect());
+    }
+    shape
+}
+
+fn field(name: &str, value: impl Into<Value>) -> (String, Value) {
+    (name.to_owned(), value.into())
+}
+
+fn totals(counts: Counts) -> Map<String, Value> {
+    Map::from_iter([
+        field("messages", counts.ready + counts.unsettled),
+        field("messages_ready", counts.ready),
+        field("messages_unacknowledged", counts.unsettled),
+    ])
+}
+
+fn stats(report: &QueueReport) -> [(String, Value); 10] {
+    let held = &report.held;
+    let counts = held.counts;
+    [
+        field("message_bytes", counts.ready_bytes + held.unsettled_bytes),
+        field("message_bytes_ready", counts.ready_bytes),
+        field("message_bytes_unacknowledged", held.unsettled_bytes),
+        field("messages_ram", held.in_memory),
+        field("message_bytes_ram", held.in_memory_bytes),
+        field("leveret_messages_held", counts.delayed_retry),
+        field("consumers", counts.consumers),
+        field("exclusive_consumer_tag", report.exclusive_consumer_tag.as_deref()),
+        field("single_active_consumer_tag", report.single_active_consumer_tag.as_deref()),
+        field("head_message_timestamp", held.head.as_ref().and_then(timestamp)),
+    ]
+}
+
+fn policies(applied: Option<Applied>) -> [(String, Value); 3] {
+    let Applied { user, operator, settings } = applied.unwrap_or_default();
+    [
+        field("policy", user.as_deref()),
+        field("operator_policy", operator.as_deref()),
+        field("effective_policy_definition", settings),
+    ]
+}
+
+/// What only queues of one type have in RabbitMQ. Of others it is told where it is set.
+fn by_kind(queue: &ListedQueue, report: &QueueReport) -> Vec<(String, Value)> {
+    let is_quorum = queue.definition().options.kind == QueueKind::Quorum;
+    let mut fields = Vec::new();
+    match queue.delivery_limit() {
+        DeliveryLimit::Returns(limit) => fields.push(field("delivery_limit", limit)),
+        DeliveryLimit::Unlimited if is_quorum => fields.push(field("delivery_limit", "unlimited")),
+        DeliveryLimit::Unlimited => {}
+    }
+    if is_quorum || report.held.dead_letters > 0 {
+        fields.push(field("messages_dlx", report.held.dead_letters));
+    }
+    if !is_quorum {
+        fields.push(field("storage_version", 2));
+    }
+    fields
+}
+
+/// When a message was made, as its publisher says.
+fn timestamp(message: &Message) -> Option<u64> {
+    PropertyView::parse(message.properties()).ok()?.timestamp
+}
