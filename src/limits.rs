@@ -372,6 +372,10 @@ pub const INSPECT_PREVIEW_SIZE: usize = 240;
 /// How often an inspection begins anew when a running broker takes a file away under it.
 pub const INSPECT_ATTEMPTS: usize = 5;
 
+/// Parts in which messages of all connections are counted: a line of memory that several processors
+/// write to is slow, and more parts than processors bring nothing.
+pub const TRAFFIC_SHARDS: usize = 16;
+
 /// Connections of scrapers at a time: a Prometheus has one, and a few may watch. One too many is
 /// closed, so that nobody takes descriptors from AMQP by this door.
 pub const METRICS_CONNECTIONS_MAX: usize = 32;
@@ -386,6 +390,10 @@ pub const METRICS_BUFFER_SIZE_MAX: usize = 16 * 1024;
 /// How long a connection of a scraper may go without a whole request: longer than Prometheus'
 /// default interval of a minute, so that it keeps its connection.
 pub const METRICS_IDLE_PATIENCE_MS: u64 = 90_000;
+
+/// How long after one walk over all queues a scrape is content with what that came to: many may
+/// scrape, and a walk takes the lock of each queue.
+pub const METRICS_WALK_PAUSE_MS: u64 = 1000;
 
 /// How long an answer may still take when the node stops.
 pub const METRICS_END_PATIENCE_MS: u64 = 1000;

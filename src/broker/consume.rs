@@ -33,6 +33,7 @@ impl Session {
         let subscribed = self.subscribe(&handle, consumer, consume, nowait);
         match subscribed.map_err(|out_of_service| out_of_service.refusal(resource))? {
             Ok(()) => {
+                self.connection.consumes_from(consume.consumer, kind);
                 let live = LiveConsumer { id, queue: handle };
                 self.consumers.insert(consume.consumer, live);
                 Ok(())
@@ -178,12 +179,10 @@ impl Session {
         });
         let got = got.map_err(|out_of_service| out_of_service.refusal(resource))?;
         let Some(got) = got else { return Err(single_active(resource).into()) };
+        self.getting = Some(handle.definition.options.kind);
         let got = match got {
             // It is answered when the body was read.
-            Fetched::Later => {
-                self.await_get();
-                return Ok(());
-            }
+            Fetched::Later => return Ok(()),
             Fetched::Empty => None,
             Fetched::Got(delivery, left) => Some((delivery, left)),
         };

@@ -82,10 +82,21 @@ impl DirectChannel {
         }
     }
 
+    /// What a connection would do with an event: it keeps what it got, and counts.
     fn note(&mut self, event: &Event) {
         if let Event::Answered { reply: Reply::Got { queue, delivery, .. }, .. } = event {
             self.unsettled.push((*queue, SequenceRange::one(delivery.sequence)));
         }
+        match event {
+            Event::Answered { reply: reply @ (Reply::Got { .. } | Reply::GotEmpty), .. } => {
+                self.session.count_get(reply);
+            }
+            Event::Confirmed { first, last, .. } => {
+                self.session.connection.traffic().published().confirmed += last - first + 1;
+            }
+            _ => return,
+        }
+        self.session.count_traffic();
     }
 
     /// Ends all that it got, in this way.
@@ -98,13 +109,14 @@ impl DirectChannel {
             while let Some((_, range)) = unsettled.next_if(|(next, _)| *next == queue) {
                 settle.add(range, false);
             }
-            self.session.settle(&settle);
+            self.session.settle_as_told(&settle);
         }
         self.end_step();
     }
 
     fn end_step(&mut self) {
         self.session.look_after_queues();
+        self.session.count_traffic();
         self.session.work.wake();
     }
 }

@@ -1,12 +1,15 @@
 //! How the broker fares, for those who watch it. Everything here is told at once, however much the
-//! broker holds: nothing walks over queues or messages.
+//! broker holds: nothing walks over queues or messages. What takes a walk is in `queue_figures`.
 
 use std::sync::atomic::Ordering;
 
+use super::churn::ChurnFigures;
 use super::dead_letter_counts::DeadLetterFigures;
 use super::lock::read;
 use super::message_counts::MessageFigures;
 use super::shared::Broker;
+use super::traffic::TrafficFigures;
+use crate::message::QueueKind;
 use crate::store::{Health, StoreFigures};
 
 /// How a broker fares at one moment.
@@ -24,8 +27,14 @@ pub struct BrokerFigures {
     pub session_bytes: u64,
     /// Messages that died in queues with a dead-letter exchange, and what became of them.
     pub dead_letters: DeadLetterFigures,
+    /// Messages that came from clients and went to them.
+    pub traffic: TrafficFigures,
+    /// Connections, channels and queues that came and went.
+    pub churn: ChurnFigures,
     /// Messages that wait, and those that were not taken because their equal was there.
     pub messages: MessageFigures,
+    /// Those whose messages stay in memory are held back: it has more than it should.
+    pub is_memory_high: bool,
     /// Publishers are held back because the disk is nearly full.
     pub is_disk_low: bool,
     /// How the log fares; well where there is none.
@@ -47,11 +56,23 @@ impl Broker {
             unlogged_body_bytes,
             session_bytes: self.session_memory(),
             dead_letters: self.dead_letters.figures(),
+            traffic: self.traffic_figures(),
+            churn: self.churn.figures(),
             messages: self.counts.figures(),
+            is_memory_high: durability
+                .is_some_and(|durability| durability.memory.is_unlogged_over()),
             is_disk_low: self.is_disk_low.load(Ordering::Relaxed),
             health: durability.map_or(Health::Good, |durability| durability.log.health()),
             store: durability.map(|durability| durability.figures()).unwrap_or_default(),
         }
+    }
+
+    /// What sessions counted, and what queues know: which messages went to consumers again.
+    fn traffic_figures(&self) -> TrafficFigures {
+        let mut traffic = self.traffic.figures();
+        traffic.classic.redelivered += self.counts.redelivered_count(QueueKind::Classic);
+        traffic.quorum.redelivered += self.counts.redelivered_count(QueueKind::Quorum);
+        traffic
     }
 
     /// Virtual hosts are few, and each knows how many queues it has.
@@ -111,6 +132,9 @@ mod tests {
         let after = broker.figures();
         let bytes = (after.logged_body_bytes, after.unlogged_body_bytes, after.session_bytes);
         assert_eq!(bytes, (5, 7, before.session_bytes + 9));
+        assert!(!after.is_memory_high);
+        let _much = broker.connection_options.account.charge(1 << 60);
+        assert!(broker.figures().is_memory_high);
     }
 
     #[test]

@@ -13,7 +13,9 @@ use super::pace::{Hold, Pace};
 use super::work::Work;
 use crate::connection::{Event, Reply};
 use crate::limits::{IDLE_QUEUE_SIZE_KEPT, SERVED_QUEUE_SIZE_KEPT};
-use crate::message::{ConsumerId, ConsumerKey, GetId, Message, MessageRun, Moment, Name};
+use crate::message::{
+    ConsumerId, ConsumerKey, GetId, Message, MessageRun, Moment, Name, QueueKind,
+};
 use crate::protocol::field::FieldTable;
 use crate::queue::{Effect, Fetched, Queue, Resident};
 use crate::store::Position;
@@ -99,6 +101,14 @@ impl Live {
         if now != self.waiting_count {
             counts.waiting(wait, self.waiting_count, now);
             self.waiting_count = now;
+        }
+    }
+
+    /// Counts messages that went out again, which those of few steps do.
+    pub(super) fn count_redelivered(&mut self, kind: QueueKind, counts: &MessageCounts) {
+        let count = self.queue.take_handed_out_again();
+        if count > 0 {
+            counts.redelivered(kind, count);
         }
     }
 

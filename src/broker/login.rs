@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
+use super::churn::{Coming, Happened};
 use super::lock::read;
 use super::mailbox::Identity;
 use super::meter::Meter;
@@ -30,6 +31,10 @@ impl Session {
             Ok(login) => self.check_login(&login, mechanism),
             Err(error) => Event::Refused { channel: 0, error: mechanism_failure(&error) },
         };
+        self.broker.churn.count(match &event {
+            Event::Authenticated { .. } => Happened::LoginSucceeded,
+            _ => Happened::LoginFailed,
+        });
         self.post(event);
     }
 
@@ -100,7 +105,7 @@ impl Session {
                 "access to vhost '{name}' refused for user '{user}'"
             ))
         })?;
-        self.admission = Some(admission);
+        self.admission = Some((admission, self.broker.churn.open(Coming::Connection)));
         self.meter = self.meter_in(&host);
         Ok(Place { host, permissions })
     }

@@ -77,6 +77,7 @@ impl Mailbox {
     }
 
     /// The oldest event.
+    #[inline]
     pub(super) fn pop(&self) -> Option<Event> {
         lock(&self.inner).events.pop_front()
     }

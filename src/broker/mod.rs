@@ -11,6 +11,7 @@ mod administration;
 mod batch;
 mod bucket;
 mod burial;
+mod churn;
 mod consume;
 mod consumer_timeout;
 mod dead_letter_counts;
@@ -44,6 +45,7 @@ mod policies;
 mod pressure;
 mod publish;
 mod publish_rate;
+mod queue_figures;
 mod queue_handle;
 mod queue_log;
 mod queues;
@@ -59,11 +61,13 @@ mod shared;
 mod tallies;
 mod targets;
 mod timers;
+mod traffic;
 mod virtual_host;
 mod waiting;
 mod waiting_room;
 mod work;
 
+pub use churn::{ChurnFigures, Passed};
 pub use dead_letter_counts::{DeadLetterFigures, DeadLettersSent, Strategy};
 pub use direct_channel::DirectChannel;
 pub use durability::MemoryOptions;
@@ -75,8 +79,10 @@ pub use message_counts::MessageFigures;
 pub use node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 pub use opening::{Left, UnreadableDefinition};
 pub use options::{BrokerOptions, Product, server_properties};
+pub use queue_figures::QueueFigures;
 pub use session::{Peer, Session};
 pub use shared::Broker;
+pub use traffic::TrafficFigures;
 
 #[cfg(test)]
 mod at_least_once_tests;
@@ -86,3 +92,5 @@ mod memory_queue_tests;
 mod out_of_service_tests;
 #[cfg(test)]
 mod test_world;
+#[cfg(test)]
+mod traffic_tests;

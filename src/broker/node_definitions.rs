@@ -134,7 +134,8 @@ impl Broker {
         let live = hosts.get(name).filter(|live| live.number == *number).cloned();
         let live = live.unwrap_or_else(|| {
             let (durability, failure) = (self.durability.clone(), self.failure.clone());
-            let (timers, counts) = (self.timers.clone(), self.counts.clone());
+            let timers = self.timers.clone();
+            let counts = (self.counts.clone(), self.churn.clone());
             Arc::new(VirtualHost::new(*number, name.clone(), durability, failure, timers, counts))
         });
         live.set_up(&definition.settings);

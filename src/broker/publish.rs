@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::batch::{Batch, Group};
+use super::churn::Coming;
 use super::consume::not_found;
 use super::deduplication::claim_for;
 use super::replies::REPLY_TO;
@@ -50,15 +51,18 @@ impl Routed {
 impl Session {
     /// Publishes one run after the other into a batch, which [`Session::flush`] ends.
     pub(super) fn publish(&mut self, publish: Publish, batch: &mut Batch) {
-        if self.channels.get(&publish.channel).is_none_or(|state| state.is_refused) {
-            return;
+        let state = self.channels.get_mut(&publish.channel);
+        let Some(state) = state.filter(|state| !state.is_refused) else { return };
+        let is_transaction = state.transaction.is_some();
+        if state.publisher.is_none() {
+            state.publisher = Some(self.broker.churn.open(Coming::Publisher));
         }
         if batch.is_empty() {
             self.begin();
         }
         self.meter.count(&publish.messages);
         let channel = publish.channel;
-        if let Err(error) = self.publish_run(publish, batch) {
+        if let Err(error) = self.publish_run(publish, is_transaction, batch) {
             // What came before it is done before the channel closes.
             self.flush(batch);
             self.refuse(channel, error.at(PUBLISH.0, PUBLISH.1));
@@ -75,9 +79,15 @@ impl Session {
     }
 
     /// A run whose way is known goes as one; otherwise each message finds its own.
-    fn publish_run(&mut self, publish: Publish, batch: &mut Batch) -> Result<(), AmqpError> {
-        let state = self.channels.get(&publish.channel);
-        let is_transaction = state.is_some_and(|state| state.transaction.is_some());
+    /// What comes behind one that is refused is dropped unseen, and not counted.
+    fn publish_run(
+        &mut self,
+        publish: Publish,
+        is_transaction: bool,
+        batch: &mut Batch,
+    ) -> Result<(), AmqpError> {
+        let count = publish.messages.len() as u64;
+        self.connection.traffic().published().received += count;
         if !is_transaction && let Some(route) = self.known(&publish, batch) {
             self.enqueue(publish, Routed::known(route), batch);
             return Ok(());
@@ -86,7 +96,11 @@ impl Session {
         for (message, place) in messages.into_messages().zip(0..) {
             let confirm = if confirm == 0 { 0 } else { confirm + place };
             let messages = MessageRun::one(message);
-            self.publish_one(Publish { channel, messages, mandatory, confirm, way }, batch)?;
+            let publish = Publish { channel, messages, mandatory, confirm, way };
+            if let Err(error) = self.publish_one(publish, batch) {
+                self.connection.traffic().published().received -= count - place - 1;
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -115,6 +129,7 @@ impl Session {
             // Until it is committed, others may come first.
             routed.deduplicated = Deduplicated::default();
             transaction.push(Pending { publish, routed, is_deduplicated, _charge: charge });
+            self.connection.traffic().published().received_confirm += 1;
             return Ok(());
         }
         self.take(publish, routed, batch)
@@ -170,6 +185,9 @@ impl Session {
             batch.claims.extend(claims.map(|claim| (number, claim)));
         }
         let Publish { channel, messages, mandatory, confirm, way } = publish;
+        if confirm > 0 {
+            self.connection.traffic().published().received_confirm += messages.len() as u64;
+        }
         let is_routed = match is_reply {
             true => rewritten.as_ref().or(messages.first()).is_some_and(|reply| self.reply(reply)),
             false => !queues.is_empty(),
@@ -181,7 +199,10 @@ impl Session {
             };
             batch.groups.add_to_all(queues, messages, way, (channel, confirm));
         } else if mandatory {
+            self.connection.traffic().published().returned += messages.len() as u64;
             messages.into_messages().for_each(|message| self.return_message(channel, message));
+        } else {
+            self.connection.traffic().published().dropped += messages.len() as u64;
         }
         if batch.groups.len() >= PUBLISH_GROUPS_MAX {
             self.flush(batch);
@@ -200,6 +221,10 @@ impl Session {
         let mut is_whole = true;
         let mut refused = Vec::new();
         for Group { queue, runs, numbers, .. } in batch.groups.drain() {
+            if !queue.is_waiting_room {
+                let count: usize = runs.iter().map(MessageRun::len).sum();
+                self.connection.traffic().published().routed += count as u64;
+            }
             let enqueued =
                 queue.with(&mut self.work, |live| live.take_in(runs, numbers.as_deref()));
             is_whole &= enqueued.is_ok();
@@ -385,7 +410,7 @@ impl Session {
         self.flush(&mut batch);
         let is_taken = !batch.is_short;
         published?;
-        settles.iter().for_each(|settle| self.settle(settle));
+        settles.iter().for_each(|settle| self.settle_as_told(settle));
         if !is_taken {
             return Err(ChannelError::precondition_failed("partial tx completion").into());
         }

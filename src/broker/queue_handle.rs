@@ -284,6 +284,7 @@ impl QueueHandle {
         }
         self.count(live);
         live.count_waiting(self.wait(), &self.counts);
+        live.count_redelivered(self.definition.options.kind, &self.counts);
         live.keep_pace(work);
         if let Some((at, instead_of)) = live.new_deadline() {
             work.deadlines.push(Deadline { at, instead_of, handle: Arc::clone(self) });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::churn::Happened;
 use super::consume::not_found;
 use super::exchanges::{apply_all, check_not_reserved};
 use super::in_force::check_storage;
@@ -34,6 +35,7 @@ impl Session {
             check_not_reserved("queue", &declare.queue)?;
         }
         self.check(&place, Access::Configure, resource)?;
+        self.broker.churn.count(Happened::QueueDeclared);
         let mut definitions = place.host.definitions();
         if let Some(handle) = place.host.queue(&declare.queue) {
             self.check_owner(&handle)?;
@@ -56,6 +58,7 @@ impl Session {
         });
         place.host.apply(&mut definitions, &Change::QueueDeclared(definition), &mut self.work);
         drop(definitions);
+        self.broker.churn.count(Happened::QueueCreated);
         if declare.exclusive {
             self.exclusive_queues.extend(place.host.queue(&declare.queue));
         }
@@ -258,6 +261,7 @@ pub(super) fn remove(
     handle.forget(has_logged || handle.definition.durable, work);
     let plan = definitions.plan_delete_queue(&handle.definition);
     apply_all(host, &mut definitions, &plan, work);
+    host.churn.count(Happened::QueueDeleted);
     drop(definitions);
     let Some(remains) = remains else { return Ok(Removed::default()) };
     let consumers = remains.consumers.iter().filter_map(|id| subscribers.get(id));

@@ -14,7 +14,7 @@ impl Session {
     /// The connection ends: consumers, unsettled deliveries, unread ones, exclusive queues.
     pub(super) fn release(&mut self, settles: &[Settle]) {
         self.waiting.clear();
-        self.is_getting = false;
+        self.getting = None;
         self.let_go(None, settles);
         self.requeue_unsent();
         for state in std::mem::take(&mut self.channels).into_values() {

@@ -113,7 +113,9 @@ impl Session {
         };
         let delivered =
             Delivered { consumer: target.consumer, queue: QueueId(0), run: smallvec![delivery] };
-        target.mailbox.push(Event::Delivered(delivered), &mut self.work.wakers).is_ok()
+        let taken = target.mailbox.push(Event::Delivered(delivered), &mut self.work.wakers).is_ok();
+        self.connection.traffic().published().routed += u64::from(taken);
+        taken
     }
 
     /// A request asks for answers under the pseudo-queue's name: it gets the channel's own key.

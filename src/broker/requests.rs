@@ -3,7 +3,8 @@
 
 use tracing::error;
 
-use super::session::{Place, Session};
+use super::churn::Coming;
+use super::session::{ChannelState, Place, Session};
 use crate::connection::{Command, Reply, Request, Settle};
 use crate::protocol::reply::AmqpError;
 
@@ -38,7 +39,9 @@ impl Session {
     ) -> Result<Option<Reply>, AmqpError> {
         match command {
             Command::OpenChannel => {
-                self.channels.insert(channel, self.new_channel());
+                let opened = Some(self.broker.churn.open(Coming::Channel));
+                self.channels
+                    .insert(channel, ChannelState { _opened: opened, ..self.new_channel() });
                 Ok(self.count_channel(channel).then_some(Reply::ChannelOpened))
             }
             Command::CloseChannel { settles, error } => {

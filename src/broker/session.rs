@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::batch::Batch;
+use super::churn::Present;
 use super::mailbox::Mailbox;
 use super::meter::Meter;
 use super::pace::Hold;
@@ -21,7 +22,9 @@ use super::work::Work;
 use crate::auth::{Permissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, PORTION_SIZE_MIN, SESSION_EVENTS_MAX};
-use crate::message::{Charge, ConsumerId, ConsumerKey, Message, Moment, Name, Random, SessionId};
+use crate::message::{
+    Charge, ConsumerId, ConsumerKey, Message, Moment, Name, QueueKind, Random, SessionId,
+};
 use crate::protocol::reply::AmqpError;
 use crate::queue::Credit;
 
@@ -54,7 +57,7 @@ pub struct Session {
     /// How often what users may do had changed when it last looked.
     pub(super) permitted: u64,
     /// It counts as a connection to its virtual host and of its user.
-    pub(super) admission: Option<Admission>,
+    pub(super) admission: Option<(Admission, Present)>,
     pub(super) channels: BTreeMap<u16, ChannelState>,
     pub(super) consumers: BTreeMap<ConsumerKey, LiveConsumer>,
     pub(super) exclusive_queues: Vec<Arc<QueueHandle>>,
@@ -66,8 +69,8 @@ pub struct Session {
     pub(super) random: Random,
     /// What waits for the disk.
     pub(super) waiting: Waiting,
-    /// A get waits for a body.
-    pub(super) is_getting: bool,
+    /// A get is not answered yet: the type of its queue.
+    pub(super) getting: Option<QueueKind>,
     /// Deliveries that end when the output is with the socket.
     pub(super) sent_settles: Vec<Settle>,
     /// It published: who only consumes is never held back.
@@ -112,6 +115,10 @@ pub(super) struct ChannelState {
     pub(super) reply_consumer: Option<ConsumerKey>,
     /// It counts as a channel of its user.
     pub(super) counted: Option<CountedChannel>,
+    /// It is one of the channels that clients opened.
+    pub(super) _opened: Option<Present>,
+    /// Something was published on it.
+    pub(super) publisher: Option<Present>,
 }
 
 /// A routed publish that waits for tx.commit.
@@ -175,7 +182,7 @@ impl Session {
             work: Work::default(),
             random: broker_random,
             waiting: Waiting::default(),
-            is_getting: false,
+            getting: None,
             sent_settles: Vec::new(),
             has_published: false,
             has_logged: false,
@@ -265,10 +272,11 @@ impl Session {
         while self.tell_next() {
             self.perform();
         }
-        if self.mailbox.len() == 0 && !self.waiting.has_answers() && !self.is_getting {
+        if self.mailbox.len() == 0 && !self.waiting.has_answers() && self.getting.is_none() {
             self.connection.applied();
         }
         self.count_buffers();
+        self.count_traffic();
         self.work.wake();
     }
 
@@ -326,6 +334,7 @@ impl Session {
         self.work.now = now;
         self.connection.abort(&mut self.effects);
         self.perform();
+        self.count_traffic();
         self.work.wake();
     }
 
@@ -339,8 +348,8 @@ impl Session {
                 return self.consumer_timed_out(*consumer, *timeout_ms, Vec::new());
             }
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
-            Event::Answered { reply: Reply::Got { .. } | Reply::GotEmpty, .. } => {
-                self.is_getting = false;
+            Event::Answered { reply: reply @ (Reply::Got { .. } | Reply::GotEmpty), .. } => {
+                self.count_get(reply);
             }
             Event::AlarmChanged { is_disk_low } => self.alarm_changed(*is_disk_low),
             _ => {}
@@ -404,7 +413,7 @@ impl Session {
             Effect::Authenticate(credentials) => self.authenticate(&credentials),
             Effect::OpenVirtualHost(name) => self.open_virtual_host(&name),
             Effect::Request(request) => self.handle(request),
-            Effect::Settle(settle) => self.settle(&settle),
+            Effect::Settle(settle) => self.settle_as_told(&settle),
             Effect::SettleSent(settle) => self.sent_settles.push(settle),
             Effect::Release(settles) => self.release(&settles),
             // Publishes are gathered before they come to this.
@@ -422,6 +431,8 @@ impl Session {
             reply_token: None,
             reply_consumer: None,
             counted: None,
+            _opened: None,
+            publisher: None,
         }
     }
 
@@ -434,11 +445,6 @@ impl Session {
     /// Answers a request: at once, or when the last fact of this step is on disk.
     pub(super) fn answer(&mut self, channel: u16, reply: Reply) {
         self.post_durable(Event::Answered { channel, reply });
-    }
-
-    /// A get waits for its body.
-    pub(super) fn await_get(&mut self) {
-        self.is_getting = true;
     }
 
     /// Refuses something on a channel; what follows on it is dropped.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::queue_handle::QueueHandle;
 use super::session::Session;
 use crate::connection::Settle;
-use crate::message::QueueId;
+use crate::message::{Outcome, QueueId, QueueKind};
 
 impl Session {
     /// The live queue that made deliveries under this number. A deleted one is gone with all it had
@@ -14,17 +14,34 @@ impl Session {
         self.place.as_ref()?.host.incarnation(id)
     }
 
+    /// Ends deliveries as the client said, and counts those that it acknowledged.
+    pub(super) fn settle_as_told(&mut self, settle: &Settle) {
+        let kind = self.end(settle).filter(|_| settle.outcome == Outcome::Accepted);
+        if let Some(kind) = kind {
+            let count: u64 = settle.sequences.iter().map(|range| range.count()).sum();
+            self.connection.traffic().consumed(kind).acknowledged += count;
+        }
+    }
+
     /// Ends deliveries of one queue and gives the channel's credit back.
     pub(super) fn settle(&mut self, settle: &Settle) {
-        if let Some(handle) = self.queue_by_id(settle.queue) {
+        self.end(settle);
+    }
+
+    /// The same; tells the queue's type where queue and channel are still there.
+    fn end(&mut self, settle: &Settle) -> Option<QueueKind> {
+        let handle = self.queue_by_id(settle.queue);
+        if let Some(handle) = &handle {
             // What leaves service has nothing out any more.
             let _ = handle.with(&mut self.work, |live| {
                 live.queue.settle(&settle.sequences, settle.outcome);
             });
         }
-        let Some(state) = self.channels.get(&settle.channel) else { return };
+        let kind = handle.map(|handle| handle.definition.options.kind);
+        let state = self.channels.get(&settle.channel)?;
         if settle.to_consumers > 0 && state.credit.give(u64::from(settle.to_consumers)) {
             self.resume(Some(settle.channel));
         }
+        kind
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
+use super::churn::Churn;
 use super::dead_letter_counts::DeadLetterCounts;
 use super::dead_letters::PutOff;
 use super::durability::Durability;
@@ -17,6 +18,7 @@ use super::publish_rate::UserRates;
 use super::replies::Replies;
 use super::tallies::Tallies;
 use super::timers::Timers;
+use super::traffic::TrafficCounts;
 use super::virtual_host::VirtualHost;
 use crate::auth::Users;
 use crate::connection::{Event, Options};
@@ -40,6 +42,8 @@ pub struct Broker {
     pub(super) timers: Arc<Timers>,
     pub(super) dead_letters: DeadLetterCounts,
     pub(super) counts: Arc<MessageCounts>,
+    pub(super) churn: Arc<Churn>,
+    pub(super) traffic: TrafficCounts,
     pub(super) put_off: PutOff,
     pub(super) tallies: Arc<Tallies>,
     pub(super) user_rates: UserRates,
@@ -92,6 +96,8 @@ impl Broker {
             timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),
             counts: Arc::default(),
+            churn: Arc::default(),
+            traffic: TrafficCounts::default(),
             put_off: PutOff::default(),
             tallies: Arc::default(),
             user_rates: UserRates::default(),

@@ -168,7 +168,7 @@ mod tests {
 
     fn host(limit: Option<u64>) -> VirtualHost {
         let (number, name) = (VirtualHostNumber(1), "h".into());
-        let (failure, timers, counts) = (Arc::default(), Arc::default(), Arc::default());
+        let (failure, timers, counts) = (Arc::default(), Arc::default(), Default::default());
         let host = VirtualHost::new(number, name, None, failure, timers, counts);
         host.set_limits(HostLimits { connections: limit, ..HostLimits::default() });
         host

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use hashbrown::HashMap;
 
+use super::churn::Churn;
 use super::durability::Durability;
 use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
@@ -49,6 +50,7 @@ pub(super) struct VirtualHost {
     pub(super) durability: Option<Arc<Durability>>,
     /// Those of the broker.
     pub(super) counts: Arc<MessageCounts>,
+    pub(super) churn: Arc<Churn>,
     failure: Arc<Failure>,
     timers: Arc<Timers>,
     default_queue_kind: RwLock<Option<QueueKind>>,
@@ -86,13 +88,14 @@ impl VirtualHost {
         durability: Option<Arc<Durability>>,
         failure: Arc<Failure>,
         timers: Arc<Timers>,
-        counts: Arc<MessageCounts>,
+        (counts, churn): (Arc<MessageCounts>, Arc<Churn>),
     ) -> Self {
         Self {
             number,
             name,
             durability,
             counts,
+            churn,
             failure,
             timers,
             default_queue_kind: RwLock::default(),

@@ -9,7 +9,9 @@
 //! ```
 
 use crate::limits::PUBLISH_RUN_COUNT_MAX;
-use crate::message::{ConsumerKey, Message, MessageRun, Name, Outcome, QueueId, SequenceRange};
+use crate::message::{
+    ConsumerKey, Message, MessageRun, Name, Outcome, QueueId, QueueKind, SequenceRange,
+};
 
 use super::command::{Effect, Publish, Settle, Way};
 use super::confirms::Confirms;
@@ -44,6 +46,8 @@ pub(super) struct KnownConsumer {
     pub(super) key: ConsumerKey,
     pub(super) consumer_tag: Name,
     pub(super) no_ack: bool,
+    /// The type of the queue it consumes from; none before that is known, and of direct replies.
+    pub(super) queue_kind: Option<QueueKind>,
 }
 
 /// One channel.
@@ -132,6 +136,12 @@ impl Channel {
     pub(super) fn consumer(&self, key: ConsumerKey) -> Option<&KnownConsumer> {
         let index = self.consumers.binary_search_by_key(&key, |consumer| consumer.key).ok()?;
         self.consumers.get(index)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn consumer_mut(&mut self, key: ConsumerKey) -> Option<&mut KnownConsumer> {
+        let index = self.consumers.binary_search_by_key(&key, |consumer| consumer.key).ok()?;
+        self.consumers.get_mut(index)
     }
 
     /// Forgets a consumer.

@@ -9,7 +9,9 @@ use super::message_frames::{DeliveryFrames, Recipient, write_message};
 use super::output::Output;
 use super::phase::Phase;
 use super::unsettled::Origin;
-use crate::message::{ConsumerKey, Delivery, Message, Name, Outcome, QueueId, SequenceRange};
+use crate::message::{
+    ConsumerKey, Delivery, Message, Name, Outcome, QueueId, QueueKind, SequenceRange,
+};
 use crate::protocol::frame;
 use crate::protocol::methods::{
     access, basic, channel as channel_class, confirm, connection, exchange, queue, tx,
@@ -75,6 +77,7 @@ impl Connection {
         };
         let Some(consumer) = channel.consumer(key) else { return give_up(delivered, effects) };
         let (no_ack, consumer_tag) = (consumer.no_ack, consumer.consumer_tag.clone());
+        let queue_kind = consumer.queue_kind;
         let recipient = Recipient { channel: key.channel, frame_size_max };
         let mut frames = DeliveryFrames::new(recipient, &consumer_tag);
         let mut settle = Settle::new(key.channel, delivered.queue, Outcome::Accepted);
@@ -87,6 +90,9 @@ impl Connection {
             if delivery.needs_settle {
                 settle.add(SequenceRange::one(delivery.sequence), false);
             }
+        }
+        if let Some(kind) = queue_kind {
+            self.traffic.consumed(kind).count_consumed(no_ack, delivered.run.len());
         }
         if !settle.sequences.is_empty() {
             effects.push(Effect::SettleSent(settle));
@@ -112,6 +118,7 @@ impl Connection {
             let method = basic::Ack { delivery_tag: ack.tag, multiple: ack.multiple };
             frame::write_method(output.buffer(), number, &method);
         }
+        self.traffic.published().confirmed += last - first + 1;
     }
 
     fn reject(&mut self, number: u16, publish: u64) {
@@ -126,6 +133,14 @@ impl Connection {
     #[must_use]
     pub fn takes_cancels(&self) -> bool {
         self.capabilities.consumer_cancel_notify
+    }
+
+    /// A consumer consumes from a queue of this type.
+    pub fn consumes_from(&mut self, key: ConsumerKey, kind: QueueKind) {
+        let channel = self.channels.get_mut(&key.channel);
+        if let Some(consumer) = channel.and_then(|channel| channel.consumer_mut(key)) {
+            consumer.queue_kind = Some(kind);
+        }
     }
 
     /// A queue took these deliveries back, and may have given them to somebody else: who settles

@@ -11,6 +11,7 @@ use super::content::Incoming;
 use super::heads::Heads;
 use super::output::Output;
 use super::phase::{Options, Phase};
+use super::traffic::Traffic;
 use crate::limits::CLOSED_INPUT_SIZE_MAX;
 use crate::message::{Moment, Name, Random};
 use crate::protocol::frame::{self, Frame, FrameError, FrameKind};
@@ -48,6 +49,8 @@ pub struct Connection {
     pub(super) close_reason: Option<CloseReason>,
     /// What a silent connection says before it ends.
     pub(super) last_word: Option<ConnectionError>,
+    /// Messages that came and went since somebody looked.
+    pub(super) traffic: Traffic,
 }
 
 /// What a client said it can take.
@@ -108,12 +111,18 @@ impl Connection {
             unused_size: 0,
             close_reason: None,
             last_word: None,
+            traffic: Traffic::default(),
         }
     }
 
     /// What waits to be written.
     pub fn output(&mut self) -> &mut Output {
         &mut self.output
+    }
+
+    /// Messages that came and went. What a connection cannot know, its owner adds.
+    pub fn traffic(&mut self) -> &mut Traffic {
+        &mut self.traffic
     }
 
     /// It is over: the socket is closed once the output is written.

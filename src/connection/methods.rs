@@ -376,6 +376,7 @@ fn begin_consuming(
         key,
         consumer_tag: consumer_tag.clone(),
         no_ack: consume.no_ack,
+        queue_kind: None,
     });
     let command = Command::Consume(Consume {
         queue,

@@ -21,6 +21,7 @@ mod message_frames;
 mod methods;
 mod output;
 mod phase;
+mod traffic;
 mod unsettled;
 mod whole;
 
@@ -29,6 +30,7 @@ pub use event::{Delivered, Event, Reply};
 pub use machine::{CloseReason, Connection};
 pub use output::Output;
 pub use phase::Options;
+pub use traffic::{Consumed, Published, Traffic};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,10 +21,10 @@ use tracing::debug;
 use super::MetricsOptions;
 use super::table::{self, Seen};
 use super::text::CONTENT_TYPE;
-use crate::broker::Broker;
+use crate::broker::{Broker, QueueFigures};
 use crate::limits::{
     METRICS_BUFFER_SIZE_MAX, METRICS_CONNECTIONS_MAX, METRICS_END_PATIENCE_MS,
-    METRICS_IDLE_PATIENCE_MS,
+    METRICS_IDLE_PATIENCE_MS, METRICS_WALK_PAUSE_MS,
 };
 
 /// The metrics of one node.
@@ -42,6 +42,20 @@ pub struct Metrics {
 struct Source {
     broker: Arc<Broker>,
     options: MetricsOptions,
+    /// What the last walk over queues came to, and when that was.
+    walk: Mutex<Option<(u64, QueueFigures)>>,
+}
+
+impl Source {
+    /// What all queues hold: at most a second ago, however many ask. Who asks during a walk waits
+    /// for what it comes to.
+    fn queues(&self, now_ms: u64) -> QueueFigures {
+        let mut last = self.walk.lock().unwrap_or_else(PoisonError::into_inner);
+        match *last {
+            Some((at_ms, figures)) if now_ms < at_ms + METRICS_WALK_PAUSE_MS => figures,
+            _ => last.insert((now_ms, self.broker.queue_figures())).1,
+        }
+    }
 }
 
 impl Metrics {
@@ -50,7 +64,7 @@ impl Metrics {
     pub fn new(broker: Arc<Broker>, options: MetricsOptions) -> Self {
         // A brace in a path stands for itself.
         let path = options.path.replace('{', "{{").replace('}', "}}");
-        let source = Arc::new(Source { broker, options });
+        let source = Arc::new(Source { broker, options, walk: Mutex::default() });
         let router = Router::new().without_v07_checks().route(&path, get(scrape));
         Self {
             router: router.with_state(source),
@@ -92,6 +106,9 @@ impl Metrics {
 
 async fn scrape(State(source): State<Arc<Source>>) -> impl IntoResponse {
     let cluster = source.broker.cluster_name();
-    let seen = Seen { options: &source.options, cluster, broker: source.broker.figures() };
+    let process = (source.options.process)();
+    let queues = source.queues(process.uptime_ms);
+    let (options, broker) = (&source.options, source.broker.figures());
+    let seen = Seen { options, cluster, process, queues, broker };
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], table::text(&seen))
 }

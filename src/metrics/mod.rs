@@ -1,6 +1,8 @@
 //! Floor 5: the door for Prometheus. It tells how the node fares when it is asked, and keeps
-//! nothing in between. Names and help texts are in `table`, how they are written in `text`, HTTP in
-//! `door`.
+//! nothing of that but what a walk over all queues came to, for a second. Names and help texts are
+//! in `table`, how they are written in `text`, HTTP in `door`.
+
+use std::fmt;
 
 mod door;
 mod table;
@@ -8,8 +10,7 @@ mod text;
 
 pub use door::Metrics;
 
-/// What the metrics say of the node that it does not find out by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the metrics say of the node that they do not find out by themselves.
 pub struct MetricsOptions {
     /// The path that answers, from the slash on.
     pub path: String,
@@ -19,6 +20,37 @@ pub struct MetricsOptions {
     pub rabbitmq_version: String,
     /// Free bytes of the disk below which publishers are blocked.
     pub disk_free_limit: u64,
+    /// Bytes of messages in memory only, above which publishers of such messages are held back.
+    pub memory_limit: u64,
+    /// Tells what the process takes.
+    pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
+}
+
+/// What the process takes of its machine; nothing where the system does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessFigures {
+    /// Milliseconds since it started.
+    pub uptime_ms: u64,
+    /// Bytes of memory that it has.
+    pub resident_bytes: Option<u64>,
+    /// Files and sockets that it has open.
+    pub open_files: Option<u64>,
+    /// So many it may have open.
+    pub open_files_max: Option<u64>,
+}
+
+impl fmt::Debug for MetricsOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, node, rabbitmq_version, disk_free_limit, memory_limit, process: _ } = self;
+        formatter
+            .debug_struct("MetricsOptions")
+            .field("path", path)
+            .field("node", node)
+            .field("rabbitmq_version", rabbitmq_version)
+            .field("disk_free_limit", disk_free_limit)
+            .field("memory_limit", memory_limit)
+            .finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The one table of metrics: every name with its help text and where its values come from. Names of
 //! RabbitMQ are its own, help texts are ours; what it has not begins with `leveret_`.
 
-use super::MetricsOptions;
 use super::text::{Kind, Text};
-use crate::broker::{BrokerFigures, DeadLetterFigures, DeadLettersSent, Strategy};
-use crate::message::{DeathReason, Name};
+use super::{MetricsOptions, ProcessFigures};
+use crate::broker::{BrokerFigures, DeadLetterFigures, DeadLettersSent, QueueFigures, Strategy};
+use crate::connection::Consumed;
+use crate::message::{DeathReason, Name, QueueKind};
 use crate::store::Health;
 
 /// What is told, all of one moment.
@@ -13,6 +14,8 @@ pub(super) struct Seen<'a> {
     pub(super) options: &'a MetricsOptions,
     /// The name of the cluster.
     pub(super) cluster: Name,
+    pub(super) process: ProcessFigures,
+    pub(super) queues: QueueFigures,
     pub(super) broker: BrokerFigures,
 }
 
@@ -32,6 +35,9 @@ struct Values<'a> {
     name: &'static str,
 }
 
+/// The only protocol there is, as a label.
+const AMQP: (&str, &str) = ("protocol", "amqp091");
+
 /// Every metric, in the order of the answer.
 pub(super) static FAMILIES: &[Family] = &[
     Family::gauge(
@@ -47,9 +53,111 @@ pub(super) static FAMILIES: &[Family] = &[
             values.one(seen.broker.connections);
         },
     ),
+    Family::counter(
+        "rabbitmq_connections_opened_total",
+        "Connections that entered a virtual host",
+        |seen, values| values.one(seen.broker.churn.connections.opened),
+    ),
+    Family::counter(
+        "rabbitmq_connections_closed_total",
+        "Connections that had entered a virtual host and ended",
+        |seen, values| values.one(seen.broker.churn.connections.closed),
+    ),
+    Family::gauge("rabbitmq_channels", "Open channels", |seen, values| {
+        values.one(seen.broker.churn.channels.present())
+    }),
+    Family::counter(
+        "rabbitmq_channels_opened_total",
+        "Channels that clients opened",
+        |seen, values| values.one(seen.broker.churn.channels.opened),
+    ),
+    Family::counter(
+        "rabbitmq_channels_closed_total",
+        "Channels that were closed, or ended with their connection",
+        |seen, values| values.one(seen.broker.churn.channels.closed),
+    ),
+    Family::gauge("rabbitmq_consumers", "Consumers of all queues", |seen, values| {
+        values.one(seen.queues.consumers)
+    }),
     Family::gauge("rabbitmq_queues", "Queues of all virtual hosts", |seen, values| {
         values.one(seen.broker.queues);
     }),
+    Family::counter(
+        "rabbitmq_queues_declared_total",
+        "Declarations of queues, also of those that were there",
+        |seen, values| values.one(seen.broker.churn.queues_declared),
+    ),
+    Family::counter(
+        "rabbitmq_queues_created_total",
+        "Queues that clients created",
+        |seen, values| values.one(seen.broker.churn.queues_created),
+    ),
+    Family::counter(
+        "rabbitmq_queues_deleted_total",
+        "Queues that were deleted, or went by themselves",
+        |seen, values| values.one(seen.broker.churn.queues_deleted),
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages_ready",
+        "Messages that wait for a consumer, in all queues",
+        |seen, values| values.one(seen.queues.ready),
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages_unacked",
+        "Messages that are out with consumers, of all queues",
+        |seen, values| values.one(seen.queues.unacked),
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages",
+        "Messages that wait for a consumer or are out with one",
+        |seen, values| values.one(seen.queues.ready + seen.queues.unacked),
+    ),
+    Family::gauge("rabbitmq_queue_consumers", "Consumers of all queues", |seen, values| {
+        values.one(seen.queues.consumers)
+    }),
+    Family::counter(
+        "rabbitmq_auth_attempts_total",
+        "Clients that tried to log in",
+        |seen, values| {
+            let churn = &seen.broker.churn;
+            values.amqp(churn.logins_succeeded + churn.logins_failed);
+        },
+    ),
+    Family::counter(
+        "rabbitmq_auth_attempts_succeeded_total",
+        "Clients that logged in",
+        |seen, values| values.amqp(seen.broker.churn.logins_succeeded),
+    ),
+    Family::counter(
+        "rabbitmq_auth_attempts_failed_total",
+        "Clients that were refused, for what they said of themselves",
+        |seen, values| values.amqp(seen.broker.churn.logins_failed),
+    ),
+    Family::gauge(
+        "rabbitmq_process_resident_memory_bytes",
+        "Bytes of memory that the process has",
+        |seen, values| values.any(seen.process.resident_bytes),
+    ),
+    Family::gauge(
+        "rabbitmq_resident_memory_limit_bytes",
+        "Bytes of messages in memory only, above which their publishers are held back",
+        |seen, values| values.one(seen.options.memory_limit),
+    ),
+    Family::gauge(
+        "rabbitmq_process_open_fds",
+        "Files and sockets that the process has open",
+        |seen, values| values.any(seen.process.open_files),
+    ),
+    Family::gauge(
+        "rabbitmq_process_max_fds",
+        "Files and sockets that the process may have open",
+        |seen, values| values.any(seen.process.open_files_max),
+    ),
+    Family::gauge(
+        "rabbitmq_erlang_uptime_seconds",
+        "Seconds since the node started",
+        |seen, values| values.one(seen.process.uptime_ms / 1000),
+    ),
     Family::gauge(
         "rabbitmq_disk_space_available_bytes",
         "Free bytes of the disk with the data directory",
@@ -64,6 +172,94 @@ pub(super) static FAMILIES: &[Family] = &[
         "rabbitmq_alarms_free_disk_space_watermark",
         "is 1 while publishers are blocked because the disk is nearly full",
         |seen, values| values.one(seen.broker.is_disk_low.into()),
+    ),
+    Family::gauge(
+        "rabbitmq_alarms_memory_used_watermark",
+        "is 1 while publishers are held back because too many messages are in memory only",
+        |seen, values| values.one(seen.broker.is_memory_high.into()),
+    ),
+    Family::gauge(
+        "rabbitmq_alarms_file_descriptor_limit",
+        "is 1 while no further file or socket can be opened",
+        file_descriptor_limit,
+    ),
+    Family::gauge(
+        "rabbitmq_global_publishers",
+        "Open channels on which something was published",
+        |seen, values| values.amqp(seen.broker.churn.publishers.present()),
+    ),
+    Family::gauge("rabbitmq_global_consumers", "Consumers of all queues", |seen, values| {
+        values.amqp(seen.queues.consumers)
+    }),
+    Family::counter(
+        "rabbitmq_global_messages_received_total",
+        "Messages that clients published",
+        |seen, values| values.amqp(seen.broker.traffic.published.received),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_received_confirm_total",
+        "Messages published on channels with confirms or transactions",
+        |seen, values| values.amqp(seen.broker.traffic.published.received_confirm),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_confirmed_total",
+        "Messages confirmed to their publishers",
+        |seen, values| values.amqp(seen.broker.traffic.published.confirmed),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_routed_total",
+        "Messages given to queues, once for each queue",
+        |seen, values| values.amqp(seen.broker.traffic.published.routed),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_unroutable_dropped_total",
+        "Messages that no queue took and that were dropped",
+        |seen, values| values.amqp(seen.broker.traffic.published.dropped),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_unroutable_returned_total",
+        "Messages that no queue took and that went back to their publishers",
+        |seen, values| values.amqp(seen.broker.traffic.published.returned),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_delivered_total",
+        "Messages delivered to consumers or fetched",
+        |seen, values| by_queue_type(seen, values, |consumed| consumed.delivered()),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_delivered_consume_auto_ack_total",
+        "Messages delivered to consumers that acknowledge nothing",
+        |seen, values| by_queue_type(seen, values, |consumed| consumed.consume_auto_ack),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_delivered_consume_manual_ack_total",
+        "Messages delivered to consumers that acknowledge",
+        |seen, values| by_queue_type(seen, values, |consumed| consumed.consume_manual_ack),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_delivered_get_auto_ack_total",
+        "Messages fetched by basic.get without acknowledgement",
+        |seen, values| by_queue_type(seen, values, |consumed| consumed.get_auto_ack),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_delivered_get_manual_ack_total",
+        "Messages fetched by basic.get, to be acknowledged",
+        |seen, values| by_queue_type(seen, values, |consumed| consumed.get_manual_ack),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_get_empty_total",
+        "Times that basic.get found the queue empty",
+        |seen, values| by_queue_type(seen, values, |consumed| consumed.get_empty),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_redelivered_total",
+        "Messages delivered again",
+        |seen, values| by_queue_type(seen, values, |consumed| consumed.redelivered),
+    ),
+    Family::counter(
+        "rabbitmq_global_messages_acknowledged_total",
+        "Messages that clients acknowledged",
+        |seen, values| by_queue_type(seen, values, |consumed| consumed.acknowledged),
     ),
     Family::counter(
         "rabbitmq_global_messages_dead_lettered_rejected_total",
@@ -186,6 +382,21 @@ fn identity_info(seen: &Seen<'_>, values: &mut Values<'_>) {
     values.labeled(&labels, 1);
 }
 
+fn file_descriptor_limit(seen: &Seen<'_>, values: &mut Values<'_>) {
+    let open = seen.process.open_files.zip(seen.process.open_files_max);
+    values.one(open.is_some_and(|(open, max)| open >= max).into());
+}
+
+fn by_queue_type(seen: &Seen<'_>, values: &mut Values<'_>, value: fn(&Consumed) -> u64) {
+    let traffic = &seen.broker.traffic;
+    for (kind, consumed) in
+        [(QueueKind::Classic, &traffic.classic), (QueueKind::Quorum, &traffic.quorum)]
+    {
+        let labels = [AMQP, ("queue_type", kind.module_name())];
+        values.labeled(&labels, value(consumed));
+    }
+}
+
 fn dead_letters(seen: &Seen<'_>, reason: DeathReason, values: &mut Values<'_>) {
     for sent in &seen.broker.dead_letters.sent {
         for (_, count) in sent.by_reason.iter().filter(|(known, _)| *known == reason) {
@@ -261,6 +472,16 @@ impl Family {
 impl Values<'_> {
     fn one(&mut self, value: u64) {
         self.text.sample(self.name, &[], value);
+    }
+
+    /// Of the only protocol there is.
+    fn amqp(&mut self, value: u64) {
+        self.text.sample(self.name, &[AMQP], value);
+    }
+
+    /// Nothing where it is not known.
+    fn any(&mut self, value: Option<u64>) {
+        value.into_iter().for_each(|value| self.one(value));
     }
 
     fn of_kind(&mut self, kind: &str, value: u64) {

@@ -2,20 +2,24 @@
 
 use std::future::{pending, ready};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::table::{self, FAMILIES, Seen};
 use super::text::Kind;
-use super::{Metrics, MetricsOptions};
+use super::{Metrics, MetricsOptions, ProcessFigures};
 use crate::broker::{
-    Broker, BrokerFigures, BrokerOptions, DeadLetterFigures, DeadLettersSent, MessageFigures, Peer,
-    Session, Strategy,
+    Broker, BrokerFigures, BrokerOptions, ChurnFigures, DeadLetterFigures, DeadLettersSent,
+    DirectChannel, MessageFigures, Passed, Peer, QueueFigures, Session, Strategy, TrafficFigures,
 };
+use crate::connection::command::DeclareQueue;
+use crate::connection::{Command, Consumed, Published};
 use crate::definitions::{CLUSTER_NAME, GlobalParameterDefinition};
 use crate::limits::METRICS_CONNECTIONS_MAX;
-use crate::message::{DeathReason, Moment, QueueKind};
+use crate::message::{Body, DeathReason, Envelope, Message, Moment, QueueKind};
+use crate::protocol::field::FieldTable;
 use crate::store::{Health, StoreFigures};
 
 fn options() -> MetricsOptions {
@@ -24,7 +28,25 @@ fn options() -> MetricsOptions {
         node: "leveret@hare".into(),
         rabbitmq_version: "4.3.5".into(),
         disk_free_limit: 1,
+        memory_limit: 34,
+        process: Box::new(process),
     }
+}
+
+fn process() -> ProcessFigures {
+    ProcessFigures {
+        uptime_ms: 35_999,
+        resident_bytes: Some(36),
+        open_files: Some(37),
+        open_files_max: Some(38),
+    }
+}
+
+/// Every number another one, from the first on.
+fn consumed(first: u64) -> Consumed {
+    let mut numbers = [0; 7];
+    numbers.iter_mut().zip(first..).for_each(|(place, number)| *place = number);
+    Consumed::from_array(numbers)
 }
 
 fn figures() -> BrokerFigures {
@@ -58,12 +80,28 @@ fn figures() -> BrokerFigures {
             cycles: 27,
             refused: 28,
         },
+        traffic: TrafficFigures {
+            published: Published::from_array([40, 41, 42, 43, 44, 45]),
+            classic: consumed(50),
+            quorum: consumed(60),
+        },
+        churn: ChurnFigures {
+            connections: Passed { opened: 70, closed: 71 },
+            channels: Passed { opened: 73, closed: 5 },
+            publishers: Passed { opened: 9, closed: 2 },
+            queues_declared: 74,
+            queues_created: 75,
+            queues_deleted: 76,
+            logins_succeeded: 77,
+            logins_failed: 78,
+        },
         messages: MessageFigures {
             delayed: 30,
             retried: 31,
             seen_by_exchanges: 32,
             present_in_queues: 33,
         },
+        is_memory_high: false,
         is_disk_low: false,
         health: Health::Good,
         store: StoreFigures {
@@ -84,7 +122,12 @@ fn figures() -> BrokerFigures {
 }
 
 fn text(broker: BrokerFigures) -> String {
-    table::text(&Seen { options: &options(), cluster: "field".into(), broker })
+    text_of(broker, process())
+}
+
+fn text_of(broker: BrokerFigures, process: ProcessFigures) -> String {
+    let queues = QueueFigures { ready: 80, unacked: 81, consumers: 82 };
+    table::text(&Seen { options: &options(), cluster: "field".into(), process, queues, broker })
 }
 
 /// The lines with values.
@@ -99,6 +142,19 @@ fn dead_lettered(reason: &str, kind: &str, strategy: &str, value: u64) -> String
     )
 }
 
+/// A value of all queues, and one of each type of queues.
+fn global(name: &str, value: u64) -> String {
+    format!("rabbitmq_global_{name}{{protocol=\"amqp091\"}} {value}")
+}
+
+fn of_type(name: &str, kind: &str, value: u64) -> String {
+    format!(
+        "rabbitmq_global_messages_{name}_total{{protocol=\"amqp091\",\
+         queue_type=\"rabbit_{kind}_queue\"}} {value}"
+    )
+}
+
+#[expect(clippy::too_many_lines, reason = "a line for each value")]
 #[test]
 fn every_metric_has_its_own_value() {
     let version = env!("CARGO_PKG_VERSION");
@@ -113,10 +169,57 @@ fn every_metric_has_its_own_value() {
         "rabbitmq_identity_info{rabbitmq_node=\"leveret@hare\",rabbitmq_cluster=\"field\",\
          rabbitmq_cluster_permanent_id=\"\",rabbitmq_endpoint=\"aggregated\"} 1",
         "rabbitmq_connections 2",
+        "rabbitmq_connections_opened_total 70",
+        "rabbitmq_connections_closed_total 71",
+        "rabbitmq_channels 68",
+        "rabbitmq_channels_opened_total 73",
+        "rabbitmq_channels_closed_total 5",
+        "rabbitmq_consumers 82",
         "rabbitmq_queues 3",
+        "rabbitmq_queues_declared_total 74",
+        "rabbitmq_queues_created_total 75",
+        "rabbitmq_queues_deleted_total 76",
+        "rabbitmq_queue_messages_ready 80",
+        "rabbitmq_queue_messages_unacked 81",
+        "rabbitmq_queue_messages 161",
+        "rabbitmq_queue_consumers 82",
+        "rabbitmq_auth_attempts_total{protocol=\"amqp091\"} 155",
+        "rabbitmq_auth_attempts_succeeded_total{protocol=\"amqp091\"} 77",
+        "rabbitmq_auth_attempts_failed_total{protocol=\"amqp091\"} 78",
+        "rabbitmq_process_resident_memory_bytes 36",
+        "rabbitmq_resident_memory_limit_bytes 34",
+        "rabbitmq_process_open_fds 37",
+        "rabbitmq_process_max_fds 38",
+        "rabbitmq_erlang_uptime_seconds 35",
         "rabbitmq_disk_space_available_bytes 14",
         "rabbitmq_disk_space_available_limit_bytes 1",
         "rabbitmq_alarms_free_disk_space_watermark 0",
+        "rabbitmq_alarms_memory_used_watermark 0",
+        "rabbitmq_alarms_file_descriptor_limit 0",
+        &global("publishers", 7),
+        &global("consumers", 82),
+        &global("messages_received_total", 40),
+        &global("messages_received_confirm_total", 41),
+        &global("messages_confirmed_total", 42),
+        &global("messages_routed_total", 43),
+        &global("messages_unroutable_dropped_total", 44),
+        &global("messages_unroutable_returned_total", 45),
+        &of_type("delivered", "classic", 50 + 51 + 52 + 53),
+        &of_type("delivered", "quorum", 60 + 61 + 62 + 63),
+        &of_type("delivered_consume_auto_ack", "classic", 50),
+        &of_type("delivered_consume_auto_ack", "quorum", 60),
+        &of_type("delivered_consume_manual_ack", "classic", 51),
+        &of_type("delivered_consume_manual_ack", "quorum", 61),
+        &of_type("delivered_get_auto_ack", "classic", 52),
+        &of_type("delivered_get_auto_ack", "quorum", 62),
+        &of_type("delivered_get_manual_ack", "classic", 53),
+        &of_type("delivered_get_manual_ack", "quorum", 63),
+        &of_type("get_empty", "classic", 54),
+        &of_type("get_empty", "quorum", 64),
+        &of_type("redelivered", "classic", 55),
+        &of_type("redelivered", "quorum", 65),
+        &of_type("acknowledged", "classic", 56),
+        &of_type("acknowledged", "quorum", 66),
         &dead_lettered("rejected", "classic", "at_most_once", 21),
         &dead_lettered("rejected", "quorum", "at_least_once", 25),
         &dead_lettered("expired", "classic", "at_most_once", 22),
@@ -167,6 +270,28 @@ fn what_is_wrong_is_one() {
     assert_eq!(flags(BrokerFigures { health, ..figures() }), (false, true, false));
     let health = Health::Full;
     assert_eq!(flags(BrokerFigures { health, ..figures() }), (false, false, true));
+}
+
+#[test]
+fn an_alarm_on_memory_or_open_files_is_one() {
+    let is_on = |text: &str, alarm: &str| text.contains(&format!("\nrabbitmq_alarms_{alarm} 1\n"));
+    let text = text(BrokerFigures { is_memory_high: true, ..figures() });
+    assert!(is_on(&text, "memory_used_watermark"), "{text}");
+    for (open, is_reached) in [(37, false), (38, true)] {
+        let process = ProcessFigures { open_files: Some(open), ..process() };
+        let text = text_of(figures(), process);
+        assert_eq!(is_on(&text, "file_descriptor_limit"), is_reached, "{text}");
+    }
+}
+
+#[test]
+fn what_the_system_does_not_say_is_left_out() {
+    let text = text_of(figures(), ProcessFigures::default());
+    for name in ["process_resident_memory_bytes", "process_open_fds", "process_max_fds"] {
+        assert!(text.contains(&format!("# TYPE rabbitmq_{name} gauge\n")), "{text}");
+        assert!(!text.contains(&format!("\nrabbitmq_{name} ")), "{text}");
+    }
+    assert!(text.contains("\nrabbitmq_alarms_file_descriptor_limit 0\n"), "{text}");
 }
 
 /// What `promtool check metrics` asks for.
@@ -235,12 +360,59 @@ async fn a_scrape_is_answered_with_what_is_now() {
     assert!(before.contains(kind), "{before}");
     let (_, body) = before.split_once("\r\n\r\n").unwrap();
     let (options, cluster) = (options(), "set since".into());
-    let expected = table::text(&Seen { options: &options, cluster, broker: broker.figures() });
+    let (process, queues, broker_figures) = (process(), broker.queue_figures(), broker.figures());
+    let seen = Seen { options: &options, cluster, process, queues, broker: broker_figures };
+    let expected = table::text(&seen);
     assert_eq!(body, expected);
     assert!(body.contains("\nrabbitmq_connections 0\n"), "{body}");
     let _session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
     let after = answer(&metrics, "GET", "/metrics").await;
     assert!(after.contains("\nrabbitmq_connections 1\n"), "{after}");
+}
+
+#[tokio::test]
+async fn scrapes_walk_over_queues_once_a_second() {
+    let (broker, now_ms) = (broker(), Arc::new(AtomicU64::new(5000)));
+    let clock = now_ms.clone();
+    let process = move || ProcessFigures {
+        uptime_ms: clock.load(Ordering::Relaxed),
+        ..ProcessFigures::default()
+    };
+    let options = MetricsOptions { process: Box::new(process), ..options() };
+    let metrics = Arc::new(Metrics::new(broker.clone(), options));
+    let ready = async || {
+        let answer = answer(&metrics, "GET", "/metrics").await;
+        let name = "rabbitmq_queue_messages_ready ";
+        answer.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned()
+    };
+    assert_eq!(ready().await, "0");
+    fill(&broker);
+    now_ms.store(5999, Ordering::Relaxed);
+    assert_eq!(ready().await, "0", "that was looked at just before");
+    now_ms.store(6000, Ordering::Relaxed);
+    assert_eq!(ready().await, "1");
+}
+
+/// Puts a message into a queue.
+fn fill(broker: &Arc<Broker>) {
+    let user = broker.user("guest").unwrap();
+    let mut channel = DirectChannel::open(broker, &user, "/", Moment(0)).unwrap();
+    channel.ask(Command::DeclareQueue(declaration("q")), Moment(0));
+    let envelope =
+        Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: false };
+    channel.publish(Message::new(envelope, Body::Copied(b"a")), Moment(0));
+}
+
+fn declaration(queue: &str) -> DeclareQueue {
+    DeclareQueue {
+        queue: queue.into(),
+        is_server_named: false,
+        passive: false,
+        durable: false,
+        exclusive: false,
+        auto_delete: false,
+        arguments: FieldTable::new(),
+    }
 }
 
 #[tokio::test]

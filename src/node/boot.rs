@@ -231,7 +231,9 @@ async fn listen(
         listener.run(broker.clone(), clock, &doors);
     }
     management::serve(managed, config, &broker, clock, &doors);
-    metrics::serve(scraped, config, disk_free_limit(config), &broker, &doors);
+    let (disk_free, memory) = (disk_free_limit(config), memory_options(config).unlogged_max);
+    let limits = metrics::Limits { disk_free, memory };
+    metrics::serve(scraped, config, limits, &broker, clock, &doors);
     announce(config, &places, clock);
     tokio::select! {
         () = stop.received() => {}

@@ -4,16 +4,27 @@
 use std::sync::Arc;
 
 use super::config::Config;
+use super::process;
 use crate::broker::Broker;
-use crate::metrics::{Metrics, MetricsOptions};
-use crate::server::{Doors, Listener};
+use crate::metrics::{Metrics, MetricsOptions, ProcessFigures};
+use crate::server::{Clock, Doors, Listener};
+
+/// What publishers are held back by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Free bytes of the disk, below which they are.
+    pub(super) disk_free: u64,
+    /// Bytes of messages in memory only, above which they are.
+    pub(super) memory: u64,
+}
 
 /// Answers scrapers on these listeners until the doors close. Without any it does nothing.
 pub(super) fn serve(
     listeners: Vec<Listener>,
     config: &Config,
-    disk_free_limit: u64,
+    limits: Limits,
     broker: &Arc<Broker>,
+    clock: Clock,
     doors: &Doors,
 ) {
     let Some(metrics) = &config.metrics else { return };
@@ -21,12 +32,23 @@ pub(super) fn serve(
         path: metrics.path.clone(),
         node: node_name(),
         rabbitmq_version: config.product.version.clone(),
-        disk_free_limit,
+        disk_free_limit: limits.disk_free,
+        memory_limit: limits.memory,
+        process: Box::new(move || process_figures(clock)),
     };
     let metrics = Arc::new(Metrics::new(broker.clone(), options));
     for listener in listeners {
         let (metrics, tasks) = (metrics.clone(), doors.clone());
         listener.run_with(doors, move |stream| metrics.clone().serve(stream, tasks.closing()));
+    }
+}
+
+fn process_figures(clock: Clock) -> ProcessFigures {
+    ProcessFigures {
+        uptime_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
+        resident_bytes: process::resident_bytes(),
+        open_files: process::open_files(),
+        open_files_max: process::open_files_max(),
     }
 }
 

@@ -88,6 +88,11 @@ async fn a_scrape_follows_what_clients_do() {
     assert_eq!(value(&before, "rabbitmq_disk_space_available_limit_bytes"), 50_000_000);
     assert!(value(&before, "rabbitmq_disk_space_available_bytes") > 0);
     assert_eq!(value(&before, "leveret_store_log_files"), 1);
+    let (open, max) = ("rabbitmq_process_open_fds", "rabbitmq_process_max_fds");
+    assert!(value(&before, open) > 0 && value(&before, open) < value(&before, max), "{before}");
+    assert!(value(&before, "rabbitmq_process_resident_memory_bytes") > 1_000_000);
+    assert!(value(&before, "rabbitmq_resident_memory_limit_bytes") > 1_000_000);
+    assert!(value(&before, "rabbitmq_erlang_uptime_seconds") < PATIENCE.as_secs());
     let (_connection, channel) = connect(&process).await;
     declare(&channel, "q").await;
     publish(&channel, "", "q", &[b'x'; 5000]).await;
@@ -95,10 +100,17 @@ async fn a_scrape_follows_what_clients_do() {
     assert_eq!(value(&after, "rabbitmq_connections"), 1);
     assert_eq!(value(&after, "rabbitmq_queues"), 1);
     assert!(value(&after, "leveret_memory_body_bytes{kind=\"logged\"}") >= 5000);
-    let rise = |name| value(&after, name) - value(&before, name);
+    let rise = |name: &str| value(&after, name) - value(&before, name);
     assert!(rise("leveret_store_written_bytes_total{kind=\"log\"}") >= 5000);
     assert!(rise("leveret_store_batches_total") >= 2);
     assert!(rise("leveret_store_syncs_total") >= 2);
+    for name in ["connections_opened_total", "channels_opened_total", "queues_created_total"] {
+        assert_eq!(rise(&format!("rabbitmq_{name}")), 1, "{name}");
+    }
+    for name in ["received", "routed"] {
+        let name = format!("rabbitmq_global_messages_{name}_total{{protocol=\"amqp091\"}}");
+        assert_eq!(rise(&name), 1, "{name}");
+    }
     for name in ["is_poisoned", "is_full", "quarantined_places_total", "torn_bytes"] {
         assert_eq!(value(&after, &format!("leveret_store_{name}")), 0);
     }

@@ -155,6 +155,8 @@ struct Activity {
     fetching: Option<Fetching>,
     leaving: Leaving,
     held: Held,
+    /// Messages that went to consumers again since somebody looked.
+    handed_out_again: u64,
     /// Of a queue whose messages only wait for their time.
     far: Option<Box<Far>>,
     /// Whose turn it is to have bodies read, of those who need some.
@@ -270,6 +272,12 @@ impl Queue {
     #[must_use]
     pub fn handed_out(&self) -> u64 {
         self.handed_out
+    }
+
+    /// How many messages that had been delivered before went to consumers since the last look.
+    pub fn take_handed_out_again(&mut self) -> u64 {
+        let activity = self.activity.as_mut();
+        activity.map_or(0, |activity| std::mem::take(&mut activity.handed_out_again))
     }
 
     /// The place that the next message will have.

@@ -116,6 +116,9 @@ impl Queue {
         {
             self.has_progress = true;
             self.handed_out += stretch.len() as u64;
+            if stretch.marks().is_redelivered {
+                self.activity().handed_out_again += stretch.len() as u64;
+            }
             self.hand_out(stretch, &turn, &mut gathered);
         }
         for (id, run) in gathered.into_runs() {

@@ -1,0 +1,61 @@
+//! What all queues hold together: the one figure for which somebody walks over them. To keep a sum
+//! would take a step on a number that all share whenever a message comes or goes; a walk takes each
+//! queue's lock for a moment, and only when somebody asks. Who asks again at once, a door decides.
+
+use super::lock::{lock, read};
+use super::shared::Broker;
+
+/// What the queues of all virtual hosts hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueFigures {
+    /// Messages that wait for a consumer.
+    pub ready: u64,
+    /// Messages that are out with consumers.
+    pub unacked: u64,
+    /// Consumers.
+    pub consumers: u64,
+}
+
+impl Broker {
+    /// Looks at every queue, at one after the other: what goes from one to another meanwhile may be
+    /// seen twice, or not at all.
+    #[must_use]
+    pub fn queue_figures(&self) -> QueueFigures {
+        let hosts: Vec<_> = read(&self.virtual_hosts).values().cloned().collect();
+        let mut sum = QueueFigures::default();
+        for handle in hosts.iter().flat_map(|host| host.all_queues()) {
+            let counts = lock(&handle.live).queue.counts();
+            sum.ready += counts.ready as u64;
+            sum.unacked += counts.unsettled as u64;
+            sum.consumers += counts.consumers as u64;
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::test_world::{World, deliveries};
+    use crate::message::{Outcome, SequenceRange};
+
+    #[test]
+    fn queues_are_added_up_with_what_is_out_and_who_consumes() {
+        let world = World::new();
+        let mut client = world.client();
+        client.declare("q", true);
+        client.declare("r", false);
+        assert_eq!(world.broker.queue_figures(), QueueFigures::default());
+        client.publish("q", &["a", "b", "c"]);
+        client.publish("r", &["d"]);
+        let figures = |ready, unacked, consumers| QueueFigures { ready, unacked, consumers };
+        assert_eq!(world.broker.queue_figures(), figures(4, 0, 0));
+        client.consume("q", 1);
+        assert_eq!(world.broker.queue_figures(), figures(1, 3, 1));
+        let (queue, place, _) = deliveries(&client.events())[0].clone();
+        client.settle(queue, SequenceRange::one(place), Outcome::Accepted);
+        assert_eq!(world.broker.queue_figures(), figures(1, 2, 1));
+        client.delete("q");
+        assert_eq!(world.broker.queue_figures(), figures(1, 0, 0));
+    }
+}
