@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tracing::info;
+
 use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 use super::shared::Broker;
 use crate::connection::Event;
@@ -43,12 +45,16 @@ impl Broker {
     ) -> Declared {
         let mut definitions = self.node_definitions();
         let known = definitions.user(name).map(|user| user.limits.clone());
+        let is_new = known.is_none();
         let mut all = known.unwrap_or_default();
         all.extend(limits);
         let user = UserDefinition { name: name.into(), password, tags, limits: all };
         let change = NodeChange::UserDeclared(Arc::new(user));
         let declared = self.declare_node(&mut definitions, &change);
         drop(definitions);
+        if is_new {
+            info!(target: "node", "Created user '{name}'");
+        }
         self.wake_publishers();
         declared
     }
@@ -71,6 +77,7 @@ impl Broker {
         self.apply_plan_to_node(&mut definitions, &plan);
         drop(definitions);
         self.wake_publishers();
+        users.keys().for_each(|name| info!(target: "node", "Deleted user '{name}'"));
         users.keys().for_each(|name| self.expel_user(name));
         Ok(Declared::Changed)
     }

@@ -41,7 +41,7 @@ fn ask(process: &mut Process, method: &str, path: &str, body: &str) -> (u16, Str
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nHost: hare\r\nConnection: close\r\n{LOGIN}\
-         Content-Length: {size}\r\n\r\n{body}"
+         Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();
@@ -64,6 +64,14 @@ fn what_is_answered_survives_a_kill() {
     let permission = r#"{"configure": "", "write": "", "read": "^a"}"#;
     assert_eq!(ask(&mut process, "PUT", "/api/permissions/new/ann", permission).0, 201);
     assert_eq!(ask(&mut process, "PUT", "/api/cluster-name", r#"{"name": "east"}"#).0, 204);
+    let file = r#"{
+        "exchanges": [{"name": "x", "type": "fanout"}],
+        "queues": [{"name": "q"}],
+        "bindings": [{"source": "x", "destination": "q", "destination_type": "queue"}]
+    }"#;
+    assert_eq!(ask(&mut process, "POST", "/api/definitions/new", file).0, 204);
+    let (_, exported) = ask(&mut process, "GET", "/api/definitions/new", "");
+    assert!(exported.contains("\"destination\":\"q\""), "{exported}");
     assert_eq!(ask(&mut process, "DELETE", "/api/vhosts/%2F", "").0, 204);
     let mut command = std::process::Command::new(crate::process::binary());
     command.arg("serve").args(MANAGED);
@@ -78,6 +86,8 @@ fn what_is_answered_survives_a_kill() {
     let (_, permissions) = ask(&mut process, "GET", "/api/users/ann/permissions", "");
     let expected = r#"[{"configure":"","read":"^a","user":"ann","vhost":"new","write":""}]"#;
     assert_eq!(permissions, expected);
+    let (status, again) = ask(&mut process, "GET", "/api/definitions/new", "");
+    assert_eq!((status, again), (200, exported));
     let (_, name) = ask(&mut process, "GET", "/api/cluster-name", "");
     assert_eq!(name, r#"{"name":"east"}"#);
 }

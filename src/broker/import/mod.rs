@@ -253,11 +253,10 @@ fn is_bound(definitions: &VirtualHostDefinitions, binding: &Binding) -> bool {
     if definitions.binding(binding).is_some() || binding.arguments.is_empty() {
         return definitions.binding(binding).is_some();
     }
-    let wished = export::arguments(&binding.arguments);
     definitions.bindings_to(&binding.destination).any(|known| {
         known.source == binding.source
             && known.routing_key == binding.routing_key
-            && export::arguments(&known.arguments) == wished
+            && export::are_alike(&known.arguments, &binding.arguments)
     })
 }
 

@@ -8,7 +8,7 @@ mod items;
 #[cfg(test)]
 mod tests;
 
-pub use arguments::arguments;
+pub use arguments::{are_alike, arguments};
 pub use file::Origin;
 pub use inventory::{HostInventory, Inventory};
 pub use items::{
