@@ -10,6 +10,9 @@ use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::limits::{MANAGEMENT_BODY_PATIENCE_MS, MANAGEMENT_FIELDS_SIZE_MAX};
 
+/// Columns of a line in which Erlang prints a list.
+const LINE_LENGTH_MAX: usize = 80;
+
 /// The fields of a request's body; none where there is no body.
 #[derive(Debug)]
 pub(super) struct Fields(pub(super) Map<String, Value>);
@@ -23,8 +26,19 @@ impl Fields {
         caller: &Caller,
         check: impl Fn(&Caller) -> Result<(), Refusal>,
     ) -> Result<Self, Refusal> {
+        Self::read_up_to(MANAGEMENT_FIELDS_SIZE_MAX, body, api, caller, check).await
+    }
+
+    /// The same, of at most so many bytes.
+    pub(super) async fn read_up_to(
+        size_max: u64,
+        body: Body,
+        api: &Api,
+        caller: &Caller,
+        check: impl Fn(&Caller) -> Result<(), Refusal>,
+    ) -> Result<Self, Refusal> {
         check(caller)?;
-        let size_max = api.options.body_size_max.min(MANAGEMENT_FIELDS_SIZE_MAX);
+        let size_max = api.options.body_size_max.min(size_max);
         let size_max = usize::try_from(size_max).unwrap_or(usize::MAX);
         let patience = Duration::from_millis(MANAGEMENT_BODY_PATIENCE_MS);
         let bytes = tokio::time::timeout(patience, to_bytes(body, size_max))
@@ -45,6 +59,8 @@ impl Fields {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Refusal::bad(format!("[{}]", missing.join(","))))
+        // Where it is longer than a line, each has its own.
+        let is_long = missing.iter().map(|one| one.len() + 1).sum::<usize>() >= LINE_LENGTH_MAX;
+        Err(Refusal::bad(format!("[{}]", missing.join(if is_long { ",\n " } else { "," }))))
     }
 }

@@ -22,8 +22,8 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, bindings, exchanges, front_page, policies, queues, user_limits,
-    virtual_host_limits, virtual_hosts, whoami,
+    ManagementOptions, bindings, exchanges, front_page, get, policies, publish, queues,
+    user_limits, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -68,8 +68,10 @@ fn resources() -> Router<Shared> {
     Router::new()
         .merge(bindings::routes())
         .merge(exchanges::routes())
+        .merge(get::routes())
         .merge(policies::routes("/policies", PolicyKind::User))
         .merge(policies::routes("/operator-policies", PolicyKind::Operator))
+        .merge(publish::routes())
         .merge(queues::routes())
         .merge(user_limits::routes())
         .merge(virtual_host_limits::routes())

@@ -8,6 +8,7 @@ mod door;
 mod exchanges;
 mod lists;
 mod login;
+mod messages;
 mod policies;
 mod queues;
 mod stored;
