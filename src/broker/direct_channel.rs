@@ -4,6 +4,7 @@
 //! knows.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 
 use super::batch::Batch;
@@ -12,6 +13,7 @@ use super::shared::Broker;
 use crate::auth::User;
 use crate::connection::{Command, Event, Publish, Reply, Request, Settle};
 use crate::message::{Message, MessageRun, Moment, Outcome, QueueId, SequenceRange};
+use crate::protocol::reply::ChannelError;
 
 /// The only channel there is.
 const CHANNEL: u16 = 1;
@@ -47,6 +49,12 @@ impl DirectChannel {
         self.end_step();
     }
 
+    /// Nobody may publish now: an alarm is on.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.session.broker.is_disk_low.load(Ordering::Acquire)
+    }
+
     /// When the user, and all in the virtual host, may publish again.
     #[must_use]
     pub fn may_publish_at(&self, now: Moment) -> Moment {
@@ -57,6 +65,9 @@ impl DirectChannel {
     /// `Rejected`, or `Refused` alone.
     pub fn publish(&mut self, message: Message, now: Moment) {
         self.session.work.now = now;
+        if let Err(error) = self.check_size(&message) {
+            return self.session.refuse(CHANNEL, error.into());
+        }
         let messages = MessageRun::one(message);
         let publish =
             Publish { channel: CHANNEL, messages, mandatory: true, confirm: 1, way: None };
@@ -65,6 +76,16 @@ impl DirectChannel {
         self.session.flush(&mut batch);
         self.session.pay();
         self.end_step();
+    }
+
+    fn check_size(&self, message: &Message) -> Result<(), ChannelError> {
+        let (size, maximum) =
+            (message.body_size(), self.session.broker.connection_options.message_size_max);
+        if size <= maximum {
+            return Ok(());
+        }
+        let text = format!("message size {size} is larger than configured max size {maximum}");
+        Err(ChannelError::precondition_failed(text))
     }
 
     /// The next thing that happened. Where there is none yet, the waker is told.

@@ -10,6 +10,9 @@ use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::limits::{MANAGEMENT_BODY_PATIENCE_MS, MANAGEMENT_FIELDS_SIZE_MAX};
 
+/// Columns of a line in which Erlang prints a list.
+const LINE_LENGTH_MAX: usize = 80;
+
 /// The fields of a request's body; none where there is no body.
 #[derive(Debug)]
 pub(super) struct Fields(pub(super) Map<String, Value>);
@@ -22,7 +25,18 @@ impl Fields {
         caller: &Caller,
         check: impl Fn(&Caller) -> Result<(), Refusal>,
     ) -> Result<Self, Refusal> {
-        let size_max = api.options.body_size_max.min(MANAGEMENT_FIELDS_SIZE_MAX);
+        Self::read_up_to(MANAGEMENT_FIELDS_SIZE_MAX, body, api, caller, check).await
+    }
+
+    /// The same, of at most so many bytes.
+    pub(super) async fn read_up_to(
+        size_max: u64,
+        body: Body,
+        api: &Api,
+        caller: &Caller,
+        check: impl Fn(&Caller) -> Result<(), Refusal>,
+    ) -> Result<Self, Refusal> {
+        let size_max = api.options.body_size_max.min(size_max);
         let bytes = bytes(body, api, caller, size_max, check).await?;
         if bytes.is_empty() {
             return Ok(Self(Map::new()));
@@ -37,7 +51,9 @@ impl Fields {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Refusal::bad(format!("[{}]", missing.join(","))))
+        // Where it is longer than a line, each has its own.
+        let is_long = missing.iter().map(|one| one.len() + 1).sum::<usize>() >= LINE_LENGTH_MAX;
+        Err(Refusal::bad(format!("[{}]", missing.join(if is_long { ",\n " } else { "," }))))
     }
 }
 

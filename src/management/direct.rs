@@ -74,3 +74,19 @@ pub(super) fn declaration_refused(error: AmqpError) -> Refusal {
         _ => Refusal::bad(reason),
     }
 }
+
+/// Something else that was refused: code and text as they are.
+pub(super) fn refused(error: AmqpError) -> Refusal {
+    let ConnectionError { code, text, .. } = error.into_hard();
+    Refusal::bad(format!("{} {text}", code.number()))
+}
+
+/// A get that was refused.
+pub(super) fn get_refused(error: AmqpError) -> Refusal {
+    let ConnectionError { code, text, .. } = error.into_hard();
+    match code {
+        ReplyCode::NotFound => Refusal::Absent(text),
+        ReplyCode::AccessRefused => Refusal::Denied(text),
+        _ => Refusal::bad(format!("{} {text}", code.number())),
+    }
+}

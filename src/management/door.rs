@@ -22,9 +22,9 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, bindings, cluster_name, definitions, exchanges, features, front_page,
-    global_parameters, hash_password, parameters, permissions, policies, queues, topic_permissions,
-    user_limits, users, virtual_host_limits, virtual_hosts, whoami,
+    ManagementOptions, bindings, cluster_name, definitions, exchanges, features, front_page, get,
+    global_parameters, hash_password, parameters, permissions, policies, publish, queues,
+    topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -76,8 +76,10 @@ fn resources() -> Router<Shared> {
         .merge(hash_password::routes())
         .merge(parameters::routes())
         .merge(permissions::routes())
+        .merge(get::routes())
         .merge(policies::routes("/policies", PolicyKind::User))
         .merge(policies::routes("/operator-policies", PolicyKind::Operator))
+        .merge(publish::routes())
         .merge(queues::routes())
         .merge(topic_permissions::routes())
         .merge(user_limits::routes())

@@ -12,6 +12,7 @@ mod global_parameters;
 mod hash_password;
 mod lists;
 mod login;
+mod messages;
 mod parameters;
 mod permissions;
 mod policies;

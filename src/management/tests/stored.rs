@@ -9,13 +9,17 @@ use crate::store::{MemoryStorage, StoreOptions, Writer};
 const TOPIC: &str = r#"{"exchange": "x", "write": "", "read": ""}"#;
 
 fn world() -> (World, Writer) {
-    let disk = Arc::new(MemoryStorage::new(1 << 26));
-    let opened = crate::store::open(disk, StoreOptions::default()).unwrap();
-    let (mut writer, left) = Left::part(opened);
+    let (world, mut writer) = opened(MemoryStorage::new(1 << 26));
+    world.broker.declare_defaults().unwrap();
+    turn(&mut writer);
+    (world, writer)
+}
+
+fn opened(disk: MemoryStorage) -> (World, Writer) {
+    let opened = crate::store::open(Arc::new(disk), StoreOptions::default()).unwrap();
+    let (writer, left) = Left::part(opened);
     let (options, memory) = (BrokerOptions::default(), MemoryOptions::default());
     let broker = Broker::open(options, [1, 2], left, memory).unwrap();
-    broker.declare_defaults().unwrap();
-    turn(&mut writer);
     (World::of(Arc::new(broker)), writer)
 }
 
@@ -94,4 +98,59 @@ async fn what_will_never_be_on_disk_is_no_success() {
         let reason = "the definition could not be stored: it broke";
         assert_eq!((answer.status, answer.reason()), (500, reason), "{path}");
     }
+}
+
+const PUBLISH: &str = "/api/exchanges/%2F/amq.default/publish";
+
+fn message(delivery_mode: u64) -> String {
+    json!({
+        "properties": {"delivery_mode": delivery_mode}, "routing_key": "q", "payload": "a",
+        "payload_encoding": "string",
+    })
+    .to_string()
+}
+
+async fn declare_queue(world: &World, writer: &mut Writer) {
+    let mut asking = Box::pin(world.ask("PUT", "/api/queues/%2F/q", r#"{"durable": true}"#));
+    assert!(poll_once(&mut asking).await.is_none());
+    turn(writer);
+    assert_eq!(asking.await.status, 201);
+}
+
+#[tokio::test]
+async fn a_persistent_message_is_on_disk_before_its_publish_is_answered() {
+    let (world, mut writer) = world();
+    declare_queue(&world, &mut writer).await;
+    let body = message(2);
+    let mut asking = Box::pin(world.ask("POST", PUBLISH, &body));
+    assert!(poll_once(&mut asking).await.is_none());
+    turn(&mut writer);
+    assert_eq!(asking.await.body, json!({"routed": true}));
+    assert_eq!(world.ask("POST", PUBLISH, &message(1)).await.body, json!({"routed": true}));
+    let mut asking = Box::pin(world.ask("POST", PUBLISH, &body));
+    assert!(poll_once(&mut asking).await.is_none());
+    writer.log().poison("it broke");
+    assert_eq!(asking.await.status, 400);
+}
+
+#[tokio::test]
+async fn a_message_that_is_on_disk_only_is_read_for_who_gets_it() {
+    let disk = MemoryStorage::new(1 << 26);
+    let (world, mut writer) = opened(disk.clone());
+    world.broker.declare_defaults().unwrap();
+    declare_queue(&world, &mut writer).await;
+    let body = message(2);
+    let mut asking = Box::pin(world.ask("POST", PUBLISH, &body));
+    assert!(poll_once(&mut asking).await.is_none());
+    turn(&mut writer);
+    asking.await;
+    let (world, _writer) = opened(disk.kill());
+    let body = r#"{"count": 2, "ackmode": "ack_requeue_false", "encoding": "auto"}"#;
+    let mut asking = Box::pin(world.ask("POST", "/api/queues/%2F/q/get", body));
+    assert!(poll_once(&mut asking).await.is_none());
+    assert!(world.broker.fetch(Moment(1)));
+    let answer = asking.await;
+    assert_eq!((answer.status, &answer.body[0]["payload"]), (200, &json!("a")), "{answer:?}");
+    assert_eq!(answer.body[0]["redelivered"], true, "it may have been delivered");
+    assert_eq!(answer.body.as_array().unwrap().len(), 1);
 }
