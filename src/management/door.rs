@@ -22,7 +22,7 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, bindings, exchanges, front_page, get, policies, publish, queues,
+    ManagementOptions, bindings, consumers, exchanges, front_page, get, policies, publish, queues,
     user_limits, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
@@ -67,6 +67,7 @@ impl Default for Patience {
 fn resources() -> Router<Shared> {
     Router::new()
         .merge(bindings::routes())
+        .merge(consumers::routes())
         .merge(exchanges::routes())
         .merge(get::routes())
         .merge(policies::routes("/policies", PolicyKind::User))

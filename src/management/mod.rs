@@ -13,6 +13,7 @@ mod body;
 mod caller;
 mod columns;
 mod consumer_shape;
+mod consumers;
 mod direct;
 mod door;
 mod exchanges;

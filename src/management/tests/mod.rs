@@ -4,6 +4,7 @@
 mod bindings;
 mod body;
 mod client;
+mod consumers;
 mod door;
 mod exchanges;
 mod lists;
