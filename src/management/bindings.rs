@@ -225,6 +225,14 @@ impl Row for BindingRow {
         (host, source, destination, binding.routing_key(), properties_key, is_to_exchange)
     }
 
+    fn virtual_host(&self) -> &str {
+        self.binding.virtual_host()
+    }
+
+    fn lead(&self) -> &str {
+        self.binding.source()
+    }
+
     fn name(&self) -> &str {
         self.binding.destination()
     }

@@ -22,9 +22,9 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, bindings, cluster_name, definitions, exchanges, features, front_page, get,
-    global_parameters, hash_password, parameters, permissions, policies, publish, queues,
-    topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
+    ManagementOptions, bindings, cluster_name, consumers, definitions, exchanges, features,
+    front_page, get, global_parameters, hash_password, parameters, permissions, policies, publish,
+    queues, topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -70,6 +70,7 @@ fn resources() -> Router<Shared> {
         .merge(bindings::routes())
         .merge(cluster_name::routes())
         .merge(definitions::routes())
+        .merge(consumers::routes())
         .merge(exchanges::routes())
         .merge(features::routes())
         .merge(global_parameters::routes())

@@ -25,7 +25,15 @@ pub(super) trait Row: Send + Unpin + 'static {
     where
         Self: 'a;
 
+    /// The virtual host comes first in it, then `lead`, then the rest.
     fn key(&self) -> Self::Key<'_>;
+
+    fn virtual_host(&self) -> &str;
+
+    /// What rows of one virtual host are sorted by first.
+    fn lead(&self) -> &str {
+        self.name()
+    }
 
     /// What names are looked for in.
     fn name(&self) -> &str;
@@ -111,13 +119,18 @@ fn integer(query: &Query, name: &str) -> Result<Option<i64>, Refusal> {
     number.map_err(|_| Refusal::bad("Pagination parameters are invalid"))
 }
 
-/// A row, and what it is sorted by before its key.
+/// A row, and what it is sorted by before its key. What is here is compared without a look at the
+/// row, which may be anywhere in memory.
 struct Ranked<R> {
     value: Option<Value>,
+    /// Which virtual host it is in, as these come.
+    host: usize,
+    /// The first bytes of what leads its key.
+    lead: u128,
     row: R,
 }
 
-/// Answers with what is wanted of these rows.
+/// Answers with what is wanted of these rows, which come by virtual hosts in their order.
 pub(super) async fn answer<R: Row>(rows: Vec<R>, wish: ListWish) -> Result<Response, Refusal> {
     let total_count = rows.len();
     let ListWish { page, sort, is_reverse, columns } = wish;
@@ -157,14 +170,25 @@ async fn filtered<R: Row>(rows: Vec<R>, filter: Option<&NameFilter>) -> Vec<R> {
 
 /// Only what they are to be sorted by is asked for.
 async fn ranked<R: Row>(rows: Vec<R>, sort: Option<&[String]>) -> Vec<Ranked<R>> {
-    let mut ranked = Vec::with_capacity(rows.len());
+    let mut ranked: Vec<Ranked<R>> = Vec::with_capacity(rows.len());
     for (at, row) in rows.into_iter().enumerate() {
         if at % LIST_ROWS_PER_TURN == 0 {
             yield_now().await;
         }
-        ranked.push(Ranked { value: sort.map(|path| value_at(&row, path)), row });
+        let host = ranked.last().map_or(0, |last| {
+            last.host + usize::from(last.row.virtual_host() != row.virtual_host())
+        });
+        let value = sort.map(|path| value_at(&row, path));
+        ranked.push(Ranked { value, host, lead: first_bytes(row.lead()), row });
     }
     ranked
+}
+
+/// As a number, so that the order of texts whose first bytes differ is that of their numbers.
+fn first_bytes(text: &str) -> u128 {
+    let mut bytes = [0; size_of::<u128>()];
+    bytes.iter_mut().zip(text.bytes()).for_each(|(byte, known)| *byte = known);
+    u128::from_be_bytes(bytes)
 }
 
 /// What is not there counts as 0.
@@ -183,7 +207,9 @@ fn value_at<R: Row>(row: &R, path: &[String]) -> Value {
 /// Leaves the rows of this range in their order.
 fn select<R: Row>(rows: &mut Vec<Ranked<R>>, range: Range<usize>, is_reverse: bool) {
     let order = |left: &Ranked<R>, right: &Ranked<R>| {
-        let order = by_value(left, right).then_with(|| left.row.key().cmp(&right.row.key()));
+        let order = by_value(left, right)
+            .then_with(|| (left.host, left.lead).cmp(&(right.host, right.lead)))
+            .then_with(|| left.row.key().cmp(&right.row.key()));
         if is_reverse { order.reverse() } else { order }
     };
     if range.end < rows.len() {

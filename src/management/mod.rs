@@ -14,6 +14,7 @@ mod caller;
 mod cluster_name;
 mod columns;
 mod consumer_shape;
+mod consumers;
 mod definitions;
 mod direct;
 mod door;

@@ -128,6 +128,22 @@ async fn pages_that_are_none_are_refused() {
 }
 
 #[tokio::test]
+async fn names_that_begin_alike_are_sorted_to_their_ends() {
+    let world = World::new();
+    world.permit("guest", "v1", "");
+    let long = "z".repeat(16);
+    let sorted = ["z", &long, &format!("{long}\u{1}"), &format!("{long}a"), &format!("{long}b")];
+    for name in [4, 2, 0, 3, 1].map(|at| sorted[at].to_owned()) {
+        let path = name.replace('\u{1}', "%01");
+        assert_eq!(world.ask("PUT", &format!("/api/exchanges/v1/{path}"), "").await.status, 201);
+    }
+    let all = world.get("/api/exchanges").await;
+    assert_eq!(names(&all)[14..19], sorted);
+    let page = world.get("/api/exchanges?page=5&page_size=4").await;
+    assert_eq!(names(&page["items"])[..3], sorted[2..]);
+}
+
+#[tokio::test]
 async fn a_list_of_very_many_arrives_in_pieces() {
     let world = World::new();
     for number in 0..1000 {

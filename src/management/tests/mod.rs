@@ -4,6 +4,7 @@
 mod bindings;
 mod body;
 mod client;
+mod consumers;
 mod definitions;
 mod door;
 mod exchanges;
