@@ -94,7 +94,8 @@ impl Session {
     fn enter(&mut self, name: &str) -> Result<Place, ConnectionError> {
         let host = self.broker.virtual_host(name).ok_or_else(|| host_not_found(name))?;
         let admission = self.admit(&host).map_err(|refused| self.no_entry(name, refused))?;
-        let permissions = self.permissions_now(name).ok_or_else(|| {
+        let permissions = self.permissions_now(name).filter(|_| self.is_still_itself());
+        let permissions = permissions.ok_or_else(|| {
             let user = self.user_name();
             ConnectionError::not_allowed(format!(
                 "access to vhost '{name}' refused for user '{user}'"
@@ -125,6 +126,13 @@ impl Session {
     pub(super) fn permissions_now(&self, host: &str) -> Option<Arc<Permissions>> {
         let users = read(&self.broker.users);
         users.user(self.user_name())?.permissions.get(host).cloned()
+    }
+
+    /// The user that logged in has not gone since, nor come again with another password.
+    fn is_still_itself(&self) -> bool {
+        let users = read(&self.broker.users);
+        let (known, user) = (users.user(self.user_name()), &self.user);
+        known.zip(user.as_ref()).is_some_and(|(known, user)| known.password == user.password)
     }
 
     fn admit(&self, host: &VirtualHost) -> Result<Admission, NoEntry> {
@@ -199,6 +207,8 @@ fn mechanism_failure(error: &MechanismError) -> AmqpError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::{BrokerOptions, Peer};
     use super::*;
     use crate::definitions::{HostSettings, PermissionDefinition};
@@ -224,5 +234,23 @@ mod tests {
         };
         broker.set_permission(&permission).unwrap();
         assert!(session.enter("/").is_ok());
+    }
+
+    #[test]
+    fn a_user_that_was_made_anew_since_the_login_does_not_enter() {
+        let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
+        let login = Login { user: "guest".into(), password: b"guest".to_vec() };
+        let logged_in = || {
+            let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
+            session.user = Some(read(&broker.users).check(&login, true).unwrap().clone());
+            session
+        };
+        let (mut late, mut prompt) = (logged_in(), logged_in());
+        assert!(prompt.enter("/").is_ok());
+        let password = broker.hash_password("guest", "other");
+        broker.set_user("guest", password, Vec::new(), BTreeMap::new());
+        let refused = late.enter("/").unwrap_err();
+        let text = "NOT_ALLOWED - access to vhost '/' refused for user 'guest'";
+        assert_eq!(refused.text, text);
     }
 }

@@ -68,7 +68,7 @@ pub use dead_letter_counts::{DeadLetterFigures, DeadLettersSent, Strategy};
 pub use direct_channel::DirectChannel;
 pub use durability::MemoryOptions;
 pub use figures::BrokerFigures;
-pub use import::{ImportFailure, ImportReport};
+pub use import::{Import, ImportFailure, ImportReport};
 pub use listed_queue::{ListedConsumer, ListedQueue, QueueReport};
 pub use listing::{ListedBinding, ListedExchange};
 pub use message_counts::MessageFigures;

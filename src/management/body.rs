@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use super::api::Api;
 use super::caller::Caller;
 use super::refusal::Refusal;
-use crate::limits::{MANAGEMENT_BODY_PATIENCE_MS, MANAGEMENT_FIELDS_SIZE_MAX};
+use crate::limits::{
+    MANAGEMENT_BODY_PATIENCE_MS, MANAGEMENT_DEPTH_MAX, MANAGEMENT_FIELDS_SIZE_MAX,
+};
 
 /// Columns of a line in which Erlang prints a list.
 const LINE_LENGTH_MAX: usize = 80;
@@ -41,7 +43,12 @@ impl Fields {
         if bytes.is_empty() {
             return Ok(Self(Map::new()));
         }
-        serde_json::from_slice(&bytes).map(Self).map_err(|_| Refusal::bad("not_json"))
+        let fields: Map<String, Value> =
+            serde_json::from_slice(&bytes).map_err(|_| Refusal::bad("not_json"))?;
+        match fields.values().all(|value| is_within(value, MANAGEMENT_DEPTH_MAX)) {
+            true => Ok(Self(fields)),
+            false => Err(Refusal::bad("not_json: it is nested too deep")),
+        }
     }
 
     /// Refuses a body without all of these.
@@ -54,6 +61,17 @@ impl Fields {
         // Where it is longer than a line, each has its own.
         let is_long = missing.iter().map(|one| one.len() + 1).sum::<usize>() >= LINE_LENGTH_MAX;
         Err(Refusal::bad(format!("[{}]", missing.join(if is_long { ",\n " } else { "," }))))
+    }
+}
+
+/// It is nested no deeper.
+fn is_within(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Array(values) => depth > 0 && values.iter().all(|value| is_within(value, depth - 1)),
+        Value::Object(fields) => {
+            depth > 0 && fields.values().all(|value| is_within(value, depth - 1))
+        }
+        _ => true,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::protocol::field::{FieldName, FieldTable, FieldValue};
+use crate::protocol::field::{FieldTable, FieldValue};
 
 /// The object that a table is. Of two entries with one name the first counts.
 #[must_use]
@@ -13,16 +13,6 @@ pub fn arguments(table: &FieldTable) -> Value {
         object.entry(name.to_string()).or_insert_with(|| value(field));
     }
     Value::Object(object)
-}
-
-/// Whether both would be the same object: a file does not tell how wide a number was.
-#[must_use]
-pub fn are_alike(one: &FieldTable, other: &FieldTable) -> bool {
-    let is_in_other = |(name, field): &(FieldName, FieldValue)| {
-        let mut known = other.iter().filter(|(known, _)| known == name);
-        known.any(|(_, known)| known == field || value(known) == value(field))
-    };
-    one.len() == other.len() && one.iter().all(is_in_other)
 }
 
 fn value(field: &FieldValue) -> Value {
@@ -54,25 +44,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn tables_are_alike_where_their_objects_are() {
-        let table = |fields: &[(&str, FieldValue)]| -> FieldTable {
-            fields.iter().map(|(name, field)| (*name, field.clone())).collect()
-        };
-        let one = table(&[("a", FieldValue::I32(1)), ("b", "x".into())]);
-        let alike = table(&[("b", "x".into()), ("a", FieldValue::I64(1))]);
-        assert!(are_alike(&one, &alike) && are_alike(&alike, &one));
-        for other in [
-            table(&[("a", FieldValue::I32(1))]),
-            table(&[("a", FieldValue::I32(1)), ("c", "x".into())]),
-            table(&[("a", FieldValue::I32(2)), ("b", "x".into())]),
-            table(&[("a", FieldValue::I32(1)), ("b", "x".into()), ("c", true.into())]),
-            table(&[("a", "1".into()), ("b", "x".into())]),
-        ] {
-            assert!(!are_alike(&one, &other) && !are_alike(&other, &one), "{other:?}");
-        }
-    }
 
     #[test]
     fn fields_of_every_kind_are_json() {

@@ -8,9 +8,9 @@ mod items;
 #[cfg(test)]
 mod tests;
 
-pub use arguments::{are_alike, arguments};
+pub use arguments::arguments;
 pub use file::Origin;
-pub use inventory::{HostInventory, Inventory};
+pub use inventory::{HostContents, HostInventory, Inventory};
 pub use items::{
     global_parameter, parameter, permission, policy, policy_parameter, topic_permission, user,
 };

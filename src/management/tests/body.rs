@@ -3,7 +3,7 @@
 use futures_lite::future::poll_once;
 
 use super::*;
-use crate::limits::MANAGEMENT_FIELDS_SIZE_MAX;
+use crate::limits::{MANAGEMENT_DEPTH_MAX, MANAGEMENT_FIELDS_SIZE_MAX};
 
 #[tokio::test]
 async fn a_body_that_is_no_object_or_too_large_is_refused() {
@@ -16,6 +16,20 @@ async fn a_body_that_is_no_object_or_too_large_is_refused() {
     let reason = "Exceeded HTTP request body size limit";
     assert_eq!((answer.status, answer.reason()), (400, reason));
     assert_eq!(world.ask("GET", "/api/vhosts/v3", "").await.status, 404);
+}
+
+/// A value nested so deep that no import took the export with it was once taken.
+#[tokio::test]
+async fn what_is_nested_too_deep_for_an_export_is_refused() {
+    let world = World::new();
+    let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    let path = "/api/global-parameters/g";
+    for (depth, status) in [(MANAGEMENT_DEPTH_MAX, 201), (MANAGEMENT_DEPTH_MAX + 1, 400)] {
+        let body = format!("{{\"value\": {}}}", nested(depth));
+        assert_eq!(world.ask("PUT", path, &body).await.status, status, "{depth}");
+    }
+    let file = world.broker.inventory().cluster_file(&world.broker.origin());
+    assert!(Definitions::read(file.as_bytes()).is_ok());
 }
 
 #[tokio::test]
