@@ -22,9 +22,9 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, bindings, cluster_name, definitions, exchanges, features, front_page,
-    global_parameters, hash_password, parameters, permissions, policies, queues, topic_permissions,
-    user_limits, users, virtual_host_limits, virtual_hosts, whoami,
+    ManagementOptions, bindings, channels, cluster_name, connections, definitions, exchanges,
+    features, front_page, global_parameters, hash_password, parameters, permissions, policies,
+    queues, topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -68,7 +68,9 @@ impl Default for Patience {
 fn resources() -> Router<Shared> {
     Router::new()
         .merge(bindings::routes())
+        .merge(channels::routes())
         .merge(cluster_name::routes())
+        .merge(connections::routes())
         .merge(definitions::routes())
         .merge(exchanges::routes())
         .merge(features::routes())

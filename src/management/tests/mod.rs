@@ -3,7 +3,9 @@
 
 mod bindings;
 mod body;
+mod channels;
 mod client;
+mod connections;
 mod definitions;
 mod door;
 mod exchanges;
