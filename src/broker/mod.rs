@@ -81,6 +81,7 @@ pub use opening::{Left, UnreadableDefinition};
 pub use options::{BrokerOptions, Product, server_properties};
 pub use session::{Peer, Session};
 pub use shared::Broker;
+pub use tallies::Churn;
 
 #[cfg(test)]
 mod at_least_once_tests;

@@ -103,6 +103,11 @@ impl Caller {
         allow(may, "User not authorised to access object")
     }
 
+    /// It may see how the node fares.
+    pub(super) fn check_monitor(&self) -> Result<(), Refusal> {
+        allow(self.sees_all_hosts(), "Not monitor user")
+    }
+
     pub(super) fn check_administrator(&self) -> Result<(), Refusal> {
         allow(self.is_administrator(), "Not administrator user")
     }

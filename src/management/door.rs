@@ -23,8 +23,9 @@ use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
     ManagementOptions, bindings, channels, cluster_name, connections, definitions, exchanges,
-    features, front_page, global_parameters, hash_password, parameters, permissions, policies,
-    queues, topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
+    features, front_page, global_parameters, hash_password, health, nodes, overview, parameters,
+    permissions, policies, queues, topic_permissions, user_limits, users, virtual_host_limits,
+    virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -76,6 +77,9 @@ fn resources() -> Router<Shared> {
         .merge(features::routes())
         .merge(global_parameters::routes())
         .merge(hash_password::routes())
+        .merge(health::routes())
+        .merge(nodes::routes())
+        .merge(overview::routes())
         .merge(parameters::routes())
         .merge(permissions::routes())
         .merge(policies::routes("/policies", PolicyKind::User))

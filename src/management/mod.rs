@@ -20,15 +20,20 @@ mod consumer_shape;
 mod definitions;
 mod direct;
 mod door;
+mod exchange_types;
 mod exchanges;
 mod features;
 mod front_page;
 mod global_parameters;
 mod hash_password;
+mod health;
 mod list;
 mod multipart;
 mod name_filter;
 mod names;
+mod node_facts;
+mod nodes;
+mod overview;
 mod parameters;
 mod patient_stream;
 mod patterns;
@@ -42,6 +47,7 @@ mod queues;
 mod refusal;
 mod row_stream;
 mod topic_permissions;
+mod totals;
 mod user_limits;
 mod users;
 mod value_order;
@@ -54,6 +60,7 @@ mod wish;
 use std::fmt;
 
 pub use door::Management;
+pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, ProcessFigures};
 
 use crate::message::Moment;
 
@@ -65,6 +72,10 @@ pub struct ManagementOptions {
     pub body_size_max: u64,
     /// Tells the time, which this floor does not read.
     pub clock: Box<dyn Fn() -> Moment + Send + Sync>,
+    /// What holds as long as the node runs.
+    pub facts: NodeFacts,
+    /// Tells how the process fares, which this floor cannot see.
+    pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
 }
 
 impl fmt::Debug for ManagementOptions {
