@@ -7,6 +7,7 @@ use super::dead_letter_counts::DeadLetterFigures;
 use super::lock::read;
 use super::message_counts::MessageFigures;
 use super::shared::Broker;
+use super::tallies::Churn;
 use crate::store::{Health, StoreFigures};
 
 /// How a broker fares at one moment.
@@ -52,6 +53,12 @@ impl Broker {
             health: durability.map_or(Health::Good, |durability| durability.log.health()),
             store: durability.map(|durability| durability.figures()).unwrap_or_default(),
         }
+    }
+
+    /// How many connections and channels came and went.
+    #[must_use]
+    pub fn churn(&self) -> Churn {
+        self.tallies.churn()
     }
 
     /// Virtual hosts are few, and each knows how many queues it has.

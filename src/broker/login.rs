@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::lock::read;
-use super::mailbox::Identity;
 use super::meter::Meter;
 use super::session::{Place, Session};
 use super::shared::Broker;
@@ -39,6 +38,7 @@ impl Session {
             Ok(user) => {
                 let name = user.name.clone();
                 self.user = Some(user);
+                self.arrival.auth_mechanism = Some(mechanism.into());
                 Event::Authenticated { user: name }
             }
             Err(reason) => {
@@ -82,7 +82,7 @@ impl Session {
                     self.user_name()
                 );
                 self.place = Some(place);
-                self.show_identity();
+                self.show_connection();
                 Event::VirtualHostOpened
             }
             Err(error) => Event::Refused { channel: 0, error: error.at(OPEN.0, OPEN.1).into() },
@@ -104,15 +104,6 @@ impl Session {
         self.admission = Some(admission);
         self.meter = self.meter_in(&host);
         Ok(Place { host, permissions })
-    }
-
-    /// From now on listings can say whose things are.
-    fn show_identity(&self) {
-        if let Some(user) = &self.user {
-            let identity = Identity { connection: self.name.clone(), user: user.name.clone() };
-            // Nobody enters twice.
-            let _ = self.mailbox.identity.set(identity);
-        }
     }
 
     /// What holds for its publishes in a virtual host.

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
 
+use super::live_connection::LiveConnection;
 use super::lock::lock;
 use crate::connection::{Delivered, Event};
 use crate::limits::{REPLY_WINDOW_SIZE, SESSION_WINDOW_SIZE};
-use crate::message::{ConsumerKey, Name};
+use crate::message::ConsumerKey;
 use crate::queue::Credit;
 
 /// The events of one session, in the order in which they happened.
@@ -16,19 +17,11 @@ use crate::queue::Credit;
 pub(super) struct Mailbox {
     inner: Mutex<Inner>,
     /// Whose it is, once that is known.
-    pub(super) identity: OnceLock<Identity>,
+    pub(super) client: OnceLock<Arc<LiveConnection>>,
     /// Bytes of deliveries that may be on the way; shared with the queues.
     pub(super) window: Arc<Credit>,
     /// The same for direct replies, which no queue can hold back: what passes it is dropped.
     pub(super) reply_window: Credit,
-}
-
-/// Who reads a mailbox, for listings.
-#[derive(Debug)]
-pub(super) struct Identity {
-    /// The name of the connection.
-    pub(super) connection: Name,
-    pub(super) user: Name,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +39,7 @@ impl Default for Mailbox {
     fn default() -> Self {
         Self {
             inner: Mutex::default(),
-            identity: OnceLock::new(),
+            client: OnceLock::new(),
             window: Arc::new(Credit::new(SESSION_WINDOW_SIZE)),
             reply_window: Credit::new(REPLY_WINDOW_SIZE),
         }

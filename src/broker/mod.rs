@@ -25,8 +25,10 @@ mod figures;
 mod host_deletion;
 mod import;
 mod in_force;
+mod listed_connection;
 mod listed_queue;
 mod listing;
+mod live_connection;
 mod live_queue;
 mod lock;
 mod login;
@@ -69,14 +71,17 @@ pub use direct_channel::DirectChannel;
 pub use durability::MemoryOptions;
 pub use figures::BrokerFigures;
 pub use import::{Import, ImportFailure, ImportReport};
+pub use listed_connection::{ChannelReport, ListedChannel, ListedConnection, TrafficFigures};
 pub use listed_queue::{ListedConsumer, ListedQueue, QueueReport};
 pub use listing::{ListedBinding, ListedExchange};
+pub use live_connection::ConnectionState;
 pub use message_counts::MessageFigures;
 pub use node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 pub use opening::{Left, UnreadableDefinition};
 pub use options::{BrokerOptions, Product, server_properties};
 pub use session::{Peer, Session};
 pub use shared::Broker;
+pub use tallies::Churn;
 
 #[cfg(test)]
 mod at_least_once_tests;

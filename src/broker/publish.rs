@@ -57,6 +57,7 @@ impl Session {
             self.begin();
         }
         self.meter.count(&publish.messages);
+        self.count_unconfirmed(&publish);
         let channel = publish.channel;
         if let Err(error) = self.publish_run(publish, batch) {
             // What came before it is done before the channel closes.
@@ -106,7 +107,9 @@ impl Session {
         let Some(message) = publish.messages.first() else { return Ok(()) };
         let mut routed = self.route(&publish, message)?;
         let state = self.channels.get_mut(&publish.channel);
-        if let Some(transaction) = state.and_then(|state| state.transaction.as_mut()) {
+        if let Some(state) = state
+            && let Some(transaction) = &mut state.transaction
+        {
             let body_bytes = publish.messages.body_bytes();
             let charge = self.broker.connection_options.account.charge(body_bytes);
             // What is committed together came in several inputs.
@@ -115,6 +118,7 @@ impl Session {
             // Until it is committed, others may come first.
             routed.deduplicated = Deduplicated::default();
             transaction.push(Pending { publish, routed, is_deduplicated, _charge: charge });
+            state.live.uncommitted.set(transaction.len() as u64);
             return Ok(());
         }
         self.take(publish, routed, batch)
@@ -379,7 +383,10 @@ impl Session {
     /// tx.commit: the messages, then the settlements.
     pub(super) fn commit(&mut self, channel: u16, settles: &[Settle]) -> Result<(), AmqpError> {
         let state = self.channels.get_mut(&channel);
-        let pending = state.and_then(|state| state.transaction.replace(Vec::new()));
+        let pending = state.and_then(|state| {
+            state.live.uncommitted.set(0);
+            state.transaction.replace(Vec::new())
+        });
         let mut batch = Batch::default();
         let published = self.publish_pending(pending.unwrap_or_default(), &mut batch);
         self.flush(&mut batch);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::batch::Batch;
+use super::live_connection::{Arrival, LiveChannel};
 use super::mailbox::Mailbox;
 use super::meter::Meter;
 use super::pace::Hold;
@@ -23,7 +24,6 @@ use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, R
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, PORTION_SIZE_MIN, SESSION_EVENTS_MAX};
 use crate::message::{Charge, ConsumerId, ConsumerKey, Message, Moment, Name, Random, SessionId};
 use crate::protocol::reply::AmqpError;
-use crate::queue::Credit;
 
 /// Where a client comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct Session {
     pub(super) broker: Arc<Broker>,
     pub(super) peer: Peer,
     pub(super) name: Name,
+    pub(super) arrival: Arrival,
     pub(super) connection: Connection,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) user: Option<Arc<User>>,
@@ -99,10 +100,8 @@ pub(super) struct Place {
 pub(super) struct ChannelState {
     /// Something on it failed: what follows is dropped until it is closed.
     pub(super) is_refused: bool,
-    /// The prefetch of consumers made from now on.
-    pub(super) prefetch_count: u16,
-    /// The prefetch all its consumers share.
-    pub(super) credit: Arc<Credit>,
+    /// What others see of it, with its prefetch.
+    pub(super) live: Arc<LiveChannel>,
     pub(super) routes: RouteCache,
     /// Publishes that wait for tx.commit.
     pub(super) transaction: Option<Vec<Pending>>,
@@ -161,6 +160,7 @@ impl Session {
             broker,
             peer,
             name: "in process".into(),
+            arrival: Arrival::new(now),
             connection,
             mailbox,
             user: None,
@@ -219,7 +219,7 @@ impl Session {
         self.count_buffers();
         if !self.sent_settles.is_empty() && self.connection.output().is_empty() {
             for settle in std::mem::take(&mut self.sent_settles) {
-                self.settle(&settle);
+                self.end_deliveries(&settle);
             }
             self.look_after_queues();
             self.work.wake();
@@ -269,6 +269,7 @@ impl Session {
             self.connection.applied();
         }
         self.count_buffers();
+        self.show_state();
         self.work.wake();
     }
 
@@ -339,9 +340,15 @@ impl Session {
                 return self.consumer_timed_out(*consumer, *timeout_ms, Vec::new());
             }
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
-            Event::Answered { reply: Reply::Got { .. } | Reply::GotEmpty, .. } => {
+            Event::Answered { channel, reply: Reply::Got { no_ack, .. } } => {
                 self.is_getting = false;
+                self.count_got(*channel, *no_ack);
             }
+            Event::Answered { reply: Reply::GotEmpty, .. } => self.is_getting = false,
+            Event::Confirmed { channel, first, last } => {
+                self.count_answered(*channel, last + 1 - first);
+            }
+            Event::Rejected { channel, .. } => self.count_answered(*channel, 1),
             Event::AlarmChanged { is_disk_low } => self.alarm_changed(*is_disk_low),
             _ => {}
         }
@@ -357,9 +364,11 @@ impl Session {
     /// A consumer lost its queue. Credit that a queue took and left unused as it broke is free for
     /// others, who are offered again.
     fn consumer_cancelled(&mut self, key: ConsumerKey) {
-        self.consumers.remove(&key);
+        if self.consumers.remove(&key).is_some() {
+            self.discount_consumer(key);
+        }
         let state = self.channels.get(&key.channel);
-        if state.is_some_and(|state| state.credit.give(0)) {
+        if state.is_some_and(|state| state.live.credit.give(0)) {
             self.resume(Some(key.channel));
         }
         if self.mailbox.window.give(0) {
@@ -415,8 +424,7 @@ impl Session {
     pub(super) fn new_channel(&self) -> ChannelState {
         ChannelState {
             is_refused: false,
-            prefetch_count: 0,
-            credit: Arc::new(Credit::new(0)),
+            live: Arc::default(),
             routes: RouteCache::default(),
             transaction: None,
             reply_token: None,

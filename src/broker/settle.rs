@@ -14,8 +14,16 @@ impl Session {
         self.place.as_ref()?.host.incarnation(id)
     }
 
-    /// Ends deliveries of one queue and gives the channel's credit back.
+    /// The client ended deliveries of one queue.
     pub(super) fn settle(&mut self, settle: &Settle) {
+        if let Some(state) = self.channels.get(&settle.channel) {
+            state.live.count_settled(settle);
+        }
+        self.end_deliveries(settle);
+    }
+
+    /// Ends deliveries of one queue and gives the channel's credit back.
+    pub(super) fn end_deliveries(&mut self, settle: &Settle) {
         if let Some(handle) = self.queue_by_id(settle.queue) {
             // What leaves service has nothing out any more.
             let _ = handle.with(&mut self.work, |live| {
@@ -23,7 +31,7 @@ impl Session {
             });
         }
         let Some(state) = self.channels.get(&settle.channel) else { return };
-        if settle.to_consumers > 0 && state.credit.give(u64::from(settle.to_consumers)) {
+        if settle.to_consumers > 0 && state.live.credit.give(u64::from(settle.to_consumers)) {
             self.resume(Some(settle.channel));
         }
     }

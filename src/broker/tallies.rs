@@ -20,6 +20,20 @@ struct Inner {
     hosts: BTreeMap<VirtualHostNumber, BTreeMap<SessionId, Guest>>,
     /// Users who have something.
     users: BTreeMap<Name, Tally>,
+    churn: Churn,
+}
+
+/// How many came and went since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Churn {
+    /// Connections that entered a virtual host.
+    pub connections_opened: u64,
+    /// Those of them that left.
+    pub connections_closed: u64,
+    /// Channels that were opened.
+    pub channels_opened: u64,
+    /// Those of them that were closed.
+    pub channels_closed: u64,
 }
 
 /// Somebody who is in a virtual host.
@@ -93,6 +107,7 @@ impl Tallies {
         let sessions = inner.hosts.entry(host.number).or_default();
         let (mailbox, user) = (entrant.mailbox.clone(), entrant.user.clone());
         sessions.insert(entrant.session, Guest { mailbox, user });
+        inner.churn.connections_opened += 1;
         inner.users.entry(entrant.user.clone()).or_default().connections += 1;
         let (user, session) = (entrant.user.clone(), entrant.session);
         Ok(Admission { tallies: self.clone(), host: host.number, user, session })
@@ -113,6 +128,7 @@ impl Tallies {
             return Err(limit);
         }
         inner.users.entry(user.clone()).or_default().channels += 1;
+        inner.churn.channels_opened += 1;
         Ok(CountedChannel { tallies: self.clone(), user: user.clone() })
     }
 
@@ -129,6 +145,10 @@ impl Tallies {
         let inner = lock(&self.0);
         let guests = inner.hosts.values().flat_map(BTreeMap::values);
         guests.filter(|guest| *guest.user == *user).map(|guest| guest.mailbox.clone()).collect()
+    }
+
+    pub(super) fn churn(&self) -> Churn {
+        lock(&self.0).churn
     }
 
     /// Takes something off what a user has.
@@ -151,6 +171,7 @@ impl Drop for Admission {
             }
         }
         Tallies::subtract(&mut inner, &self.user, |tally| tally.connections -= 1);
+        inner.churn.connections_closed += 1;
     }
 }
 
@@ -158,6 +179,7 @@ impl Drop for CountedChannel {
     fn drop(&mut self) {
         let mut inner = lock(&self.tallies.0);
         Tallies::subtract(&mut inner, &self.user, |tally| tally.channels -= 1);
+        inner.churn.channels_closed += 1;
     }
 }
 

@@ -88,6 +88,26 @@ impl Caller {
         self.sees_all_hosts() || self.may_see_in(host)
     }
 
+    /// It may see what a user has opened.
+    pub(super) fn sees_things_of(&self, user: &str) -> bool {
+        self.sees_all_hosts() || *self.user.name == *user
+    }
+
+    pub(super) fn check_sees_things_of(&self, user: &str) -> Result<(), Refusal> {
+        allow(self.sees_things_of(user), "User not authorised to access object")
+    }
+
+    /// It may end what a user has opened.
+    pub(super) fn check_ends_things_of(&self, user: &str) -> Result<(), Refusal> {
+        let may = self.is_administrator() || *self.user.name == *user;
+        allow(may, "User not authorised to access object")
+    }
+
+    /// It may see how the node fares.
+    pub(super) fn check_monitor(&self) -> Result<(), Refusal> {
+        allow(self.sees_all_hosts(), "Not monitor user")
+    }
+
     pub(super) fn check_administrator(&self) -> Result<(), Refusal> {
         allow(self.is_administrator(), "Not administrator user")
     }

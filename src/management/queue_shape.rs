@@ -4,9 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::api::Shared;
-use super::arguments;
-use super::consumer_shape;
 use super::query::Query;
+use super::{arguments, connection_name, consumer_shape};
 use crate::broker::{ListedQueue, QueueReport};
 use crate::message::queue_options::DeliveryLimit;
 use crate::message::{Message, QueueKind};
@@ -92,7 +91,7 @@ impl View {
         shape.extend(policies(queue.policies()));
         shape.extend(by_kind(queue, &report));
         if let Some(connection) = queue.owner(&self.api.broker) {
-            shape.insert("owner_pid_details".into(), consumer_shape::connection(&connection));
+            shape.insert("owner_pid_details".into(), connection_name::shape(&connection));
         }
     }
 }

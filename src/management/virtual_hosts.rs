@@ -15,6 +15,7 @@ use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
 use super::refusal::Refusal;
+use super::totals::Totals;
 use crate::broker::Declared;
 use crate::definitions::{HostDefinition, HostSettings, PermissionDefinition, import};
 
@@ -25,9 +26,13 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 async fn list(State(api): State<Shared>, caller: Caller) -> Response {
-    let hosts = api.broker.host_definitions();
-    let seen = hosts.iter().filter(|host| caller.may_see(&host.key.name));
-    answer::json(&seen.map(|host| shape(&api, host)).collect())
+    let mut shapes = Vec::new();
+    for host in api.broker.host_definitions() {
+        if caller.may_see(&host.key.name) {
+            shapes.push(with_messages(&api, &host).await);
+        }
+    }
+    answer::json(&Value::Array(shapes))
 }
 
 async fn show(
@@ -37,7 +42,7 @@ async fn show(
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     let host = api.broker.host_definition(&name).ok_or(Refusal::NotFound)?;
-    Ok(answer::json(&shape(&api, &host)))
+    Ok(answer::json(&with_messages(&api, &host).await))
 }
 
 async fn declare(
@@ -81,6 +86,16 @@ fn everything(caller: &Caller, host: &str) -> PermissionDefinition<crate::messag
         write: all(),
         read: all(),
     }
+}
+
+/// The same with what its queues hold.
+async fn with_messages(api: &Api, host: &Arc<HostDefinition>) -> Value {
+    let totals = Totals::of(api, &host.key.name).await;
+    let mut shape = shape(api, host);
+    if let Some(shape) = shape.as_object_mut() {
+        shape.extend(totals.messages());
+    }
+    shape
 }
 
 fn shape(api: &Api, host: &Arc<HostDefinition>) -> Value {

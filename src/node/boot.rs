@@ -17,6 +17,7 @@ use super::store_threads::StoreThreads;
 use super::{definitions, logging, management, memory, metrics, shutdown};
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Product};
 use crate::connection;
+use crate::management::ListenerProtocol;
 use crate::message::QueueKind;
 use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
 use crate::store::{self, Damage, FileStorage, Storage, StoreOptions};
@@ -151,7 +152,7 @@ fn report_damage(damage: &Damage, was_clean: bool) {
     }
 }
 
-fn memory_options(config: &Config) -> MemoryOptions {
+pub(super) fn memory_options(config: &Config) -> MemoryOptions {
     let available = memory::available();
     let unlogged_max = available.map(|bytes| share(bytes, config.store.memory_share));
     MemoryOptions {
@@ -221,6 +222,16 @@ async fn listen(
     let scraped: Vec<_> = config.metrics.iter().map(|metrics| metrics.address).collect();
     let scraped = bind_all(&scraped, ListenerOptions::default())?;
     let managed = bind_management(config)?;
+    let facts = management::facts(
+        config,
+        disk_free_limit(config),
+        clock,
+        [
+            (ListenerProtocol::Amqp, &*listeners),
+            (ListenerProtocol::Http, &managed),
+            (ListenerProtocol::Prometheus, &scraped),
+        ],
+    );
     let places = Places {
         amqp: addresses(&listeners),
         management: addresses(&managed),
@@ -230,7 +241,7 @@ async fn listen(
     for listener in listeners {
         listener.run(broker.clone(), clock, &doors);
     }
-    management::serve(managed, config, &broker, clock, &doors);
+    management::serve(managed, config, facts, &broker, clock, &doors);
     metrics::serve(scraped, config, disk_free_limit(config), &broker, &doors);
     announce(config, &places, clock);
     tokio::select! {

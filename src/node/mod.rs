@@ -9,6 +9,7 @@ pub mod logging;
 mod management;
 mod memory;
 mod metrics;
+mod process;
 mod shutdown;
 mod store_threads;
 

@@ -223,6 +223,7 @@ impl SessionTask {
 
     /// Gives bytes to the session, behind what was left before.
     fn take(&mut self, bytes: &[u8]) {
+        self.session.count_received(bytes.len());
         let now = self.clock.now();
         if self.rest.is_empty() {
             let used = self.session.receive(bytes, now);
@@ -253,7 +254,10 @@ impl SessionTask {
             let filled = self.session.output().fill(&mut slices);
             let result = self.stream.try_write_vectored(slices.get(..filled).unwrap_or(&[]));
             match result {
-                Ok(count) => self.session.output().advance(count),
+                Ok(count) => {
+                    self.session.output().advance(count);
+                    self.session.count_sent(count);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_write_blocked = true;
                 }

@@ -8,6 +8,7 @@ fn shape(name: &str, description: &str, tags: &[&str], kind: &str) -> Value {
         "metadata": {"description": description, "tags": tags, "default_queue_type": kind},
         "tracing": false, "protected_from_deletion": false,
         "cluster_state": {"leveret@hare": "running"},
+        "messages": 0, "messages_ready": 0, "messages_unacknowledged": 0,
     })
 }
 
@@ -29,6 +30,23 @@ async fn a_virtual_host_is_made_described_anew_and_deleted() {
     assert_eq!(world.ask("DELETE", path, "").await.status, 204);
     assert_eq!(world.ask("DELETE", path, "").await.status, 404);
     assert_eq!(world.ask("GET", path, "").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_virtual_host_tells_what_its_queues_hold() {
+    let world = World::new();
+    for queue in ["a", "b"] {
+        let path = format!("/api/queues/%2F/{queue}");
+        assert_eq!(world.change("PUT", &path, &json!({})).await, 201);
+        world.publish(queue, &["x", "y"]);
+    }
+    let mut client = client::Client::open(&world);
+    client.consume("a", "tag", false);
+    let shown = world.get("/api/vhosts/%2F").await;
+    let messages = ["messages", "messages_ready", "messages_unacknowledged"];
+    assert_eq!(messages.map(|name| shown[name].as_u64().unwrap()), [4, 2, 2]);
+    let all = world.get("/api/vhosts").await;
+    assert_eq!((&all[0], all[1]["messages"].as_u64()), (&shown, Some(0)));
 }
 
 #[tokio::test]
