@@ -172,7 +172,11 @@ impl Session {
         };
         self.check(place, Access::Write, destination)?;
         self.check_not_default(&bind.source)?;
-        self.check(place, Access::Read, Resource::exchange(&bind.source, host))
+        self.check(place, Access::Read, Resource::exchange(&bind.source, host))?;
+        if let Some(source) = place.host.router.exchange(&bind.source) {
+            self.check_topic(place, Access::Read, &source, &bind.routing_key)?;
+        }
+        Ok(())
     }
 
     fn add_binding(&mut self, place: &Place, binding: Binding) -> Result<(), AmqpError> {

@@ -12,7 +12,7 @@ use super::session::{Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoEntry};
 use super::virtual_host::VirtualHost;
-use crate::auth::{Login, MechanismError, Permissions, User, read_response};
+use crate::auth::{Login, MechanismError, Permissions, TopicPermissions, User, read_response};
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
 use crate::message::Name;
@@ -102,7 +102,8 @@ impl Session {
         })?;
         self.admission = Some(admission);
         self.meter = self.meter_in(&host);
-        Ok(Place { host, permissions })
+        let topics = self.topics_now(name);
+        Ok(Place { host, permissions, topics })
     }
 
     /// From now on listings can say whose things are.
@@ -125,6 +126,12 @@ impl Session {
     pub(super) fn permissions_now(&self, host: &str) -> Option<Arc<Permissions>> {
         let users = read(&self.broker.users);
         users.user(self.user_name())?.permissions.get(host).cloned()
+    }
+
+    /// Which routing keys it may use there, as above.
+    pub(super) fn topics_now(&self, host: &str) -> Option<Arc<TopicPermissions>> {
+        let users = read(&self.broker.users);
+        users.user(self.user_name())?.topic_permissions.get(host).cloned()
     }
 
     fn admit(&self, host: &VirtualHost) -> Result<Admission, NoEntry> {

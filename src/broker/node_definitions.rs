@@ -11,7 +11,7 @@ use tracing::error;
 use super::lock::{lock, lock_or_fail, write};
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
-use crate::auth::Permissions;
+use crate::auth::{Permissions, TopicPatterns};
 use crate::definitions::{
     GlobalParameterDefinition, HostDefinition, HostKey, HostLimits, HostSettings, NodeChange,
     NodeDefinitions, ParameterDefinition, PasswordHash, PermissionDefinition, PublishLimits,
@@ -123,8 +123,12 @@ impl Broker {
             NodeChange::GlobalParameterCleared(parameter) => {
                 self.show_cluster_name(parameter, false);
             }
-            // Kept as definitions: nothing that is alive changes by them.
-            NodeChange::TopicPermissionSet(_) | NodeChange::TopicPermissionCleared(_) => {}
+            NodeChange::TopicPermissionSet(permission) => self.show_topic_permission(permission),
+            NodeChange::TopicPermissionCleared(permission) => {
+                let TopicPermissionDefinition { user, host, exchange, .. } = &**permission;
+                write(&self.users).restrict(user, &host.name, exchange, None);
+                self.permitted.fetch_add(1, Ordering::AcqRel);
+            }
         }
     }
 
@@ -164,6 +168,21 @@ impl Broker {
                 write(&self.users).permit(user, &host.name, None);
             }
         }
+        self.permitted.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// As above. Keys that nobody can tell any more are refused all.
+    fn show_topic_permission(&self, permission: &TopicPermissionDefinition) {
+        let TopicPermissionDefinition { user, host, exchange, .. } = permission;
+        let patterns = topic_patterns(permission).unwrap_or_else(|refused| {
+            let name = &host.name;
+            error!(
+                target: "node",
+                "user '{user}' may use no key with exchange '{exchange}' in vhost '{name}': {refused}"
+            );
+            TopicPatterns::default()
+        });
+        write(&self.users).restrict(user, &host.name, exchange, Some(patterns));
         self.permitted.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -241,7 +260,7 @@ impl Broker {
         let mut definitions = self.node_definitions();
         let permission = permission.at(host_key(&definitions, &permission.host)?);
         check_user(&definitions, &permission.user)?;
-        check_patterns("", &permission.write, &permission.read)?;
+        topic_patterns(&permission)?;
         let change = NodeChange::TopicPermissionSet(Arc::new(permission));
         Ok(self.declare_node(&mut definitions, &change))
     }
@@ -304,15 +323,14 @@ pub(super) fn check_user(
 }
 
 fn patterns(permission: &PermissionDefinition) -> Result<Permissions, DeclarationRefused> {
-    check_patterns(&permission.configure, &permission.write, &permission.read)
+    Permissions::new(&permission.configure, &permission.write, &permission.read)
+        .map_err(|error| DeclarationRefused::BadPattern(error.to_string()))
 }
 
-fn check_patterns(
-    configure: &str,
-    write: &str,
-    read: &str,
-) -> Result<Permissions, DeclarationRefused> {
-    Permissions::new(configure, write, read)
+fn topic_patterns(
+    permission: &TopicPermissionDefinition,
+) -> Result<TopicPatterns, DeclarationRefused> {
+    TopicPatterns::new(permission)
         .map_err(|error| DeclarationRefused::BadPattern(error.to_string()))
 }
 
