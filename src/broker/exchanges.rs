@@ -51,6 +51,8 @@ impl Session {
             self.check(&place, Access::Write, alternate)?;
         }
         Table::new(kind, &declare.arguments).map_err(ChannelError::precondition_failed)?;
+        let broker = self.broker.clone();
+        let _room = broker.room_for_exchange(resource)?;
         let exchange = self.new_exchange(declare);
         place.host.apply(&mut definitions, &Change::ExchangeDeclared(exchange), &mut self.work);
         Ok(Reply::ExchangeDeclared)

@@ -29,6 +29,8 @@ pub enum DeclarationRefused {
     NoUser(Name),
     /// A pattern is no regular expression.
     BadPattern(String),
+    /// There is as much as the node may have: RabbitMQ's words.
+    Full(String),
     /// It breaks a rule of its kind: RabbitMQ's words.
     Invalid(String),
 }
@@ -38,7 +40,9 @@ impl fmt::Display for DeclarationRefused {
         match self {
             Self::NoVirtualHost(name) => write!(formatter, "there is no vhost '{name}'"),
             Self::NoUser(name) => write!(formatter, "there is no user '{name}'"),
-            Self::BadPattern(reason) | Self::Invalid(reason) => formatter.write_str(reason),
+            Self::BadPattern(reason) | Self::Full(reason) | Self::Invalid(reason) => {
+                formatter.write_str(reason)
+            }
         }
     }
 }
@@ -200,8 +204,27 @@ impl Broker {
     }
 
     /// Declares a virtual host with its system exchanges; one that is there has the settings then.
+    /// Whoever has the broker in hand may do so whatever the limit on them is.
     pub fn declare_virtual_host(&self, name: &str, settings: HostSettings) -> Declared {
-        let mut definitions = self.node_definitions();
+        self.add_host(self.node_definitions(), name, settings)
+    }
+
+    /// The same, as far as the limit on virtual hosts lets it.
+    ///
+    /// # Errors
+    /// There are as many as there may be.
+    pub fn create_virtual_host(&self, name: &str, settings: HostSettings) -> DeclarationResult {
+        let definitions = self.node_definitions();
+        self.check_host_room(&definitions, name)?;
+        Ok(self.add_host(definitions, name, settings))
+    }
+
+    fn add_host(
+        &self,
+        mut definitions: MutexGuard<'_, NodeDefinitions>,
+        name: &str,
+        settings: HostSettings,
+    ) -> Declared {
         let known = definitions.host(name).map(|host| host.key.clone());
         let key = known.unwrap_or_else(|| HostKey {
             number: VirtualHostNumber(self.next_id()),
