@@ -4,8 +4,10 @@
 mod mechanism;
 mod password;
 mod permission;
+mod topic_permission;
 mod users;
 
 pub use mechanism::{Login, MechanismError, read_response};
 pub use permission::{Access, Permissions};
+pub use topic_permission::{TopicPatterns, TopicPermissions};
 pub use users::{LoginRefused, User, Users};

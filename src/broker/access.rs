@@ -126,3 +126,42 @@ impl Broker {
         Declared::Changed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lock::read;
+    use super::super::test_world::World;
+    use super::*;
+    use crate::auth::Access;
+
+    fn allows(world: &World, routing_key: &str) -> bool {
+        let users = read(&world.broker.users);
+        let user = users.user("guest").unwrap();
+        let topics = user.topic_permissions.get("/");
+        topics.is_none_or(|topics| topics.allow(Access::Write, "x", routing_key))
+    }
+
+    #[test]
+    fn topic_permissions_hold_after_a_restart_and_with_another_password() {
+        let mut world = World::new();
+        let permission = TopicPermissionDefinition::<Name> {
+            user: "guest".into(),
+            host: "/".into(),
+            exchange: "x".into(),
+            write: "^a".into(),
+            read: String::new(),
+        };
+        assert!(allows(&world, "b"));
+        world.broker.set_topic_permission(&permission).unwrap();
+        assert!(allows(&world, "a") && !allows(&world, "b"));
+        let password = world.broker.hash_password("guest", "new");
+        world.broker.set_user("guest", password, Vec::new(), BTreeMap::new());
+        world.turn();
+        let mut world = world.killed();
+        assert!(allows(&world, "a") && !allows(&world, "b"));
+        world.broker.clear_topic_permissions("/", "guest", Some("x"));
+        assert!(allows(&world, "b"));
+        world.turn();
+        assert!(allows(&world.killed(), "b"));
+    }
+}

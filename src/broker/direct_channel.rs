@@ -35,8 +35,9 @@ impl DirectChannel {
         let mut session = Session::unlisted(broker.clone(), Peer { address: None }, now);
         session.user = Some(user.clone());
         let permissions = session.permissions_now(&host.name)?;
+        let topics = session.topics_now(&host.name);
         session.meter = session.meter_in(&host);
-        session.place = Some(Place { host, permissions });
+        session.place = Some(Place { host, permissions, topics });
         session.channels.insert(CHANNEL, session.new_channel());
         Some(Self { session, unsettled: Vec::new() })
     }

@@ -62,7 +62,7 @@ impl Broker {
     }
 
     /// Virtual hosts are few, and each knows how many queues it has.
-    fn queue_count(&self) -> u64 {
+    pub(super) fn queue_count(&self) -> u64 {
         read(&self.virtual_hosts).values().map(|host| host.queue_count() as u64).sum()
     }
 }

@@ -9,9 +9,9 @@ use super::lock::read;
 use super::meter::Meter;
 use super::session::{Place, Session};
 use super::shared::Broker;
-use super::tallies::{Admission, Entrant, NoEntry};
+use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
 use super::virtual_host::VirtualHost;
-use crate::auth::{Login, MechanismError, Permissions, User, read_response};
+use crate::auth::{Login, MechanismError, Permissions, TopicPermissions, User, read_response};
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
 use crate::message::Name;
@@ -92,6 +92,8 @@ impl Session {
 
     /// Enters a virtual host, and is counted there.
     fn enter(&mut self, name: &str) -> Result<Place, ConnectionError> {
+        let is_full = self.broker.tallies.check_node(self.broker.options.node_limits.connections);
+        is_full.map_err(|refused| self.no_entry(name, refused))?;
         let host = self.broker.virtual_host(name).ok_or_else(|| host_not_found(name))?;
         let admission = self.admit(&host).map_err(|refused| self.no_entry(name, refused))?;
         let permissions = self.permissions_now(name).filter(|_| self.is_still_itself());
@@ -103,7 +105,8 @@ impl Session {
         })?;
         self.admission = Some(admission);
         self.meter = self.meter_in(&host);
-        Ok(Place { host, permissions })
+        let topics = self.topics_now(name);
+        Ok(Place { host, permissions, topics })
     }
 
     /// What holds for its publishes in a virtual host.
@@ -126,17 +129,28 @@ impl Session {
         known.zip(user.as_ref()).is_some_and(|(known, user)| known.password == user.password)
     }
 
+    /// Which routing keys it may use there, as above.
+    pub(super) fn topics_now(&self, host: &str) -> Option<Arc<TopicPermissions>> {
+        let users = read(&self.broker.users);
+        users.user(self.user_name())?.topic_permissions.get(host).cloned()
+    }
+
     fn admit(&self, host: &VirtualHost) -> Result<Admission, NoEntry> {
         let Some(user) = &self.user else { return Err(NoEntry::Deleted) };
         let limits = self.broker.limits_of(&user.name);
         let (session, mailbox, user) = (self.id, &self.mailbox, &user.name);
-        self.broker.tallies.enter(host, &Entrant { session, mailbox, user, limits })
+        let node_limit = self.broker.options.node_limits.connections;
+        let entrant = Entrant { session, mailbox, user, limits, node_limit };
+        self.broker.tallies.enter(host, &entrant)
     }
 
     fn no_entry(&self, host: &str, refused: NoEntry) -> ConnectionError {
         let user = self.user_name();
         ConnectionError::not_allowed(match refused {
             NoEntry::Deleted => return host_not_found(host),
+            NoEntry::NodeFull(limit) => {
+                format!("connection refused: node connection limit ({limit}) is reached")
+            }
             NoEntry::HostFull(limit) => format!(
                 "access to vhost '{host}' refused for user '{user}': connection limit ({limit}) is \
                  reached"
@@ -147,26 +161,24 @@ impl Session {
         })
     }
 
-    /// A channel that was just opened counts, unless its user has as many as it may: the connection
-    /// ends then, and nothing more is done on the channel.
+    /// A channel that was just opened counts, unless the node or its user has as many as it may: the
+    /// connection ends then, and nothing more is done on the channel.
     pub(super) fn count_channel(&mut self, channel: u16) -> bool {
         let Some(user) = self.user.as_ref().map(|user: &Arc<User>| user.name.clone()) else {
             return true;
         };
         let limits = self.broker.limits_of(&user);
-        let counted = self.broker.tallies.open_channel(&user, limits);
+        let node_limit = self.broker.options.node_limits.channels;
+        let counted = self.broker.tallies.open_channel(&user, limits, node_limit);
         let Some(state) = self.channels.get_mut(&channel) else { return true };
         match counted {
             Ok(counted) => {
                 state.counted = Some(counted);
                 true
             }
-            Err(limit) => {
+            Err(refused) => {
                 state.is_refused = true;
-                let text = format!(
-                    "number of channels opened for user '{user}' has reached the maximum allowed \
-                     user limit of ({limit})"
-                );
+                let text = no_channel(refused, &self.broker.options.node_name, &user);
                 self.post(Event::Closing(ConnectionError::not_allowed(text)));
                 false
             }
@@ -178,6 +190,19 @@ impl Broker {
     /// What limits a user now, whenever it logged in.
     fn limits_of(&self, user: &Name) -> UserLimits {
         read(&self.users).user(user).map(|user| user.limits).unwrap_or_default()
+    }
+}
+
+fn no_channel(refused: NoChannel, node: &str, user: &str) -> String {
+    match refused {
+        NoChannel::NodeFull(limit) => format!(
+            "number of channels opened on node '{node}' has reached the maximum allowed limit of \
+             ({limit})"
+        ),
+        NoChannel::UserFull(limit) => format!(
+            "number of channels opened for user '{user}' has reached the maximum allowed user limit \
+             of ({limit})"
+        ),
     }
 }
 

@@ -90,7 +90,7 @@ mod tests {
         let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
         let host = broker.virtual_host("/").unwrap();
         let permissions = Arc::new(Permissions::new(".*", ".*", ".*").unwrap());
-        session.place = Some(Place { host, permissions });
+        session.place = Some(Place { host, permissions, topics: None });
         session.channels.insert(1, session.new_channel());
         session
     }

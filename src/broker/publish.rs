@@ -19,7 +19,7 @@ use crate::protocol::field::FieldValue;
 use crate::protocol::methods::{WireMethod, basic};
 use crate::protocol::properties::{self, PropertyView};
 use crate::protocol::reply::{AmqpError, ChannelError};
-use crate::routing::{Claim, Deduplicated, Route, RouteInput};
+use crate::routing::{Claim, Deduplicated, Exchange, Route, RouteInput};
 
 const PUBLISH: (u16, u16) = (basic::Publish::CLASS_ID, basic::Publish::METHOD_ID);
 
@@ -270,8 +270,11 @@ impl Session {
             return Err(ChannelError::access_refused(text).into());
         }
         match is_plain {
-            true => Ok(self.route_plain(&place, channel, message)),
-            false => self.route_inspected(&place, channel, message),
+            true => {
+                self.check_topic(&place, Access::Write, &exchange, message.routing_key())?;
+                Ok(self.route_plain(&place, channel, message))
+            }
+            false => self.route_inspected(&place, &exchange, channel, message),
         }
     }
 
@@ -293,16 +296,23 @@ impl Session {
     fn route_inspected(
         &mut self,
         place: &Place,
+        exchange: &Exchange,
         channel: u16,
         original: &Message,
     ) -> Result<Routed, AmqpError> {
         let view = PropertyView::parse(original.properties())
             .map_err(|_| ChannelError::precondition_failed("invalid message: properties"))?;
-        self.check_user_id(&view)?;
         if let Some(text) = view.expiration {
             expiration::parse(text)?;
         }
         let selected = sender_selected::routing_keys(&view)?;
+        let keys: Vec<&str> = std::iter::once(original.routing_key())
+            .chain(selected.routing_keys.iter().map(|key| &**key))
+            .collect();
+        for key in &keys {
+            self.check_topic(place, Access::Write, exchange, key)?;
+        }
+        self.check_user_id(&view)?;
         let mut rewritten = None;
         if view.reply_to == Some(REPLY_TO) {
             rewritten = Some(self.with_reply_key(channel, original)?);
@@ -310,9 +320,6 @@ impl Session {
         if is_reply(original) {
             return Ok(Routed::reply(rewritten));
         }
-        let keys: Vec<&str> = std::iter::once(original.routing_key())
-            .chain(selected.routing_keys.iter().map(|key| &**key))
-            .collect();
         let message = rewritten.as_ref().unwrap_or(original);
         let with_bcc = rewritten.clone();
         if selected.has_bcc

@@ -19,7 +19,7 @@ use super::virtual_host::VirtualHost;
 use super::waiting::Waiting;
 use super::work::Work;
 
-use crate::auth::{Permissions, User};
+use crate::auth::{Permissions, TopicPermissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, PORTION_SIZE_MIN, SESSION_EVENTS_MAX};
 use crate::message::{Charge, ConsumerId, ConsumerKey, Message, Moment, Name, Random, SessionId};
@@ -93,6 +93,8 @@ pub struct Session {
 pub(super) struct Place {
     pub(super) host: Arc<VirtualHost>,
     pub(super) permissions: Arc<Permissions>,
+    /// Which routing keys it may use with topic exchanges; none means any.
+    pub(super) topics: Option<Arc<TopicPermissions>>,
 }
 
 /// What the broker keeps for one channel.

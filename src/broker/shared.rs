@@ -36,6 +36,8 @@ pub struct Broker {
     pub(super) node_definitions: Mutex<NodeDefinitions>,
     pub(super) users: RwLock<Users>,
     pub(super) virtual_hosts: RwLock<BTreeMap<Name, Arc<VirtualHost>>>,
+    /// Somebody adds what there is a limit on.
+    pub(super) adding: Mutex<()>,
     pub(super) replies: Replies,
     pub(super) timers: Arc<Timers>,
     pub(super) dead_letters: DeadLetterCounts,
@@ -88,6 +90,7 @@ impl Broker {
             node_definitions: Mutex::default(),
             users: RwLock::default(),
             virtual_hosts: RwLock::default(),
+            adding: Mutex::default(),
             replies: Replies::default(),
             timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),

@@ -134,6 +134,10 @@ impl Row for ChannelRow {
         (self.channel.connection.virtual_host(), &self.name)
     }
 
+    fn virtual_host(&self) -> &str {
+        self.channel.connection.virtual_host()
+    }
+
     fn name(&self) -> &str {
         &self.name
     }

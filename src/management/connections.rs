@@ -146,6 +146,10 @@ impl Row for ConnectionRow {
         (self.connection.virtual_host(), self.name())
     }
 
+    fn virtual_host(&self) -> &str {
+        self.connection.virtual_host()
+    }
+
     fn name(&self) -> &str {
         self.connection.name()
     }

@@ -88,6 +88,7 @@ impl From<DeclarationRefused> for Refusal {
         match refused {
             DeclarationRefused::NoVirtualHost(_) => Self::Missing("vhost_not_found"),
             DeclarationRefused::NoUser(name) => Self::Bad(json!(["no_such_user", &*name])),
+            DeclarationRefused::Full(reason) => Self::bad(reason),
             DeclarationRefused::BadPattern(reason) | DeclarationRefused::Invalid(reason) => {
                 Self::invalid(&reason)
             }

@@ -54,7 +54,7 @@ async fn declare(
     let fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
     let settings = import::host_settings(&name, fields.0).map_err(Refusal::bad)?;
     let was_there = api.broker.host_definition(&name).is_some();
-    let declared = api.broker.declare_virtual_host(&name, settings);
+    let declared = api.broker.create_virtual_host(&name, settings)?;
     if !was_there {
         api.broker.set_permission(&everything(&caller, &name))?;
     }

@@ -15,7 +15,7 @@ use super::command_line::Serve;
 use super::config::{self, Config, ListenAddress, QueueType, TcpOptions};
 use super::store_threads::StoreThreads;
 use super::{definitions, logging, management, memory, metrics, shutdown};
-use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Product};
+use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, NodeLimits, Product};
 use crate::connection;
 use crate::management::ListenerProtocol;
 use crate::message::QueueKind;
@@ -372,6 +372,7 @@ fn broker_options(config: &Config) -> BrokerOptions {
     let permissions = &config.default_permissions;
     BrokerOptions {
         connection: connection_options(config),
+        node_name: metrics::node_name(),
         cluster_name: config.cluster_name.clone(),
         product: Product {
             name: config.product.name.clone(),
@@ -395,11 +396,18 @@ fn broker_options(config: &Config) -> BrokerOptions {
         },
         declare_equivalence: config.declare_equivalence,
         lets_quorum_be_classic: config.lets_quorum_be_classic,
+        node_limits: node_limits(config),
         consumers_per_channel_max: config
             .consumer_max_per_channel
             .and_then(|count| usize::try_from(count).ok()),
         consumer_timeout_ms: config.consumer_timeout_ms,
     }
+}
+
+fn node_limits(config: &Config) -> NodeLimits {
+    let config::NodeLimits { connections, channels, virtual_hosts, queues, exchanges } =
+        config.node_limits;
+    NodeLimits { connections, channels, virtual_hosts, queues, exchanges }
 }
 
 fn connection_options(config: &Config) -> connection::Options {

@@ -136,7 +136,7 @@ impl Broker {
         match declaration {
             Declaration::User(user) => Ok(self.set_wished_user(user)),
             Declaration::Host { name, settings } => {
-                Ok(self.declare_virtual_host(name, settings.clone()))
+                self.create_virtual_host(name, settings.clone())
             }
             Declaration::Permission(permission) => self.set_permission(permission),
             Declaration::TopicPermission(permission) => self.set_topic_permission(permission),
@@ -193,6 +193,7 @@ impl Broker {
             internal: wish.internal,
             arguments: wish.arguments.clone(),
         };
+        let _room = self.room_for_exchange(resource).map_err(|error| full(&error.text))?;
         let change = Change::ExchangeDeclared(Arc::new(exchange));
         self.declare_alone(&host, definitions, &change);
         Ok(Declared::Changed)
@@ -233,6 +234,7 @@ impl Broker {
             options,
             ttl_before: Vec::new(),
         };
+        let _room = self.room_for_queue(resource).map_err(|error| full(&error.text))?;
         let change = Change::QueueDeclared(Arc::new(queue));
         self.declare_alone(&host, definitions, &change);
         Ok(Declared::Changed)
@@ -323,14 +325,22 @@ fn check_ends(
     }
 }
 
-/// RabbitMQ's words without the name of the reply code, which is for clients.
 fn invalid(text: &str) -> DeclarationRefused {
+    DeclarationRefused::Invalid(reason(text))
+}
+
+fn full(text: &str) -> DeclarationRefused {
+    DeclarationRefused::Full(reason(text))
+}
+
+/// RabbitMQ's words without the name of the reply code, which is for clients.
+fn reason(text: &str) -> String {
     let is_code = |code: &str| code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     let reason = match text.split_once(" - ") {
         Some((code, reason)) if is_code(code) => reason,
         _ => text,
     };
-    DeclarationRefused::Invalid(reason.to_owned())
+    reason.to_owned()
 }
 
 #[cfg(test)]

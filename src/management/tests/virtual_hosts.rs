@@ -1,6 +1,7 @@
 //! Virtual hosts: shapes, who may enter a new one, and what goes with a deleted one.
 
 use super::*;
+use crate::broker::NodeLimits;
 
 fn shape(name: &str, description: &str, tags: &[&str], kind: &str) -> Value {
     json!({
@@ -90,4 +91,18 @@ async fn the_first_virtual_host_may_be_deleted_like_any_other() {
     assert_eq!(world.ask("PUT", "/api/vhosts/%2F", "").await.status, 201);
     assert_eq!(world.get("/api/policies").await, json!([]), "what was said of it went too");
     assert_eq!(world.get("/api/vhost-limits").await, json!([]));
+}
+
+#[tokio::test]
+async fn a_node_that_is_full_makes_no_virtual_host_and_still_changes_those_it_has() {
+    let node_limits = NodeLimits { virtual_hosts: Some(2), ..NodeLimits::default() };
+    let options = BrokerOptions { node_limits, ..BrokerOptions::default() };
+    let world = World::of(Arc::new(Broker::new(options, [1, 2]).unwrap()));
+    assert_eq!(world.change("PUT", "/api/vhosts/second", &json!({})).await, 201);
+    let refused = world.refused("PUT", "/api/vhosts/third", &json!({})).await;
+    let reason = "cannot create vhost 'third': vhost limit of 2 is reached";
+    assert_eq!(refused, (400, reason.into()));
+    assert_eq!(world.change("PUT", "/api/vhosts/second", &json!({"tags": "a"})).await, 204);
+    assert_eq!(world.change("DELETE", "/api/vhosts/second", &json!({})).await, 204);
+    assert_eq!(world.change("PUT", "/api/vhosts/third", &json!({})).await, 201);
 }

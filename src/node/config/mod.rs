@@ -32,6 +32,16 @@ pub use self::{
     values::ListenAddress,
 };
 
+/// How much the node may have; `None` for no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeLimits {
+    pub connections: Option<u64>,
+    pub channels: Option<u64>,
+    pub virtual_hosts: Option<u64>,
+    pub queues: Option<u64>,
+    pub exchanges: Option<u64>,
+}
+
 /// Everything that can be set and is obeyed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -47,6 +57,7 @@ pub struct Config {
     pub channel_max: u16,
     /// `None` for no limit.
     pub consumer_max_per_channel: Option<u32>,
+    pub node_limits: NodeLimits,
     pub message_size_max: u64,
     pub handshake_timeout_ms: u64,
     pub tcp: TcpOptions,

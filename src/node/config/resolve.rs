@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Config, ManagementConfig, MetricsConfig, Permissions, Product, QueueType, StoreConfig,
-    TcpOptions,
+    Config, ManagementConfig, MetricsConfig, NodeLimits, Permissions, Product, QueueType,
+    StoreConfig, TcpOptions,
     errors::{Layer, Origin, Warning},
     keys::Setting,
     logs::{
@@ -49,6 +49,7 @@ pub struct Typed {
     pub channel_max: Option<u16>,
     /// The inner `None` is infinity, as for the deadline of the handshake.
     pub consumer_max_per_channel: Option<Option<u32>>,
+    pub node_limits: NodeLimits,
     pub message_size_max: Option<u64>,
     pub handshake_timeout_ms: Option<Option<u64>>,
     pub tcp_backlog: Option<u16>,
@@ -158,6 +159,7 @@ impl Typed {
             initial_frame_size_max: self.initial_frame_size_max.unwrap_or(4096),
             channel_max: self.channel_max.unwrap_or(2047),
             consumer_max_per_channel: self.consumer_max_per_channel.flatten(),
+            node_limits: self.node_limits,
             message_size_max: self.message_size_max.unwrap_or(134_217_728),
             handshake_timeout_ms: self
                 .handshake_timeout_ms

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::*;
 use crate::node::config::{
-    Permissions, QueueType,
+    NodeLimits, Permissions, QueueType,
     logs::{LogCategory, LogFormat, LogLevel, LogStream},
 };
 
@@ -74,6 +74,22 @@ fn the_defaults_of_the_table_mean_what_nothing_set_means() {
     let lines = rows.filter(|row| !row.default.is_empty());
     let text: String = lines.map(|row| format!("{} = {}\n", row.name, row.default)).collect();
     assert_eq!(config(&text), Config::default());
+}
+
+#[test]
+fn limits_of_the_node_arrive() {
+    let config = config(
+        "connection_max = 1\nchannel_max_per_node = 2\nvhost_max = 3\ncluster_queue_limit = 4\n\
+         cluster_exchange_limit = infinity\n",
+    );
+    let limits = NodeLimits {
+        connections: Some(1),
+        channels: Some(2),
+        virtual_hosts: Some(3),
+        queues: Some(4),
+        exchanges: None,
+    };
+    assert_eq!(config.node_limits, limits);
 }
 
 #[test]
