@@ -134,9 +134,11 @@ async fn bind(
     let routing_key = wish::short_text(&fields.0, "routing_key")?.unwrap_or_default();
     let arguments = wish::arguments(&fields.0)?;
     let key = properties_key(routing_key, &arguments);
-    let command = bind_command(&between, false, routing_key, arguments)?;
-    api.carry_out(&caller, host, command).await?;
-    Ok(made(&format!("{}/{}", percent::encode(destination), percent::encode(&key))))
+    let bind = bind_between(&between, false, routing_key, arguments)?;
+    // A name may be written with more than what it is.
+    let location = format!("{}/{}", percent::encode(&bind.destination), percent::encode(&key));
+    api.carry_out(&caller, host, Command::Bind(bind)).await?;
+    Ok(made(&location))
 }
 
 async fn unbind(
@@ -147,8 +149,8 @@ async fn unbind(
     let between = (host, source, kind, destination);
     let binding = find(&api, &caller, &between, &key)?;
     let arguments = binding.arguments().clone();
-    let command = bind_command(&between, true, binding.routing_key(), arguments)?;
-    api.carry_out(&caller, &between.0, command).await?;
+    let unbind = bind_between(&between, true, binding.routing_key(), arguments)?;
+    api.carry_out(&caller, &between.0, Command::Bind(unbind)).await?;
     Ok(answer::done())
 }
 
@@ -162,22 +164,22 @@ fn made(location: &str) -> Response {
     response
 }
 
-fn bind_command(
+fn bind_between(
     (_, source, kind, destination): &Between,
     is_unbind: bool,
     routing_key: &str,
     arguments: FieldTable,
-) -> Result<Command, Refusal> {
+) -> Result<Bind, Refusal> {
     let to_exchange = kind == "e";
     let destination = if to_exchange { named(destination) } else { destination };
-    Ok(Command::Bind(Bind {
+    Ok(Bind {
         is_unbind,
         source: wish::name("exchange", named(source))?,
         destination: wish::name(if to_exchange { "exchange" } else { "queue" }, destination)?,
         to_exchange,
         routing_key: routing_key.into(),
         arguments,
-    }))
+    })
 }
 
 fn find(
