@@ -18,11 +18,13 @@ use super::names::Names;
 use super::properties_key::{is_meant, properties_key};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::turns::Turns;
 use super::{answer, arguments, percent, wish};
 use crate::broker::ListedBinding;
 use crate::connection::Command;
 use crate::connection::command::Bind;
 use crate::definitions::BindingEnd;
+use crate::limits::LIST_ROWS_PER_TURN;
 use crate::protocol::field::FieldTable;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -37,6 +39,9 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/queues/{vhost}/{queue}/bindings", get(list_to_queue))
 }
 
+/// A hash of arguments is work like that of so many rows.
+const HASH_WORK: usize = LIST_ROWS_PER_TURN / 16;
+
 /// What a path says of a binding: virtual host, source, kind and name of the destination.
 type Between = (String, String, String, String);
 
@@ -47,7 +52,7 @@ async fn list(
 ) -> Result<Response, Refusal> {
     let hosts = api.broker.host_names();
     let seen = hosts.iter().filter(|host| caller.may_see_in(host));
-    answer_with(seen.flat_map(|host| api.broker.bindings(host)), &query).await
+    answer_with(seen.flat_map(|host| api.broker.bindings(host)).collect(), &query).await
 }
 
 async fn list_in_host(
@@ -102,12 +107,15 @@ async fn list_to_queue(
     answer_with(api.broker.bindings_to(&host, &BindingEnd::Queue(queue.into())), &query).await
 }
 
-/// RabbitMQ gives no pages of bindings.
-async fn answer_with(
-    bindings: impl IntoIterator<Item = ListedBinding>,
-    query: &Query,
-) -> Result<Response, Refusal> {
-    let rows = bindings.into_iter().map(BindingRow::of).collect();
+/// RabbitMQ gives no pages of bindings. Arguments are hashed, and may be long.
+async fn answer_with(bindings: Vec<ListedBinding>, query: &Query) -> Result<Response, Refusal> {
+    let mut rows = Vec::with_capacity(bindings.len());
+    let mut turns = Turns::default();
+    for binding in bindings {
+        let work = if binding.arguments().is_empty() { 1 } else { HASH_WORK };
+        rows.push(BindingRow::of(binding));
+        turns.spend(work).await;
+    }
     list::answer(rows, ListWish::whole(query)).await
 }
 
