@@ -431,8 +431,15 @@ pub const LIST_PAGE_SIZE: usize = 100;
 /// Rows of a page: RabbitMQ's.
 pub const LIST_PAGE_SIZE_MAX: usize = 500;
 
-/// Rows of a list that are looked at before others have their turn: well below a millisecond.
+/// Rows of a list that are looked at before others have their turn: well below a millisecond. A
+/// value that is made takes about as long.
 pub const LIST_ROWS_PER_TURN: usize = 2048;
+
+/// Rows of a list that are sorted at once: each is compared some eight times.
+pub const LIST_ROWS_SORTED_AT_ONCE: usize = 256;
+
+/// Names on the way to a column: in nothing that is told do objects stand so deep in each other.
+pub const COLUMN_DEPTH_MAX: usize = 128;
 
 /// Bytes of a list that are made at once: what a socket takes.
 pub const LIST_CHUNK_SIZE: usize = 32 * 1024;

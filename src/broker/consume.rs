@@ -99,7 +99,7 @@ impl Session {
                 mailbox: mailbox.clone(),
                 key: consume.consumer,
                 consumer_tag: consume.consumer_tag.clone(),
-                arguments: (!arguments.is_empty()).then(|| Box::new(arguments.clone())),
+                arguments: (!arguments.is_empty()).then(|| Arc::new(arguments.clone())),
             };
             live.subscribe(id, subscriber);
             if !nowait {

@@ -52,8 +52,8 @@ pub struct ListedConsumer {
     pub is_active: bool,
     /// How many deliveries may be unacknowledged; 0 means any number.
     pub prefetch_count: u32,
-    /// As it gave them.
-    pub arguments: FieldTable,
+    /// As it gave them; nothing where it gave none.
+    pub arguments: Option<Arc<FieldTable>>,
 }
 
 impl ListedQueue {
@@ -142,7 +142,7 @@ impl ListedQueue {
             is_exclusive: consumer.is_exclusive,
             is_active,
             prefetch_count: consumer.prefetch_count,
-            arguments: subscriber.arguments.as_deref().cloned().unwrap_or_default(),
+            arguments: subscriber.arguments.clone(),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn shape(consumer: &ListedConsumer, node: &str) -> Value {
         "prefetch_count": consumer.prefetch_count,
         "active": consumer.is_active || !is_single,
         "activity_status": status,
-        "arguments": arguments::shape(&consumer.arguments),
+        "arguments": consumer.arguments.as_deref().map_or_else(|| json!({}), arguments::shape),
     })
 }
 

@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde_json::Value;
-use tokio::task::yield_now;
 
 use super::api::{Api, Shared};
 use super::caller::Caller;
@@ -14,8 +13,8 @@ use super::list::{self, ListWish, Row};
 use super::names::Names;
 use super::query::Query;
 use super::refusal::Refusal;
+use super::turns::Turns;
 use crate::broker::ListedConsumer;
-use crate::limits::LIST_ROWS_PER_TURN;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/consumers", get(list)).route("/consumers/{vhost}", get(list_in_host))
@@ -50,13 +49,12 @@ async fn list_in_host(
 
 /// Every queue is asked, and others have their turns in between.
 async fn consumers(api: &Api, host: &str) -> Vec<ConsumerRow> {
-    let mut rows = Vec::new();
-    for (at, queue) in api.broker.queues(host).iter().enumerate() {
-        if at % LIST_ROWS_PER_TURN == 0 {
-            yield_now().await;
-        }
+    let (mut rows, mut turns) = (Vec::new(), Turns::default());
+    for queue in api.broker.queues(host) {
+        let consumers = queue.consumers();
+        turns.spend(1 + consumers.len()).await;
         let row = |consumer| ConsumerRow { consumer, node: api.options.node.clone() };
-        rows.extend(queue.consumers().into_iter().map(row));
+        rows.extend(consumers.into_iter().map(row));
     }
     rows
 }

@@ -47,3 +47,17 @@ async fn who_has_no_access_to_a_virtual_host_sees_no_consumers() {
         assert_eq!((answer.status, seen), (status, count), "{user} {path}");
     }
 }
+
+/// A list once copied the arguments of each, with its queue locked.
+#[tokio::test]
+async fn lists_share_the_arguments_of_consumers() {
+    let world = World::new();
+    assert_eq!(world.change("PUT", "/api/queues/%2F/q", &json!({})).await, 201);
+    let mut client = Client::open(&world);
+    client.consume("q", "tag", false);
+    let queue = world.broker.queue("/", "q").unwrap();
+    let arguments = || queue.consumers().remove(0).arguments.unwrap();
+    assert!(Arc::ptr_eq(&arguments(), &arguments()));
+    let row = world.get("/api/consumers?columns=arguments").await;
+    assert_eq!(row, json!([{"arguments": {"x-priority": 1}}]));
+}

@@ -25,6 +25,7 @@ mod policies;
 mod queues;
 mod stored;
 mod topic_permissions;
+mod turns;
 mod user_limits;
 mod users;
 mod virtual_host_limits;
