@@ -41,9 +41,15 @@ impl DirectChannel {
         Some(Self { session, unsettled: Vec::new() })
     }
 
+    /// What the user may do is what it may do now, however long ago this was opened.
+    fn begin_step(&mut self, now: Moment) {
+        self.session.work.now = now;
+        self.session.heed_permissions();
+    }
+
     /// Has a command carried out; it is answered by `Answered` or `Refused`.
     pub fn ask(&mut self, command: Command, now: Moment) {
-        self.session.work.now = now;
+        self.begin_step(now);
         let request = Request { channel: CHANNEL, method: (0, 0), nowait: false, command };
         self.session.handle(request);
         self.end_step();
@@ -64,7 +70,7 @@ impl DirectChannel {
     /// Publishes a message. `Returned` comes where no queue takes it, and then `Confirmed`, or
     /// `Rejected`, or `Refused` alone.
     pub fn publish(&mut self, message: Message, now: Moment) {
-        self.session.work.now = now;
+        self.begin_step(now);
         if let Err(error) = self.check_size(&message) {
             return self.session.refuse(CHANNEL, error.into());
         }
@@ -112,16 +118,22 @@ impl DirectChannel {
     /// Ends all that it got, in this way.
     pub fn settle(&mut self, outcome: Outcome, now: Moment) {
         self.session.work.now = now;
-        let mut unsettled = std::mem::take(&mut self.unsettled).into_iter().peekable();
-        while let Some((queue, range)) = unsettled.next() {
-            let mut settle = Settle::new(CHANNEL, queue, outcome);
-            settle.add(range, false);
-            while let Some((_, range)) = unsettled.next_if(|(next, _)| *next == queue) {
-                settle.add(range, false);
-            }
+        for settle in self.take_unsettled(outcome) {
             self.session.settle(&settle);
         }
         self.end_step();
+    }
+
+    /// All that it got, neighbors of one queue together.
+    fn take_unsettled(&mut self, outcome: Outcome) -> Vec<Settle> {
+        let (mut settles, unsettled) = (Vec::new(), std::mem::take(&mut self.unsettled));
+        for got in unsettled.chunk_by(|(queue, _), (next, _)| queue == next) {
+            let Some((queue, _)) = got.first() else { continue };
+            let mut settle = Settle::new(CHANNEL, *queue, outcome);
+            got.iter().for_each(|(_, range)| settle.add(*range, false));
+            settles.push(settle);
+        }
+        settles
     }
 
     fn end_step(&mut self) {
@@ -131,7 +143,107 @@ impl DirectChannel {
 }
 
 impl Drop for DirectChannel {
+    /// The session gives it back as it ends, where what breaks ends nothing else.
     fn drop(&mut self) {
-        self.settle(Outcome::Requeued, self.session.work.now);
+        let mut settles = self.take_unsettled(Outcome::Requeued);
+        self.session.sent_settles.append(&mut settles);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::task::Wake;
+
+    use super::super::test_world::{World, bodies};
+    use super::*;
+    use crate::definitions::PermissionDefinition;
+    use crate::message::{Body, Envelope};
+
+    const NOW: Moment = Moment(1);
+
+    fn channel(world: &World) -> DirectChannel {
+        let user = world.broker.user("guest").unwrap();
+        DirectChannel::open(&world.broker, &user, "/", NOW).unwrap()
+    }
+
+    /// A world with a queue that has one message.
+    fn world() -> World {
+        let world = World::new();
+        let mut client = world.client();
+        client.declare("q", true);
+        client.publish("q", &["a"]);
+        world
+    }
+
+    fn message(properties: &[u8]) -> Message {
+        let (exchange, routing_key, is_persistent) = ("", "q", false);
+        let envelope = Envelope { exchange, routing_key, properties, is_persistent };
+        Message::new(envelope, Body::Copied(b"x"))
+    }
+
+    fn next(channel: &mut DirectChannel) -> Event {
+        match channel.poll(Waker::noop()) {
+            Poll::Ready(event) => event,
+            Poll::Pending => panic!("nothing happened"),
+        }
+    }
+
+    /// The text of a refusal.
+    fn refusal(channel: &mut DirectChannel) -> String {
+        match next(channel) {
+            Event::Refused { error, .. } => error.text().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn get() -> Command {
+        Command::Get { queue: "q".into(), no_ack: false }
+    }
+
+    /// It once was what they allowed when the channel was opened.
+    #[test]
+    fn permissions_hold_as_they_are_when_something_is_asked() {
+        let world = world();
+        let (mut getting, mut publishing) = (channel(&world), channel(&world));
+        let none = String::new;
+        let permission = PermissionDefinition {
+            user: "guest".into(),
+            host: "/".into(),
+            configure: none(),
+            write: none(),
+            read: none(),
+        };
+        world.broker.set_permission(&permission).unwrap();
+        getting.ask(get(), NOW);
+        let text = "ACCESS_REFUSED - read access to queue 'q' in vhost '/' refused for user";
+        assert_eq!(refusal(&mut getting), format!("{text} 'guest'"));
+        publishing.publish(message(&[0, 0]), NOW);
+        let text = "ACCESS_REFUSED - write access to exchange 'amq.default' in vhost '/' refused";
+        assert_eq!(refusal(&mut publishing), format!("{text} for user 'guest'"));
+        assert_eq!(world.client().look_at("q"), Ok(1));
+    }
+
+    struct Broken;
+
+    impl Wake for Broken {
+        fn wake(self: Arc<Self>) {
+            panic!("planted");
+        }
+    }
+
+    /// It once panicked in its drop, which ends the process where another panic is on its way.
+    #[test]
+    fn what_breaks_as_a_channel_ends_ends_nothing_else_and_what_it_got_goes_back() {
+        let world = world();
+        let mut ending = channel(&world);
+        ending.ask(get(), NOW);
+        assert!(matches!(next(&mut ending), Event::Answered { .. }));
+        let mut consumer = world.client();
+        consumer.consume("q", 1);
+        consumer.events();
+        assert!(!consumer.session.register(&Waker::from(Arc::new(Broken))));
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(ending))).is_ok());
+        assert_eq!(bodies(&consumer.events()), [("a".to_owned(), true)]);
     }
 }
