@@ -12,7 +12,9 @@ use super::session::{Peer, Place, Session};
 use super::shared::Broker;
 use crate::auth::User;
 use crate::connection::{Command, Event, Publish, Reply, Request, Settle};
+use crate::limits::FRAME_SIZE_MAX;
 use crate::message::{Message, MessageRun, Moment, Outcome, QueueId, SequenceRange};
+use crate::protocol::frame::{CONTENT_HEAD_SIZE, OVERHEAD_SIZE};
 use crate::protocol::reply::ChannelError;
 
 /// The only channel there is.
@@ -24,6 +26,19 @@ pub struct DirectChannel {
     session: Session,
     /// What it got, in its order.
     unsettled: Vec<(QueueId, SequenceRange)>,
+    /// A queue was out of service when it last published.
+    has_met_broken: bool,
+}
+
+/// Why a message was rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// A queue has no room for it.
+    Full,
+    /// Something broke in a queue, which is about to be read again.
+    OutOfService,
+    /// The log failed, for this reason.
+    NotStored(Arc<str>),
 }
 
 impl DirectChannel {
@@ -38,7 +53,7 @@ impl DirectChannel {
         session.meter = session.meter_in(&host);
         session.place = Some(Place { host, permissions });
         session.channels.insert(CHANNEL, session.new_channel());
-        Some(Self { session, unsettled: Vec::new() })
+        Some(Self { session, unsettled: Vec::new(), has_met_broken: false })
     }
 
     /// What the user may do is what it may do now, however long ago this was opened.
@@ -61,6 +76,21 @@ impl DirectChannel {
         self.session.broker.is_disk_low.load(Ordering::Acquire)
     }
 
+    /// Publishing waits for the disk, as a connection that publishes such messages does.
+    #[must_use]
+    pub fn is_held_back(&self, is_persistent: bool) -> bool {
+        let durability = self.session.broker.durability.as_ref();
+        durability.is_some_and(|durability| durability.is_behind(is_persistent))
+    }
+
+    /// Waits until the disk has room again.
+    pub fn poll_room(&self, waker: &Waker) -> Poll<()> {
+        match &self.session.broker.durability {
+            Some(durability) if !durability.log.wait_for_room(waker) => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    }
+
     /// When the user, and all in the virtual host, may publish again.
     #[must_use]
     pub fn may_publish_at(&self, now: Moment) -> Moment {
@@ -71,7 +101,7 @@ impl DirectChannel {
     /// `Rejected`, or `Refused` alone.
     pub fn publish(&mut self, message: Message, now: Moment) {
         self.begin_step(now);
-        if let Err(error) = self.check_size(&message) {
+        if let Err(error) = self.check(&message) {
             return self.session.refuse(CHANNEL, error.into());
         }
         let messages = MessageRun::one(message);
@@ -80,18 +110,38 @@ impl DirectChannel {
         let mut batch = Batch::default();
         self.session.publish(publish, &mut batch);
         self.session.flush(&mut batch);
+        self.has_met_broken = batch.has_met_broken;
         self.session.pay();
         self.end_step();
     }
 
-    fn check_size(&self, message: &Message) -> Result<(), ChannelError> {
-        let (size, maximum) =
-            (message.body_size(), self.session.broker.connection_options.message_size_max);
-        if size <= maximum {
-            return Ok(());
+    /// Why what was published is `Rejected`.
+    #[must_use]
+    pub fn rejection(&self) -> Rejection {
+        let durability = self.session.broker.durability.as_ref();
+        match durability.and_then(|durability| durability.poison()) {
+            Some(why) => Rejection::NotStored(why),
+            None if self.has_met_broken => Rejection::OutOfService,
+            None => Rejection::Full,
         }
-        let text = format!("message size {size} is larger than configured max size {maximum}");
-        Err(ChannelError::precondition_failed(text))
+    }
+
+    /// What the frames of a connection could not bring is not published.
+    fn check(&self, message: &Message) -> Result<(), ChannelError> {
+        let options = &self.session.broker.connection_options;
+        let (size, maximum) = (message.body_size(), options.message_size_max);
+        if size > maximum {
+            let text = format!("message size {size} is larger than configured max size {maximum}");
+            return Err(ChannelError::precondition_failed(text));
+        }
+        let (size, maximum) =
+            (message.properties().len(), properties_size_max(options.frame_size_max));
+        if size > maximum {
+            let text =
+                format!("properties of {size} bytes are larger than a frame holds: {maximum}");
+            return Err(ChannelError::precondition_failed(text));
+        }
+        Ok(())
     }
 
     /// The next thing that happened. Where there is none yet, the waker is told.
@@ -140,6 +190,13 @@ impl DirectChannel {
         self.session.look_after_queues();
         self.session.work.wake();
     }
+}
+
+/// Properties go to each consumer in one frame, and it may take none that is larger than usual.
+fn properties_size_max(frame_size_max: u32) -> usize {
+    let configured = if frame_size_max == 0 { FRAME_SIZE_MAX } else { frame_size_max };
+    let frame_size = configured.min(FRAME_SIZE_MAX) as usize;
+    frame_size.saturating_sub(OVERHEAD_SIZE + CONTENT_HEAD_SIZE)
 }
 
 impl Drop for DirectChannel {
@@ -222,6 +279,48 @@ mod tests {
         let text = "ACCESS_REFUSED - write access to exchange 'amq.default' in vhost '/' refused";
         assert_eq!(refusal(&mut publishing), format!("{text} for user 'guest'"));
         assert_eq!(world.client().look_at("q"), Ok(1));
+    }
+
+    /// Of 10 MB they were once taken, and went out in one frame to consumer after consumer, each of
+    /// which closed its connection for it.
+    #[test]
+    fn properties_that_no_frame_holds_are_refused() {
+        let world = world();
+        let properties = |size: usize| {
+            let (table, entry) = (u32::try_from(size - 6).unwrap(), size - 13);
+            let mut bytes = vec![0x20, 0];
+            bytes.extend(table.to_be_bytes());
+            bytes.extend(b"\x01hS");
+            bytes.extend(u32::try_from(entry).unwrap().to_be_bytes());
+            bytes.resize(size, b'x');
+            bytes
+        };
+        let largest = 131_072 - 8 - 12;
+        let mut channel = channel(&world);
+        channel.publish(message(&properties(largest)), NOW);
+        assert!(matches!(next(&mut channel), Event::Confirmed { .. }));
+        channel.publish(message(&properties(largest + 1)), NOW);
+        let text = "PRECONDITION_FAILED - properties of 131053 bytes are larger than a frame holds";
+        assert_eq!(refusal(&mut channel), format!("{text}: {largest}"));
+        assert_eq!(properties_size_max(0), largest, "where any frame may come, too");
+        assert_eq!(properties_size_max(4096), 4096 - 20);
+    }
+
+    #[test]
+    fn a_channel_says_whether_a_message_found_no_room_or_no_queue_that_works() {
+        let mut world = world();
+        let mut channel = channel(&world);
+        let handle = world.client().session.place().unwrap().host.queue("q").unwrap();
+        handle.plant();
+        channel.publish(message(&[0, 0]), NOW);
+        assert!(matches!(next(&mut channel), Event::Rejected { .. }));
+        assert_eq!(channel.rejection(), Rejection::OutOfService);
+        world.turn();
+        channel.publish(message(&[0, 0]), NOW);
+        assert!(matches!(next(&mut channel), Event::Confirmed { .. }));
+        assert_eq!(channel.rejection(), Rejection::Full);
+        world.writer.log().poison("it broke");
+        assert_eq!(channel.rejection(), Rejection::NotStored("it broke".into()));
     }
 
     struct Broken;
