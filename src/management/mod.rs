@@ -11,6 +11,7 @@ mod arguments;
 mod bindings;
 mod body;
 mod caller;
+mod charged;
 mod cluster_name;
 mod columns;
 mod consumer_shape;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use futures_lite::future::poll_once;
+
 use super::*;
+use crate::limits::MANAGEMENT_GET_SIZE_MAX;
+use crate::protocol::field::FieldValue;
 
 impl World {
     async fn with_queue(arguments: Value) -> Self {
@@ -325,6 +329,58 @@ async fn who_published_a_little_too_much_waits_for_its_turn() {
     assert!(tokio::time::timeout(short, &mut asking).await.is_err(), "it waits");
     let answer = tokio::time::timeout(short * 1000, asking).await.expect("not for long");
     assert_eq!((answer.status, answer.body), (200, json!({"routed": true})));
+}
+
+/// Publishes as a client does, with a header of this size.
+fn publish_with_header(world: &World, header_size: usize, body: Body<'_>) {
+    let user = world.broker.user("guest").unwrap();
+    let mut channel = DirectChannel::open(&world.broker, &user, "/", Moment(1)).unwrap();
+    let mut properties = Vec::new();
+    let text = "x".repeat(header_size).into_bytes().into();
+    let headers = Some(FieldTable::from_iter([("h", FieldValue::LongString(text))]));
+    Properties { headers, ..Properties::default() }.encode(&mut properties);
+    let (exchange, routing_key, properties) = ("", "q", &*properties);
+    let envelope = Envelope { exchange, routing_key, properties, is_persistent: false };
+    channel.publish(Message::new(envelope, body), Moment(1));
+}
+
+/// Only payloads once counted: messages without a body made answers of any size.
+#[tokio::test]
+async fn an_answer_is_bounded_also_where_messages_have_no_body() {
+    let world = World::with_queue(json!({})).await;
+    let header_size = 128 * 1000;
+    let most = MANAGEMENT_GET_SIZE_MAX / header_size + 1;
+    (0..most + 5).for_each(|_| publish_with_header(&world, header_size, Body::Copied(b"")));
+    let got = world.get_with(json!({"count": -1, "truncate": 0})).await;
+    let count = got.body.as_array().unwrap().len();
+    assert!(count > most / 2 && count <= most, "{count} of {most}");
+    assert_eq!(world.ready().await, most + 5);
+}
+
+/// One message was once copied as a whole, however large it was, and became JSON of six times its
+/// size.
+#[tokio::test]
+async fn of_a_body_that_is_too_large_for_an_answer_the_beginning_is_shown() {
+    let world = World::with_queue(json!({})).await;
+    let body = vec![b'x'; MANAGEMENT_GET_SIZE_MAX + 5];
+    publish_with_header(&world, 1, Body::Shared(vec![body.into()]));
+    let got = world.get_with(json!({})).await;
+    let got = &got.body[0];
+    assert_eq!(got["payload_bytes"], MANAGEMENT_GET_SIZE_MAX + 5);
+    assert_eq!(got["payload"].as_str().unwrap().len(), MANAGEMENT_GET_SIZE_MAX);
+}
+
+/// Up to 10,000 messages were once got without a pause.
+#[tokio::test]
+async fn while_many_messages_are_got_others_have_their_turns() {
+    let world = World::with_queue(json!({})).await;
+    world.publish("q", &["x"; 400]);
+    let mut asking = Box::pin(world.get_with(json!({"count": -1})));
+    assert!(poll_once(&mut asking).await.is_none(), "it gave way");
+    let ready = world.ready().await.as_u64().unwrap();
+    assert!((1..400).contains(&ready), "it got some: {ready} are left");
+    let got = asking.await;
+    assert_eq!(got.body.as_array().unwrap().len(), 400);
 }
 
 #[tokio::test]
