@@ -407,8 +407,8 @@ pub const MANAGEMENT_BODY_SIZE_MAX: u64 = 10_000_000;
 /// values it takes many times as much memory.
 pub const MANAGEMENT_FIELDS_SIZE_MAX: u64 = 1024 * 1024;
 
-/// How long a publish over HTTP may wait for a limit on the rate: less than clients wait for an
-/// answer.
+/// How long a publish over HTTP may wait for a limit on the rate, or for the disk: less than
+/// clients wait for an answer.
 pub const MANAGEMENT_PUBLISH_PATIENCE_MS: u64 = 10_000;
 
 /// Messages in one answer of the HTTP API: more than anybody reads.

@@ -38,6 +38,7 @@ mod policies;
 mod properties;
 mod properties_key;
 mod publish;
+mod publish_wish;
 mod query;
 mod queue_shape;
 mod queues;
