@@ -414,15 +414,15 @@ pub const IMPORT_STEP_MAX: usize = 64;
 /// values it takes many times as much memory.
 pub const MANAGEMENT_FIELDS_SIZE_MAX: u64 = 1024 * 1024;
 
-/// How long a publish over HTTP may wait for a limit on the rate: less than clients wait for an
-/// answer.
+/// How long a publish over HTTP may wait for a limit on the rate, or for the disk: less than
+/// clients wait for an answer.
 pub const MANAGEMENT_PUBLISH_PATIENCE_MS: u64 = 10_000;
 
 /// Messages in one answer of the HTTP API: more than anybody reads.
 pub const MANAGEMENT_GET_COUNT_MAX: usize = 10_000;
 
-/// Bytes of payloads in one answer of the HTTP API, but for the last one: as JSON they take some
-/// times as much memory.
+/// Bytes of one answer of the HTTP API with messages, but for the last one, and of a body that is
+/// shown: a larger one is cut. A body of control characters is six times as long as JSON.
 pub const MANAGEMENT_GET_SIZE_MAX: usize = 16 * 1024 * 1024;
 
 /// Rows of a page where its size is not said: RabbitMQ's.

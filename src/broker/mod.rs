@@ -68,7 +68,7 @@ mod waiting_room;
 mod work;
 
 pub use dead_letter_counts::{DeadLetterFigures, DeadLettersSent, Strategy};
-pub use direct_channel::DirectChannel;
+pub use direct_channel::{DirectChannel, Rejection};
 pub use durability::MemoryOptions;
 pub use figures::BrokerFigures;
 pub use import::{Import, ImportFailure, ImportReport};

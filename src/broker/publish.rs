@@ -214,6 +214,7 @@ impl Session {
             }
         }
         batch.is_short |= !is_whole || !refused.is_empty();
+        batch.has_met_broken |= !is_whole;
         refused.sort_unstable();
         // Several queues may refuse the same one.
         refused.dedup();

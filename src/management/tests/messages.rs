@@ -1,8 +1,13 @@
 //! Publishing and getting messages.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_lite::future::poll_once;
+
 use super::*;
+use crate::limits::MANAGEMENT_GET_SIZE_MAX;
+use crate::protocol::field::FieldValue;
 
 impl World {
     async fn with_queue(arguments: Value) -> Self {
@@ -315,16 +320,121 @@ async fn limits_on_the_rate_of_publishing_hold() {
     assert_eq!(world.publish_with(json!({})).await.status, 200);
 }
 
-#[tokio::test]
-async fn who_published_a_little_too_much_waits_for_its_turn() {
+/// A world whose clock is moved by hand; guest has to wait 100 ms before it may publish.
+async fn waiting_world() -> (World, Arc<AtomicU64>) {
     let world = World::with_queue(json!({})).await;
+    let time = Arc::new(AtomicU64::new(1));
+    let told = time.clone();
+    let clock = Box::new(move || Moment(told.load(Ordering::Acquire)));
+    let options = ManagementOptions { clock, ..options() };
+    let management = Arc::new(Management::new(world.broker.clone(), options));
     world.broker.set_user_limit("guest", "max-publish-rate", 10.into()).unwrap();
     world.publish("q", &["x"; 11]);
+    (World { management, ..world }, time)
+}
+
+const SHORT: Duration = Duration::from_millis(20);
+
+#[tokio::test]
+async fn who_published_a_little_too_much_waits_for_its_turn() {
+    let (world, time) = waiting_world().await;
     let mut asking = Box::pin(world.publish_with(json!({})));
-    let short = Duration::from_millis(20);
-    assert!(tokio::time::timeout(short, &mut asking).await.is_err(), "it waits");
-    let answer = tokio::time::timeout(short * 1000, asking).await.expect("not for long");
+    assert!(tokio::time::timeout(SHORT, &mut asking).await.is_err(), "it waits");
+    time.store(1000, Ordering::Release);
+    let answer = tokio::time::timeout(SHORT * 1000, asking).await.expect("not for long");
     assert_eq!((answer.status, answer.body), (200, json!({"routed": true})));
+}
+
+/// It was once looked at once only: all who waited for a limit published at the same time.
+#[tokio::test]
+async fn where_somebody_else_took_its_turn_a_publisher_waits_again() {
+    let (world, time) = waiting_world().await;
+    let mut asking = Box::pin(world.publish_with(json!({})));
+    // Nothing is paid for as long as the clock stands still.
+    assert!(tokio::time::timeout(SHORT * 15, &mut asking).await.is_err(), "it waits");
+    assert_eq!(world.ready().await, 11);
+    time.store(1000, Ordering::Release);
+    let answer = tokio::time::timeout(SHORT * 1000, asking).await.expect("not for long");
+    assert_eq!((answer.status, world.ready().await), (200, json!(12)));
+}
+
+/// They were once those of before the wait.
+#[tokio::test]
+async fn permissions_that_are_taken_away_while_a_publisher_waits_are_gone() {
+    let (world, time) = waiting_world().await;
+    let mut asking = Box::pin(world.publish_with(json!({})));
+    assert!(tokio::time::timeout(SHORT, &mut asking).await.is_err(), "it waits");
+    world.permit("guest", "/", "q$");
+    time.store(1000, Ordering::Release);
+    let answer = tokio::time::timeout(SHORT * 1000, asking).await.expect("not for long");
+    let reason = "403 ACCESS_REFUSED - write access to exchange 'amq.default' in vhost '/' refused \
+                  for user 'guest'";
+    assert_eq!((answer.status, answer.reason()), (400, reason));
+}
+
+/// Nobody once counted what waited to be published.
+#[tokio::test]
+async fn a_message_counts_with_what_clients_hold_while_it_waits() {
+    let (world, time) = waiting_world().await;
+    let before = world.broker.session_memory();
+    let mut asking = Box::pin(world.publish_with(json!({"payload": "x".repeat(500)})));
+    assert!(tokio::time::timeout(SHORT, &mut asking).await.is_err(), "it waits");
+    assert_eq!(world.broker.session_memory() - before, 502);
+    time.store(1000, Ordering::Release);
+    tokio::time::timeout(SHORT * 1000, asking).await.expect("not for long");
+    assert_eq!(world.broker.session_memory(), before);
+}
+
+/// Publishes as a client does, with a header of this size.
+fn publish_with_header(world: &World, header_size: usize, body: Body<'_>) {
+    let user = world.broker.user("guest").unwrap();
+    let mut channel = DirectChannel::open(&world.broker, &user, "/", Moment(1)).unwrap();
+    let mut properties = Vec::new();
+    let text = "x".repeat(header_size).into_bytes().into();
+    let headers = Some(FieldTable::from_iter([("h", FieldValue::LongString(text))]));
+    Properties { headers, ..Properties::default() }.encode(&mut properties);
+    let (exchange, routing_key, properties) = ("", "q", &*properties);
+    let envelope = Envelope { exchange, routing_key, properties, is_persistent: false };
+    channel.publish(Message::new(envelope, body), Moment(1));
+}
+
+/// Only payloads once counted: messages without a body made answers of any size.
+#[tokio::test]
+async fn an_answer_is_bounded_also_where_messages_have_no_body() {
+    let world = World::with_queue(json!({})).await;
+    let header_size = 128 * 1000;
+    let most = MANAGEMENT_GET_SIZE_MAX / header_size + 1;
+    (0..most + 5).for_each(|_| publish_with_header(&world, header_size, Body::Copied(b"")));
+    let got = world.get_with(json!({"count": -1, "truncate": 0})).await;
+    let count = got.body.as_array().unwrap().len();
+    assert!(count > most / 2 && count <= most, "{count} of {most}");
+    assert_eq!(world.ready().await, most + 5);
+}
+
+/// One message was once copied as a whole, however large it was, and became JSON of six times its
+/// size.
+#[tokio::test]
+async fn of_a_body_that_is_too_large_for_an_answer_the_beginning_is_shown() {
+    let world = World::with_queue(json!({})).await;
+    let body = vec![b'x'; MANAGEMENT_GET_SIZE_MAX + 5];
+    publish_with_header(&world, 1, Body::Shared(vec![body.into()]));
+    let got = world.get_with(json!({})).await;
+    let got = &got.body[0];
+    assert_eq!(got["payload_bytes"], MANAGEMENT_GET_SIZE_MAX + 5);
+    assert_eq!(got["payload"].as_str().unwrap().len(), MANAGEMENT_GET_SIZE_MAX);
+}
+
+/// Up to 10,000 messages were once got without a pause.
+#[tokio::test]
+async fn while_many_messages_are_got_others_have_their_turns() {
+    let world = World::with_queue(json!({})).await;
+    world.publish("q", &["x"; 400]);
+    let mut asking = Box::pin(world.get_with(json!({"count": -1})));
+    assert!(poll_once(&mut asking).await.is_none(), "it gave way");
+    let ready = world.ready().await.as_u64().unwrap();
+    assert!((1..400).contains(&ready), "it got some: {ready} are left");
+    let got = asking.await;
+    assert_eq!(got.body.as_array().unwrap().len(), 400);
 }
 
 #[tokio::test]

@@ -4,6 +4,11 @@ use futures_lite::future::poll_once;
 
 use super::*;
 use crate::broker::{Left, MemoryOptions};
+use crate::limits::LOG_PENDING_SIZE_MAX;
+use crate::management::api::Api;
+use crate::management::caller::Caller;
+use crate::management::publish;
+use crate::management::refusal::Refusal;
 use crate::store::{MemoryStorage, StoreOptions, Writer};
 
 const TOPIC: &str = r#"{"exchange": "x", "write": "", "read": ""}"#;
@@ -130,7 +135,55 @@ async fn a_persistent_message_is_on_disk_before_its_publish_is_answered() {
     let mut asking = Box::pin(world.ask("POST", PUBLISH, &body));
     assert!(poll_once(&mut asking).await.is_none());
     writer.log().poison("it broke");
-    assert_eq!(asking.await.status, 400);
+    let answer = asking.await;
+    // It was once a queue that has a limit.
+    let reason = "the message could not be stored: it broke";
+    assert_eq!((answer.status, answer.reason()), (500, reason));
+}
+
+/// Fills what may wait to be written.
+fn congest(world: &World) {
+    let user = world.broker.user("guest").unwrap();
+    let mut channel = DirectChannel::open(&world.broker, &user, "/", Moment(1)).unwrap();
+    let (exchange, routing_key, properties) = ("", "q", &[0x10, 0, 2][..]);
+    let envelope = Envelope { exchange, routing_key, properties, is_persistent: true };
+    let body = vec![0; usize::try_from(LOG_PENDING_SIZE_MAX).unwrap() + 1];
+    channel.publish(Message::new(envelope, Body::Shared(vec![body.into()])), Moment(1));
+}
+
+/// Who published over HTTP was once held back by nothing but a full disk.
+#[tokio::test]
+async fn while_the_log_has_too_much_to_write_persistent_messages_wait() {
+    let (world, mut writer) = world();
+    declare_queue(&world, &mut writer).await;
+    congest(&world);
+    let ready = async || world.get("/api/queues/%2F/q").await["messages"].clone();
+    let body = message(2);
+    let mut asking = Box::pin(world.ask("POST", PUBLISH, &body));
+    assert!(poll_once(&mut asking).await.is_none());
+    assert_eq!(ready().await, 1, "it is not published yet");
+    assert_eq!(world.ask("POST", PUBLISH, &message(1)).await.body, json!({"routed": true}));
+    turn(&mut writer);
+    assert!(poll_once(&mut asking).await.is_none());
+    assert_eq!(ready().await, 3, "the log has room");
+    turn(&mut writer);
+    assert_eq!(asking.await.body, json!({"routed": true}));
+}
+
+#[tokio::test]
+async fn who_waits_for_the_disk_for_too_long_is_told() {
+    let (world, mut writer) = world();
+    declare_queue(&world, &mut writer).await;
+    congest(&world);
+    let api = Api { broker: world.broker.clone(), options: options() };
+    let caller = Caller { user: world.broker.user("guest").unwrap() };
+    let envelope =
+        Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: true };
+    let message = Message::new(envelope, Body::Copied(b"x"));
+    let patience = std::time::Duration::from_millis(1);
+    let late = publish::channel_in_turn(&api, &caller, "/", &message, patience).await;
+    let reason = "publishers are held back, and it took too long";
+    assert_eq!(late.err(), Some(Refusal::Unavailable(reason)));
 }
 
 #[tokio::test]
