@@ -43,6 +43,7 @@ mod queues;
 mod refusal;
 mod row_order;
 mod row_stream;
+mod shaped;
 mod topic_permissions;
 mod turns;
 mod user_limits;

@@ -14,7 +14,9 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use crate::broker::Declared;
 use crate::definitions::{HostDefinition, HostSettings, PermissionDefinition, import};
 
@@ -24,10 +26,14 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/vhosts/{vhost}", get(show).put(declare).delete(delete))
 }
 
-async fn list(State(api): State<Shared>, caller: Caller) -> Response {
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
     let hosts = api.broker.host_definitions();
     let seen = hosts.iter().filter(|host| caller.may_see(&host.key.name));
-    answer::json(&seen.map(|host| shape(&api, host)).collect())
+    shaped::pages(seen.map(|host| shape(&api, host)).collect(), &query).await
 }
 
 async fn show(
