@@ -14,7 +14,9 @@ use super::body::Fields;
 use super::caller::Caller;
 use super::cluster_name;
 use super::names::Names;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use crate::definitions::{CLUSTER_NAME, GlobalParameterDefinition, export};
 
 pub(super) fn routes() -> Router<Shared> {
@@ -23,11 +25,15 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/global-parameters/{name}", get(show).put(set).delete(clear))
 }
 
-async fn list(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
     caller.check_policymaker()?;
     let parameters = api.broker.global_parameters();
     let shapes = parameters.iter().map(|parameter| export::global_parameter(parameter));
-    Ok(answer::json(&shapes.collect()))
+    shaped::list(shapes.collect(), &query).await
 }
 
 async fn show(

@@ -53,6 +53,7 @@ mod queues;
 mod refusal;
 mod row_order;
 mod row_stream;
+mod shaped;
 mod topic_permissions;
 mod totals;
 mod turns;

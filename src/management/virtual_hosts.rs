@@ -14,7 +14,9 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use super::totals::Totals;
 use crate::broker::Declared;
 use crate::definitions::{HostDefinition, HostSettings, PermissionDefinition, import};
@@ -25,14 +27,18 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/vhosts/{vhost}", get(show).put(declare).delete(delete))
 }
 
-async fn list(State(api): State<Shared>, caller: Caller) -> Response {
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
     let mut shapes = Vec::new();
     for host in api.broker.host_definitions() {
         if caller.may_see(&host.key.name) {
             shapes.push(with_messages(&api, &host).await);
         }
     }
-    answer::json(&Value::Array(shapes))
+    shaped::pages(shapes, &query).await
 }
 
 async fn show(
