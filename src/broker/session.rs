@@ -282,7 +282,7 @@ impl Session {
                 self.tell(event);
                 true
             }
-            None => self.is_congested() && self.time_out_unread(),
+            None => self.is_congested() && (self.time_out_unread() || self.close_unread()),
         }
     }
 
@@ -333,7 +333,7 @@ impl Session {
     }
 
     /// Tells the machine, and gives the window back what a delivery took of it.
-    fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: Event) {
         let mut cost = 0;
         match &event {
             Event::Delivered(delivered) => cost = window_cost(delivered),

@@ -64,10 +64,12 @@ fn ok() -> Response {
 }
 
 /// A check failed, for this reason; what is known beside it stands in `details`.
-fn failed(reason: &str, mut details: Value) -> Response {
-    details["status"] = "failed".into();
-    details["reason"] = reason.into();
-    answer::json_of(StatusCode::SERVICE_UNAVAILABLE, &details)
+fn failed(reason: &str, details: Value) -> Response {
+    let mut body = json!({"status": "failed", "reason": reason});
+    if let (Value::Object(body), Value::Object(details)) = (&mut body, details) {
+        body.extend(details);
+    }
+    answer::json_of(StatusCode::SERVICE_UNAVAILABLE, &body)
 }
 
 async fn well(_caller: Caller) -> Response {

@@ -135,7 +135,9 @@ impl SessionTask {
             let reads = ready.readable && (self.rest.is_empty() || self.session.may_read());
             let is_open = !reads || poll_fn(|context| self.poll_read(context)).await?;
             self.write()?;
-            if !is_open || (self.session.connection().is_closed() && !self.is_write_blocked) {
+            // Whose time is over is not waited for until it reads.
+            let may_end = ready.is_late || !self.is_write_blocked;
+            if !is_open || (self.session.connection().is_closed() && may_end) {
                 return Ok(());
             }
             // Others on this thread have their turn before this one reads again.

@@ -40,9 +40,14 @@ impl Client {
         client
     }
 
+    /// Is told what happened, and does not read it.
+    pub(super) fn pump(&mut self) {
+        self.0.pump();
+    }
+
     /// What it is told next.
     pub(super) fn hear(&mut self) -> Vec<u8> {
-        self.0.pump();
+        self.pump();
         self.0.output().take()
     }
 

@@ -111,6 +111,26 @@ async fn a_closed_connection_hears_why() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_nothing_is_closed_and_gives_back_what_it_has() {
+    let world = World::new();
+    assert_eq!(world.change("PUT", "/api/queues/%2F/q", &json!({})).await, 201);
+    let mut client = Client::open(&world);
+    client.consume("q", "tag", false);
+    let large = "x".repeat(crate::limits::SESSION_OUTPUT_SIZE_MAX);
+    for _ in 0..2 {
+        world.publish("q", &[&large]);
+        client.pump();
+    }
+    let path = format!("/api/connections/{}", path_of(NAME));
+    assert_eq!(world.ask("DELETE", &path, "").await.status, 204);
+    client.pump();
+    assert_eq!(world.get(&path).await["state"], "closing");
+    let queue = world.get("/api/queues/%2F/q?columns=messages_ready,consumers").await;
+    assert_eq!(queue, json!({"messages_ready": 2, "consumers": 0}));
+    assert!(end(&mut client).contains("CONNECTION_FORCED"));
+}
+
+#[tokio::test]
 async fn all_connections_of_a_user_are_closed_at_once() {
     let world = World::new();
     let (mut of_guest, mut own) = two_clients(&world);
