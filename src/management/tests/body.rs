@@ -101,3 +101,16 @@ async fn who_may_no_longer_when_the_body_has_come_is_refused() {
         assert_eq!(begun.end().await.status, 401, "{path}");
     }
 }
+
+/// Nobody once counted what came of a body.
+#[tokio::test]
+async fn what_came_of_a_body_counts_with_what_clients_hold() {
+    let world = World::new();
+    let mut begun = begin(&world, "administrator", PATHS[0]).await;
+    assert_eq!(world.broker.session_memory(), 0);
+    begun.client.write_all(b"{").await.unwrap();
+    assert!(poll_once(&mut begun.serving).await.is_none());
+    assert!(world.broker.session_memory() > 0);
+    drop(begun);
+    assert_eq!(world.broker.session_memory(), 0);
+}
