@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::lock::read;
+use super::lock::{lock, read};
 use super::mailbox::Identity;
 use super::meter::Meter;
-use super::session::{Place, Session};
+use super::session::{Peer, Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
 use super::virtual_host::VirtualHost;
 use crate::auth::{Login, MechanismError, Permissions, TopicPermissions, User, read_response};
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
-use crate::message::Name;
+use crate::message::{Moment, Name};
 use crate::protocol::reply::{AmqpError, ConnectionError};
 
 /// connection.start-ok and connection.open, which the errors are about.
@@ -47,10 +47,12 @@ impl Session {
                     target: "connection",
                     "connection {name}: login refused: user '{user}' {reason}"
                 );
-                Event::LoginRefused(ConnectionError::access_refused(format!(
+                let delay_ms = self.broker.note_failed_login(self.peer, self.work.now);
+                let error = ConnectionError::access_refused(format!(
                     "Login was refused using authentication mechanism {mechanism}. \
                      For details see the broker logfile."
-                )))
+                ));
+                Event::LoginRefused { error, delay_ms }
             }
         }
     }
@@ -188,6 +190,12 @@ impl Session {
 }
 
 impl Broker {
+    /// A login failed: how much longer than usual its answer takes. Who is inside this process
+    /// guesses nothing.
+    pub(super) fn note_failed_login(&self, peer: Peer, now: Moment) -> u64 {
+        peer.address.map_or(0, |address| lock(&self.login_failures).note(address, now))
+    }
+
     /// What limits a user now, whenever it logged in.
     fn limits_of(&self, user: &Name) -> UserLimits {
         read(&self.users).user(user).map(|user| user.limits).unwrap_or_default()
@@ -224,10 +232,9 @@ fn mechanism_failure(error: &MechanismError) -> AmqpError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BrokerOptions, Peer};
+    use super::super::BrokerOptions;
     use super::*;
     use crate::definitions::{HostSettings, PermissionDefinition};
-    use crate::message::Moment;
 
     #[test]
     fn a_virtual_host_that_was_made_anew_since_the_login_is_entered_by_new_permissions_only() {
