@@ -1,8 +1,8 @@
 //! How many logins failed lately, by the address they came from, and how long the next refusal waits
 //! for it. Right credentials are never held up, whoever else comes from there.
 
+use core::net::{IpAddr, Ipv6Addr};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
 
 use crate::limits::{
     LOGIN_FAILURE_ADDRESSES_MAX, LOGIN_FAILURE_DELAY_MAX_MS, LOGIN_FAILURE_DELAY_MS,

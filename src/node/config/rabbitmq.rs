@@ -107,8 +107,8 @@ mod tests {
             let path = path.display().to_string();
             files(&BTreeMap::from([("RABBITMQ_CONFIG_FILE".to_owned(), path)]))
         };
-        assert_eq!(named(&plain), [plain.clone()]);
-        assert_eq!(named(&ended), [ended.clone()]);
+        assert_eq!(named(&plain), std::slice::from_ref(&plain));
+        assert_eq!(named(&ended), std::slice::from_ref(&ended));
         assert_eq!(named(&folder.path().join("a")), [ended]);
         assert!(files(&BTreeMap::new()).is_empty());
     }

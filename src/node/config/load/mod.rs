@@ -81,7 +81,7 @@ fn read(paths: &[PathBuf]) -> (Vec<Source>, Vec<ConfigError>) {
     let mut sources = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
-        match files(path).and_then(|files| files.iter().map(|file| read_one(file)).collect()) {
+        match files(path).and_then(|files| files.iter().map(read_one).collect()) {
             Ok(read) => sources.extend::<Vec<Source>>(read),
             Err(error) => errors.push(ConfigError {
                 origin: Origin::File { name: path.display().to_string() },
