@@ -1,5 +1,5 @@
-//! How many logins failed lately, by the address they came from, and how long the next refusal waits
-//! for it. Right credentials are never held up, whoever else comes from there.
+//! How many logins failed lately, by the address they came from, and how long the next refusal
+//! waits for it. Right credentials are never held up, whoever else comes from there.
 
 use core::net::{IpAddr, Ipv6Addr};
 use std::collections::BTreeMap;

@@ -27,8 +27,8 @@ impl Broker {
     /// The user whom these credentials prove, for a door that keeps no connection of its own.
     ///
     /// # Errors
-    /// They are wrong, or the user may not come from there, and for how many milliseconds the answer
-    /// is to wait.
+    /// They are wrong, or the user may not come from there, and for how many milliseconds the
+    /// answer is to wait.
     pub fn check_login(&self, login: &Login, peer: Peer, now: Moment) -> Result<Arc<User>, u64> {
         let checked = read(&self.users).check(login, peer.is_loopback()).cloned();
         checked.map_err(|refused| {

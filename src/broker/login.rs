@@ -164,8 +164,8 @@ impl Session {
         })
     }
 
-    /// A channel that was just opened counts, unless the node or its user has as many as it may: the
-    /// connection ends then, and nothing more is done on the channel.
+    /// A channel that was just opened counts, unless the node or its user has as many as it may:
+    /// the connection ends then, and nothing more is done on the channel.
     pub(super) fn count_channel(&mut self, channel: u16) -> bool {
         let Some(user) = self.user.as_ref().map(|user: &Arc<User>| user.name.clone()) else {
             return true;
@@ -209,8 +209,8 @@ fn no_channel(refused: NoChannel, node: &str, user: &str) -> String {
              ({limit})"
         ),
         NoChannel::UserFull(limit) => format!(
-            "number of channels opened for user '{user}' has reached the maximum allowed user limit \
-             of ({limit})"
+            "number of channels opened for user '{user}' has reached the maximum allowed user \
+             limit of ({limit})"
         ),
     }
 }

@@ -73,8 +73,8 @@ impl Connection {
         self.close_reason = Some(reason);
     }
 
-    /// Says and hears nothing for a while, and for so much longer, then gives the last word, if there
-    /// is one, and ends.
+    /// Says and hears nothing for a while, and for so much longer, then gives the last word, if
+    /// there is one, and ends.
     pub(super) fn keep_silent(
         &mut self,
         reason: String,
