@@ -98,8 +98,8 @@ fn read_one(path: &PathBuf) -> io::Result<Source> {
     Ok(Source { text: fs::read_to_string(path)?, name })
 }
 
-/// A folder stands for its `*.conf` files, and a name with `*` for those that match, in the order of
-/// their names.
+/// A folder stands for its `*.conf` files, and a name with `*` for those that match, in the order
+/// of their names.
 fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     let wished = path.file_name().and_then(|name| name.to_str()?.split_once('*'));
     let (folder, (begin, end)) = match (path.is_dir(), wished) {
