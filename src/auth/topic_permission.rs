@@ -1,5 +1,5 @@
-//! Which routing keys a user may use with the topic exchanges of a virtual host. Which exchanges are
-//! topic exchanges is not known here, nor whether the exchange may be used at all.
+//! Which routing keys a user may use with the topic exchanges of a virtual host. Which exchanges
+//! are topic exchanges is not known here, nor whether the exchange may be used at all.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -63,8 +63,8 @@ impl TopicPermissions {
     }
 }
 
-/// A pattern with names in the place of `{username}` and `{vhost}`. A name is a name and no pattern,
-/// whatever letters it has. `{client_id}` stays: an AMQP client has none.
+/// A pattern with names in the place of `{username}` and `{vhost}`. A name is a name and no
+/// pattern, whatever letters it has. `{client_id}` stays: an AMQP client has none.
 fn expanded<'a>(text: &'a str, user: &str, host: &str) -> Cow<'a, str> {
     if text.is_empty() {
         return "^$".into();

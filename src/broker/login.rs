@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::lock::read;
+use super::lock::{lock, read};
 use super::meter::Meter;
-use super::session::{Place, Session};
+use super::session::{Peer, Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
 use super::virtual_host::VirtualHost;
 use crate::auth::{Login, MechanismError, Permissions, TopicPermissions, User, read_response};
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
-use crate::message::Name;
+use crate::message::{Moment, Name};
 use crate::protocol::reply::{AmqpError, ConnectionError};
 
 /// connection.start-ok and connection.open, which the errors are about.
@@ -47,10 +47,12 @@ impl Session {
                     target: "connection",
                     "connection {name}: login refused: user '{user}' {reason}"
                 );
-                Event::LoginRefused(ConnectionError::access_refused(format!(
+                let delay_ms = self.broker.note_failed_login(self.peer, self.work.now);
+                let error = ConnectionError::access_refused(format!(
                     "Login was refused using authentication mechanism {mechanism}. \
                      For details see the broker logfile."
-                )))
+                ));
+                Event::LoginRefused { error, delay_ms }
             }
         }
     }
@@ -161,8 +163,8 @@ impl Session {
         })
     }
 
-    /// A channel that was just opened counts, unless the node or its user has as many as it may: the
-    /// connection ends then, and nothing more is done on the channel.
+    /// A channel that was just opened counts, unless the node or its user has as many as it may:
+    /// the connection ends then, and nothing more is done on the channel.
     pub(super) fn count_channel(&mut self, channel: u16) -> bool {
         let Some(user) = self.user.as_ref().map(|user: &Arc<User>| user.name.clone()) else {
             return true;
@@ -187,6 +189,12 @@ impl Session {
 }
 
 impl Broker {
+    /// A login failed: how much longer than usual its answer takes. Who is inside this process
+    /// guesses nothing.
+    pub(super) fn note_failed_login(&self, peer: Peer, now: Moment) -> u64 {
+        peer.address.map_or(0, |address| lock(&self.login_failures).note(address, now))
+    }
+
     /// What limits a user now, whenever it logged in.
     fn limits_of(&self, user: &Name) -> UserLimits {
         read(&self.users).user(user).map(|user| user.limits).unwrap_or_default()
@@ -200,8 +208,8 @@ fn no_channel(refused: NoChannel, node: &str, user: &str) -> String {
              ({limit})"
         ),
         NoChannel::UserFull(limit) => format!(
-            "number of channels opened for user '{user}' has reached the maximum allowed user limit \
-             of ({limit})"
+            "number of channels opened for user '{user}' has reached the maximum allowed user \
+             limit of ({limit})"
         ),
     }
 }
@@ -225,10 +233,9 @@ fn mechanism_failure(error: &MechanismError) -> AmqpError {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::{BrokerOptions, Peer};
+    use super::super::BrokerOptions;
     use super::*;
     use crate::definitions::{HostSettings, PermissionDefinition};
-    use crate::message::Moment;
 
     #[test]
     fn a_virtual_host_that_was_made_anew_since_the_login_is_entered_by_new_permissions_only() {

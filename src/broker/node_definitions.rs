@@ -182,7 +182,8 @@ impl Broker {
             let name = &host.name;
             error!(
                 target: "node",
-                "user '{user}' may use no key with exchange '{exchange}' in vhost '{name}': {refused}"
+                "user '{user}' may use no key with exchange '{exchange}' in vhost '{name}': \
+                 {refused}"
             );
             TopicPatterns::default()
         });

@@ -1,4 +1,5 @@
-//! Limits on what the whole node has, and whether one more queue, exchange or virtual host has room.
+//! Limits on what the whole node has, and whether one more queue, exchange or virtual host has
+//! room.
 //! Connections and channels are counted in `tallies`; what a virtual host or a user may have is
 //! theirs.
 

@@ -151,10 +151,10 @@ impl Connection {
     }
 
     /// The login is not good: silence, and at its end a word to clients that understand it.
-    pub(super) fn login_refused(&mut self, error: ConnectionError) {
+    pub(super) fn login_refused(&mut self, error: ConnectionError, delay_ms: u64) {
         let text = error.text.clone();
         let is_understood = self.capabilities.authentication_failure_close;
-        self.keep_silent(text, is_understood.then_some(error));
+        self.keep_silent(text, is_understood.then_some(error), delay_ms);
     }
 
     fn tune(&mut self, tune_ok: &connection::TuneOk) -> Result<(), ConnectionError> {

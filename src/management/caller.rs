@@ -2,6 +2,7 @@
 //! broker, and written nowhere.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -31,7 +32,13 @@ impl FromRequestParts<Shared> for Caller {
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Refusal> {
         let peer = parts.extensions.get::<Peer>().copied().ok_or(Refusal::NotLoggedIn)?;
         let login = login(&parts.headers).ok_or(Refusal::NotLoggedIn)?;
-        let user = api.broker.check_login(&login, peer).map_err(|_| Refusal::NotLoggedIn)?;
+        let user = match api.broker.check_login(&login, peer, api.now()) {
+            Ok(user) => user,
+            Err(delay_ms) => {
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                return Err(Refusal::NotLoggedIn);
+            }
+        };
         let caller = Self::of(user)?;
         if let Some(acquaintance) = parts.extensions.get::<Acquaintance>() {
             acquaintance.make();

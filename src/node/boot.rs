@@ -372,7 +372,7 @@ fn broker_options(config: &Config) -> BrokerOptions {
     let permissions = &config.default_permissions;
     BrokerOptions {
         connection: connection_options(config),
-        node_name: metrics::node_name(),
+        node_name: metrics::node_name(config),
         cluster_name: config.cluster_name.clone(),
         product: Product {
             name: config.product.name.clone(),

@@ -58,7 +58,7 @@ pub(super) fn serve(
 ) {
     let Some(management) = &config.management else { return };
     let options = ManagementOptions {
-        node: node_name(),
+        node: node_name(config),
         body_size_max: management.body_size_max,
         clock: Box::new(move || clock.now()),
         facts,

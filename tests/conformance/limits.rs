@@ -251,8 +251,8 @@ fn a_full_node_takes_no_connection_and_says_so_before_anything_else() {
 fn a_node_opens_no_more_channels_than_it_may_on_all_connections() {
     let limits = NodeLimits { channels: Some(2), ..NodeLimits::default() };
     check_with_options(limited(limits), |world| {
-        let text = "NOT_ALLOWED - number of channels opened on node 'leveret@localhost' has reached \
-                    the maximum allowed limit of (2)";
+        let text = "NOT_ALLOWED - number of channels opened on node 'leveret@localhost' has \
+                    reached the maximum allowed limit of (2)";
         let (mut first, mut second) = (world.client(), world.client());
         second.send(2, &channel::Open {});
         second.expect_connection_close(530, text, (0, 0));

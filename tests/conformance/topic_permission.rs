@@ -1,6 +1,6 @@
-//! Routing keys that a user may not use with a topic exchange, in the texts of RabbitMQ 4; the codes
-//! are those of a RabbitMQ that was asked the same. Nobody sets permissions over AMQP, so all of this
-//! is in this process.
+//! Routing keys that a user may not use with a topic exchange, in the texts of RabbitMQ 4; the
+//! codes are those of a RabbitMQ that was asked the same. Nobody sets permissions over AMQP, so all
+//! of this is in this process.
 
 use leveret::broker::Declared;
 use leveret::definitions::TopicPermissionDefinition;

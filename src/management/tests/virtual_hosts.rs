@@ -55,7 +55,7 @@ async fn who_makes_a_virtual_host_may_enter_it() {
     let world = World::new();
     let may_enter = |user: &str, host: &str| {
         let login = crate::auth::Login { user: user.into(), password: b"x".to_vec() };
-        let user = world.broker.check_login(&login, Peer { address: None }).unwrap();
+        let user = world.broker.check_login(&login, Peer { address: None }, Moment(1)).unwrap();
         user.permissions.contains_key(host)
     };
     assert_eq!(world.ask_as("administrator", "PUT", "/api/vhosts/mine", "").await.status, 201);

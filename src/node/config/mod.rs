@@ -17,6 +17,7 @@ pub mod keys;
 pub mod load;
 pub mod logs;
 pub mod parse;
+mod rabbitmq;
 pub mod resolve;
 pub mod sample;
 pub mod values;
@@ -45,6 +46,8 @@ pub struct NodeLimits {
 /// Everything that can be set and is obeyed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// `None` for one after the machine.
+    pub node_name: Option<String>,
     /// Empty when the operator wants none.
     pub listeners: Vec<ListenAddress>,
     pub data_dir: PathBuf,
