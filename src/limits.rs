@@ -418,8 +418,8 @@ pub const MANAGEMENT_BUFFER_SIZE_MAX: usize = 64 * 1024;
 /// Bytes of a request's body: RabbitMQ's default.
 pub const MANAGEMENT_BODY_SIZE_MAX: u64 = 10_000_000;
 
-/// How deep the JSON of a request may be nested: in an export it stands some levels deeper, and what
-/// reads that goes 127 deep.
+/// How deep the JSON of a request may be nested: in an export it stands some levels deeper, and
+/// what reads that goes 127 deep.
 pub const MANAGEMENT_DEPTH_MAX: usize = 100;
 
 /// Items of a definitions file that are declared in one go: well below a millisecond.

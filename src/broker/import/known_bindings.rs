@@ -1,6 +1,6 @@
-//! Bindings that an import knows to be there. A file does not tell how wide the numbers in arguments
-//! were, so one with arguments is looked for by how a file has it; each destination is gone through
-//! once, and not once for each of its bindings in the file.
+//! Bindings that an import knows to be there. A file does not tell how wide the numbers in
+//! arguments were, so one with arguments is looked for by how a file has it; each destination is
+//! gone through once, and not once for each of its bindings in the file.
 
 use std::collections::{HashMap, HashSet};
 

@@ -61,8 +61,8 @@ impl HostContents {
 }
 
 impl HostInventory {
-    /// Takes what goes into a file, and puts it in order. Of a binding both ends are in the file, or
-    /// in every virtual host; a queue is bound to the default exchange without a word.
+    /// Takes what goes into a file, and puts it in order. Of a binding both ends are in the file,
+    /// or in every virtual host; a queue is bound to the default exchange without a word.
     #[must_use]
     pub fn of(host: Arc<HostDefinition>, contents: HostContents) -> Self {
         let HostContents { mut exchanges, mut queues, mut bindings } = contents;
