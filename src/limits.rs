@@ -22,6 +22,21 @@ pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
 /// Silence after a failed login, so that guessing passwords is slow.
 pub const SILENT_CLOSE_DELAY_MS: u64 = 3000;
 
+/// Failed logins from one address that are answered like any: people and restarts mistype.
+pub const LOGIN_FAILURES_FREE: u32 = 10;
+
+/// How much longer the answer to the next one takes; each one after it takes twice as long.
+pub const LOGIN_FAILURE_DELAY_MS: u64 = 250;
+
+/// The longest that such an answer waits: a connection and a socket are held for it.
+pub const LOGIN_FAILURE_DELAY_MAX_MS: u64 = 15_000;
+
+/// For so long after the last one the failures of an address are known.
+pub const LOGIN_FAILURE_MEMORY_MS: u64 = 300_000;
+
+/// Addresses whose failures are known, some 64 bytes each.
+pub const LOGIN_FAILURE_ADDRESSES_MAX: usize = 4096;
+
 /// How long connection.close waits for close-ok where there is no shorter heartbeat.
 pub const CLOSE_TIMEOUT_MS: u64 = 30_000;
 
@@ -411,9 +426,27 @@ pub const MANAGEMENT_BUFFER_SIZE_MAX: usize = 64 * 1024;
 /// Bytes of a request's body: RabbitMQ's default.
 pub const MANAGEMENT_BODY_SIZE_MAX: u64 = 10_000_000;
 
+/// How deep the JSON of a request may be nested: in an export it stands some levels deeper, and
+/// what reads that goes 127 deep.
+pub const MANAGEMENT_DEPTH_MAX: usize = 100;
+
+/// Items of a definitions file that are declared in one go: well below a millisecond.
+pub const IMPORT_STEP_MAX: usize = 64;
+
 /// Bytes of the JSON that says what one thing is to be, as RabbitMQ bounds that of bindings: as
 /// values it takes many times as much memory.
 pub const MANAGEMENT_FIELDS_SIZE_MAX: u64 = 1024 * 1024;
+
+/// How long a publish over HTTP may wait for a limit on the rate, or for the disk: less than
+/// clients wait for an answer.
+pub const MANAGEMENT_PUBLISH_PATIENCE_MS: u64 = 10_000;
+
+/// Messages in one answer of the HTTP API: more than anybody reads.
+pub const MANAGEMENT_GET_COUNT_MAX: usize = 10_000;
+
+/// Bytes of one answer of the HTTP API with messages, but for the last one, and of a body that is
+/// shown: a larger one is cut. A body of control characters is six times as long as JSON.
+pub const MANAGEMENT_GET_SIZE_MAX: usize = 16 * 1024 * 1024;
 
 /// Rows of a page where its size is not said: RabbitMQ's.
 pub const LIST_PAGE_SIZE: usize = 100;
@@ -421,8 +454,15 @@ pub const LIST_PAGE_SIZE: usize = 100;
 /// Rows of a page: RabbitMQ's.
 pub const LIST_PAGE_SIZE_MAX: usize = 500;
 
-/// Rows of a list that are looked at before others have their turn: well below a millisecond.
+/// Rows of a list that are looked at before others have their turn: well below a millisecond. A
+/// value that is made takes about as long.
 pub const LIST_ROWS_PER_TURN: usize = 2048;
+
+/// Rows of a list that are sorted at once: each is compared some eight times.
+pub const LIST_ROWS_SORTED_AT_ONCE: usize = 256;
+
+/// Names on the way to a column: in nothing that is told do objects stand so deep in each other.
+pub const COLUMN_DEPTH_MAX: usize = 128;
 
 /// Bytes of a list that are made at once: what a socket takes.
 pub const LIST_CHUNK_SIZE: usize = 32 * 1024;

@@ -14,7 +14,7 @@ use std::process::Command;
 use process::Process;
 
 /// What is tested below; nothing else may lie in the folder.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 22] = [
     "back_off",
     "bounded_queue",
     "changed_limit",
@@ -23,6 +23,7 @@ const NAMES: [&str; 21] = [
     "expiring_queue",
     "hello",
     "memory_queue",
+    "one_at_a_time",
     "order_flow",
     "parking_lot",
     "policies",
@@ -283,6 +284,12 @@ fn back_off_lets_what_failed_wait_longer_each_time() {
 #[test]
 fn urgent_first_lets_alarms_overtake_reports() {
     check("urgent_first", &["alarm 2", "alarm 5", "report 1", "report 3", "report 4"]);
+}
+
+#[test]
+fn one_at_a_time_goes_on_in_order_with_the_next_worker() {
+    let steps = ["first does step 1", "first does step 2"];
+    check("one_at_a_time", &[&steps[..], &["second does step 3", "second does step 4"]].concat());
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Floor 3: who a client is and what it may do: mechanisms, users, permissions. It decides from
 //! values; it keeps no session and asks no network.
 
+mod failures;
 mod mechanism;
 mod password;
 mod permission;
+mod topic_permission;
 mod users;
 
+pub use failures::LoginFailures;
 pub use mechanism::{Login, MechanismError, read_response};
 pub use permission::{Access, Permissions};
+pub use topic_permission::{TopicPatterns, TopicPermissions};
 pub use users::{LoginRefused, User, Users};

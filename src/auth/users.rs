@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Login, Permissions};
+use super::{Login, Permissions, TopicPatterns, TopicPermissions};
 use crate::definitions::{PasswordHash, UserDefinition, UserLimits};
 use crate::message::Name;
 
@@ -20,6 +20,8 @@ pub struct User {
     pub tags: Vec<Name>,
     /// What it may do, by virtual host; none means it may not enter.
     pub permissions: BTreeMap<Name, Arc<Permissions>>,
+    /// Which routing keys it may use, by virtual host; none means any.
+    pub topic_permissions: BTreeMap<Name, Arc<TopicPermissions>>,
     /// How much it may have.
     pub limits: UserLimits,
     /// It may log in from this machine only.
@@ -66,12 +68,15 @@ impl Users {
     /// Adds a user, or changes it; what it may do stays.
     pub fn declare(&mut self, definition: &UserDefinition, is_loopback_only: bool) {
         let UserDefinition { name, password, tags, limits } = definition;
-        let known = self.0.get(name).map(|user| user.permissions.clone());
+        let known = self.0.get(name);
+        let permissions = known.map(|user| user.permissions.clone());
+        let topic_permissions = known.map(|user| user.topic_permissions.clone());
         let user = User {
             name: name.clone(),
             password: password.clone(),
             tags: tags.clone(),
-            permissions: known.unwrap_or_default(),
+            permissions: permissions.unwrap_or_default(),
+            topic_permissions: topic_permissions.unwrap_or_default(),
             limits: UserLimits::of(limits),
             is_loopback_only,
         };
@@ -91,6 +96,23 @@ impl Users {
             Some(permissions) => all.insert(host.clone(), Arc::new(permissions)),
             None => all.remove(host),
         };
+    }
+
+    /// Restricts which routing keys a user may use with an exchange, or, with none, lifts that.
+    pub fn restrict(
+        &mut self,
+        user: &str,
+        host: &Name,
+        exchange: &Name,
+        patterns: Option<TopicPatterns>,
+    ) {
+        let Some(user) = self.0.get_mut(user) else { return };
+        let all = &mut Arc::make_mut(user).topic_permissions;
+        let topics = all.entry(host.clone()).or_default();
+        Arc::make_mut(topics).restrict(exchange, patterns);
+        if topics.is_empty() {
+            all.remove(host);
+        }
     }
 
     /// The user of this name.

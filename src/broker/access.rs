@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tracing::info;
+
 use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 use super::shared::Broker;
 use crate::connection::Event;
@@ -43,12 +45,16 @@ impl Broker {
     ) -> Declared {
         let mut definitions = self.node_definitions();
         let known = definitions.user(name).map(|user| user.limits.clone());
+        let is_new = known.is_none();
         let mut all = known.unwrap_or_default();
         all.extend(limits);
         let user = UserDefinition { name: name.into(), password, tags, limits: all };
         let change = NodeChange::UserDeclared(Arc::new(user));
         let declared = self.declare_node(&mut definitions, &change);
         drop(definitions);
+        if is_new {
+            info!(target: "node", "Created user '{name}'");
+        }
         self.wake_publishers();
         declared
     }
@@ -71,6 +77,7 @@ impl Broker {
         self.apply_plan_to_node(&mut definitions, &plan);
         drop(definitions);
         self.wake_publishers();
+        users.keys().for_each(|name| info!(target: "node", "Deleted user '{name}'"));
         users.keys().for_each(|name| self.expel_user(name));
         Ok(Declared::Changed)
     }
@@ -117,5 +124,44 @@ impl Broker {
         }
         self.apply_plan_to_node(&mut definitions, &plan);
         Declared::Changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lock::read;
+    use super::super::test_world::World;
+    use super::*;
+    use crate::auth::Access;
+
+    fn allows(world: &World, routing_key: &str) -> bool {
+        let users = read(&world.broker.users);
+        let user = users.user("guest").unwrap();
+        let topics = user.topic_permissions.get("/");
+        topics.is_none_or(|topics| topics.allow(Access::Write, "x", routing_key))
+    }
+
+    #[test]
+    fn topic_permissions_hold_after_a_restart_and_with_another_password() {
+        let mut world = World::new();
+        let permission = TopicPermissionDefinition::<Name> {
+            user: "guest".into(),
+            host: "/".into(),
+            exchange: "x".into(),
+            write: "^a".into(),
+            read: String::new(),
+        };
+        assert!(allows(&world, "b"));
+        world.broker.set_topic_permission(&permission).unwrap();
+        assert!(allows(&world, "a") && !allows(&world, "b"));
+        let password = world.broker.hash_password("guest", "new");
+        world.broker.set_user("guest", password, Vec::new(), BTreeMap::new());
+        world.turn();
+        let mut world = world.killed();
+        assert!(allows(&world, "a") && !allows(&world, "b"));
+        world.broker.clear_topic_permissions("/", "guest", Some("x"));
+        assert!(allows(&world, "b"));
+        world.turn();
+        assert!(allows(&world.killed(), "b"));
     }
 }

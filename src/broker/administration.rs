@@ -14,27 +14,28 @@ use super::node_definitions::{DeclarationRefused, DeclarationResult};
 use super::options::Product;
 use super::session::Peer;
 use super::shared::Broker;
-use crate::auth::{Login, LoginRefused, User};
+use crate::auth::{Login, User};
 use crate::definitions::{
     HOST_LIMITS, HostDefinition, LIMITS, NodeChange, NodeDefinitions, ParameterDefinition,
     PolicyDefinition, PolicyKind, QueueDefinition, USER_LIMITS, UserDefinition,
     VIRTUAL_HOST_LIMITS, check_limits,
 };
-use crate::message::{Name, QueueKind};
+use crate::message::{Moment, Name, QueueKind};
 use crate::store::{Health, Position};
 
 impl Broker {
     /// The user whom these credentials prove, for a door that keeps no connection of its own.
     ///
     /// # Errors
-    /// They are wrong, or the user may not come from there.
-    pub fn check_login(&self, login: &Login, peer: Peer) -> Result<Arc<User>, LoginRefused> {
+    /// They are wrong, or the user may not come from there, and for how many milliseconds the
+    /// answer is to wait.
+    pub fn check_login(&self, login: &Login, peer: Peer, now: Moment) -> Result<Arc<User>, u64> {
         let checked = read(&self.users).check(login, peer.is_loopback()).cloned();
-        if let Err(refused) = &checked {
+        checked.map_err(|refused| {
             let name = login.shown_user();
             warn!(target: "management", "access denied: user '{name}' - {refused}");
-        }
-        checked
+            self.note_failed_login(peer, now)
+        })
     }
 
     /// The user of this name, with what it may do now.

@@ -26,6 +26,8 @@ pub(super) struct Batch {
     pub(super) equals_at: Position,
     /// A part of it that was enqueued already came not to all its queues.
     pub(super) is_short: bool,
+    /// One of these queues is out of service.
+    pub(super) has_met_broken: bool,
 }
 
 impl Batch {

@@ -36,6 +36,7 @@ impl Session {
                 self.connection.consumes_from(consume.consumer, kind);
                 let live = LiveConsumer { id, queue: handle };
                 self.consumers.insert(consume.consumer, live);
+                self.count_consumer(consume.consumer);
                 Ok(())
             }
             Err(SubscribeRefused::Gone) => Err(not_found(resource).into()),
@@ -67,8 +68,8 @@ impl Session {
             no_ack: consume.no_ack,
             is_exclusive: consume.exclusive,
             priority: options.priority,
-            prefetch_count: state.map_or(0, |state| u32::from(state.prefetch_count)),
-            channel_credit: state.map(|state| state.credit.clone()),
+            prefetch_count: state.map_or(0, |state| u32::from(state.live.prefetch_count())),
+            channel_credit: state.map(|state| state.live.credit.clone()),
             window: self.mailbox.window.clone(),
             patience: Patience {
                 own_ms: options.consumer_timeout_ms,
@@ -99,7 +100,7 @@ impl Session {
                 mailbox: mailbox.clone(),
                 key: consume.consumer,
                 consumer_tag: consume.consumer_tag.clone(),
-                arguments: (!arguments.is_empty()).then(|| Box::new(arguments.clone())),
+                arguments: (!arguments.is_empty()).then(|| Arc::new(arguments.clone())),
             };
             live.subscribe(id, subscriber);
             if !nowait {
@@ -121,6 +122,7 @@ impl Session {
         nowait: bool,
     ) {
         if let Some(live) = consumer.and_then(|key| self.consumers.remove(&key)) {
+            consumer.into_iter().for_each(|key| self.discount_consumer(key));
             // In what is out of service, nobody is a consumer.
             let _ = live.queue.with(&mut self.work, |queue| queue.unsubscribe(live.id));
         } else if let Some(key) = consumer {
@@ -156,12 +158,11 @@ impl Session {
 
     /// basic.qos: for consumers made later, or for the whole channel at once.
     pub(super) fn set_prefetch(&mut self, channel: u16, prefetch_count: u16, global: bool) {
-        let Some(state) = self.channels.get_mut(&channel) else { return };
+        let Some(state) = self.channels.get(&channel) else { return };
         if !global {
-            state.prefetch_count = prefetch_count;
-            return;
+            return state.live.set_prefetch_count(prefetch_count);
         }
-        if state.credit.limit_to(u64::from(prefetch_count)) {
+        if state.live.credit.limit_to(u64::from(prefetch_count)) {
             self.resume(Some(channel));
         }
     }

@@ -64,6 +64,7 @@ impl Session {
             unread.into_iter().for_each(|delivered| self.give_back(delivered));
             return self.give_credit(key.channel, count, window_size);
         };
+        self.discount_consumer(key);
         let places = queue.with(&mut self.work, |live| {
             unread.into_iter().for_each(|one| live.queue.return_unseen(id, one.run));
             live.expel(id)
@@ -88,7 +89,7 @@ impl Session {
 
     fn give_credit(&mut self, channel: u16, count: u64, window_size: u64) {
         let state = self.channels.get(&channel);
-        if count > 0 && state.is_some_and(|state| state.credit.give(count)) {
+        if count > 0 && state.is_some_and(|state| state.live.credit.give(count)) {
             self.resume(Some(channel));
         }
         if window_size > 0 && self.mailbox.window.give(window_size) {
@@ -122,7 +123,7 @@ mod tests {
             client.declare("q", false);
             client.consume("q", 1);
             client.publish("q", &["a"]);
-            let credit = client.session.channels[&1].credit.clone();
+            let credit = client.session.channels[&1].live.credit.clone();
             assert!(!credit.take(1), "the message is on its way");
             let event = Event::ConsumerTimedOut { consumer: KEY, timeout_ms: 9 };
             client.session.mailbox.push(event, &mut Vec::new()).unwrap();

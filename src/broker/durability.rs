@@ -94,6 +94,11 @@ impl Durability {
         position <= self.log.durable()
     }
 
+    /// The log has too much to write for who adds to it, and for others where there is no memory.
+    pub(super) fn is_behind(&self, is_for_log: bool) -> bool {
+        self.log.is_congested() && (is_for_log || self.memory.is_unlogged_over())
+    }
+
     /// Nothing becomes durable any more: why.
     pub(super) fn poison(&self) -> Option<Arc<str>> {
         match self.log.health() {

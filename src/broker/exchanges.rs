@@ -51,6 +51,8 @@ impl Session {
             self.check(&place, Access::Write, alternate)?;
         }
         Table::new(kind, &declare.arguments).map_err(ChannelError::precondition_failed)?;
+        let broker = self.broker.clone();
+        let _room = broker.room_for_exchange(resource)?;
         let exchange = self.new_exchange(declare);
         place.host.apply(&mut definitions, &Change::ExchangeDeclared(exchange), &mut self.work);
         Ok(Reply::ExchangeDeclared)
@@ -172,7 +174,11 @@ impl Session {
         };
         self.check(place, Access::Write, destination)?;
         self.check_not_default(&bind.source)?;
-        self.check(place, Access::Read, Resource::exchange(&bind.source, host))
+        self.check(place, Access::Read, Resource::exchange(&bind.source, host))?;
+        if let Some(source) = place.host.router.exchange(&bind.source) {
+            self.check_topic(place, Access::Read, &source, &bind.routing_key)?;
+        }
+        Ok(())
     }
 
     fn add_binding(&mut self, place: &Place, binding: Binding) -> Result<(), AmqpError> {

@@ -75,8 +75,14 @@ impl Broker {
         traffic
     }
 
+    /// What comes and goes.
+    #[must_use]
+    pub fn churn(&self) -> ChurnFigures {
+        self.churn.figures()
+    }
+
     /// Virtual hosts are few, and each knows how many queues it has.
-    fn queue_count(&self) -> u64 {
+    pub(super) fn queue_count(&self) -> u64 {
         read(&self.virtual_hosts).values().map(|host| host.queue_count() as u64).sum()
     }
 }

@@ -228,7 +228,7 @@ mod tests {
         let host = broker.virtual_host("/").unwrap();
         let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
         let permissions = Arc::new(Permissions::new(".*", ".*", ".*").unwrap());
-        session.place = Some(Place { host: host.clone(), permissions });
+        session.place = Some(Place { host: host.clone(), permissions, topics: None });
         broker.delete_virtual_host("/", Moment(1));
         let declare = DeclareQueue {
             queue: "late".into(),

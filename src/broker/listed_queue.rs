@@ -52,8 +52,8 @@ pub struct ListedConsumer {
     pub is_active: bool,
     /// How many deliveries may be unacknowledged; 0 means any number.
     pub prefetch_count: u32,
-    /// As it gave them.
-    pub arguments: FieldTable,
+    /// As it gave them; nothing where it gave none.
+    pub arguments: Option<Arc<FieldTable>>,
 }
 
 impl ListedQueue {
@@ -111,7 +111,7 @@ impl ListedQueue {
     pub fn owner(&self, broker: &Broker) -> Option<Name> {
         let sessions = lock(&broker.sessions);
         let mailbox = sessions.get(&self.handle.definition.owner?)?;
-        mailbox.identity.get().map(|identity| identity.connection.clone())
+        mailbox.client.get().map(|client| client.name.clone())
     }
 
     /// Its consumers, the oldest first.
@@ -132,17 +132,17 @@ impl ListedQueue {
         subscriber: &Subscriber,
         is_active: bool,
     ) -> ListedConsumer {
-        let identity = subscriber.mailbox.identity.get();
+        let client = subscriber.mailbox.client.get();
         ListedConsumer {
             queue: self.clone(),
             consumer_tag: subscriber.consumer_tag.clone(),
-            connection: identity.map(|known| (known.connection.clone(), known.user.clone())),
+            connection: client.map(|client| (client.name.clone(), client.user.clone())),
             channel: subscriber.key.channel,
             is_acknowledging: !consumer.no_ack,
             is_exclusive: consumer.is_exclusive,
             is_active,
             prefetch_count: consumer.prefetch_count,
-            arguments: subscriber.arguments.as_deref().cloned().unwrap_or_default(),
+            arguments: subscriber.arguments.clone(),
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Subscriber {
     pub(super) key: ConsumerKey,
     pub(super) consumer_tag: Name,
     /// As it gave them, for listings; nothing where it gave none.
-    pub(super) arguments: Option<Box<FieldTable>>,
+    pub(super) arguments: Option<Arc<FieldTable>>,
 }
 
 /// A get that waits for a body.

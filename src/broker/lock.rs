@@ -1,6 +1,6 @@
 //! The one way locks are taken here. The order is: definitions of the node, those of a virtual
-//! host, then at most one queue, then leaves (mailbox, reply targets, users, the map of virtual
-//! hosts, publish rates); never across an await.
+//! host, room for one more where there is a limit, then at most one queue, then leaves (mailbox,
+//! reply targets, users, the map of virtual hosts, publish rates); never across an await.
 //!
 //! A panic under a lock is a bug of ours, and what the lock guards may be half changed:
 //!
@@ -10,6 +10,7 @@
 //!   definitions are locked as well, so the node stops, and these are passed over;
 //! - the log's open batch: the log takes nothing any more, and the node stops, see `store::log`;
 //! - the store's ledger: only the log's thread changes it, and when that ends the node stops;
+//! - room for one more: it guards nothing but a moment, so work goes on;
 //! - mailboxes, sessions, reply targets, lists of queues, random numbers, rates, what an exchange
 //!   remembers: each step under them is one push, one take or one draw, which is done or not, so
 //!   work goes on.

@@ -6,17 +6,16 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::churn::{Coming, Happened};
-use super::lock::read;
-use super::mailbox::Identity;
+use super::lock::{lock, read};
 use super::meter::Meter;
-use super::session::{Place, Session};
+use super::session::{Peer, Place, Session};
 use super::shared::Broker;
-use super::tallies::{Admission, Entrant, NoEntry};
+use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
 use super::virtual_host::VirtualHost;
-use crate::auth::{Login, MechanismError, Permissions, User, read_response};
+use crate::auth::{Login, MechanismError, Permissions, TopicPermissions, User, read_response};
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
-use crate::message::Name;
+use crate::message::{Moment, Name};
 use crate::protocol::reply::{AmqpError, ConnectionError};
 
 /// connection.start-ok and connection.open, which the errors are about.
@@ -44,6 +43,7 @@ impl Session {
             Ok(user) => {
                 let name = user.name.clone();
                 self.user = Some(user);
+                self.arrival.auth_mechanism = Some(mechanism.into());
                 Event::Authenticated { user: name }
             }
             Err(reason) => {
@@ -52,10 +52,12 @@ impl Session {
                     target: "connection",
                     "connection {name}: login refused: user '{user}' {reason}"
                 );
-                Event::LoginRefused(ConnectionError::access_refused(format!(
+                let delay_ms = self.broker.note_failed_login(self.peer, self.work.now);
+                let error = ConnectionError::access_refused(format!(
                     "Login was refused using authentication mechanism {mechanism}. \
                      For details see the broker logfile."
-                )))
+                ));
+                Event::LoginRefused { error, delay_ms }
             }
         }
     }
@@ -87,7 +89,7 @@ impl Session {
                     self.user_name()
                 );
                 self.place = Some(place);
-                self.show_identity();
+                self.show_connection();
                 Event::VirtualHostOpened
             }
             Err(error) => Event::Refused { channel: 0, error: error.at(OPEN.0, OPEN.1).into() },
@@ -97,9 +99,12 @@ impl Session {
 
     /// Enters a virtual host, and is counted there.
     fn enter(&mut self, name: &str) -> Result<Place, ConnectionError> {
+        let is_full = self.broker.tallies.check_node(self.broker.options.node_limits.connections);
+        is_full.map_err(|refused| self.no_entry(name, refused))?;
         let host = self.broker.virtual_host(name).ok_or_else(|| host_not_found(name))?;
         let admission = self.admit(&host).map_err(|refused| self.no_entry(name, refused))?;
-        let permissions = self.permissions_now(name).ok_or_else(|| {
+        let permissions = self.permissions_now(name).filter(|_| self.is_still_itself());
+        let permissions = permissions.ok_or_else(|| {
             let user = self.user_name();
             ConnectionError::not_allowed(format!(
                 "access to vhost '{name}' refused for user '{user}'"
@@ -107,16 +112,8 @@ impl Session {
         })?;
         self.admission = Some((admission, self.broker.churn.open(Coming::Connection)));
         self.meter = self.meter_in(&host);
-        Ok(Place { host, permissions })
-    }
-
-    /// From now on listings can say whose things are.
-    fn show_identity(&self) {
-        if let Some(user) = &self.user {
-            let identity = Identity { connection: self.name.clone(), user: user.name.clone() };
-            // Nobody enters twice.
-            let _ = self.mailbox.identity.set(identity);
-        }
+        let topics = self.topics_now(name);
+        Ok(Place { host, permissions, topics })
     }
 
     /// What holds for its publishes in a virtual host.
@@ -132,17 +129,35 @@ impl Session {
         users.user(self.user_name())?.permissions.get(host).cloned()
     }
 
+    /// The user that logged in has not gone since, nor come again with another password.
+    fn is_still_itself(&self) -> bool {
+        let users = read(&self.broker.users);
+        let (known, user) = (users.user(self.user_name()), &self.user);
+        known.zip(user.as_ref()).is_some_and(|(known, user)| known.password == user.password)
+    }
+
+    /// Which routing keys it may use there, as above.
+    pub(super) fn topics_now(&self, host: &str) -> Option<Arc<TopicPermissions>> {
+        let users = read(&self.broker.users);
+        users.user(self.user_name())?.topic_permissions.get(host).cloned()
+    }
+
     fn admit(&self, host: &VirtualHost) -> Result<Admission, NoEntry> {
         let Some(user) = &self.user else { return Err(NoEntry::Deleted) };
         let limits = self.broker.limits_of(&user.name);
         let (session, mailbox, user) = (self.id, &self.mailbox, &user.name);
-        self.broker.tallies.enter(host, &Entrant { session, mailbox, user, limits })
+        let node_limit = self.broker.options.node_limits.connections;
+        let entrant = Entrant { session, mailbox, user, limits, node_limit };
+        self.broker.tallies.enter(host, &entrant)
     }
 
     fn no_entry(&self, host: &str, refused: NoEntry) -> ConnectionError {
         let user = self.user_name();
         ConnectionError::not_allowed(match refused {
             NoEntry::Deleted => return host_not_found(host),
+            NoEntry::NodeFull(limit) => {
+                format!("connection refused: node connection limit ({limit}) is reached")
+            }
             NoEntry::HostFull(limit) => format!(
                 "access to vhost '{host}' refused for user '{user}': connection limit ({limit}) is \
                  reached"
@@ -153,26 +168,24 @@ impl Session {
         })
     }
 
-    /// A channel that was just opened counts, unless its user has as many as it may: the connection
-    /// ends then, and nothing more is done on the channel.
+    /// A channel that was just opened counts, unless the node or its user has as many as it may:
+    /// the connection ends then, and nothing more is done on the channel.
     pub(super) fn count_channel(&mut self, channel: u16) -> bool {
         let Some(user) = self.user.as_ref().map(|user: &Arc<User>| user.name.clone()) else {
             return true;
         };
         let limits = self.broker.limits_of(&user);
-        let counted = self.broker.tallies.open_channel(&user, limits);
+        let node_limit = self.broker.options.node_limits.channels;
+        let counted = self.broker.tallies.open_channel(&user, limits, node_limit);
         let Some(state) = self.channels.get_mut(&channel) else { return true };
         match counted {
             Ok(counted) => {
                 state.counted = Some(counted);
                 true
             }
-            Err(limit) => {
+            Err(refused) => {
                 state.is_refused = true;
-                let text = format!(
-                    "number of channels opened for user '{user}' has reached the maximum allowed \
-                     user limit of ({limit})"
-                );
+                let text = no_channel(refused, &self.broker.options.node_name, &user);
                 self.post(Event::Closing(ConnectionError::not_allowed(text)));
                 false
             }
@@ -181,9 +194,28 @@ impl Session {
 }
 
 impl Broker {
+    /// A login failed: how much longer than usual its answer takes. Who is inside this process
+    /// guesses nothing.
+    pub(super) fn note_failed_login(&self, peer: Peer, now: Moment) -> u64 {
+        peer.address.map_or(0, |address| lock(&self.login_failures).note(address, now))
+    }
+
     /// What limits a user now, whenever it logged in.
     fn limits_of(&self, user: &Name) -> UserLimits {
         read(&self.users).user(user).map(|user| user.limits).unwrap_or_default()
+    }
+}
+
+fn no_channel(refused: NoChannel, node: &str, user: &str) -> String {
+    match refused {
+        NoChannel::NodeFull(limit) => format!(
+            "number of channels opened on node '{node}' has reached the maximum allowed limit of \
+             ({limit})"
+        ),
+        NoChannel::UserFull(limit) => format!(
+            "number of channels opened for user '{user}' has reached the maximum allowed user \
+             limit of ({limit})"
+        ),
     }
 }
 
@@ -204,10 +236,11 @@ fn mechanism_failure(error: &MechanismError) -> AmqpError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BrokerOptions, Peer};
+    use std::collections::BTreeMap;
+
+    use super::super::BrokerOptions;
     use super::*;
     use crate::definitions::{HostSettings, PermissionDefinition};
-    use crate::message::Moment;
 
     #[test]
     fn a_virtual_host_that_was_made_anew_since_the_login_is_entered_by_new_permissions_only() {
@@ -229,5 +262,23 @@ mod tests {
         };
         broker.set_permission(&permission).unwrap();
         assert!(session.enter("/").is_ok());
+    }
+
+    #[test]
+    fn a_user_that_was_made_anew_since_the_login_does_not_enter() {
+        let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
+        let login = Login { user: "guest".into(), password: b"guest".to_vec() };
+        let logged_in = || {
+            let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
+            session.user = Some(read(&broker.users).check(&login, true).unwrap().clone());
+            session
+        };
+        let (mut late, mut prompt) = (logged_in(), logged_in());
+        assert!(prompt.enter("/").is_ok());
+        let password = broker.hash_password("guest", "other");
+        broker.set_user("guest", password, Vec::new(), BTreeMap::new());
+        let refused = late.enter("/").unwrap_err();
+        let text = "NOT_ALLOWED - access to vhost '/' refused for user 'guest'";
+        assert_eq!(refused.text, text);
     }
 }

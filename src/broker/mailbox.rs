@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Waker;
 
+use super::live_connection::LiveConnection;
 use super::lock::lock;
 use crate::connection::{Delivered, Event};
 use crate::limits::{REPLY_WINDOW_SIZE, SESSION_WINDOW_SIZE};
-use crate::message::{ConsumerKey, Name};
+use crate::message::ConsumerKey;
 use crate::queue::Credit;
 
 /// The events of one session, in the order in which they happened.
@@ -16,19 +17,11 @@ use crate::queue::Credit;
 pub(super) struct Mailbox {
     inner: Mutex<Inner>,
     /// Whose it is, once that is known.
-    pub(super) identity: OnceLock<Identity>,
+    pub(super) client: OnceLock<Arc<LiveConnection>>,
     /// Bytes of deliveries that may be on the way; shared with the queues.
     pub(super) window: Arc<Credit>,
     /// The same for direct replies, which no queue can hold back: what passes it is dropped.
     pub(super) reply_window: Credit,
-}
-
-/// Who reads a mailbox, for listings.
-#[derive(Debug)]
-pub(super) struct Identity {
-    /// The name of the connection.
-    pub(super) connection: Name,
-    pub(super) user: Name,
 }
 
 #[derive(Debug, Default)]
@@ -38,15 +31,17 @@ struct Inner {
     is_closed: bool,
     /// A consumer timed out, and nobody may have heard of it yet.
     has_timed_out: bool,
-    /// Who sleeps can do nothing about any event but that.
-    waits_for_timed_out: bool,
+    /// The connection is to be closed, and nobody may have heard of it yet.
+    has_closing: bool,
+    /// Who sleeps can do nothing about any event but these.
+    waits_for_urgent: bool,
 }
 
 impl Default for Mailbox {
     fn default() -> Self {
         Self {
             inner: Mutex::default(),
-            identity: OnceLock::new(),
+            client: OnceLock::new(),
             window: Arc::new(Credit::new(SESSION_WINDOW_SIZE)),
             reply_window: Credit::new(REPLY_WINDOW_SIZE),
         }
@@ -64,8 +59,9 @@ impl Mailbox {
             return Err(event);
         }
         inner.has_timed_out |= matches!(event, Event::ConsumerTimedOut { .. });
+        inner.has_closing |= matches!(event, Event::Closing(_));
         inner.events.push_back(event);
-        if !inner.waits_for_timed_out || inner.has_timed_out {
+        if !inner.waits_for_urgent || inner.is_urgent() {
             wakers.extend(inner.waker.take());
         }
         Ok(())
@@ -115,6 +111,16 @@ impl Mailbox {
         Some((key, timeout_ms, unread))
     }
 
+    /// The order to close the connection, wherever that stands.
+    pub(super) fn take_closing(&self) -> Option<Event> {
+        let mut inner = lock(&self.inner);
+        if !std::mem::take(&mut inner.has_closing) {
+            return None;
+        }
+        let at = inner.events.iter().position(|event| matches!(event, Event::Closing(_)))?;
+        inner.events.remove(at)
+    }
+
     /// The only event there is, as long as it is looked at.
     pub(super) fn with_single<T>(&self, look: impl FnOnce(&Event) -> T) -> Option<T> {
         let inner = lock(&self.inner);
@@ -138,11 +144,12 @@ impl Mailbox {
         !inner.events.is_empty()
     }
 
-    /// Whom to wake when a consumer times out, and for nothing else. True where one did already.
-    pub(super) fn register_timed_out(&self, waker: &Waker) -> bool {
+    /// Whom to wake when a consumer times out or the connection is to be closed, and for nothing
+    /// else. True where that is so already.
+    pub(super) fn register_urgent(&self, waker: &Waker) -> bool {
         let mut inner = lock(&self.inner);
         inner.keep(waker, true);
-        inner.has_timed_out
+        inner.is_urgent()
     }
 
     /// Nothing more is taken in; gives what was not read.
@@ -155,8 +162,12 @@ impl Mailbox {
 }
 
 impl Inner {
-    fn keep(&mut self, waker: &Waker, waits_for_timed_out: bool) {
-        self.waits_for_timed_out = waits_for_timed_out;
+    fn is_urgent(&self) -> bool {
+        self.has_timed_out || self.has_closing
+    }
+
+    fn keep(&mut self, waker: &Waker, waits_for_urgent: bool) {
+        self.waits_for_urgent = waits_for_urgent;
         if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             self.waker = Some(waker.clone());
         }
@@ -167,6 +178,7 @@ impl Inner {
 mod tests {
     use super::*;
     use crate::message::{QueueId, Run};
+    use crate::protocol::reply::ConnectionError;
 
     #[test]
     fn events_leave_in_order_and_a_closed_mailbox_gives_them_back() {
@@ -227,18 +239,32 @@ mod tests {
     #[test]
     fn who_waits_for_a_consumer_that_times_out_sleeps_through_all_else() {
         let (mailbox, mut wakers) = (Mailbox::default(), Vec::new());
-        assert!(!mailbox.register_timed_out(Waker::noop()));
+        assert!(!mailbox.register_urgent(Waker::noop()));
         for event in [Event::Released, Event::AlarmChanged { is_disk_low: true }] {
             assert!(mailbox.push(event, &mut wakers).is_ok());
-            assert!(wakers.is_empty() && !mailbox.register_timed_out(Waker::noop()));
+            assert!(wakers.is_empty() && !mailbox.register_urgent(Waker::noop()));
         }
         let consumer = ConsumerKey { channel: 1, number: 1 };
         let timed_out = Event::ConsumerTimedOut { consumer, timeout_ms: 9 };
         assert!(mailbox.push(timed_out, &mut wakers).is_ok());
         assert_eq!(wakers.len(), 1);
-        assert!(mailbox.register_timed_out(Waker::noop()), "until it is taken out");
+        assert!(mailbox.register_urgent(Waker::noop()), "until it is taken out");
         assert!(mailbox.take_timed_out().is_some());
-        assert!(!mailbox.register_timed_out(Waker::noop()));
+        assert!(!mailbox.register_urgent(Waker::noop()));
         assert!(mailbox.register(Waker::noop()), "the rest waits for room");
+    }
+
+    #[test]
+    fn an_order_to_close_is_found_behind_what_waits() {
+        let (mailbox, mut wakers) = (Mailbox::default(), Vec::new());
+        assert!(!mailbox.register_urgent(Waker::noop()));
+        assert!(mailbox.push(Event::Released, &mut wakers).is_ok());
+        assert!(wakers.is_empty() && mailbox.take_closing().is_none());
+        let closing = Event::Closing(ConnectionError::connection_forced("go"));
+        assert!(mailbox.push(closing, &mut wakers).is_ok());
+        assert_eq!((wakers.len(), mailbox.register_urgent(Waker::noop())), (1, true));
+        assert!(matches!(mailbox.take_closing(), Some(Event::Closing(_))));
+        assert!(mailbox.take_closing().is_none() && !mailbox.register_urgent(Waker::noop()));
+        assert_eq!(mailbox.len(), 1, "the rest waits for room");
     }
 }

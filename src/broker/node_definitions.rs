@@ -11,7 +11,7 @@ use tracing::error;
 use super::lock::{lock, lock_or_fail, write};
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
-use crate::auth::Permissions;
+use crate::auth::{Permissions, TopicPatterns};
 use crate::definitions::{
     GlobalParameterDefinition, HostDefinition, HostKey, HostLimits, HostSettings, NodeChange,
     NodeDefinitions, ParameterDefinition, PasswordHash, PermissionDefinition, PublishLimits,
@@ -29,6 +29,8 @@ pub enum DeclarationRefused {
     NoUser(Name),
     /// A pattern is no regular expression.
     BadPattern(String),
+    /// There is as much as the node may have: RabbitMQ's words.
+    Full(String),
     /// It breaks a rule of its kind: RabbitMQ's words.
     Invalid(String),
 }
@@ -38,7 +40,9 @@ impl fmt::Display for DeclarationRefused {
         match self {
             Self::NoVirtualHost(name) => write!(formatter, "there is no vhost '{name}'"),
             Self::NoUser(name) => write!(formatter, "there is no user '{name}'"),
-            Self::BadPattern(reason) | Self::Invalid(reason) => formatter.write_str(reason),
+            Self::BadPattern(reason) | Self::Full(reason) | Self::Invalid(reason) => {
+                formatter.write_str(reason)
+            }
         }
     }
 }
@@ -123,8 +127,12 @@ impl Broker {
             NodeChange::GlobalParameterCleared(parameter) => {
                 self.show_cluster_name(parameter, false);
             }
-            // Kept as definitions: nothing that is alive changes by them.
-            NodeChange::TopicPermissionSet(_) | NodeChange::TopicPermissionCleared(_) => {}
+            NodeChange::TopicPermissionSet(permission) => self.show_topic_permission(permission),
+            NodeChange::TopicPermissionCleared(permission) => {
+                let TopicPermissionDefinition { user, host, exchange, .. } = &**permission;
+                write(&self.users).restrict(user, &host.name, exchange, None);
+                self.permitted.fetch_add(1, Ordering::AcqRel);
+            }
         }
     }
 
@@ -168,6 +176,22 @@ impl Broker {
         self.permitted.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// As above. Keys that nobody can tell any more are refused all.
+    fn show_topic_permission(&self, permission: &TopicPermissionDefinition) {
+        let TopicPermissionDefinition { user, host, exchange, .. } = permission;
+        let patterns = topic_patterns(permission).unwrap_or_else(|refused| {
+            let name = &host.name;
+            error!(
+                target: "node",
+                "user '{user}' may use no key with exchange '{exchange}' in vhost '{name}': \
+                 {refused}"
+            );
+            TopicPatterns::default()
+        });
+        write(&self.users).restrict(user, &host.name, exchange, Some(patterns));
+        self.permitted.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// Makes a change true unless it is so already.
     pub(super) fn declare_node(
         &self,
@@ -182,8 +206,27 @@ impl Broker {
     }
 
     /// Declares a virtual host with its system exchanges; one that is there has the settings then.
+    /// Whoever has the broker in hand may do so whatever the limit on them is.
     pub fn declare_virtual_host(&self, name: &str, settings: HostSettings) -> Declared {
-        let mut definitions = self.node_definitions();
+        self.add_host(self.node_definitions(), name, settings)
+    }
+
+    /// The same, as far as the limit on virtual hosts lets it.
+    ///
+    /// # Errors
+    /// There are as many as there may be.
+    pub fn create_virtual_host(&self, name: &str, settings: HostSettings) -> DeclarationResult {
+        let definitions = self.node_definitions();
+        self.check_host_room(&definitions, name)?;
+        Ok(self.add_host(definitions, name, settings))
+    }
+
+    fn add_host(
+        &self,
+        mut definitions: MutexGuard<'_, NodeDefinitions>,
+        name: &str,
+        settings: HostSettings,
+    ) -> Declared {
         let known = definitions.host(name).map(|host| host.key.clone());
         let key = known.unwrap_or_else(|| HostKey {
             number: VirtualHostNumber(self.next_id()),
@@ -242,7 +285,7 @@ impl Broker {
         let mut definitions = self.node_definitions();
         let permission = permission.at(host_key(&definitions, &permission.host)?);
         check_user(&definitions, &permission.user)?;
-        check_patterns("", &permission.write, &permission.read)?;
+        topic_patterns(&permission)?;
         let change = NodeChange::TopicPermissionSet(Arc::new(permission));
         Ok(self.declare_node(&mut definitions, &change))
     }
@@ -305,15 +348,14 @@ pub(super) fn check_user(
 }
 
 fn patterns(permission: &PermissionDefinition) -> Result<Permissions, DeclarationRefused> {
-    check_patterns(&permission.configure, &permission.write, &permission.read)
+    Permissions::new(&permission.configure, &permission.write, &permission.read)
+        .map_err(|error| DeclarationRefused::BadPattern(error.to_string()))
 }
 
-fn check_patterns(
-    configure: &str,
-    write: &str,
-    read: &str,
-) -> Result<Permissions, DeclarationRefused> {
-    Permissions::new(configure, write, read)
+fn topic_patterns(
+    permission: &TopicPermissionDefinition,
+) -> Result<TopicPatterns, DeclarationRefused> {
+    TopicPatterns::new(permission)
         .map_err(|error| DeclarationRefused::BadPattern(error.to_string()))
 }
 

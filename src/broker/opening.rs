@@ -16,7 +16,7 @@ use super::work::Work;
 use crate::connection::Event;
 use crate::definitions::Change;
 use crate::definitions::record::{self, Fact, RecordError};
-use crate::message::{Moment, QueueId, VirtualHostNumber};
+use crate::message::{Charge, Moment, QueueId, VirtualHostNumber};
 use crate::store::{Change as Gone, Definition, Log, Opened, Reader, RecoveredQueue, Writer};
 
 /// What the store gives a broker that is opened.
@@ -170,6 +170,12 @@ impl Broker {
     #[must_use]
     pub fn session_memory(&self) -> u64 {
         self.connection_options.account.sum()
+    }
+
+    /// What a door holds for a client counts with that.
+    #[must_use]
+    pub fn charge(&self, size: u64) -> Charge {
+        self.connection_options.account.charge(size)
     }
 
     /// Before a clean stop: the log hears what was delivered, so that the flag is exact.

@@ -1,5 +1,6 @@
 //! What a broker is told when it starts. Where that is written, the node knows.
 
+use super::node_room::NodeLimits;
 use crate::connection::Options;
 use crate::message::{DeclareEquivalence, QueueKind};
 use crate::protocol::field::FieldTable;
@@ -12,6 +13,8 @@ const COMPATIBLE_VERSION: &str = "4.3.5";
 pub struct BrokerOptions {
     /// Limits and properties of connections.
     pub connection: Options,
+    /// The name of the node, for texts.
+    pub node_name: String,
     /// The name in connection.start.
     pub cluster_name: String,
     /// Who connection.start says we are.
@@ -36,6 +39,8 @@ pub struct BrokerOptions {
     /// Queues of quorum type may be declared again as classic ones, as RabbitMQ's
     /// `relaxed_checks_on_redeclaration` has it.
     pub lets_quorum_be_classic: bool,
+    /// How much the whole node may have.
+    pub node_limits: NodeLimits,
     /// Consumers of one channel; none means any number.
     pub consumers_per_channel_max: Option<usize>,
     /// Milliseconds for which consumers may hold a delivery where neither they nor their queue say;
@@ -72,6 +77,7 @@ impl Default for BrokerOptions {
     fn default() -> Self {
         Self {
             connection: Options::default(),
+            node_name: "leveret@localhost".into(),
             cluster_name: "leveret@localhost".into(),
             product: Product::default(),
             default_virtual_host: crate::message::DEFAULT_VIRTUAL_HOST.into(),
@@ -83,6 +89,7 @@ impl Default for BrokerOptions {
             default_queue_kind: QueueKind::Classic,
             declare_equivalence: DeclareEquivalence::Strict,
             lets_quorum_be_classic: false,
+            node_limits: NodeLimits::default(),
             consumers_per_channel_max: None,
             consumer_timeout_ms: None,
         }

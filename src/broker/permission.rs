@@ -8,6 +8,7 @@ use super::session::{Place, Session};
 use crate::auth::Access;
 use crate::message::Resource;
 use crate::protocol::reply::{AmqpError, ChannelError, ConnectionError};
+use crate::routing::Exchange;
 
 impl Session {
     /// Where the client is. The connection asks for nothing before it is somewhere.
@@ -27,8 +28,9 @@ impl Session {
         self.permitted = permitted;
         let Some(place) = &self.place else { return };
         let permissions = self.permissions_now(&place.host.name).unwrap_or_default();
+        let topics = self.topics_now(&place.host.name);
         if let Some(place) = &mut self.place {
-            place.permissions = permissions;
+            (place.permissions, place.topics) = (permissions, topics);
         }
         self.channels.values_mut().for_each(|channel| channel.routes = RouteCache::default());
     }
@@ -55,6 +57,28 @@ impl Session {
             self.user_name()
         ))
         .into())
+    }
+
+    /// Refuses a routing key that the user may not use with an exchange. Only with topic exchanges
+    /// keys are restricted.
+    pub(super) fn check_topic(
+        &self,
+        place: &Place,
+        access: Access,
+        exchange: &Exchange,
+        routing_key: &str,
+    ) -> Result<(), ChannelError> {
+        let Some(topics) = &place.topics else { return Ok(()) };
+        let name = exchange.name();
+        if !exchange.is_topic() || topics.allow(access, name, routing_key) {
+            return Ok(());
+        }
+        Err(ChannelError::access_refused(format!(
+            "{} access to topic '{routing_key}' in {} refused for user '{}'",
+            access.name(),
+            Resource::exchange(name, &place.host.name),
+            self.user_name()
+        )))
     }
 
     /// Any one of the three permissions is enough to look.

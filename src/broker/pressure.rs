@@ -27,10 +27,7 @@ impl Session {
     /// only where they are too many: then the disk has to take some of them.
     pub(super) fn is_held_back(&self) -> bool {
         let durability = self.broker.durability.as_ref().filter(|_| self.has_published);
-        durability.is_some_and(|durability| {
-            durability.log.is_congested()
-                && (self.has_logged || durability.memory.is_unlogged_over())
-        })
+        durability.is_some_and(|durability| durability.is_behind(self.has_logged))
     }
 
     /// Before another batch: where the disk keeps up, what went to the log matters no more.
@@ -90,7 +87,7 @@ mod tests {
         let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
         let host = broker.virtual_host("/").unwrap();
         let permissions = Arc::new(Permissions::new(".*", ".*", ".*").unwrap());
-        session.place = Some(Place { host, permissions });
+        session.place = Some(Place { host, permissions, topics: None });
         session.channels.insert(1, session.new_channel());
         session
     }

@@ -20,7 +20,7 @@ use crate::protocol::field::FieldValue;
 use crate::protocol::methods::{WireMethod, basic};
 use crate::protocol::properties::{self, PropertyView};
 use crate::protocol::reply::{AmqpError, ChannelError};
-use crate::routing::{Claim, Deduplicated, Route, RouteInput};
+use crate::routing::{Claim, Deduplicated, Exchange, Route, RouteInput};
 
 const PUBLISH: (u16, u16) = (basic::Publish::CLASS_ID, basic::Publish::METHOD_ID);
 
@@ -61,6 +61,7 @@ impl Session {
             self.begin();
         }
         self.meter.count(&publish.messages);
+        self.count_unconfirmed(&publish);
         let channel = publish.channel;
         if let Err(error) = self.publish_run(publish, is_transaction, batch) {
             // What came before it is done before the channel closes.
@@ -120,7 +121,9 @@ impl Session {
         let Some(message) = publish.messages.first() else { return Ok(()) };
         let mut routed = self.route(&publish, message)?;
         let state = self.channels.get_mut(&publish.channel);
-        if let Some(transaction) = state.and_then(|state| state.transaction.as_mut()) {
+        if let Some(state) = state
+            && let Some(transaction) = &mut state.transaction
+        {
             let body_bytes = publish.messages.body_bytes();
             let charge = self.broker.connection_options.account.charge(body_bytes);
             // What is committed together came in several inputs.
@@ -129,6 +132,7 @@ impl Session {
             // Until it is committed, others may come first.
             routed.deduplicated = Deduplicated::default();
             transaction.push(Pending { publish, routed, is_deduplicated, _charge: charge });
+            state.live.uncommitted.set(transaction.len() as u64);
             self.connection.traffic().published().received_confirm += 1;
             return Ok(());
         }
@@ -235,6 +239,7 @@ impl Session {
             }
         }
         batch.is_short |= !is_whole || !refused.is_empty();
+        batch.has_met_broken |= !is_whole;
         refused.sort_unstable();
         // Several queues may refuse the same one.
         refused.dedup();
@@ -291,8 +296,11 @@ impl Session {
             return Err(ChannelError::access_refused(text).into());
         }
         match is_plain {
-            true => Ok(self.route_plain(&place, channel, message)),
-            false => self.route_inspected(&place, channel, message),
+            true => {
+                self.check_topic(&place, Access::Write, &exchange, message.routing_key())?;
+                Ok(self.route_plain(&place, channel, message))
+            }
+            false => self.route_inspected(&place, &exchange, channel, message),
         }
     }
 
@@ -314,16 +322,23 @@ impl Session {
     fn route_inspected(
         &mut self,
         place: &Place,
+        exchange: &Exchange,
         channel: u16,
         original: &Message,
     ) -> Result<Routed, AmqpError> {
         let view = PropertyView::parse(original.properties())
             .map_err(|_| ChannelError::precondition_failed("invalid message: properties"))?;
-        self.check_user_id(&view)?;
         if let Some(text) = view.expiration {
             expiration::parse(text)?;
         }
         let selected = sender_selected::routing_keys(&view)?;
+        let keys: Vec<&str> = std::iter::once(original.routing_key())
+            .chain(selected.routing_keys.iter().map(|key| &**key))
+            .collect();
+        for key in &keys {
+            self.check_topic(place, Access::Write, exchange, key)?;
+        }
+        self.check_user_id(&view)?;
         let mut rewritten = None;
         if view.reply_to == Some(REPLY_TO) {
             rewritten = Some(self.with_reply_key(channel, original)?);
@@ -331,9 +346,6 @@ impl Session {
         if is_reply(original) {
             return Ok(Routed::reply(rewritten));
         }
-        let keys: Vec<&str> = std::iter::once(original.routing_key())
-            .chain(selected.routing_keys.iter().map(|key| &**key))
-            .collect();
         let message = rewritten.as_ref().unwrap_or(original);
         let with_bcc = rewritten.clone();
         if selected.has_bcc
@@ -404,13 +416,16 @@ impl Session {
     /// tx.commit: the messages, then the settlements.
     pub(super) fn commit(&mut self, channel: u16, settles: &[Settle]) -> Result<(), AmqpError> {
         let state = self.channels.get_mut(&channel);
-        let pending = state.and_then(|state| state.transaction.replace(Vec::new()));
+        let pending = state.and_then(|state| {
+            state.live.uncommitted.set(0);
+            state.transaction.replace(Vec::new())
+        });
         let mut batch = Batch::default();
         let published = self.publish_pending(pending.unwrap_or_default(), &mut batch);
         self.flush(&mut batch);
         let is_taken = !batch.is_short;
         published?;
-        settles.iter().for_each(|settle| self.settle_as_told(settle));
+        settles.iter().for_each(|settle| self.settle(settle));
         if !is_taken {
             return Err(ChannelError::precondition_failed("partial tx completion").into());
         }

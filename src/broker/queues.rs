@@ -43,6 +43,8 @@ impl Session {
             return self.declare_ok(&place, &handle);
         }
         check_may_add(&place.host, &definitions, resource)?;
+        let broker = self.broker.clone();
+        let _room = broker.room_for_queue(resource)?;
         let options = self.parse_options(&place, declare)?;
         self.check_dead_letter(&place, resource, &options)?;
         check_storage(resource, &options, &place.host.policies())?;

@@ -41,9 +41,16 @@ impl Session {
     }
 
     /// The same while the session [is congested](Self::is_congested): only a consumer whose time is
-    /// over cannot wait until the client reads.
+    /// over, and an order to close, cannot wait until the client reads.
     pub fn register_congested(&self, waker: &Waker) -> bool {
-        self.mailbox.register_timed_out(waker)
+        self.mailbox.register_urgent(waker)
+    }
+
+    /// A client that reads nothing is closed all the same. False where it is not to be.
+    pub(super) fn close_unread(&mut self) -> bool {
+        let Some(event) = self.mailbox.take_closing() else { return false };
+        self.tell(event);
+        true
     }
 
     /// All that waits to be told is one small delivery: if others who are ready may have more for

@@ -22,6 +22,7 @@ impl Session {
                 self.broker.replies.remove(&token);
             }
         }
+        self.hide_channels(None);
         let unread = self.mailbox.take();
         self.give_back_unread(unread);
         for queue in std::mem::take(&mut self.exclusive_queues) {
@@ -34,7 +35,7 @@ impl Session {
     /// Deliveries that nobody acknowledges, and of which nobody knows whether they arrived.
     fn requeue_unsent(&mut self) {
         for settle in std::mem::take(&mut self.sent_settles) {
-            self.settle(&Settle { outcome: Outcome::Requeued, ..settle });
+            self.end_deliveries(&Settle { outcome: Outcome::Requeued, ..settle });
         }
     }
 

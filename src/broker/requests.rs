@@ -42,6 +42,7 @@ impl Session {
                 let opened = Some(self.broker.churn.open(Coming::Channel));
                 self.channels
                     .insert(channel, ChannelState { _opened: opened, ..self.new_channel() });
+                self.show_channel(channel);
                 Ok(self.count_channel(channel).then_some(Reply::ChannelOpened))
             }
             Command::CloseChannel { settles, error } => {
@@ -93,16 +94,23 @@ impl Session {
             Command::SelectTransaction => {
                 if let Some(state) = self.channels.get_mut(&channel) {
                     state.transaction.get_or_insert_default();
+                    state.live.set_transactional();
                 }
                 Reply::TransactionSelected
             }
             Command::Rollback => {
                 if let Some(state) = self.channels.get_mut(&channel) {
                     state.transaction = Some(Vec::new());
+                    state.live.uncommitted.set(0);
                 }
                 Reply::RolledBack
             }
-            Command::SelectConfirm => Reply::ConfirmSelected,
+            Command::SelectConfirm => {
+                if let Some(state) = self.channels.get(&channel) {
+                    state.live.set_confirming();
+                }
+                Reply::ConfirmSelected
+            }
             Command::RequestAccess => Reply::AccessGranted,
             _ => Reply::FlowActive,
         }
@@ -120,6 +128,7 @@ impl Session {
 
     fn close_channel(&mut self, channel: u16, settles: &[Settle]) {
         self.let_go(Some(channel), settles);
+        self.hide_channels(Some(channel));
         if let Some(token) = self.channels.remove(&channel).and_then(|state| state.reply_token) {
             self.broker.replies.remove(&token);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::batch::Batch;
 use super::churn::Present;
+use super::live_connection::{Arrival, LiveChannel};
 use super::mailbox::Mailbox;
 use super::meter::Meter;
 use super::pace::Hold;
@@ -19,14 +20,13 @@ use super::virtual_host::VirtualHost;
 use super::waiting::Waiting;
 use super::work::Work;
 
-use crate::auth::{Permissions, User};
+use crate::auth::{Permissions, TopicPermissions, User};
 use crate::connection::{Connection, Delivered, Effect, Event, Output, Publish, Reply, Settle};
 use crate::limits::{DELIVERY_OVERHEAD_SIZE, PORTION_SIZE_MIN, SESSION_EVENTS_MAX};
 use crate::message::{
     Charge, ConsumerId, ConsumerKey, Message, Moment, Name, QueueKind, Random, SessionId,
 };
 use crate::protocol::reply::AmqpError;
-use crate::queue::Credit;
 
 /// Where a client comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,7 @@ pub struct Session {
     pub(super) broker: Arc<Broker>,
     pub(super) peer: Peer,
     pub(super) name: Name,
+    pub(super) arrival: Arrival,
     pub(super) connection: Connection,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) user: Option<Arc<User>>,
@@ -95,6 +96,8 @@ pub struct Session {
 pub(super) struct Place {
     pub(super) host: Arc<VirtualHost>,
     pub(super) permissions: Arc<Permissions>,
+    /// Which routing keys it may use with topic exchanges; none means any.
+    pub(super) topics: Option<Arc<TopicPermissions>>,
 }
 
 /// What the broker keeps for one channel.
@@ -102,10 +105,8 @@ pub(super) struct Place {
 pub(super) struct ChannelState {
     /// Something on it failed: what follows is dropped until it is closed.
     pub(super) is_refused: bool,
-    /// The prefetch of consumers made from now on.
-    pub(super) prefetch_count: u16,
-    /// The prefetch all its consumers share.
-    pub(super) credit: Arc<Credit>,
+    /// What others see of it, with its prefetch.
+    pub(super) live: Arc<LiveChannel>,
     pub(super) routes: RouteCache,
     /// Publishes that wait for tx.commit.
     pub(super) transaction: Option<Vec<Pending>>,
@@ -168,6 +169,7 @@ impl Session {
             broker,
             peer,
             name: "in process".into(),
+            arrival: Arrival::new(now),
             connection,
             mailbox,
             user: None,
@@ -226,7 +228,7 @@ impl Session {
         self.count_buffers();
         if !self.sent_settles.is_empty() && self.connection.output().is_empty() {
             for settle in std::mem::take(&mut self.sent_settles) {
-                self.settle(&settle);
+                self.end_deliveries(&settle);
             }
             self.look_after_queues();
             self.work.wake();
@@ -277,6 +279,7 @@ impl Session {
         }
         self.count_buffers();
         self.count_traffic();
+        self.show_state();
         self.work.wake();
     }
 
@@ -287,7 +290,7 @@ impl Session {
                 self.tell(event);
                 true
             }
-            None => self.is_congested() && self.time_out_unread(),
+            None => self.is_congested() && (self.time_out_unread() || self.close_unread()),
         }
     }
 
@@ -339,7 +342,7 @@ impl Session {
     }
 
     /// Tells the machine, and gives the window back what a delivery took of it.
-    fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: Event) {
         let mut cost = 0;
         match &event {
             Event::Delivered(delivered) => cost = window_cost(delivered),
@@ -348,9 +351,16 @@ impl Session {
                 return self.consumer_timed_out(*consumer, *timeout_ms, Vec::new());
             }
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
-            Event::Answered { reply: reply @ (Reply::Got { .. } | Reply::GotEmpty), .. } => {
+            Event::Answered { channel, reply: reply @ (Reply::Got { .. } | Reply::GotEmpty) } => {
                 self.count_get(reply);
+                if let Reply::Got { no_ack, .. } = reply {
+                    self.count_got(*channel, *no_ack);
+                }
             }
+            Event::Confirmed { channel, first, last } => {
+                self.count_answered(*channel, last + 1 - first);
+            }
+            Event::Rejected { channel, .. } => self.count_answered(*channel, 1),
             Event::AlarmChanged { is_disk_low } => self.alarm_changed(*is_disk_low),
             _ => {}
         }
@@ -366,9 +376,11 @@ impl Session {
     /// A consumer lost its queue. Credit that a queue took and left unused as it broke is free for
     /// others, who are offered again.
     fn consumer_cancelled(&mut self, key: ConsumerKey) {
-        self.consumers.remove(&key);
+        if self.consumers.remove(&key).is_some() {
+            self.discount_consumer(key);
+        }
         let state = self.channels.get(&key.channel);
-        if state.is_some_and(|state| state.credit.give(0)) {
+        if state.is_some_and(|state| state.live.credit.give(0)) {
             self.resume(Some(key.channel));
         }
         if self.mailbox.window.give(0) {
@@ -413,7 +425,7 @@ impl Session {
             Effect::Authenticate(credentials) => self.authenticate(&credentials),
             Effect::OpenVirtualHost(name) => self.open_virtual_host(&name),
             Effect::Request(request) => self.handle(request),
-            Effect::Settle(settle) => self.settle_as_told(&settle),
+            Effect::Settle(settle) => self.settle(&settle),
             Effect::SettleSent(settle) => self.sent_settles.push(settle),
             Effect::Release(settles) => self.release(&settles),
             // Publishes are gathered before they come to this.
@@ -424,8 +436,7 @@ impl Session {
     pub(super) fn new_channel(&self) -> ChannelState {
         ChannelState {
             is_refused: false,
-            prefetch_count: 0,
-            credit: Arc::new(Credit::new(0)),
+            live: Arc::default(),
             routes: RouteCache::default(),
             transaction: None,
             reply_token: None,

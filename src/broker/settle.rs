@@ -14,22 +14,21 @@ impl Session {
         self.place.as_ref()?.host.incarnation(id)
     }
 
-    /// Ends deliveries as the client said, and counts those that it acknowledged.
-    pub(super) fn settle_as_told(&mut self, settle: &Settle) {
-        let kind = self.end(settle).filter(|_| settle.outcome == Outcome::Accepted);
+    /// The client ended deliveries of one queue. Those that it acknowledged are counted.
+    pub(super) fn settle(&mut self, settle: &Settle) {
+        if let Some(state) = self.channels.get(&settle.channel) {
+            state.live.count_settled(settle);
+        }
+        let kind = self.end_deliveries(settle).filter(|_| settle.outcome == Outcome::Accepted);
         if let Some(kind) = kind {
             let count: u64 = settle.sequences.iter().map(|range| range.count()).sum();
             self.connection.traffic().consumed(kind).acknowledged += count;
         }
     }
 
-    /// Ends deliveries of one queue and gives the channel's credit back.
-    pub(super) fn settle(&mut self, settle: &Settle) {
-        self.end(settle);
-    }
-
-    /// The same; tells the queue's type where queue and channel are still there.
-    fn end(&mut self, settle: &Settle) -> Option<QueueKind> {
+    /// Ends deliveries of one queue and gives the channel's credit back; tells the queue's type
+    /// where queue and channel are still there.
+    pub(super) fn end_deliveries(&mut self, settle: &Settle) -> Option<QueueKind> {
         let handle = self.queue_by_id(settle.queue);
         if let Some(handle) = &handle {
             // What leaves service has nothing out any more.
@@ -39,7 +38,7 @@ impl Session {
         }
         let kind = handle.map(|handle| handle.definition.options.kind);
         let state = self.channels.get(&settle.channel)?;
-        if settle.to_consumers > 0 && state.credit.give(u64::from(settle.to_consumers)) {
+        if settle.to_consumers > 0 && state.live.credit.give(u64::from(settle.to_consumers)) {
             self.resume(Some(settle.channel));
         }
         kind

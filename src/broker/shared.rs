@@ -20,7 +20,7 @@ use super::tallies::Tallies;
 use super::timers::Timers;
 use super::traffic::TrafficCounts;
 use super::virtual_host::VirtualHost;
-use crate::auth::Users;
+use crate::auth::{LoginFailures, Users};
 use crate::connection::{Event, Options};
 use crate::definitions::NodeDefinitions;
 use crate::message::{ConsumerId, ExchangeId, GetId, Name, QueueId, Random, SessionId};
@@ -38,6 +38,9 @@ pub struct Broker {
     pub(super) node_definitions: Mutex<NodeDefinitions>,
     pub(super) users: RwLock<Users>,
     pub(super) virtual_hosts: RwLock<BTreeMap<Name, Arc<VirtualHost>>>,
+    /// Somebody adds what there is a limit on.
+    pub(super) adding: Mutex<()>,
+    pub(super) login_failures: Mutex<LoginFailures>,
     pub(super) replies: Replies,
     pub(super) timers: Arc<Timers>,
     pub(super) dead_letters: DeadLetterCounts,
@@ -92,6 +95,8 @@ impl Broker {
             node_definitions: Mutex::default(),
             users: RwLock::default(),
             virtual_hosts: RwLock::default(),
+            adding: Mutex::default(),
+            login_failures: Mutex::default(),
             replies: Replies::default(),
             timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),

@@ -20,6 +20,8 @@ struct Inner {
     hosts: BTreeMap<VirtualHostNumber, BTreeMap<SessionId, Guest>>,
     /// Users who have something.
     users: BTreeMap<Name, Tally>,
+    /// What all of them have.
+    all: Tally,
 }
 
 /// Somebody who is in a virtual host.
@@ -42,16 +44,29 @@ pub(super) struct Entrant<'a> {
     pub(super) mailbox: &'a Arc<Mailbox>,
     pub(super) user: &'a Name,
     pub(super) limits: UserLimits,
+    /// How many connections there may be altogether.
+    pub(super) node_limit: Option<u64>,
 }
 
 /// Why somebody does not enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoEntry {
+    /// So many connections are there, and no more may be.
+    NodeFull(u64),
     /// The virtual host was deleted just before.
     Deleted,
     /// So many are in the virtual host, and no more may be.
     HostFull(u64),
     /// The user has so many connections, and may have no more.
+    UserFull(u64),
+}
+
+/// Why a channel is not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoChannel {
+    /// So many channels are there, and no more may be.
+    NodeFull(u64),
+    /// The user has so many channels, and may have no more.
     UserFull(u64),
 }
 
@@ -72,13 +87,20 @@ pub(super) struct CountedChannel {
 }
 
 impl Tallies {
-    /// Counts a connection, unless a limit is reached: first the virtual host's, then the user's.
+    /// Whether as many connections are there as may be.
+    pub(super) fn check_node(&self, limit: Option<u64>) -> Result<(), NoEntry> {
+        check_all(&lock(&self.0), limit)
+    }
+
+    /// Counts a connection, unless a limit is reached: first the node's, then the virtual host's,
+    /// then the user's.
     pub(super) fn enter(
         self: &Arc<Self>,
         host: &VirtualHost,
         entrant: &Entrant<'_>,
     ) -> Result<Admission, NoEntry> {
         let mut inner = lock(&self.0);
+        check_all(&inner, entrant.node_limit)?;
         if host.is_deleted() {
             return Err(NoEntry::Deleted);
         }
@@ -94,6 +116,7 @@ impl Tallies {
         let (mailbox, user) = (entrant.mailbox.clone(), entrant.user.clone());
         sessions.insert(entrant.session, Guest { mailbox, user });
         inner.users.entry(entrant.user.clone()).or_default().connections += 1;
+        inner.all.connections += 1;
         let (user, session) = (entrant.user.clone(), entrant.session);
         Ok(Admission { tallies: self.clone(), host: host.number, user, session })
     }
@@ -101,18 +124,23 @@ impl Tallies {
     /// Counts a channel.
     ///
     /// # Errors
-    /// The user has as many as it may, which is told.
+    /// The node, or the user, has as many as it may, which is told.
     pub(super) fn open_channel(
         self: &Arc<Self>,
         user: &Name,
         limits: UserLimits,
-    ) -> Result<CountedChannel, u64> {
+        node_limit: Option<u64>,
+    ) -> Result<CountedChannel, NoChannel> {
         let mut inner = lock(&self.0);
+        if let Some(limit) = node_limit.filter(|limit| inner.all.channels >= *limit) {
+            return Err(NoChannel::NodeFull(limit));
+        }
         let has = inner.users.get(user).map_or(0, |tally| tally.channels);
         if let Some(limit) = limits.channels.filter(|limit| has >= *limit) {
-            return Err(limit);
+            return Err(NoChannel::UserFull(limit));
         }
         inner.users.entry(user.clone()).or_default().channels += 1;
+        inner.all.channels += 1;
         Ok(CountedChannel { tallies: self.clone(), user: user.clone() })
     }
 
@@ -132,13 +160,19 @@ impl Tallies {
     }
 
     /// Takes something off what a user has.
-    fn subtract(inner: &mut Inner, user: &Name, take: impl FnOnce(&mut Tally)) {
+    fn subtract(inner: &mut Inner, user: &Name, take: impl Fn(&mut Tally)) {
+        take(&mut inner.all);
         let Some(tally) = inner.users.get_mut(user) else { return };
         take(tally);
         if tally.connections == 0 && tally.channels == 0 {
             inner.users.remove(user);
         }
     }
+}
+
+fn check_all(inner: &Inner, limit: Option<u64>) -> Result<(), NoEntry> {
+    let reached = limit.filter(|limit| inner.all.connections >= *limit);
+    reached.map_or(Ok(()), |limit| Err(NoEntry::NodeFull(limit)))
 }
 
 impl Drop for Admission {
@@ -182,7 +216,8 @@ mod tests {
     ) -> Result<Admission, NoEntry> {
         let limits = UserLimits { connections, ..UserLimits::default() };
         let (session, mailbox, user) = (SessionId(session), &Arc::default(), &"ann".into());
-        tallies.enter(host, &Entrant { session, mailbox, user, limits })
+        let node_limit = Some(2);
+        tallies.enter(host, &Entrant { session, mailbox, user, limits, node_limit })
     }
 
     #[test]
@@ -194,8 +229,12 @@ mod tests {
         assert_eq!(enter(&tallies, &host, 2, Some(1)).unwrap_err(), NoEntry::UserFull(1));
         let second = enter(&tallies, &host, 2, None).unwrap();
         assert_eq!(tallies.shut(&host).len(), 2);
+        assert_eq!(enter(&tallies, &host, 3, None).unwrap_err(), NoEntry::NodeFull(2));
+        assert_eq!(tallies.check_node(Some(2)), Err(NoEntry::NodeFull(2)));
+        drop(first);
+        assert_eq!(tallies.check_node(Some(2)), Ok(()));
         assert_eq!(enter(&tallies, &host, 3, None).unwrap_err(), NoEntry::Deleted);
-        drop((first, second));
+        drop(second);
         let inner = lock(&tallies.0);
         assert!(inner.hosts.is_empty() && inner.users.is_empty());
     }
@@ -204,11 +243,14 @@ mod tests {
     fn channels_are_counted_over_all_connections_of_a_user() {
         let tallies = Arc::<Tallies>::default();
         let limits = |channels| UserLimits { channels, ..UserLimits::default() };
-        let open = |user: &str, channels| tallies.open_channel(&user.into(), limits(channels));
+        let open =
+            |user: &str, channels| tallies.open_channel(&user.into(), limits(channels), Some(2));
         let first = open("ann", None).unwrap();
-        assert_eq!(open("ann", Some(1)).unwrap_err(), 1);
-        assert_eq!(open("ann", Some(0)).unwrap_err(), 0);
-        assert!(open("bob", Some(1)).is_ok());
+        assert_eq!(open("ann", Some(1)).unwrap_err(), NoChannel::UserFull(1));
+        assert_eq!(open("ann", Some(0)).unwrap_err(), NoChannel::UserFull(0));
+        let other = open("bob", Some(1)).unwrap();
+        assert_eq!(open("cid", None).unwrap_err(), NoChannel::NodeFull(2));
+        drop(other);
         drop(first);
         assert!(open("ann", Some(1)).is_ok());
         assert!(lock(&tallies.0).users.is_empty());

@@ -61,7 +61,7 @@ impl World {
         let mut session = Session::new(self.broker.clone(), Peer { address: None }, Moment(0));
         let host = self.broker.virtual_host("/").unwrap();
         let permissions = Arc::new(Permissions::new(".*", ".*", ".*").unwrap());
-        session.place = Some(Place { host, permissions });
+        session.place = Some(Place { host, permissions, topics: None });
         session.channels.insert(1, session.new_channel());
         Client { session, confirm: 0 }
     }

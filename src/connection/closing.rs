@@ -43,7 +43,7 @@ impl Connection {
         }
         // Who has not logged in learns nothing, as in RabbitMQ; only limits are told.
         if self.phase.is_before_login() && error.code != ReplyCode::NotAllowed {
-            return self.keep_silent(error.text, None);
+            return self.keep_silent(error.text, None, 0);
         }
         self.write_close(&error);
         self.phase = Phase::Closing(self.now.plus(self.close_timeout_ms()));
@@ -73,9 +73,15 @@ impl Connection {
         self.close_reason = Some(reason);
     }
 
-    /// Says and hears nothing for a while, then gives the last word, if there is one, and ends.
-    pub(super) fn keep_silent(&mut self, reason: String, last_word: Option<ConnectionError>) {
-        self.phase = Phase::Silent(self.now.plus(SILENT_CLOSE_DELAY_MS));
+    /// Says and hears nothing for a while, and for so much longer, then gives the last word, if
+    /// there is one, and ends.
+    pub(super) fn keep_silent(
+        &mut self,
+        reason: String,
+        last_word: Option<ConnectionError>,
+        delay_ms: u64,
+    ) {
+        self.phase = Phase::Silent(self.now.plus(SILENT_CLOSE_DELAY_MS + delay_ms));
         self.close_reason = Some(CloseReason::LoginRefused(reason));
         self.last_word = last_word;
     }

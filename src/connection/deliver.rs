@@ -26,7 +26,7 @@ impl Connection {
         }
         match event {
             Event::Authenticated { user } => self.authenticated(user),
-            Event::LoginRefused(error) => self.login_refused(error),
+            Event::LoginRefused { error, delay_ms } => self.login_refused(error, delay_ms),
             Event::VirtualHostOpened => self.entered(),
             Event::Answered { channel, reply } => self.answer(channel, reply, effects),
             Event::Refused { channel: 0, error } => self.fail(error.into_hard(), effects),

@@ -9,7 +9,12 @@ pub enum Event {
     /// The credentials are good; this is who it is.
     Authenticated { user: Name },
     /// The credentials are not good. The client is told only if it can understand it.
-    LoginRefused(ConnectionError),
+    LoginRefused {
+        /// What is told to clients that understand it.
+        error: ConnectionError,
+        /// How much longer than usual the answer takes.
+        delay_ms: u64,
+    },
     /// The virtual host is open.
     VirtualHostOpened,
     /// A request was carried out; `None` where no answer was wanted.

@@ -11,6 +11,21 @@ use crate::protocol::field::{FieldTable, FieldValue};
 use crate::protocol::methods::{Method, connection};
 use crate::protocol::reply::ConnectionError;
 
+/// Who a client is, by its own words, and what was agreed with it.
+#[derive(Clone, Debug)]
+pub struct Introduction {
+    /// The name it gave itself.
+    pub client_name: Option<Box<str>>,
+    /// All it said of itself.
+    pub client_properties: FieldTable,
+    /// The highest number of a channel; 0 means that there is none.
+    pub channel_max: u16,
+    /// Bytes of the largest frame; 0 means that there is none.
+    pub frame_size_max: u32,
+    /// Seconds between heartbeats; 0 means that there are none.
+    pub heartbeat_seconds: u64,
+}
+
 /// The header of AMQP 0-9, which is served as 0-9-1.
 const HEADER_0_9: [u8; 8] = *b"AMQP\x01\x01\x00\x09";
 
@@ -90,12 +105,24 @@ impl Connection {
 
     fn authenticate(&mut self, start_ok: &connection::StartOk<'_>, effects: &mut Vec<Effect>) {
         self.learn_client(&start_ok.client_properties);
+        self.client_properties = start_ok.client_properties.clone();
         self.phase = Phase::Authenticating;
         self.awaits_broker = true;
         effects.push(Effect::Authenticate(Credentials {
             mechanism: start_ok.mechanism.into(),
             response: start_ok.response.into(),
         }));
+    }
+
+    /// What the client said of itself, and what was agreed. Its properties are told once.
+    pub fn introduce(&mut self) -> Introduction {
+        Introduction {
+            client_name: self.client_name.clone(),
+            client_properties: std::mem::take(&mut self.client_properties),
+            channel_max: self.channel_max,
+            frame_size_max: u32::try_from(self.frame_size_max).unwrap_or(0),
+            heartbeat_seconds: self.heartbeat_ms / 1000,
+        }
     }
 
     fn learn_client(&mut self, properties: &FieldTable) {
@@ -124,10 +151,10 @@ impl Connection {
     }
 
     /// The login is not good: silence, and at its end a word to clients that understand it.
-    pub(super) fn login_refused(&mut self, error: ConnectionError) {
+    pub(super) fn login_refused(&mut self, error: ConnectionError, delay_ms: u64) {
         let text = error.text.clone();
         let is_understood = self.capabilities.authentication_failure_close;
-        self.keep_silent(text, is_understood.then_some(error));
+        self.keep_silent(text, is_understood.then_some(error), delay_ms);
     }
 
     fn tune(&mut self, tune_ok: &connection::TuneOk) -> Result<(), ConnectionError> {

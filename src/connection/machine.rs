@@ -14,6 +14,7 @@ use super::phase::{Options, Phase};
 use super::traffic::Traffic;
 use crate::limits::CLOSED_INPUT_SIZE_MAX;
 use crate::message::{Moment, Name, Random};
+use crate::protocol::field::FieldTable;
 use crate::protocol::frame::{self, Frame, FrameError, FrameKind};
 use crate::protocol::methods::{Method, WireMethod, basic, channel as channel_class, connection};
 use crate::protocol::reply::{AmqpError, ConnectionError};
@@ -34,6 +35,7 @@ pub struct Connection {
     pub(super) user: Option<Name>,
     pub(super) virtual_host: Option<Name>,
     pub(super) client_name: Option<Box<str>>,
+    pub(super) client_properties: FieldTable,
     pub(super) now: Moment,
     pub(super) handshake_deadline: Moment,
     pub(super) last_received: Moment,
@@ -101,6 +103,7 @@ impl Connection {
             user: None,
             virtual_host: None,
             client_name: None,
+            client_properties: FieldTable::new(),
             now,
             last_received: now,
             last_sent: now,

@@ -27,6 +27,7 @@ mod whole;
 
 pub use command::{Command, Credentials, Effect, Publish, Request, Settle, Way};
 pub use event::{Delivered, Event, Reply};
+pub use handshake::Introduction;
 pub use machine::{CloseReason, Connection};
 pub use output::Output;
 pub use phase::Options;

@@ -344,7 +344,7 @@ fn a_refused_login_is_silence_unless_the_client_understands_more() {
     peer.send_bytes(&PROTOCOL_HEADER);
     peer.start_ok(&FieldTable::new());
     let _ = peer.seen();
-    peer.tell(Event::LoginRefused(error()));
+    peer.tell(Event::LoginRefused { error: error(), delay_ms: 0 });
     assert!(peer.seen().is_empty() && !peer.connection.is_closed());
     peer.connection.elapse(START.plus(SILENT_CLOSE_DELAY_MS), &mut peer.effects);
     assert!(peer.connection.is_closed());
@@ -354,9 +354,11 @@ fn a_refused_login_is_silence_unless_the_client_understands_more() {
     peer.send_bytes(&PROTOCOL_HEADER);
     peer.start_ok(&[("capabilities", capabilities)].into_iter().collect());
     let _ = peer.seen();
-    peer.tell(Event::LoginRefused(error()));
+    peer.tell(Event::LoginRefused { error: error(), delay_ms: 7 });
     assert!(peer.seen().is_empty());
-    peer.connection.elapse(START.plus(SILENT_CLOSE_DELAY_MS), &mut peer.effects);
+    peer.connection.elapse(START.plus(SILENT_CLOSE_DELAY_MS + 6), &mut peer.effects);
+    assert!(peer.seen().is_empty() && !peer.connection.is_closed());
+    peer.connection.elapse(START.plus(SILENT_CLOSE_DELAY_MS + 7), &mut peer.effects);
     assert_eq!(peer.seen(), ["close 403"]);
     assert!(peer.connection.is_closed());
 }

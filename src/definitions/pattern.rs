@@ -2,6 +2,7 @@
 //! may be matched in linear time is; look-around and what else needs a search goes to an engine
 //! that gives up after a while. Who matches what with it is not decided here.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use fancy_regex::RegexBuilder;
@@ -43,11 +44,14 @@ impl Pattern {
         Ok(Self(match text {
             "" => Matcher::Nothing,
             ".*" => Matcher::Everything,
-            text => match Regex::new(text) {
-                Ok(expression) => Matcher::Linear(expression),
-                // What it says of a look-around is of no use, the other engine's word is.
-                Err(_) => Matcher::Backtracking(Box::new(backtracking(text)?)),
-            },
+            text => {
+                let plain = with_plain_braces(text);
+                match Regex::new(&plain) {
+                    Ok(expression) => Matcher::Linear(expression),
+                    // What it says of a look-around is of no use, the other engine's word is.
+                    Err(_) => Matcher::Backtracking(Box::new(backtracking(text, &plain)?)),
+                }
+            }
         }))
     }
 
@@ -63,8 +67,51 @@ impl Pattern {
     }
 }
 
-fn backtracking(text: &str) -> Result<fancy_regex::Regex, PatternError> {
-    let built = RegexBuilder::new(text).backtrack_limit(PATTERN_BACKTRACK_MAX).build();
+/// To PCRE a brace that says how often, or belongs to an escape, is one, and every other a letter;
+/// the engines want those escaped.
+fn with_plain_braces(text: &str) -> Cow<'_, str> {
+    if !text.contains('{') {
+        return text.into();
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, special)) = rest.find(['{', '\\']).map(|at| rest.split_at(at)) {
+        plain.push_str(before);
+        let size = match special.starts_with('\\') {
+            true => escape_size(special),
+            false => 1,
+        };
+        if special.starts_with('{') && !is_repetition(special) {
+            plain.push('\\');
+        }
+        let (kept, behind) = special.split_at(size);
+        plain.push_str(kept);
+        rest = behind;
+    }
+    plain.push_str(rest);
+    plain.into()
+}
+
+/// A backslash with the letter behind it, and with the brace that belongs to some of these.
+fn escape_size(text: &str) -> usize {
+    let mut letters = text.chars();
+    let (first, second) = (letters.next(), letters.next());
+    let has_brace = second.is_some_and(|letter| "pPxugkN".contains(letter));
+    let size: usize = first.into_iter().chain(second).map(char::len_utf8).sum();
+    size + usize::from(has_brace && letters.next() == Some('{'))
+}
+
+/// `{2}`, `{2,}` or `{2,3}`.
+fn is_repetition(text: &str) -> bool {
+    let inside = text.strip_prefix('{').and_then(|text| text.split_once('}'));
+    let Some((inside, _)) = inside else { return false };
+    let (least, most) = inside.split_once(',').unwrap_or((inside, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    !least.is_empty() && is_number(least) && is_number(most)
+}
+
+fn backtracking(text: &str, plain: &str) -> Result<fancy_regex::Regex, PatternError> {
+    let built = RegexBuilder::new(plain).backtrack_limit(PATTERN_BACKTRACK_MAX).build();
     built.map_err(|error| PatternError(format!("'{text}' is no regular expression: {error}")))
 }
 
@@ -93,6 +140,18 @@ mod tests {
         assert_eq!(matching(r"^orders(?=\.)", &names), ["orders.dead"]);
         assert_eq!(matching(r"(?<!my\.)amq", &names), ["amq.direct", "amq"]);
         assert_eq!(matching(r"(a)\1.*(b)\2$", &names), ["aa.bb"]);
+    }
+
+    #[test]
+    fn a_brace_that_says_nothing_is_a_letter() {
+        let names = ["{a}", "a", "aa", "aaa", "{2}", "a{,3}"];
+        assert_eq!(matching("^{a}$", &names), ["{a}"]);
+        assert_eq!(matching("^a{2}$", &names), ["aa"]);
+        assert_eq!(matching("^a{2,}$", &names), ["aa", "aaa"]);
+        assert_eq!(matching("^(?!b)a{,3}$", &names), ["a{,3}"]);
+        assert_eq!(matching(r"^\{2\}$", &names), ["{2}"]);
+        assert_eq!(matching(r"^[{]\x{61}}$", &names), ["{a}"]);
+        assert_eq!(matching(r"^\p{L}{2}$", &names), ["aa"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How answers look: JSON that nobody keeps, or nothing but a status.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -16,6 +16,11 @@ pub(super) fn json(value: &Value) -> Response {
 /// JSON under any status.
 pub(super) fn json_of(status: StatusCode, value: &Value) -> Response {
     with_body(status, Body::from(value.to_string()))
+}
+
+/// JSON that is made already.
+pub(super) fn made(json: Bytes) -> Response {
+    with_body(StatusCode::OK, Body::from(json))
 }
 
 /// JSON that is made as the client reads it.

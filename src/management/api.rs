@@ -37,6 +37,11 @@ impl Api {
         stored.await
     }
 
+    /// There is one node.
+    pub(super) fn check_node(&self, node: &str) -> Result<(), Refusal> {
+        if node == self.options.node { Ok(()) } else { Err(Refusal::NotFound) }
+    }
+
     /// A virtual host that is looked at is there.
     pub(super) fn check_host(&self, host: &str) -> Result<(), Refusal> {
         self.broker.host_definition(host).map(|_| ()).ok_or(Refusal::NotFound)

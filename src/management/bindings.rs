@@ -18,11 +18,13 @@ use super::names::Names;
 use super::properties_key::{is_meant, properties_key};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::turns::Turns;
 use super::{answer, arguments, percent, wish};
 use crate::broker::ListedBinding;
 use crate::connection::Command;
 use crate::connection::command::Bind;
 use crate::definitions::BindingEnd;
+use crate::limits::LIST_ROWS_PER_TURN;
 use crate::protocol::field::FieldTable;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -37,6 +39,9 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/queues/{vhost}/{queue}/bindings", get(list_to_queue))
 }
 
+/// A hash of arguments is work like that of so many rows.
+const HASH_WORK: usize = LIST_ROWS_PER_TURN / 16;
+
 /// What a path says of a binding: virtual host, source, kind and name of the destination.
 type Between = (String, String, String, String);
 
@@ -47,7 +52,7 @@ async fn list(
 ) -> Result<Response, Refusal> {
     let hosts = api.broker.host_names();
     let seen = hosts.iter().filter(|host| caller.may_see_in(host));
-    answer_with(seen.flat_map(|host| api.broker.bindings(host)), &query).await
+    answer_with(seen.flat_map(|host| api.broker.bindings(host)).collect(), &query).await
 }
 
 async fn list_in_host(
@@ -102,12 +107,15 @@ async fn list_to_queue(
     answer_with(api.broker.bindings_to(&host, &BindingEnd::Queue(queue.into())), &query).await
 }
 
-/// RabbitMQ gives no pages of bindings.
-async fn answer_with(
-    bindings: impl IntoIterator<Item = ListedBinding>,
-    query: &Query,
-) -> Result<Response, Refusal> {
-    let rows = bindings.into_iter().map(BindingRow::of).collect();
+/// RabbitMQ gives no pages of bindings. Arguments are hashed, and may be long.
+async fn answer_with(bindings: Vec<ListedBinding>, query: &Query) -> Result<Response, Refusal> {
+    let mut rows = Vec::with_capacity(bindings.len());
+    let mut turns = Turns::default();
+    for binding in bindings {
+        let work = if binding.arguments().is_empty() { 1 } else { HASH_WORK };
+        rows.push(BindingRow::of(binding));
+        turns.spend(work).await;
+    }
     list::answer(rows, ListWish::whole(query)).await
 }
 
@@ -134,9 +142,11 @@ async fn bind(
     let routing_key = wish::short_text(&fields.0, "routing_key")?.unwrap_or_default();
     let arguments = wish::arguments(&fields.0)?;
     let key = properties_key(routing_key, &arguments);
-    let command = bind_command(&between, false, routing_key, arguments)?;
-    api.carry_out(&caller, host, command).await?;
-    Ok(made(&format!("{}/{}", percent::encode(destination), percent::encode(&key))))
+    let bind = bind_between(&between, false, routing_key, arguments)?;
+    // A name may be written with more than what it is.
+    let location = format!("{}/{}", percent::encode(&bind.destination), percent::encode(&key));
+    api.carry_out(&caller, host, Command::Bind(bind)).await?;
+    Ok(made(&location))
 }
 
 async fn unbind(
@@ -147,8 +157,8 @@ async fn unbind(
     let between = (host, source, kind, destination);
     let binding = find(&api, &caller, &between, &key)?;
     let arguments = binding.arguments().clone();
-    let command = bind_command(&between, true, binding.routing_key(), arguments)?;
-    api.carry_out(&caller, &between.0, command).await?;
+    let unbind = bind_between(&between, true, binding.routing_key(), arguments)?;
+    api.carry_out(&caller, &between.0, Command::Bind(unbind)).await?;
     Ok(answer::done())
 }
 
@@ -162,22 +172,22 @@ fn made(location: &str) -> Response {
     response
 }
 
-fn bind_command(
+fn bind_between(
     (_, source, kind, destination): &Between,
     is_unbind: bool,
     routing_key: &str,
     arguments: FieldTable,
-) -> Result<Command, Refusal> {
+) -> Result<Bind, Refusal> {
     let to_exchange = kind == "e";
     let destination = if to_exchange { named(destination) } else { destination };
-    Ok(Command::Bind(Bind {
+    Ok(Bind {
         is_unbind,
         source: wish::name("exchange", named(source))?,
         destination: wish::name(if to_exchange { "exchange" } else { "queue" }, destination)?,
         to_exchange,
         routing_key: routing_key.into(),
         arguments,
-    }))
+    })
 }
 
 fn find(
@@ -223,6 +233,14 @@ impl Row for BindingRow {
         let host = binding.virtual_host();
         let is_to_exchange = binding.is_to_exchange();
         (host, source, destination, binding.routing_key(), properties_key, is_to_exchange)
+    }
+
+    fn virtual_host(&self) -> &str {
+        self.binding.virtual_host()
+    }
+
+    fn lead(&self) -> &str {
+        self.binding.source()
     }
 
     fn name(&self) -> &str {

@@ -2,6 +2,7 @@
 //! broker, and written nowhere.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -31,7 +32,13 @@ impl FromRequestParts<Shared> for Caller {
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Refusal> {
         let peer = parts.extensions.get::<Peer>().copied().ok_or(Refusal::NotLoggedIn)?;
         let login = login(&parts.headers).ok_or(Refusal::NotLoggedIn)?;
-        let user = api.broker.check_login(&login, peer).map_err(|_| Refusal::NotLoggedIn)?;
+        let user = match api.broker.check_login(&login, peer, api.now()) {
+            Ok(user) => user,
+            Err(delay_ms) => {
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                return Err(Refusal::NotLoggedIn);
+            }
+        };
         let caller = Self::of(user)?;
         if let Some(acquaintance) = parts.extensions.get::<Acquaintance>() {
             acquaintance.make();
@@ -86,6 +93,26 @@ impl Caller {
     /// It may see that there is this virtual host, and how it fares.
     pub(super) fn may_see(&self, host: &str) -> bool {
         self.sees_all_hosts() || self.may_see_in(host)
+    }
+
+    /// It may see what a user has opened.
+    pub(super) fn sees_things_of(&self, user: &str) -> bool {
+        self.sees_all_hosts() || *self.user.name == *user
+    }
+
+    pub(super) fn check_sees_things_of(&self, user: &str) -> Result<(), Refusal> {
+        allow(self.sees_things_of(user), "User not authorised to access object")
+    }
+
+    /// It may end what a user has opened.
+    pub(super) fn check_ends_things_of(&self, user: &str) -> Result<(), Refusal> {
+        let may = self.is_administrator() || *self.user.name == *user;
+        allow(may, "User not authorised to access object")
+    }
+
+    /// It may see how the node fares.
+    pub(super) fn check_monitor(&self) -> Result<(), Refusal> {
+        allow(self.sees_all_hosts(), "Not monitor user")
     }
 
     pub(super) fn check_administrator(&self) -> Result<(), Refusal> {

@@ -1,15 +1,18 @@
 //! Which fields of what is told are wanted: `columns=name,owner_pid_details.name`.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 use super::query::Query;
+use crate::limits::COLUMN_DEPTH_MAX;
 
 /// The wanted fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Columns {
     All,
-    /// Each by the names on the way to it.
-    Some(Vec<Vec<String>>),
+    /// By their names, and what is wanted of each.
+    Some(BTreeMap<String, Self>),
 }
 
 impl Columns {
@@ -18,47 +21,42 @@ impl Columns {
     }
 
     fn parse(text: &str) -> Self {
-        let words = |text: &str, separator| {
-            let words = text.split(separator).filter(|word| !word.is_empty());
-            words.map(str::to_owned).collect::<Vec<_>>()
-        };
-        let paths = words(text, ',').into_iter().map(|path| words(&path, '.'));
-        Self::Some(paths.filter(|path| !path.is_empty()).collect())
+        let mut columns = Self::Some(BTreeMap::new());
+        for path in text.split(',') {
+            let names = path.split('.').filter(|name| !name.is_empty());
+            let mut names = names.take(COLUMN_DEPTH_MAX).peekable();
+            if names.peek().is_some() {
+                columns.add(names);
+            }
+        }
+        columns
+    }
+
+    /// The field at the end of these names is wanted, too.
+    fn add<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        let mut at = self;
+        for name in names {
+            let Self::Some(fields) = at else { return };
+            at = fields.entry(name.to_owned()).or_insert_with(|| Self::Some(BTreeMap::new()));
+        }
+        *at = Self::All;
     }
 
     /// What is left of a value: of each object the wanted fields, also of those in a list.
     pub(super) fn pick(&self, value: Value) -> Value {
         match (self, value) {
-            (Self::Some(_), Value::Object(object)) => Value::Object(self.pick_fields(object)),
+            (Self::Some(wanted), Value::Object(object)) => {
+                let picked = object.into_iter().filter_map(|(name, value)| {
+                    let picked = wanted.get(&name)?.pick(value);
+                    Some((name, picked))
+                });
+                Value::Object(picked.collect())
+            }
             (Self::Some(_), Value::Array(values)) => {
                 values.into_iter().map(|value| self.pick(value)).collect()
             }
             (_, value) => value,
         }
-    }
-
-    fn pick_fields(&self, object: Map<String, Value>) -> Map<String, Value> {
-        let mut picked = Map::new();
-        for (name, value) in object {
-            if let Some(below) = self.below(&name) {
-                picked.insert(name, below.pick(value));
-            }
-        }
-        picked
-    }
-
-    /// What is wanted of the field of this name; `None` where it is not.
-    fn below(&self, name: &str) -> Option<Self> {
-        let Self::Some(paths) = self else { return Some(Self::All) };
-        let mut below = Vec::new();
-        for path in paths {
-            match path.split_first() {
-                Some((first, rest)) if first == name && rest.is_empty() => return Some(Self::All),
-                Some((first, rest)) if first == name => below.push(rest.to_vec()),
-                _ => {}
-            }
-        }
-        (!below.is_empty()).then_some(Self::Some(below))
     }
 }
 
@@ -75,6 +73,8 @@ mod tests {
             ("a", json!({"a": 1})),
             ("b", json!({"b": {"c": 2, "d": 3}})),
             ("b.c,e.c", json!({"b": {"c": 2}, "e": [{"c": 4}]})),
+            ("b,b.c", json!({"b": {"c": 2, "d": 3}})),
+            ("b.c,b.d,b.c", json!({"b": {"c": 2, "d": 3}})),
             ("b.c,b", json!({"b": {"c": 2, "d": 3}})),
             ("a.x", json!({"a": 1})),
             ("g.x", json!({"g": {}})),
@@ -85,5 +85,18 @@ mod tests {
             assert_eq!(Columns::parse(columns).pick(value.clone()), expected, "{columns}");
         }
         assert_eq!(Columns::All.pick(value.clone()), value);
+    }
+
+    /// As many names as a request has room for once stood in each other.
+    #[test]
+    fn a_path_that_leads_nowhere_takes_no_room() {
+        let path = "a.".repeat(1_000_000);
+        let mut columns = &Columns::parse(&path);
+        let mut depth = 0;
+        while let Columns::Some(fields) = columns {
+            columns = &fields["a"];
+            depth += 1;
+        }
+        assert_eq!(depth, COLUMN_DEPTH_MAX);
     }
 }

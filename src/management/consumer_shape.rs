@@ -1,9 +1,8 @@
-//! What is told of a consumer, and of the connection that something belongs to, under RabbitMQ's
-//! names.
+//! What is told of a consumer, under RabbitMQ's names.
 
 use serde_json::{Value, json};
 
-use super::arguments;
+use super::{arguments, connection_name};
 use crate::broker::ListedConsumer;
 
 pub(super) fn shape(consumer: &ListedConsumer, node: &str) -> Value {
@@ -25,7 +24,7 @@ pub(super) fn shape(consumer: &ListedConsumer, node: &str) -> Value {
         "prefetch_count": consumer.prefetch_count,
         "active": consumer.is_active || !is_single,
         "activity_status": status,
-        "arguments": arguments::shape(&consumer.arguments),
+        "arguments": consumer.arguments.as_deref().map_or_else(|| json!({}), arguments::shape),
     })
 }
 
@@ -33,7 +32,7 @@ pub(super) fn shape(consumer: &ListedConsumer, node: &str) -> Value {
 fn channel(consumer: &ListedConsumer, node: &str) -> Value {
     let Some((connection, user)) = &consumer.connection else { return json!({}) };
     let number = consumer.channel;
-    let (host, port) = peer(connection);
+    let (host, port) = connection_name::origin(connection);
     json!({
         "name": format!("{connection} ({number})"),
         "number": number,
@@ -43,32 +42,4 @@ fn channel(consumer: &ListedConsumer, node: &str) -> Value {
         "user": &**user,
         "node": node,
     })
-}
-
-/// A connection of this name.
-pub(super) fn connection(name: &str) -> Value {
-    let (host, port) = peer(name);
-    json!({"name": name, "peer_host": host, "peer_port": port})
-}
-
-/// Where a connection comes from, as its name says: `host:port -> host:port`.
-fn peer(name: &str) -> (Option<&str>, Option<u16>) {
-    let origin = name.split_once(" -> ").and_then(|(origin, _)| origin.rsplit_once(':'));
-    let port = origin.and_then(|(_, port)| port.parse().ok());
-    let host = origin.map(|(host, _)| host.trim_matches(['[', ']']));
-    (host.filter(|_| port.is_some()), port)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_says_where_a_connection_comes_from() {
-        let name = "127.0.0.1:5000 -> 127.0.0.1:5672";
-        assert_eq!(peer(name), (Some("127.0.0.1"), Some(5000)));
-        assert_eq!(peer("[::1]:5000 -> [::1]:5672"), (Some("::1"), Some(5000)));
-        assert_eq!(peer("in process"), (None, None));
-        assert_eq!(peer("a -> b"), (None, None));
-    }
 }

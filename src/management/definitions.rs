@@ -8,6 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::task::yield_now;
 use tracing::{info, warn};
 
 use super::answer;
@@ -17,7 +18,7 @@ use super::caller::Caller;
 use super::multipart;
 use super::names::Names;
 use super::refusal::Refusal;
-use crate::broker::Declared;
+use crate::broker::{Declared, ImportFailure, ImportReport};
 use crate::definitions::import::{Definitions, DefinitionsError};
 
 pub(super) fn routes() -> Router<Shared> {
@@ -43,7 +44,8 @@ async fn export_host(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    let file = api.broker.inventory().host_file(&host, &api.broker.origin());
+    let inventory = api.broker.inventory_of(&host);
+    let file = inventory.and_then(|inventory| inventory.host_file(&host, &api.broker.origin()));
     let file = file.ok_or_else(|| Refusal::bad("vhost_not_found"))?;
     Ok(as_file(file, query.as_deref()))
 }
@@ -92,7 +94,7 @@ async fn carry_out(
     for warning in &definitions.warnings {
         warn!(target: "management", "definitions of user '{user}': {warning}");
     }
-    let result = api.broker.import(definitions, api.now());
+    let result = import_in_turns(api, definitions).await;
     api.stored(Ok(Declared::Changed)).await?;
     match result {
         Ok(report) => {
@@ -103,6 +105,20 @@ async fn carry_out(
             warn!(target: "management", "definitions of user '{user}': {failure}");
             Err(Refusal::bad(failure.to_string()))
         }
+    }
+}
+
+/// Some items at a time: other connections of this thread have their turns in between.
+async fn import_in_turns(
+    api: &Api,
+    definitions: &Definitions,
+) -> Result<ImportReport, ImportFailure> {
+    let mut import = api.broker.begin_import(definitions)?;
+    loop {
+        if let Some(report) = import.step(api.now())? {
+            return Ok(report);
+        }
+        yield_now().await;
     }
 }
 

@@ -74,3 +74,42 @@ pub(super) fn declaration_refused(error: AmqpError) -> Refusal {
         _ => Refusal::bad(reason),
     }
 }
+
+/// Something else that was refused: code and text as they are.
+pub(super) fn refused(error: AmqpError) -> Refusal {
+    let ConnectionError { code, text, .. } = error.into_hard();
+    numbered(code, text)
+}
+
+/// What is our fault is said to be.
+fn numbered(code: ReplyCode, text: String) -> Refusal {
+    match code {
+        ReplyCode::InternalError => Refusal::Failed(text),
+        _ => Refusal::bad(format!("{} {text}", code.number())),
+    }
+}
+
+/// A get that was refused.
+pub(super) fn get_refused(error: AmqpError) -> Refusal {
+    let ConnectionError { code, text, .. } = error.into_hard();
+    match code {
+        ReplyCode::NotFound => Refusal::Absent(text),
+        ReplyCode::AccessRefused => Refusal::Denied(text),
+        _ => numbered(code, text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// That a queue is out of service was once told as a mistake of the client's.
+    #[test]
+    fn what_is_our_fault_is_told_so() {
+        let error = || ConnectionError::internal_error("queue 'q' is out of service").into();
+        let told = "INTERNAL_ERROR - queue 'q' is out of service";
+        for refusal in [refused(error()), get_refused(error())] {
+            assert_eq!(refusal, Refusal::Failed(told.into()));
+        }
+    }
+}

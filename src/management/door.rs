@@ -22,9 +22,10 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, bindings, cluster_name, definitions, exchanges, features, front_page,
-    global_parameters, hash_password, parameters, permissions, policies, queues, topic_permissions,
-    user_limits, users, virtual_host_limits, virtual_hosts, whoami,
+    ManagementOptions, bindings, channels, cluster_name, connections, consumers, definitions,
+    exchanges, features, front_page, get, global_parameters, hash_password, health, nodes,
+    overview, parameters, permissions, policies, publish, queues, topic_permissions, user_limits,
+    users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -68,16 +69,24 @@ impl Default for Patience {
 fn resources() -> Router<Shared> {
     Router::new()
         .merge(bindings::routes())
+        .merge(channels::routes())
         .merge(cluster_name::routes())
+        .merge(connections::routes())
         .merge(definitions::routes())
+        .merge(consumers::routes())
         .merge(exchanges::routes())
         .merge(features::routes())
         .merge(global_parameters::routes())
         .merge(hash_password::routes())
+        .merge(health::routes())
+        .merge(nodes::routes())
+        .merge(overview::routes())
         .merge(parameters::routes())
         .merge(permissions::routes())
+        .merge(get::routes())
         .merge(policies::routes("/policies", PolicyKind::User))
         .merge(policies::routes("/operator-policies", PolicyKind::Operator))
+        .merge(publish::routes())
         .merge(queues::routes())
         .merge(topic_permissions::routes())
         .merge(user_limits::routes())

@@ -121,6 +121,10 @@ impl Row for ExchangeRow {
         (self.0.virtual_host(), self.name())
     }
 
+    fn virtual_host(&self) -> &str {
+        self.0.virtual_host()
+    }
+
     fn name(&self) -> &str {
         &self.0.definition.name
     }

@@ -14,7 +14,9 @@ use super::body::Fields;
 use super::caller::Caller;
 use super::cluster_name;
 use super::names::Names;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use crate::definitions::{CLUSTER_NAME, GlobalParameterDefinition, export};
 
 pub(super) fn routes() -> Router<Shared> {
@@ -23,11 +25,15 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/global-parameters/{name}", get(show).put(set).delete(clear))
 }
 
-async fn list(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
     caller.check_policymaker()?;
     let parameters = api.broker.global_parameters();
     let shapes = parameters.iter().map(|parameter| export::global_parameter(parameter));
-    Ok(answer::json(&shapes.collect()))
+    shaped::list(shapes.collect(), &query).await
 }
 
 async fn show(
@@ -46,7 +52,8 @@ async fn set(
     Names(name): Names<String>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let mut fields = Fields::read(body, &api, &caller, Caller::check_policymaker).await?;
+    let check = |caller: &Caller| check_changes(caller, &name);
+    let mut fields = Fields::read(body, &api, &caller, check).await?;
     fields.check_has(&["value"])?;
     let was_there = find(&api, &name).is_some();
     let value = fields.0.remove("value").unwrap_or_default();
@@ -63,10 +70,18 @@ async fn clear(
     caller: Caller,
     Names(name): Names<String>,
 ) -> Result<Response, Refusal> {
-    caller.check_policymaker()?;
+    check_changes(&caller, &name)?;
     find(&api, &name).ok_or(Refusal::NotFound)?;
     api.stored(Ok(api.broker.clear_global_parameter(&name))).await?;
     Ok(answer::done())
+}
+
+/// The name of the cluster has a resource of its own, which is for administrators.
+fn check_changes(caller: &Caller, name: &str) -> Result<(), Refusal> {
+    match name == CLUSTER_NAME {
+        true => caller.check_administrator(),
+        false => caller.check_policymaker(),
+    }
 }
 
 fn find(api: &Api, name: &str) -> Option<Arc<GlobalParameterDefinition>> {

@@ -1,22 +1,21 @@
 //! Lists: which part of what is there is wanted, and in which order. Nothing here takes a lock, and
-//! there may be very many rows: those of one page are found without sorting all, and JSON is made
-//! of no more than is told. What a row says, its resource knows.
+//! there may be very many rows: JSON is made of no more than is told. How they are sorted is in
+//! `row_order`; what a row says, its resource knows.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use axum::response::Response;
 use serde_json::{Value, json};
-use tokio::task::yield_now;
 
 use super::answer;
 use super::columns::Columns;
 use super::name_filter::NameFilter;
 use super::query::Query;
 use super::refusal::Refusal;
+use super::row_order::{ranked, select};
 use super::row_stream::RowStream;
-use super::value_order::compare;
-use crate::limits::{LIST_PAGE_SIZE, LIST_PAGE_SIZE_MAX, LIST_ROWS_PER_TURN};
+use super::turns::{Turns, work_in};
+use crate::limits::{LIST_PAGE_SIZE, LIST_PAGE_SIZE_MAX};
 
 /// One thing in a list.
 pub(super) trait Row: Send + Unpin + 'static {
@@ -25,7 +24,15 @@ pub(super) trait Row: Send + Unpin + 'static {
     where
         Self: 'a;
 
+    /// The virtual host comes first in it, then `lead`, then the rest.
     fn key(&self) -> Self::Key<'_>;
+
+    fn virtual_host(&self) -> &str;
+
+    /// What rows of one virtual host are sorted by first.
+    fn lead(&self) -> &str {
+        self.name()
+    }
 
     /// What names are looked for in.
     fn name(&self) -> &str;
@@ -111,26 +118,22 @@ fn integer(query: &Query, name: &str) -> Result<Option<i64>, Refusal> {
     number.map_err(|_| Refusal::bad("Pagination parameters are invalid"))
 }
 
-/// A row, and what it is sorted by before its key.
-struct Ranked<R> {
-    value: Option<Value>,
-    row: R,
-}
-
-/// Answers with what is wanted of these rows.
+/// Answers with what is wanted of these rows, which come by virtual hosts in their order.
 pub(super) async fn answer<R: Row>(rows: Vec<R>, wish: ListWish) -> Result<Response, Refusal> {
+    let mut turns = Turns::default();
     let total_count = rows.len();
     let ListWish { page, sort, is_reverse, columns } = wish;
-    let rows = filtered(rows, page.as_ref().and_then(|page| page.filter.as_ref())).await;
+    let filter = page.as_ref().and_then(|page| page.filter.as_ref());
+    let rows = filtered(rows, filter, &mut turns).await;
     let count = rows.len();
     let range = page.as_ref().map_or(Ok(0..count), |page| page.range(count))?;
-    let mut rows = ranked(rows, sort.as_deref()).await;
-    select(&mut rows, range, is_reverse);
-    let rows = rows.into_iter().map(|ranked| ranked.row);
+    let rows = ranked(rows, sort.as_deref(), &mut turns).await;
+    let rows = select(rows, range, is_reverse, &mut turns).await;
+    let rows: Vec<R> = rows.into_iter().map(|ranked| ranked.row).collect();
     let Some(page) = page else {
-        return Ok(answer::stream(RowStream::new(rows.collect(), columns)));
+        return Ok(answer::stream(RowStream::new(rows, columns)));
     };
-    let items: Vec<Value> = rows.map(|row| columns.pick(row.shape())).collect();
+    let items = shapes(rows, &columns, &mut turns).await;
     Ok(answer::json(&json!({
         "total_count": total_count,
         "item_count": items.len(),
@@ -142,64 +145,25 @@ pub(super) async fn answer<R: Row>(rows: Vec<R>, wish: ListWish) -> Result<Respo
     })))
 }
 
-/// Others have their turns in between.
-async fn filtered<R: Row>(rows: Vec<R>, filter: Option<&NameFilter>) -> Vec<R> {
+async fn filtered<R: Row>(rows: Vec<R>, filter: Option<&NameFilter>, turns: &mut Turns) -> Vec<R> {
     let Some(filter) = filter else { return rows };
     let mut passed = Vec::new();
-    for (at, row) in rows.into_iter().enumerate() {
-        if at % LIST_ROWS_PER_TURN == 0 {
-            yield_now().await;
-        }
+    for row in rows {
         passed.extend(filter.lets_pass(row.name()).then_some(row));
+        match filter {
+            NameFilter::Containing(_) => turns.spend(1).await,
+            NameFilter::Matching(_) => turns.end().await,
+        }
     }
     passed
 }
 
-/// Only what they are to be sorted by is asked for.
-async fn ranked<R: Row>(rows: Vec<R>, sort: Option<&[String]>) -> Vec<Ranked<R>> {
-    let mut ranked = Vec::with_capacity(rows.len());
-    for (at, row) in rows.into_iter().enumerate() {
-        if at % LIST_ROWS_PER_TURN == 0 {
-            yield_now().await;
-        }
-        ranked.push(Ranked { value: sort.map(|path| value_at(&row, path)), row });
+async fn shapes<R: Row>(rows: Vec<R>, columns: &Columns, turns: &mut Turns) -> Vec<Value> {
+    let mut shapes = Vec::with_capacity(rows.len());
+    for row in rows {
+        let shape = row.shape();
+        turns.spend(work_in(&shape)).await;
+        shapes.push(columns.pick(shape));
     }
-    ranked
-}
-
-/// What is not there counts as 0.
-fn value_at<R: Row>(row: &R, path: &[String]) -> Value {
-    let value = match path {
-        [name] => row.field(name),
-        _ => None,
-    };
-    let mut value = value.map_or_else(|| (row.shape(), path), |value| (value, &[][..]));
-    while let (Value::Object(object), [name, rest @ ..]) = &mut value {
-        value = (object.remove(name).unwrap_or_else(|| 0.into()), rest);
-    }
-    if value.1.is_empty() { value.0 } else { 0.into() }
-}
-
-/// Leaves the rows of this range in their order.
-fn select<R: Row>(rows: &mut Vec<Ranked<R>>, range: Range<usize>, is_reverse: bool) {
-    let order = |left: &Ranked<R>, right: &Ranked<R>| {
-        let order = by_value(left, right).then_with(|| left.row.key().cmp(&right.row.key()));
-        if is_reverse { order.reverse() } else { order }
-    };
-    if range.end < rows.len() {
-        rows.select_nth_unstable_by(range.end, order);
-        rows.truncate(range.end);
-    }
-    if range.start > 0 && range.start < rows.len() {
-        rows.select_nth_unstable_by(range.start, order);
-    }
-    rows.drain(..range.start.min(rows.len()));
-    rows.sort_unstable_by(order);
-}
-
-fn by_value<R>(left: &Ranked<R>, right: &Ranked<R>) -> Ordering {
-    match (&left.value, &right.value) {
-        (Some(left), Some(right)) => compare(left, right),
-        _ => Ordering::Equal,
-    }
+    shapes
 }

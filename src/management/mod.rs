@@ -11,34 +11,52 @@ mod arguments;
 mod bindings;
 mod body;
 mod caller;
+mod channels;
+mod charged;
 mod cluster_name;
 mod columns;
+mod connection_name;
+mod connections;
 mod consumer_shape;
+mod consumers;
 mod definitions;
 mod direct;
 mod door;
+mod exchange_types;
 mod exchanges;
 mod features;
 mod front_page;
+mod get;
 mod global_parameters;
 mod hash_password;
+mod health;
 mod list;
 mod multipart;
 mod name_filter;
 mod names;
+mod node_facts;
+mod nodes;
+mod overview;
 mod parameters;
 mod patient_stream;
 mod patterns;
 mod percent;
 mod permissions;
 mod policies;
+mod properties;
 mod properties_key;
+mod publish;
+mod publish_wish;
 mod query;
 mod queue_shape;
 mod queues;
 mod refusal;
+mod row_order;
 mod row_stream;
+mod shaped;
 mod topic_permissions;
+mod totals;
+mod turns;
 mod user_limits;
 mod users;
 mod value_order;
@@ -51,6 +69,7 @@ mod wish;
 use std::fmt;
 
 pub use door::Management;
+pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, ProcessFigures};
 
 use crate::message::Moment;
 
@@ -62,6 +81,10 @@ pub struct ManagementOptions {
     pub body_size_max: u64,
     /// Tells the time, which this floor does not read.
     pub clock: Box<dyn Fn() -> Moment + Send + Sync>,
+    /// What holds as long as the node runs.
+    pub facts: NodeFacts,
+    /// Tells how the process fares, which this floor cannot see.
+    pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
 }
 
 impl fmt::Debug for ManagementOptions {

@@ -10,7 +10,7 @@ use crate::definitions::Pattern;
 pub(super) enum NameFilter {
     /// They contain this, which is in small letters.
     Containing(String),
-    /// This is found in them.
+    /// This is found in them, for which a search may take milliseconds.
     Matching(Pattern),
 }
 

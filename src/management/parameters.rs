@@ -14,7 +14,9 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use crate::broker::DeclarationResult;
 use crate::definitions::{
     HOST_LIMITS, LIMITS, ParameterDefinition, PolicyKind, VIRTUAL_HOST_LIMITS, check_limits,
@@ -33,32 +35,38 @@ pub(super) fn routes() -> Router<Shared> {
 /// A parameter as it is asked for.
 type Place = (String, String, String);
 
-async fn list(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
     caller.check_policymaker()?;
     let mut all = kept(&api);
     all.extend(policies(&api, PolicyKind::Operator));
-    Ok(answer::json(&seen(all, &caller)))
+    shaped::list(seen(all, &caller), &query).await
 }
 
 async fn list_of_component(
     State(api): State<Shared>,
     caller: Caller,
     Names(component): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
     caller.check_policymaker()?;
-    Ok(answer::json(&seen(of_component(&api, &component), &caller)))
+    shaped::list(seen(of_component(&api, &component), &caller), &query).await
 }
 
 async fn list_in_host(
     State(api): State<Shared>,
     caller: Caller,
     Names((component, host)): Names<(String, String)>,
+    query: Query,
 ) -> Result<Response, Refusal> {
     caller.check_policies(&api, PolicyKind::User, &host)?;
     api.check_host(&host)?;
     let mut all = of_component(&api, &component);
     all.retain(|parameter| parameter["vhost"] == *host);
-    Ok(answer::json(&Value::Array(all)))
+    shaped::list(all, &query).await
 }
 
 async fn show(
@@ -186,7 +194,7 @@ fn policies(api: &Api, kind: PolicyKind) -> Vec<Value> {
     policies.iter().map(|policy| export::policy_parameter(policy)).collect()
 }
 
-fn seen(mut parameters: Vec<Value>, caller: &Caller) -> Value {
+fn seen(mut parameters: Vec<Value>, caller: &Caller) -> Vec<Value> {
     parameters.retain(|each| each["vhost"].as_str().is_some_and(|host| caller.may_see_in(host)));
-    Value::Array(parameters)
+    parameters
 }

@@ -16,7 +16,9 @@ use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
 use super::patterns;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use super::users;
 use crate::definitions::{PermissionDefinition, export};
 
@@ -28,29 +30,35 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/vhosts/{vhost}/permissions", get(list_in_host))
 }
 
-async fn list(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    Ok(answer::json(&shapes(&api, |_| true)))
+    shaped::list(shapes(&api, |_| true), &query).await
 }
 
 async fn list_of_user(
     State(api): State<Shared>,
     caller: Caller,
     Names(user): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     users::find(&api, &user)?;
-    Ok(answer::json(&shapes(&api, |permission| *permission.user == *user)))
+    shaped::list(shapes(&api, |permission| *permission.user == *user), &query).await
 }
 
 async fn list_in_host(
     State(api): State<Shared>,
     caller: Caller,
     Names(host): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     api.check_host(&host)?;
-    Ok(answer::json(&shapes(&api, |permission| *permission.host.name == *host)))
+    shaped::list(shapes(&api, |permission| *permission.host.name == *host), &query).await
 }
 
 async fn show(
@@ -107,7 +115,7 @@ fn find(api: &Api, host: &str, user: &str) -> Option<Arc<PermissionDefinition>> 
     permissions.into_iter().find(|each| *each.host.name == *host && *each.user == *user)
 }
 
-fn shapes(api: &Api, is_meant: impl Fn(&PermissionDefinition) -> bool) -> Value {
+fn shapes(api: &Api, is_meant: impl Fn(&PermissionDefinition) -> bool) -> Vec<Value> {
     let permissions = api.broker.permissions();
     let meant = permissions.iter().filter(|permission| is_meant(permission));
     meant.map(|permission| export::permission(permission)).collect()

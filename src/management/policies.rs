@@ -15,7 +15,9 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use crate::definitions::{PolicyDefinition, PolicyKind, import};
 
 /// The routes of policies of one kind, below `path`.
@@ -31,10 +33,11 @@ async fn list(
     State(api): State<Shared>,
     Extension(kind): Extension<PolicyKind>,
     caller: Caller,
-) -> Response {
+    query: Query,
+) -> Result<Response, Refusal> {
     let policies = api.broker.policies(kind, None);
     let seen = policies.iter().filter(|policy| caller.may_see_in(&policy.host.name));
-    answer::json(&seen.map(shape).collect())
+    shaped::list(seen.map(shape).collect(), &query).await
 }
 
 async fn list_in_host(
@@ -42,11 +45,12 @@ async fn list_in_host(
     Extension(kind): Extension<PolicyKind>,
     caller: Caller,
     Names(host): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
     api.check_host(&host)?;
     caller.check_sees_in(&host)?;
     let policies = api.broker.policies(kind, Some(&host));
-    Ok(answer::json(&policies.iter().map(shape).collect()))
+    shaped::list(policies.iter().map(shape).collect(), &query).await
 }
 
 async fn show(

@@ -4,15 +4,14 @@
 use serde_json::{Map, Value, json};
 
 use super::api::Shared;
-use super::arguments;
-use super::consumer_shape;
 use super::query::Query;
+use super::{arguments, connection_name, consumer_shape};
 use crate::broker::{ListedQueue, QueueReport};
 use crate::message::queue_options::DeliveryLimit;
 use crate::message::{Message, QueueKind};
 use crate::policy::Applied;
 use crate::protocol::properties::PropertyView;
-use crate::queue::Counts;
+use crate::queue::{Counts, Report};
 
 /// How much of queues is asked for.
 #[derive(Debug)]
@@ -33,11 +32,15 @@ impl View {
 
     pub(super) fn shape(&self, queue: &ListedQueue) -> Value {
         let mut shape = self.basics(queue);
-        match (self.has_stats, self.has_totals) {
-            (true, _) => self.add_stats(queue, &mut shape),
-            (false, true) => shape.extend(totals(queue.counts())),
-            (false, false) => {}
+        if self.has_stats {
+            self.add_stats(queue, &mut shape);
+            return Value::Object(shape);
         }
+        if self.has_totals {
+            shape.extend(totals(queue.counts()));
+        }
+        let policy = queue.policies().and_then(|applied| applied.user);
+        shape.extend(policy.map(|policy| field("policy", &*policy)));
         Value::Object(shape)
     }
 
@@ -54,12 +57,7 @@ impl View {
         if !self.has_stats {
             return None;
         }
-        let counts = queue.counts();
-        match name {
-            "consumers" => Some(counts.consumers.into()),
-            "message_bytes_ready" => Some(counts.ready_bytes.into()),
-            _ => totals(counts).remove(name),
-        }
+        number(queue, name).map(Value::from)
     }
 
     fn basics(&self, queue: &ListedQueue) -> Map<String, Value> {
@@ -93,8 +91,35 @@ impl View {
         shape.extend(policies(queue.policies()));
         shape.extend(by_kind(queue, &report));
         if let Some(connection) = queue.owner(&self.api.broker) {
-            shape.insert("owner_pid_details".into(), consumer_shape::connection(&connection));
+            shape.insert("owner_pid_details".into(), connection_name::shape(&connection));
         }
+    }
+}
+
+/// A number that is told without making JSON of all others.
+fn number(queue: &ListedQueue, name: &str) -> Option<u64> {
+    let counts = queue.counts();
+    let count = match name {
+        "messages" => counts.ready + counts.unsettled,
+        "messages_ready" => counts.ready,
+        "messages_unacknowledged" => counts.unsettled,
+        "consumers" => counts.consumers,
+        "leveret_messages_held" => counts.delayed_retry,
+        "messages_ram" => queue.report().held.in_memory,
+        _ => return number_of_bytes(queue, name),
+    };
+    Some(count as u64)
+}
+
+fn number_of_bytes(queue: &ListedQueue, name: &str) -> Option<u64> {
+    let held = || queue.report().held;
+    let sum = |held: Report| held.counts.ready_bytes + held.unsettled_bytes;
+    match name {
+        "message_bytes" => Some(sum(held())),
+        "message_bytes_ready" => Some(queue.counts().ready_bytes),
+        "message_bytes_unacknowledged" => Some(held().unsettled_bytes),
+        "message_bytes_ram" => Some(held().in_memory_bytes),
+        _ => None,
     }
 }
 

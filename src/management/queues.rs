@@ -166,6 +166,10 @@ impl Row for QueueRow {
         (self.queue.virtual_host(), self.name())
     }
 
+    fn virtual_host(&self) -> &str {
+        self.queue.virtual_host()
+    }
+
     fn name(&self) -> &str {
         &self.queue.definition().name
     }

@@ -26,6 +26,10 @@ pub(super) enum Refusal {
     Missing(&'static str),
     /// AMQP says of something that it is not there.
     Absent(String),
+    /// AMQP says that who asks may not.
+    Denied(String),
+    /// Not now.
+    Unavailable(&'static str),
     /// There is no such page.
     Page(&'static str, String),
     /// It makes no sense.
@@ -58,6 +62,10 @@ impl Refusal {
             Self::NotFound => (StatusCode::NOT_FOUND, "Object Not Found", "Not Found".into()),
             Self::Missing(what) => (StatusCode::NOT_FOUND, "not_found", what.into()),
             Self::Absent(text) => (StatusCode::NOT_FOUND, "not_found", text.into()),
+            Self::Denied(text) => (StatusCode::UNAUTHORIZED, "not_authorised", text.into()),
+            Self::Unavailable(reason) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", reason.into())
+            }
             Self::Page(error, reason) => (StatusCode::BAD_REQUEST, error, reason.into()),
             Self::Failed(reason) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal_error", reason.into())
@@ -80,6 +88,7 @@ impl From<DeclarationRefused> for Refusal {
         match refused {
             DeclarationRefused::NoVirtualHost(_) => Self::Missing("vhost_not_found"),
             DeclarationRefused::NoUser(name) => Self::Bad(json!(["no_such_user", &*name])),
+            DeclarationRefused::Full(reason) => Self::bad(reason),
             DeclarationRefused::BadPattern(reason) | DeclarationRefused::Invalid(reason) => {
                 Self::invalid(&reason)
             }

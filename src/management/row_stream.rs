@@ -10,7 +10,8 @@ use hyper::body::{Body, Frame};
 
 use super::columns::Columns;
 use super::list::Row;
-use crate::limits::LIST_CHUNK_SIZE;
+use super::turns::work_in;
+use crate::limits::{LIST_CHUNK_SIZE, LIST_ROWS_PER_TURN};
 
 /// Rows that were not told yet.
 #[derive(Debug)]
@@ -31,15 +32,19 @@ impl<R: Row> RowStream<R> {
         Self { rows, columns, has_begun: false, is_over: false, is_resting: false }
     }
 
-    /// As many rows as make up a piece, and what stands around them.
+    /// As many rows as make up a piece, and what stands around them. Where little of each is
+    /// wanted, the work that they are ends it.
     fn piece(&mut self) -> Bytes {
         let mut text = Vec::with_capacity(LIST_CHUNK_SIZE * 2);
-        while text.len() < LIST_CHUNK_SIZE && !self.is_over {
+        let mut work = 0;
+        while text.len() < LIST_CHUNK_SIZE && work < LIST_ROWS_PER_TURN && !self.is_over {
             let separator = if self.has_begun { b',' } else { b'[' };
             match self.rows.next() {
                 Some(row) => {
                     text.push(separator);
-                    let value = self.columns.pick(row.shape());
+                    let shape = row.shape();
+                    work += work_in(&shape);
+                    let value = self.columns.pick(shape);
                     text.extend_from_slice(value.to_string().as_bytes());
                 }
                 None => {

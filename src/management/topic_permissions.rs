@@ -18,7 +18,9 @@ use super::caller::Caller;
 use super::names::Names;
 use super::patterns;
 use super::permissions::check_both;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use super::users;
 use crate::definitions::{TopicPermissionDefinition, export};
 use crate::message::Name;
@@ -33,29 +35,35 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/vhosts/{vhost}/topic-permissions", get(list_in_host))
 }
 
-async fn list(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    Ok(answer::json(&shapes(&api.broker.topic_permissions())))
+    shaped::list(shapes(&api.broker.topic_permissions()), &query).await
 }
 
 async fn list_of_user(
     State(api): State<Shared>,
     caller: Caller,
     Names(user): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     users::find(&api, &user)?;
-    Ok(answer::json(&shapes(&having(&api, |each| *each.user == *user))))
+    shaped::list(shapes(&having(&api, |each| *each.user == *user)), &query).await
 }
 
 async fn list_in_host(
     State(api): State<Shared>,
     caller: Caller,
     Names(host): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     api.check_host(&host)?;
-    Ok(answer::json(&shapes(&having(&api, |each| *each.host.name == *host))))
+    shaped::list(shapes(&having(&api, |each| *each.host.name == *host)), &query).await
 }
 
 async fn show(
@@ -64,7 +72,7 @@ async fn show(
     Names((host, user)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    Ok(answer::json(&shapes(&find(&api, &host, &user)?)))
+    Ok(answer::json(&Value::Array(shapes(&find(&api, &host, &user)?))))
 }
 
 async fn show_with_exchange(
@@ -150,6 +158,6 @@ fn having(
     permissions
 }
 
-fn shapes(permissions: &[Arc<TopicPermissionDefinition>]) -> Value {
+fn shapes(permissions: &[Arc<TopicPermissionDefinition>]) -> Vec<Value> {
     permissions.iter().map(|permission| export::topic_permission(permission)).collect()
 }

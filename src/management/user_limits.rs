@@ -14,7 +14,9 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use crate::broker::DeclarationRefused;
 use crate::definitions::UserDefinition;
 
@@ -25,17 +27,22 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/user-limits/{user}/{name}", put(set).delete(clear))
 }
 
-async fn list(State(api): State<Shared>, _caller: Caller) -> Response {
-    answer::json(&limited(&api, None))
+async fn list(
+    State(api): State<Shared>,
+    _caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
+    shaped::list(limited(&api, None), &query).await
 }
 
 async fn show(
     State(api): State<Shared>,
     _caller: Caller,
     Names(user): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
     check_user(&api, &user)?;
-    Ok(answer::json(&limited(&api, Some(&user))))
+    shaped::list(limited(&api, Some(&user)), &query).await
 }
 
 async fn set(
@@ -74,7 +81,7 @@ fn check_user(api: &Api, name: &str) -> Result<(), Refusal> {
 }
 
 /// Those users who have limits, or one of them.
-fn limited(api: &Api, name: Option<&str>) -> Value {
+fn limited(api: &Api, name: Option<&str>) -> Vec<Value> {
     let users = api.broker.user_definitions();
     let is_meant = |user: &&Arc<UserDefinition>| {
         !user.limits.is_empty() && name.is_none_or(|name| *user.name == *name)

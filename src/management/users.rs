@@ -17,7 +17,9 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use crate::definitions::import::{self, DeclaredPassword, UserWish};
 use crate::definitions::{UserDefinition, export, term};
 use crate::message::Name;
@@ -30,21 +32,26 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/users/{user}", get(show).put(set).delete(delete))
 }
 
-async fn list(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     let users = api.broker.user_definitions();
-    Ok(answer::json(&users.iter().map(|user| export::user(user)).collect()))
+    shaped::list(users.iter().map(|user| export::user(user)).collect(), &query).await
 }
 
 async fn list_without_permissions(
     State(api): State<Shared>,
     caller: Caller,
+    query: Query,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     let permissions = api.broker.permissions();
     let mut users = api.broker.user_definitions();
     users.retain(|user| permissions.iter().all(|permission| permission.user != user.name));
-    Ok(answer::json(&users.iter().map(|user| export::user(user)).collect()))
+    shaped::list(users.iter().map(|user| export::user(user)).collect(), &query).await
 }
 
 async fn show(

@@ -18,14 +18,23 @@ pub(super) fn compare(left: &Value, right: &Value) -> Ordering {
     }
 }
 
+/// The nearest float first, and then how far a whole number is from it: two whole numbers may have
+/// the same one, and to be equal to a third is to be equal.
 fn compare_numbers(left: &Number, right: &Number) -> Ordering {
-    match (left.as_i64(), right.as_i64()) {
-        (Some(left), Some(right)) => left.cmp(&right),
-        _ => {
-            let float = |number: &Number| number.as_f64().unwrap_or_default();
-            float(left).total_cmp(&float(right))
-        }
-    }
+    let (near_left, near_right) = (nearest(left), nearest(right));
+    let distances = || distance(left, near_left).cmp(&distance(right, near_right));
+    near_left.total_cmp(&near_right).then_with(distances)
+}
+
+/// To add 0 makes -0 the same as 0.
+fn nearest(number: &Number) -> f64 {
+    number.as_f64().unwrap_or_default() + 0.0
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the float is the one next to 64 bits")]
+fn distance(number: &Number, nearest: f64) -> i128 {
+    let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+    whole.map_or(0, |whole| whole - nearest as i128)
 }
 
 /// The smaller object first, then names, then values.
@@ -67,6 +76,8 @@ mod tests {
             json!(0),
             json!(1.5),
             json!(2),
+            json!(u64::MAX),
+            json!(1e30),
             json!(false),
             json!(null),
             json!(true),
@@ -86,6 +97,26 @@ mod tests {
             for (other, right) in sorted.iter().enumerate() {
                 assert_eq!(compare(left, right), at.cmp(&other), "{left} {right}");
             }
+        }
+    }
+
+    /// Two whole numbers and the float between them once went in a circle.
+    #[test]
+    fn whole_numbers_and_floats_stand_in_one_order() {
+        let float = 9_007_199_254_740_992.0;
+        let whole = 9_007_199_254_740_992_u64;
+        for (left, right, expected) in [
+            (json!(whole - 1), json!(float), Ordering::Less),
+            (json!(whole), json!(float), Ordering::Equal),
+            (json!(whole + 1), json!(float), Ordering::Greater),
+            (json!(whole + 1), json!(whole), Ordering::Greater),
+            (json!(u64::MAX), json!(u64::MAX - 1), Ordering::Greater),
+            (json!(u64::MAX), json!(18_446_744_073_709_551_616.0), Ordering::Less),
+            (json!(i64::MIN), json!(-9_223_372_036_854_775_808.0), Ordering::Equal),
+            (json!(0), json!(-0.0), Ordering::Equal),
+        ] {
+            assert_eq!(compare(&left, &right), expected, "{left} {right}");
+            assert_eq!(compare(&right, &left), expected.reverse(), "{right} {left}");
         }
     }
 }

@@ -15,7 +15,9 @@ use super::api::Shared;
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
 use crate::definitions::ParameterDefinition;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -25,22 +27,27 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/vhost-limits/{vhost}/{name}", put(set).delete(clear))
 }
 
-async fn list(State(api): State<Shared>, caller: Caller) -> Response {
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
     let limits = api.broker.host_limits();
     let seen = limits.iter().filter(|limits| caller.may_see(&limits.host.name));
-    answer::json(&seen.map(shape).collect())
+    shaped::list(seen.map(shape).collect(), &query).await
 }
 
 async fn show(
     State(api): State<Shared>,
     caller: Caller,
     Names(host): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
     api.check_host(&host)?;
     caller.check_sees(&host)?;
     let limits = api.broker.host_limits();
     let of_host = limits.iter().filter(|limits| *limits.host.name == *host);
-    Ok(answer::json(&of_host.map(shape).collect()))
+    shaped::list(of_host.map(shape).collect(), &query).await
 }
 
 async fn set(

@@ -14,7 +14,10 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::query::Query;
 use super::refusal::Refusal;
+use super::shaped;
+use super::totals::Totals;
 use crate::broker::Declared;
 use crate::definitions::{HostDefinition, HostSettings, PermissionDefinition, import};
 
@@ -24,10 +27,18 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/vhosts/{vhost}", get(show).put(declare).delete(delete))
 }
 
-async fn list(State(api): State<Shared>, caller: Caller) -> Response {
-    let hosts = api.broker.host_definitions();
-    let seen = hosts.iter().filter(|host| caller.may_see(&host.key.name));
-    answer::json(&seen.map(|host| shape(&api, host)).collect())
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
+    let mut shapes = Vec::new();
+    for host in api.broker.host_definitions() {
+        if caller.may_see(&host.key.name) {
+            shapes.push(with_messages(&api, &host).await);
+        }
+    }
+    shaped::pages(shapes, &query).await
 }
 
 async fn show(
@@ -37,7 +48,7 @@ async fn show(
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     let host = api.broker.host_definition(&name).ok_or(Refusal::NotFound)?;
-    Ok(answer::json(&shape(&api, &host)))
+    Ok(answer::json(&with_messages(&api, &host).await))
 }
 
 async fn declare(
@@ -49,7 +60,7 @@ async fn declare(
     let fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
     let settings = import::host_settings(&name, fields.0).map_err(Refusal::bad)?;
     let was_there = api.broker.host_definition(&name).is_some();
-    let declared = api.broker.declare_virtual_host(&name, settings);
+    let declared = api.broker.create_virtual_host(&name, settings)?;
     if !was_there {
         api.broker.set_permission(&everything(&caller, &name))?;
     }
@@ -81,6 +92,16 @@ fn everything(caller: &Caller, host: &str) -> PermissionDefinition<crate::messag
         write: all(),
         read: all(),
     }
+}
+
+/// The same with what its queues hold.
+async fn with_messages(api: &Api, host: &Arc<HostDefinition>) -> Value {
+    let totals = Totals::of(api, &host.key.name).await;
+    let mut shape = shape(api, host);
+    if let Some(shape) = shape.as_object_mut() {
+        shape.extend(totals.messages());
+    }
+    shape
 }
 
 fn shape(api: &Api, host: &Arc<HostDefinition>) -> Value {

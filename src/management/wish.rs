@@ -22,6 +22,16 @@ pub(super) fn flag(fields: &Map<String, Value>, name: &str) -> Result<bool, Refu
     }
 }
 
+/// A whole number, which may be written as a text.
+pub(super) fn integer(value: &Value) -> Result<i64, Refusal> {
+    let number = match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    number.ok_or_else(|| Refusal::Bad(json!(["not_integer", value])))
+}
+
 /// A text that the wire can carry as a short string.
 pub(super) fn short_text<'a>(
     fields: &'a Map<String, Value>,

@@ -15,8 +15,9 @@ use super::command_line::Serve;
 use super::config::{self, Config, ListenAddress, QueueType, TcpOptions};
 use super::store_threads::StoreThreads;
 use super::{definitions, logging, management, memory, metrics, shutdown};
-use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Product};
+use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, NodeLimits, Product};
 use crate::connection;
+use crate::management::ListenerProtocol;
 use crate::message::QueueKind;
 use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
 use crate::store::{self, Damage, FileStorage, Storage, StoreOptions};
@@ -151,7 +152,7 @@ fn report_damage(damage: &Damage, was_clean: bool) {
     }
 }
 
-fn memory_options(config: &Config) -> MemoryOptions {
+pub(super) fn memory_options(config: &Config) -> MemoryOptions {
     let available = memory::available();
     let unlogged_max = available.map(|bytes| share(bytes, config.store.memory_share));
     MemoryOptions {
@@ -221,6 +222,16 @@ async fn listen(
     let scraped: Vec<_> = config.metrics.iter().map(|metrics| metrics.address).collect();
     let scraped = bind_all(&scraped, ListenerOptions::default())?;
     let managed = bind_management(config)?;
+    let facts = management::facts(
+        config,
+        disk_free_limit(config),
+        clock,
+        [
+            (ListenerProtocol::Amqp, &*listeners),
+            (ListenerProtocol::Http, &managed),
+            (ListenerProtocol::Prometheus, &scraped),
+        ],
+    );
     let places = Places {
         amqp: addresses(&listeners),
         management: addresses(&managed),
@@ -230,7 +241,7 @@ async fn listen(
     for listener in listeners {
         listener.run(broker.clone(), clock, &doors);
     }
-    management::serve(managed, config, &broker, clock, &doors);
+    management::serve(managed, config, facts, &broker, clock, &doors);
     let (disk_free, memory) = (disk_free_limit(config), memory_options(config).unlogged_max);
     let limits = metrics::Limits { disk_free, memory };
     metrics::serve(scraped, config, limits, &broker, clock, &doors);
@@ -363,6 +374,7 @@ fn broker_options(config: &Config) -> BrokerOptions {
     let permissions = &config.default_permissions;
     BrokerOptions {
         connection: connection_options(config),
+        node_name: metrics::node_name(config),
         cluster_name: config.cluster_name.clone(),
         product: Product {
             name: config.product.name.clone(),
@@ -386,11 +398,18 @@ fn broker_options(config: &Config) -> BrokerOptions {
         },
         declare_equivalence: config.declare_equivalence,
         lets_quorum_be_classic: config.lets_quorum_be_classic,
+        node_limits: node_limits(config),
         consumers_per_channel_max: config
             .consumer_max_per_channel
             .and_then(|count| usize::try_from(count).ok()),
         consumer_timeout_ms: config.consumer_timeout_ms,
     }
+}
+
+fn node_limits(config: &Config) -> NodeLimits {
+    let config::NodeLimits { connections, channels, virtual_hosts, queues, exchanges } =
+        config.node_limits;
+    NodeLimits { connections, channels, virtual_hosts, queues, exchanges }
 }
 
 fn connection_options(config: &Config) -> connection::Options {

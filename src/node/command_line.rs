@@ -25,7 +25,8 @@ Examples:
 /// The flags of `serve`.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Serve {
-    /// A configuration file in the syntax of rabbitmq.conf; of several, the later ones win
+    /// A configuration file in the syntax of rabbitmq.conf, or a folder of *.conf files; of
+    /// several, the later ones win
     #[arg(long, short, value_name = "FILE")]
     pub config: Vec<PathBuf>,
     /// Where to listen for AMQP, in place of all listeners that are configured: PORT for every

@@ -2,26 +2,67 @@
 //! broker, and what it changes there, is in `management`.
 
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
+use rustix::process::{Resource, getrlimit};
+
+use super::boot::memory_options;
 use super::config::Config;
+use super::config::logs::LogStream;
 use super::metrics::node_name;
+use super::process;
 use crate::broker::{Broker, Peer};
-use crate::management::{Management, ManagementOptions};
+use crate::management::{
+    ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts,
+};
 use crate::server::{Clock, Doors, Listener};
+
+/// What the door tells of the node, whose listeners are bound.
+pub(super) fn facts(
+    config: &Config,
+    disk_free_limit: u64,
+    clock: Clock,
+    listeners: [(ListenerProtocol, &[Listener]); 3],
+) -> NodeFacts {
+    let listeners = listeners.into_iter().flat_map(|(protocol, listeners)| {
+        let addresses = listeners.iter().filter_map(|listener| listener.local_address().ok());
+        addresses.map(move |address| ListenerFacts { protocol, address })
+    });
+    let console = config.logging.console.as_ref().map(|console| match console.stream {
+        LogStream::Output => "<stdout>".to_owned(),
+        LogStream::Error => "<stderr>".to_owned(),
+    });
+    let file = config.logging.file.as_ref().map(|file| file.path.display().to_string());
+    NodeFacts {
+        started_at: clock.started_at(),
+        process_id: std::process::id(),
+        processors: available_parallelism().map_or(1, usize::from),
+        open_files_max: getrlimit(Resource::Nofile).current,
+        memory_limit: memory_options(config).unlogged_max,
+        disk_free_limit,
+        data_dir: config.data_dir.display().to_string(),
+        logs: console.into_iter().chain(file).collect(),
+        auth_mechanisms: config.auth_mechanisms.clone(),
+        listeners: listeners.collect(),
+    }
+}
 
 /// Answers on these listeners until the doors close. Without any it does nothing.
 pub(super) fn serve(
     listeners: Vec<Listener>,
     config: &Config,
+    facts: NodeFacts,
     broker: &Arc<Broker>,
     clock: Clock,
     doors: &Doors,
 ) {
     let Some(management) = &config.management else { return };
     let options = ManagementOptions {
-        node: node_name(),
+        node: node_name(config),
         body_size_max: management.body_size_max,
         clock: Box::new(move || clock.now()),
+        facts,
+        process: Box::new(process::figures),
     };
     let management = Arc::new(Management::new(broker.clone(), options));
     for listener in listeners {

@@ -30,7 +30,7 @@ pub(super) fn serve(
     let Some(metrics) = &config.metrics else { return };
     let options = MetricsOptions {
         path: metrics.path.clone(),
-        node: node_name(),
+        node: node_name(config),
         rabbitmq_version: config.product.version.clone(),
         disk_free_limit: limits.disk_free,
         memory_limit: limits.memory,
@@ -52,7 +52,11 @@ fn process_figures(clock: Clock) -> ProcessFigures {
     }
 }
 
-/// The name by which dashboards and tools know the node.
-pub(super) fn node_name() -> String {
-    format!("leveret@{}", rustix::system::uname().nodename().to_string_lossy())
+/// The name by which dashboards and tools know the node. As in RabbitMQ, one without a host is of
+/// this host.
+pub(super) fn node_name(config: &Config) -> String {
+    match config.node_name.as_deref().unwrap_or("leveret") {
+        whole if whole.contains('@') => whole.to_owned(),
+        name => format!("{name}@{}", rustix::system::uname().nodename().to_string_lossy()),
+    }
 }

@@ -4,6 +4,13 @@ use std::fs;
 
 use rustix::process::{Resource, getrlimit};
 
+use crate::management::ProcessFigures;
+
+/// How it fares now.
+pub(super) fn figures() -> ProcessFigures {
+    ProcessFigures { memory_bytes: resident_bytes(), open_files: open_files() }
+}
+
 /// Bytes of memory that the process has.
 #[must_use]
 pub(super) fn resident_bytes() -> Option<u64> {

@@ -26,7 +26,7 @@ pub const OVERHEAD_SIZE: usize = HEAD_SIZE + 1;
 pub const FRAME_END: u8 = 0xCE;
 
 /// Octets of a content header before its properties: class, weight, and the body's size.
-const CONTENT_HEAD_SIZE: usize = 2 + 2 + 8;
+pub const CONTENT_HEAD_SIZE: usize = 2 + 2 + 8;
 
 /// Payloads may pass the limit by this much: RabbitMQ takes them, and clients count differently.
 const SLACK_SIZE: usize = 8;

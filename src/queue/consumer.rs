@@ -173,17 +173,14 @@ impl ConsumerOrder {
     /// One of them wants the queue for itself.
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
-        self.slots.values().any(|slot| slot.consumer.is_exclusive)
+        self.exclusive().is_some()
     }
 
-    /// The one that has the queue for itself.
+    /// The one that has the queue for itself: no other is there then.
     #[must_use]
     pub fn exclusive(&self) -> Option<ConsumerId> {
-        self.slots
-            .values()
-            .map(|slot| &slot.consumer)
-            .find(|one| one.is_exclusive)
-            .map(|one| one.id)
+        let (id, slot) = self.slots.first_key_value()?;
+        slot.consumer.is_exclusive.then_some(*id)
     }
 
     /// The first one that is served.

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What may still be taken until something is given back.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Credit {
     limit: AtomicU64,
     used: AtomicU64,
@@ -86,6 +86,18 @@ impl Credit {
     /// for [`Credit::give`].
     pub fn put_back(&self, units: u64) {
         self.used.fetch_sub(units, Ordering::SeqCst);
+    }
+
+    /// The limit; 0 means none.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.limit.load(Ordering::SeqCst)
+    }
+
+    /// What is taken.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::SeqCst)
     }
 
     fn has_room(&self) -> bool {

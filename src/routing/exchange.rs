@@ -155,6 +155,18 @@ impl Exchange {
         self.is_internal
     }
 
+    /// Its type is topic: what lets messages wait has a type of its own, whatever it routes by.
+    #[must_use]
+    pub fn is_topic(&self) -> bool {
+        self.kind == ExchangeKind::Topic && !self.is_delayed
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
     /// It changes only while the definitions are locked, whose owner sees to a panic.
     pub(super) fn table(&self) -> RwLockReadGuard<'_, Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)

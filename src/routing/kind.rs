@@ -44,6 +44,11 @@ impl ExchangeKind {
         (Self::Delayed, "x-delayed-message"),
     ];
 
+    /// Every type.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().map(|(kind, _)| kind)
+    }
+
     /// The type of this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {

@@ -99,6 +99,12 @@ impl Router {
         self.exchanges().by_name.get(name).cloned()
     }
 
+    /// How many exchanges there are.
+    #[must_use]
+    pub fn exchange_count(&self) -> usize {
+        self.exchanges().by_name.len()
+    }
+
     /// The exchange of this number.
     #[must_use]
     pub fn exchange_by_id(&self, id: ExchangeId) -> Option<Arc<Exchange>> {

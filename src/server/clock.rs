@@ -27,6 +27,12 @@ impl Clock {
         Self { started_at: Moment(milliseconds(since_epoch)), origin: Instant::now() }
     }
 
+    /// The time at which it was started.
+    #[must_use]
+    pub fn started_at(&self) -> Moment {
+        self.started_at
+    }
+
     /// The time now.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     #[must_use]

@@ -135,7 +135,9 @@ impl SessionTask {
             let reads = ready.readable && (self.rest.is_empty() || self.session.may_read());
             let is_open = !reads || poll_fn(|context| self.poll_read(context)).await?;
             self.write()?;
-            if !is_open || (self.session.connection().is_closed() && !self.is_write_blocked) {
+            // Whose time is over is not waited for until it reads.
+            let may_end = ready.is_late || !self.is_write_blocked;
+            if !is_open || (self.session.connection().is_closed() && may_end) {
                 return Ok(());
             }
             // Others on this thread have their turn before this one reads again.
@@ -223,6 +225,7 @@ impl SessionTask {
 
     /// Gives bytes to the session, behind what was left before.
     fn take(&mut self, bytes: &[u8]) {
+        self.session.count_received(bytes.len());
         let now = self.clock.now();
         if self.rest.is_empty() {
             let used = self.session.receive(bytes, now);
@@ -253,7 +256,10 @@ impl SessionTask {
             let filled = self.session.output().fill(&mut slices);
             let result = self.stream.try_write_vectored(slices.get(..filled).unwrap_or(&[]));
             match result {
-                Ok(count) => self.session.output().advance(count),
+                Ok(count) => {
+                    self.session.output().advance(count);
+                    self.session.count_sent(count);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_write_blocked = true;
                 }

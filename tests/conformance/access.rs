@@ -85,3 +85,32 @@ fn a_permission_that_is_taken_away_is_gone_for_who_is_connected() {
         client.expect_message_count(1, &queue, 2);
     });
 }
+
+/// A login that is refused, so much later than usual.
+fn fail_from(world: &World, last: u8, delay_ms: u64) {
+    let mut client = world.plug_from([10, 0, 0, last].into());
+    client.start();
+    client.authenticate(&login("nobody"));
+    world.advance(LOGIN_DELAY_MS + delay_ms - 1);
+    client.expect_silence();
+    world.advance(1);
+    let text = "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. For \
+                details see the broker logfile.";
+    client.expect_connection_close_unanswered(403, text, (0, 0));
+}
+
+#[test]
+fn an_address_that_guesses_waits_longer_each_time_and_nobody_else_does() {
+    check_in_process(|world| {
+        for delay_ms in std::iter::repeat_n(0, 10).chain([250, 500, 1000]) {
+            fail_from(world, 1, delay_ms);
+        }
+        fail_from(world, 2, 0);
+        let mut client = enter_as(world, "ann");
+        client.declare_queue(1, "entered");
+        let mut client = world.plug_from([10, 0, 0, 1].into());
+        client.log_in(&login("ann"));
+        client.open_channel(1);
+        client.declare_queue(1, "right credentials are let in at once");
+    });
+}

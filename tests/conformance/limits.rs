@@ -2,7 +2,7 @@
 //! what clients are told, in the texts of a RabbitMQ that was asked the same. Nobody sets limits
 //! over AMQP, so all of this is in this process.
 
-use leveret::broker::Declared;
+use leveret::broker::{BrokerOptions, Declared, NodeLimits};
 use leveret::definitions::import::Definitions;
 use leveret::protocol::methods::{Method, channel, connection, queue};
 use serde_json::json;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::client::Client;
 use crate::login::Login;
 use crate::plain;
-use crate::script::{World, check_in_process};
+use crate::script::{World, check_in_process, check_with_options};
 
 fn enter(world: &World, virtual_host: &'static str) -> Client {
     let mut client = world.log_in(&Login { virtual_host, ..Login::default() });
@@ -224,5 +224,103 @@ fn the_first_virtual_host_may_be_deleted() {
         expect_refused(world, "/", "vhost / not found");
         let gone = world.operate(|broker, now| broker.delete_virtual_host("/", now));
         assert_eq!(gone, Declared::Unchanged);
+    });
+}
+
+fn limited(node_limits: NodeLimits) -> BrokerOptions {
+    BrokerOptions { node_limits, ..BrokerOptions::default() }
+}
+
+#[test]
+fn a_full_node_takes_no_connection_and_says_so_before_anything_else() {
+    let limits = NodeLimits { connections: Some(2), ..NodeLimits::default() };
+    check_with_options(limited(limits), |world| {
+        world.add_virtual_host("other");
+        let first = world.client();
+        let _second = enter(world, "other");
+        let text = "connection refused: node connection limit (2) is reached";
+        expect_refused(world, "/", text);
+        expect_refused(world, "nope", text);
+        first.hang_up();
+        let _third = world.client();
+        expect_refused(world, "/", text);
+    });
+}
+
+#[test]
+fn a_node_opens_no_more_channels_than_it_may_on_all_connections() {
+    let limits = NodeLimits { channels: Some(2), ..NodeLimits::default() };
+    check_with_options(limited(limits), |world| {
+        let text = "NOT_ALLOWED - number of channels opened on node 'leveret@localhost' has \
+                    reached the maximum allowed limit of (2)";
+        let (mut first, mut second) = (world.client(), world.client());
+        second.send(2, &channel::Open {});
+        second.expect_connection_close(530, text, (0, 0));
+        first.close_channel(1);
+        first.open_channel(1);
+        first.open_channel(2);
+    });
+}
+
+#[test]
+fn a_full_node_takes_no_queue_and_no_exchange_until_one_goes() {
+    let limits = NodeLimits { queues: Some(2), exchanges: Some(15), ..NodeLimits::default() };
+    check_with_options(limited(limits), |world| {
+        world.add_virtual_host("other");
+        let (mut here, mut there) = (world.client(), enter(world, "other"));
+        here.declare_queue(1, "one");
+        there.declare_queue(1, "two");
+        let text = "PRECONDITION_FAILED - cannot declare queue 'three': queue limit in cluster (2) \
+                    is reached";
+        here.refuse(&plain::queue_declare("three"), 406, text);
+        here.declare_queue(1, "one");
+        there.perform(&plain::queue_delete("two"));
+        here.declare_queue(1, "three");
+        here.perform(&plain::exchange_declare("x", "fanout"));
+        let text = "PRECONDITION_FAILED - cannot declare exchange 'y' in vhost 'other': exchange \
+                    limit of 15 is reached";
+        there.refuse(&plain::exchange_declare("y", "fanout"), 406, text);
+        here.perform(&plain::exchange_declare("x", "fanout"));
+        here.perform(&plain::exchange_delete("x"));
+        there.perform(&plain::exchange_declare("y", "fanout"));
+    });
+}
+
+#[test]
+fn a_definitions_file_brings_no_more_than_the_node_may_have() {
+    let limits = NodeLimits {
+        virtual_hosts: Some(2),
+        queues: Some(1),
+        exchanges: Some(15),
+        ..NodeLimits::default()
+    };
+    check_with_options(limited(limits), |world| {
+        world.add_virtual_host("other");
+        let queue = |name: &str| {
+            json!({"name": name, "vhost": "/", "durable": true, "auto_delete": false,
+                   "arguments": {}})
+        };
+        let exchange = |name: &str| {
+            json!({"name": name, "vhost": "/", "type": "fanout", "durable": true,
+                   "auto_delete": false, "internal": false, "arguments": {}})
+        };
+        for (file, reason) in [
+            (
+                json!({"vhosts": [{"name": "other"}, {"name": "new"}]}),
+                "cannot create vhost 'new': vhost limit of 2 is reached",
+            ),
+            (
+                json!({"queues": [queue("a"), queue("b"), queue("a")]}),
+                "cannot declare queue 'b': queue limit in cluster (1) is reached",
+            ),
+            (
+                json!({"exchanges": [exchange("a"), exchange("b")]}),
+                "cannot declare exchange 'b' in vhost '/': exchange limit of 15 is reached",
+            ),
+        ] {
+            let definitions = Definitions::read(file.to_string().as_bytes()).expect("a file");
+            let done = world.operate(|broker, now| broker.import(&definitions, now));
+            assert_eq!(done.expect_err("it is full").reason.to_string(), reason);
+        }
     });
 }

@@ -46,5 +46,6 @@ mod retry;
 mod script;
 mod socket;
 mod steps;
+mod topic_permission;
 mod tx;
 mod virtual_host;

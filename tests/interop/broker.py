@@ -6,7 +6,7 @@
 BROKER is the path of a leveret binary, or the word `rabbitmq` for Debian's. COMMAND finds in its
 environment where the broker listens, and what restarts it on the same port with the same data:
 
-    LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_RESTART
+    LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT  LEVERET_TEST_RESTART
 
 The exit code is that of COMMAND, or 1 when the broker ended by itself. Nothing is left behind.
 """
@@ -30,6 +30,7 @@ SECONDS_TO_STOP = 20
 SECONDS_TO_START_RABBITMQ = 90
 # Ports below those that systems hand out by themselves; RabbitMQ takes the one 20000 above as well.
 PORTS_OF_RABBITMQ = range(7700, 7900)
+MANAGEMENT_PORTS_OF_RABBITMQ = range(7900, 8000)
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 START = b"\x00\x0a\x00\x0a"  # the class and the method of connection.start
 
@@ -69,24 +70,30 @@ class Leveret:
         self.output = os.path.join(folder, "output")
         self.data = os.path.join(folder, "data")
         self.port = 0
+        self.management_port = 0
         self.process = None
 
     def start(self):
-        listen = f"{HOST}:{self.port}"
-        command = [self.binary, "serve", "--listen", listen, "--data-dir", self.data]
+        command = [
+            self.binary, "serve", "--listen", f"{HOST}:{self.port}", "--data-dir", self.data,
+            "--set", f"management.tcp.port={self.management_port}",
+            "--set", f"management.tcp.ip={HOST}",
+        ]
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-        self.port = _wait(SECONDS_TO_START, lambda: self._listening() or self.ended()) or 0
+        _wait(SECONDS_TO_START, lambda: self._listening() or self.ended())
         if self.ended() or not self.port or not speaks_amqp(HOST, self.port):
             raise BrokerError(f"the broker did not start\n{self.log()}")
 
     def _listening(self):
-        """The port in the line that the broker prints when it is ready."""
+        """Learns the ports from the line that the broker prints when it is ready."""
         with open(self.output, encoding="utf-8", errors="replace") as output:
-            found = re.search(re.escape(HOST) + r":([1-9]\d*)", output.read())
-        return int(found.group(1)) if found else None
+            found = re.findall(re.escape(HOST) + r":([1-9]\d*)", output.read())
+        if len(found) >= 2:
+            self.port, self.management_port = int(found[0]), int(found[1])
+        return len(found) >= 2
 
     def ended(self):
         return self.process is not None and self.process.poll() is not None
@@ -117,14 +124,17 @@ class RabbitMq:
 
     def __init__(self, folder):
         self.folder = os.path.join(folder, "rabbitmq")
-        self.port = _free_port()
+        self.port = _free_port(PORTS_OF_RABBITMQ, also=20000)
+        self.management_port = _free_port(MANAGEMENT_PORTS_OF_RABBITMQ)
         self.pid = None
 
     def start(self):
         script = os.path.join(TESTS, "peers", "rabbitmq")
         try:
             answer = subprocess.run(
-                [script, str(self.port), self.folder],
+                [script, str(self.port), self.folder, "rabbitmq_management",
+                 f"management.tcp.port = {self.management_port}",
+                 f"management.tcp.ip = {HOST}"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 timeout=SECONDS_TO_START_RABBITMQ,
@@ -155,10 +165,10 @@ class RabbitMq:
         self.pid = None
 
 
-def _free_port():
-    for port in PORTS_OF_RABBITMQ:
+def _free_port(ports, also=None):
+    for port in ports:
         try:
-            for needed in (port, port + 20000):
+            for needed in [port] + ([port + also] if also else []):
                 with socket.socket() as attempt:
                     attempt.bind((HOST, needed))
             return port
@@ -235,6 +245,7 @@ class running:
         return {
             "LEVERET_TEST_HOST": HOST,
             "LEVERET_TEST_PORT": str(self.broker.port),
+            "LEVERET_TEST_MANAGEMENT_PORT": str(self.broker.management_port),
             "LEVERET_TEST_RESTART": self.door.command,
         }
 

@@ -41,7 +41,7 @@ fn ask(process: &mut Process, method: &str, path: &str, body: &str) -> (u16, Str
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nHost: hare\r\nConnection: close\r\n{LOGIN}\
-         Content-Length: {size}\r\n\r\n{body}"
+         Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();
@@ -64,6 +64,14 @@ fn what_is_answered_survives_a_kill() {
     let permission = r#"{"configure": "", "write": "", "read": "^a"}"#;
     assert_eq!(ask(&mut process, "PUT", "/api/permissions/new/ann", permission).0, 201);
     assert_eq!(ask(&mut process, "PUT", "/api/cluster-name", r#"{"name": "east"}"#).0, 204);
+    let file = r#"{
+        "exchanges": [{"name": "x", "type": "fanout"}],
+        "queues": [{"name": "q"}],
+        "bindings": [{"source": "x", "destination": "q", "destination_type": "queue"}]
+    }"#;
+    assert_eq!(ask(&mut process, "POST", "/api/definitions/new", file).0, 204);
+    let (_, exported) = ask(&mut process, "GET", "/api/definitions/new", "");
+    assert!(exported.contains("\"destination\":\"q\""), "{exported}");
     assert_eq!(ask(&mut process, "DELETE", "/api/vhosts/%2F", "").0, 204);
     let mut command = std::process::Command::new(crate::process::binary());
     command.arg("serve").args(MANAGED);
@@ -78,8 +86,56 @@ fn what_is_answered_survives_a_kill() {
     let (_, permissions) = ask(&mut process, "GET", "/api/users/ann/permissions", "");
     let expected = r#"[{"configure":"","read":"^a","user":"ann","vhost":"new","write":""}]"#;
     assert_eq!(permissions, expected);
+    let (status, again) = ask(&mut process, "GET", "/api/definitions/new", "");
+    assert_eq!((status, again), (200, exported));
     let (_, name) = ask(&mut process, "GET", "/api/cluster-name", "");
     assert_eq!(name, r#"{"name":"east"}"#);
+}
+
+#[test]
+fn a_topology_and_its_messages_survive_a_kill() {
+    let mut process = Process::start_with(&MANAGED);
+    let durable = r#"{"durable": true, "type": "topic"}"#;
+    let message = r#"{"properties": {"delivery_mode": 2}, "routing_key": "a.b", "payload": "hop",
+        "payload_encoding": "string"}"#;
+    for (method, path, body, status) in [
+        ("PUT", "/api/exchanges/%2F/x", durable, 201),
+        ("PUT", "/api/queues/%2F/q", durable, 201),
+        ("POST", "/api/bindings/%2F/e/x/q/q", r##"{"routing_key": "a.#"}"##, 201),
+        ("POST", "/api/exchanges/%2F/x/publish", message, 200),
+    ] {
+        let answer = ask(&mut process, method, path, body);
+        assert_eq!(answer.0, status, "{path}: {}", answer.1);
+    }
+    let mut command = std::process::Command::new(crate::process::binary());
+    command.arg("serve").args(MANAGED);
+    let mut process = process.restart_by(Signal::KILL, command);
+    let (_, binding) = ask(&mut process, "GET", "/api/bindings/%2F/e/x/q/q/a.%2523", "");
+    assert!(binding.contains("\"routing_key\":\"a.#\""), "{binding}");
+    let get = r#"{"count": 5, "ackmode": "ack_requeue_false", "encoding": "auto"}"#;
+    let (status, messages) = ask(&mut process, "POST", "/api/queues/%2F/q/get", get);
+    assert!(status == 200 && messages.contains("\"payload\":\"hop\""), "{messages}");
+    let (_, empty) = ask(&mut process, "POST", "/api/queues/%2F/q/get", get);
+    assert_eq!(empty, "[]");
+}
+
+#[tokio::test]
+async fn consumers_are_listed_with_the_names_of_their_connections() {
+    let mut process = Process::start_with(&MANAGED);
+    let (connection, channel) = connect(&process).await;
+    declare(&channel, "q").await;
+    let consumer =
+        channel.basic_consume("q".into(), "tag".into(), Default::default(), Default::default());
+    let consumer = consumer.await.unwrap();
+    let (status, consumers) = ask(&mut process, "GET", "/api/consumers/%2F", "");
+    assert_eq!(status, 200, "{consumers}");
+    let to = format!(" -> {}\"", process.address());
+    assert!(
+        consumers.contains("\"consumer_tag\":\"tag\"") && consumers.contains(&to),
+        "{consumers}"
+    );
+    assert!(consumers.contains("\"peer_host\":\"127.0.0.1\""), "{consumers}");
+    drop((consumer, connection));
 }
 
 #[tokio::test]

@@ -2,23 +2,25 @@
 //! set again, nothing is deleted. Declarations obey the rules that those of clients obey; nobody's
 //! permissions are asked, for it is the operator's file.
 
+mod known_bindings;
 mod room;
 
 use std::fmt;
 use std::sync::{Arc, MutexGuard};
 
+use self::known_bindings::KnownBindings;
 use super::in_force::check_storage;
 use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
 use crate::definitions::import::{
-    Declaration, DeclaredPassword, Definitions, ExchangeWish, QueueWish, UserWish,
+    Declaration, DeclaredPassword, Definitions, ExchangeWish, Item, QueueWish, UserWish,
 };
 use crate::definitions::{
-    Binding, BindingEnd, Change, ExchangeDefinition, QueueDefinition, UserDefinition,
-    VirtualHostDefinitions, export,
+    Binding, BindingEnd, Change, ExchangeDefinition, QueueDefinition, VirtualHostDefinitions,
 };
+use crate::limits::IMPORT_STEP_MAX;
 use crate::message::{
     ExchangeOptions, Moment, Name, QueueDeclaration, QueueKind, QueueOptions, Resource,
 };
@@ -63,6 +65,36 @@ impl fmt::Display for ImportFailure {
 
 impl std::error::Error for ImportFailure {}
 
+/// A file on its way: some items at a time, so that others have their turns in between.
+#[derive(Debug)]
+pub struct Import<'a> {
+    broker: &'a Broker,
+    rest: std::slice::Iter<'a, Item>,
+    done: ImportReport,
+    known_bindings: KnownBindings,
+}
+
+impl Import<'_> {
+    /// Declares the next items. Gives what all came to once there are no more.
+    ///
+    /// # Errors
+    /// An item was refused; what came before it stays.
+    pub fn step(&mut self, now: Moment) -> Result<Option<ImportReport>, ImportFailure> {
+        for item in self.rest.by_ref().take(IMPORT_STEP_MAX) {
+            let declared = self.broker.declare(&item.declaration, now, &mut self.known_bindings);
+            match declared {
+                Ok(Declared::Changed) => self.done.changed += 1,
+                Ok(Declared::Unchanged) => self.done.unchanged += 1,
+                Err(reason) => {
+                    let (label, done) = (item.label.clone(), self.done);
+                    return Err(ImportFailure { label, reason, done });
+                }
+            }
+        }
+        Ok(self.rest.as_slice().is_empty().then_some(self.done))
+    }
+}
+
 impl Broker {
     /// Declares everything of a file, up to the first item that is refused.
     ///
@@ -73,29 +105,38 @@ impl Broker {
         definitions: &Definitions,
         now: Moment,
     ) -> Result<ImportReport, ImportFailure> {
-        self.check_room(definitions)?;
-        let mut done = ImportReport::default();
-        for item in &definitions.items {
-            match self.declare(&item.declaration, now) {
-                Ok(Declared::Changed) => done.changed += 1,
-                Ok(Declared::Unchanged) => done.unchanged += 1,
-                Err(reason) => {
-                    return Err(ImportFailure { label: item.label.clone(), reason, done });
-                }
+        let mut import = self.begin_import(definitions)?;
+        loop {
+            if let Some(done) = import.step(now)? {
+                return Ok(done);
             }
         }
-        Ok(done)
+    }
+
+    /// Begins to declare everything of a file.
+    ///
+    /// # Errors
+    /// It has more queues than there may be: then nothing of it is declared.
+    pub fn begin_import<'a>(
+        &'a self,
+        definitions: &'a Definitions,
+    ) -> Result<Import<'a>, ImportFailure> {
+        self.check_room(definitions)?;
+        let (rest, done) = (definitions.items.iter(), ImportReport::default());
+        Ok(Import { broker: self, rest, done, known_bindings: KnownBindings::default() })
     }
 
     /// Declares one thing, for the operator.
-    ///
-    /// # Errors
-    /// It cannot be, or what it needs is not there.
-    pub fn declare(&self, declaration: &Declaration, now: Moment) -> DeclarationResult {
+    fn declare(
+        &self,
+        declaration: &Declaration,
+        now: Moment,
+        known_bindings: &mut KnownBindings,
+    ) -> DeclarationResult {
         match declaration {
-            Declaration::User(user) => Ok(self.declare_user(self.hashed(user))),
+            Declaration::User(user) => Ok(self.set_wished_user(user)),
             Declaration::Host { name, settings } => {
-                Ok(self.declare_virtual_host(name, settings.clone()))
+                self.create_virtual_host(name, settings.clone())
             }
             Declaration::Permission(permission) => self.set_permission(permission),
             Declaration::TopicPermission(permission) => self.set_topic_permission(permission),
@@ -106,17 +147,26 @@ impl Broker {
             Declaration::Parameter(parameter) => self.set_parameter(parameter),
             Declaration::Exchange(exchange) => self.declare_wished_exchange(exchange),
             Declaration::Queue(queue) => self.declare_wished_queue(queue),
-            Declaration::Binding { host, binding } => self.declare_wished_binding(host, binding),
+            Declaration::Binding { host, binding } => {
+                self.declare_wished_binding(host, binding, known_bindings)
+            }
         }
     }
 
-    fn hashed(&self, user: &UserWish) -> UserDefinition {
+    /// Limits that the file does not name stay as they are.
+    fn set_wished_user(&self, user: &UserWish) -> Declared {
         let UserWish { name, password, tags, limits } = user.clone();
         let password = match password {
             DeclaredPassword::Hash(hash) => hash,
             DeclaredPassword::Clear(password) => self.hash_password(&name, &password),
         };
-        UserDefinition { name, password, tags, limits }
+        self.set_user(&name, password, tags, limits)
+    }
+
+    /// It is there, perhaps since a moment: whoever relies on it waits for the disk all the same.
+    fn unchanged(&self, host: &VirtualHost) -> Declared {
+        self.note_change(host.changed_at());
+        Declared::Unchanged
     }
 
     fn host_of(&self, name: &Name) -> Result<Arc<VirtualHost>, DeclarationRefused> {
@@ -127,7 +177,7 @@ impl Broker {
         let host = self.host_of(&wish.host)?;
         let definitions = definitions_of(&host)?;
         if definitions.exchange(&wish.name).is_some() {
-            return Ok(Declared::Unchanged);
+            return Ok(self.unchanged(&host));
         }
         let kind = ExchangeKind::parse(&wish.kind)
             .ok_or_else(|| invalid(&format!("unknown exchange type '{}'", wish.kind)))?;
@@ -143,6 +193,7 @@ impl Broker {
             internal: wish.internal,
             arguments: wish.arguments.clone(),
         };
+        let _room = self.room_for_exchange(resource).map_err(|error| full(&error.text))?;
         let change = Change::ExchangeDeclared(Arc::new(exchange));
         self.declare_alone(&host, definitions, &change);
         Ok(Declared::Changed)
@@ -167,7 +218,7 @@ impl Broker {
         let host = self.host_of(&wish.host)?;
         let definitions = definitions_of(&host)?;
         if definitions.queue(&wish.name).is_some() {
-            return Ok(Declared::Unchanged);
+            return Ok(self.unchanged(&host));
         }
         let (arguments, options) = self.parse_wish(&host, wish)?;
         let resource = Resource::queue(&wish.name, &wish.host);
@@ -183,6 +234,7 @@ impl Broker {
             options,
             ttl_before: Vec::new(),
         };
+        let _room = self.room_for_queue(resource).map_err(|error| full(&error.text))?;
         let change = Change::QueueDeclared(Arc::new(queue));
         self.declare_alone(&host, definitions, &change);
         Ok(Declared::Changed)
@@ -216,18 +268,24 @@ impl Broker {
         Ok((arguments, options))
     }
 
-    fn declare_wished_binding(&self, host: &Name, binding: &Binding) -> DeclarationResult {
+    fn declare_wished_binding(
+        &self,
+        host: &Name,
+        binding: &Binding,
+        known_bindings: &mut KnownBindings,
+    ) -> DeclarationResult {
         let host = self.host_of(host)?;
         let mut definitions = definitions_of(&host)?;
         check_ends(&definitions, binding)?;
-        if is_bound(&definitions, binding) {
-            return Ok(Declared::Unchanged);
+        if known_bindings.has(&host.name, &definitions, binding) {
+            return Ok(self.unchanged(&host));
         }
         host.validate_binding(&definitions, binding).map_err(|reason| invalid(&reason))?;
         let binding = Arc::new(binding.clone());
         let mut work = Work::default();
         host.apply(&mut definitions, &Change::Bound(binding.clone()), &mut work);
         drop(definitions);
+        known_bindings.add(&host.name, &binding);
         self.note_change(work.position);
         host.replay_history(&binding, &mut self.fork_random(), &mut work);
         self.look_after(&mut work);
@@ -245,20 +303,6 @@ fn definitions_of(
         true => Err(DeclarationRefused::NoVirtualHost(host.name.clone())),
         false => Ok(definitions),
     }
-}
-
-/// A file does not tell how wide the numbers in arguments were: a binding that a file could have
-/// been made of is this one.
-fn is_bound(definitions: &VirtualHostDefinitions, binding: &Binding) -> bool {
-    if definitions.binding(binding).is_some() || binding.arguments.is_empty() {
-        return definitions.binding(binding).is_some();
-    }
-    let wished = export::arguments(&binding.arguments);
-    definitions.bindings_to(&binding.destination).any(|known| {
-        known.source == binding.source
-            && known.routing_key == binding.routing_key
-            && export::arguments(&known.arguments) == wished
-    })
 }
 
 fn check_ends(
@@ -281,14 +325,22 @@ fn check_ends(
     }
 }
 
-/// RabbitMQ's words without the name of the reply code, which is for clients.
 fn invalid(text: &str) -> DeclarationRefused {
+    DeclarationRefused::Invalid(reason(text))
+}
+
+fn full(text: &str) -> DeclarationRefused {
+    DeclarationRefused::Full(reason(text))
+}
+
+/// RabbitMQ's words without the name of the reply code, which is for clients.
+fn reason(text: &str) -> String {
     let is_code = |code: &str| code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     let reason = match text.split_once(" - ") {
         Some((code, reason)) if is_code(code) => reason,
         _ => text,
     };
-    DeclarationRefused::Invalid(reason.to_owned())
+    reason.to_owned()
 }
 
 #[cfg(test)]

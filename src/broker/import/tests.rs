@@ -1,14 +1,19 @@
 //! Files carried out on a broker: what is there then, what a second import changes, where it stops.
 
+use std::task::Waker;
+
 use serde_json::{Value, json};
 
 use super::*;
 use crate::auth::{Access, Login};
 use crate::broker::BrokerOptions;
 use crate::broker::lock::read;
+use crate::broker::test_world::World;
 use crate::definitions::HostSettings;
 use crate::definitions::import::Definitions;
+use crate::limits::TABLE_DEPTH_MAX;
 use crate::message::{DeclareEquivalence, VirtualHostNumber};
+use crate::protocol::field::FieldValue;
 
 const NEW: &[u8] = include_bytes!("../../../tests/data/definitions-4.1.json");
 const OLD: &[u8] = include_bytes!("../../../tests/data/definitions-3.10.json");
@@ -284,13 +289,100 @@ fn a_binding_that_a_client_made_is_known_by_its_file() {
             routing_key: "k".into(),
             arguments,
         };
-        broker.declare(&Declaration::Binding { host: "legacy".into(), binding }, NOW).unwrap()
+        let declaration = Declaration::Binding { host: "legacy".into(), binding };
+        broker.declare(&declaration, NOW, &mut KnownBindings::default()).unwrap()
     };
     assert_eq!(bind([("a", 1)].into_iter().collect()), Declared::Changed);
     let again = Definitions::read(exported(&broker).as_bytes()).unwrap();
     assert_eq!(broker.import(&again, NOW).unwrap().changed, 0);
     assert_eq!(bind([("a", 2)].into_iter().collect()), Declared::Changed);
     assert_eq!(bind(FieldTable::new()), Declared::Changed);
+}
+
+/// A timestamp above the signed 64-bit numbers once made a whole export unreadable.
+#[test]
+fn arguments_of_every_kind_that_a_client_may_send_come_through_a_file() {
+    let broker = with_file(OLD);
+    let extremes = [
+        ("timestamp", FieldValue::Timestamp(u64::MAX)),
+        ("smallest", FieldValue::I64(i64::MIN)),
+        ("infinite", FieldValue::F64(f64::NEG_INFINITY)),
+        ("none", FieldValue::F64(f64::NAN)),
+        ("decimal", FieldValue::Decimal { scale: 255, value: u32::MAX }),
+        ("bytes", FieldValue::Bytes(Box::new([0, 0xff]))),
+        ("void", FieldValue::Void),
+        ("deep", deepest()),
+    ];
+    let binding = Binding {
+        source: "amq.headers".into(),
+        destination: BindingEnd::Queue("work".into()),
+        routing_key: "k".into(),
+        arguments: extremes.into_iter().collect(),
+    };
+    let declaration = Declaration::Binding { host: "legacy".into(), binding };
+    broker.declare(&declaration, NOW, &mut KnownBindings::default()).unwrap();
+    let file = exported(&broker);
+    let again = Definitions::read(file.as_bytes()).unwrap();
+    assert_eq!(broker.import(&again, NOW).unwrap().changed, 0);
+    assert_eq!(exported(&with_file(file.as_bytes())), file);
+}
+
+/// As deep as a table may be, in a table.
+fn deepest() -> FieldValue {
+    (0..TABLE_DEPTH_MAX).fold(FieldValue::Void, |inner, _| FieldValue::Array(vec![inner]))
+}
+
+#[test]
+fn bindings_with_arguments_are_declared_once_however_often_a_file_has_them() {
+    let broker = empty();
+    let bindings = (0..300).map(|number| {
+        json!({
+            "vhost": "v", "source": "amq.headers", "destination": "q",
+            "destination_type": "queue", "routing_key": "", "arguments": {"n": number % 100},
+        })
+    });
+    let file = json!({
+        "vhosts": [{"name": "v"}], "queues": [{"vhost": "v", "name": "q"}],
+        "bindings": bindings.collect::<Value>(),
+    });
+    let report = import(&broker, &file).unwrap();
+    assert_eq!((report.changed, report.unchanged), (102, 200));
+    assert_eq!(import(&broker, &file).unwrap().changed, 0);
+}
+
+/// Users of files without limits once lost those that they had.
+#[test]
+fn limits_that_a_file_does_not_name_stay() {
+    let broker = empty();
+    let user = json!({"name": "ann", "password": "x", "tags": ""});
+    let mut limited = user.clone();
+    limited["limits"] = json!({"max-connections": 5, "max-channels": 7});
+    import(&broker, &json!({"users": [limited]})).unwrap();
+    import(&broker, &json!({"users": [user]})).unwrap();
+    let limits = |broker: &Broker| {
+        let limits = broker.user_definition("ann").unwrap().limits.clone();
+        limits.into_iter().map(|(name, limit)| (name.to_string(), limit)).collect::<Vec<_>>()
+    };
+    let both = [("max-channels".to_owned(), 7), ("max-connections".to_owned(), 5)];
+    assert_eq!(limits(&broker), both);
+    let mut other = user.clone();
+    other["limits"] = json!({"max-channels": 8});
+    import(&broker, &json!({"users": [other]})).unwrap();
+    assert_eq!(limits(&broker)[0].1, 8);
+}
+
+/// An import once was answered before what it found there was on disk.
+#[test]
+fn who_imports_what_is_there_waits_for_it_too() {
+    let mut world = World::new();
+    world.client().declare("q", true);
+    let file = json!({"queues": [{"vhost": "/", "name": "q", "durable": true}]});
+    assert_eq!(import(&world.broker, &file).unwrap().changed, 0);
+    let position = world.broker.changed_at();
+    let is_stored = |world: &World| world.broker.is_stored(position, Waker::noop()).unwrap();
+    assert!(!is_stored(&world));
+    world.turn();
+    assert!(is_stored(&world));
 }
 
 #[test]

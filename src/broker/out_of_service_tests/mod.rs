@@ -228,7 +228,7 @@ fn credit_that_a_broken_step_took_is_free_again() {
     let host = client.session.place().unwrap().host;
     let handle = host.queue("q").unwrap();
     client.session.set_prefetch(1, 2, true);
-    let state_credit = client.session.channels[&1].credit.clone();
+    let state_credit = client.session.channels[&1].live.credit.clone();
     let consumer = crate::queue::Consumer {
         id: crate::message::ConsumerId(9),
         no_ack: false,

@@ -2,6 +2,7 @@
 //! belongs to one connection or comes with every virtual host, and, as in RabbitMQ 4, no internal
 //! exchange. How the file is written is in `file`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::definitions::{
@@ -9,6 +10,7 @@ use crate::definitions::{
     ParameterDefinition, PermissionDefinition, PolicyDefinition, QueueDefinition,
     TopicPermissionDefinition, UserDefinition, VirtualHostDefinitions,
 };
+use crate::message::Name;
 
 /// What is declared for the node, and in its virtual hosts.
 #[derive(Clone, Debug, Default)]
@@ -38,34 +40,48 @@ pub struct HostInventory {
     pub(super) bindings: Vec<Arc<Binding>>,
 }
 
-impl HostInventory {
-    /// Gathers it.
+/// All that is declared in a virtual host, in no order.
+#[derive(Clone, Debug, Default)]
+pub struct HostContents {
+    exchanges: Vec<Arc<ExchangeDefinition>>,
+    queues: Vec<Arc<QueueDefinition>>,
+    bindings: Vec<Arc<Binding>>,
+}
+
+impl HostContents {
+    /// Gathers it, while somebody holds the definitions.
     #[must_use]
-    pub fn of(host: Arc<HostDefinition>, definitions: &VirtualHostDefinitions) -> Self {
-        let exchanges = definitions.exchanges().filter(|each| !each.is_system() && !each.internal);
-        let mut exchanges: Vec<_> = exchanges.cloned().collect();
-        exchanges.sort_by(|one, other| one.name.cmp(&other.name));
-        let queues = definitions.queues().filter(|queue| !queue.is_exclusive());
-        let mut queues: Vec<_> = queues.cloned().collect();
-        queues.sort_by(|one, other| one.name.cmp(&other.name));
-        let bindings = definitions.bindings().filter(|binding| is_exported(definitions, binding));
-        let bindings = bindings.cloned().collect();
-        Self { host, exchanges, queues, bindings }
+    pub fn of(definitions: &VirtualHostDefinitions) -> Self {
+        Self {
+            exchanges: definitions.exchanges().cloned().collect(),
+            queues: definitions.queues().cloned().collect(),
+            bindings: definitions.bindings().cloned().collect(),
+        }
     }
 }
 
-/// Both ends are in the file, or in every virtual host. A queue is bound to the default exchange
-/// without a word.
-fn is_exported(definitions: &VirtualHostDefinitions, binding: &Binding) -> bool {
-    let has_exchange = |name: &str| {
-        let exchange = definitions.exchange(name);
-        exchange.is_some_and(|exchange| exchange.is_system() || !exchange.internal)
-    };
-    let has_destination = match &binding.destination {
-        BindingEnd::Exchange(name) => has_exchange(name),
-        BindingEnd::Queue(name) => {
-            definitions.queue(name).is_some_and(|queue| !queue.is_exclusive())
-        }
-    };
-    !binding.source.is_empty() && has_exchange(&binding.source) && has_destination
+impl HostInventory {
+    /// Takes what goes into a file, and puts it in order. Of a binding both ends are in the file,
+    /// or in every virtual host; a queue is bound to the default exchange without a word.
+    #[must_use]
+    pub fn of(host: Arc<HostDefinition>, contents: HostContents) -> Self {
+        let HostContents { mut exchanges, mut queues, mut bindings } = contents;
+        exchanges.retain(|exchange| exchange.is_system() || !exchange.internal);
+        queues.retain(|queue| !queue.is_exclusive());
+        let known_exchanges: HashSet<Name> =
+            exchanges.iter().map(|exchange| exchange.name.clone()).collect();
+        let known_queues: HashSet<Name> = queues.iter().map(|queue| queue.name.clone()).collect();
+        bindings.retain(|binding| {
+            let has_destination = match &binding.destination {
+                BindingEnd::Exchange(name) => known_exchanges.contains(name),
+                BindingEnd::Queue(name) => known_queues.contains(name),
+            };
+            let source = &binding.source;
+            !source.is_empty() && known_exchanges.contains(source) && has_destination
+        });
+        exchanges.retain(|exchange| !exchange.is_system() && !exchange.internal);
+        exchanges.sort_by(|one, other| one.name.cmp(&other.name));
+        queues.sort_by(|one, other| one.name.cmp(&other.name));
+        Self { host, exchanges, queues, bindings }
+    }
 }

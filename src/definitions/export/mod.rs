@@ -10,7 +10,7 @@ mod tests;
 
 pub use arguments::arguments;
 pub use file::Origin;
-pub use inventory::{HostInventory, Inventory};
+pub use inventory::{HostContents, HostInventory, Inventory};
 pub use items::{
     global_parameter, parameter, permission, policy, policy_parameter, topic_permission, user,
 };

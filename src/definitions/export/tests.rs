@@ -67,7 +67,7 @@ fn origin() -> Origin {
 }
 
 fn inventory(host: Arc<HostDefinition>, changes: &[Change]) -> Inventory {
-    let hosts = vec![HostInventory::of(host, &definitions(changes))];
+    let hosts = vec![HostInventory::of(host, HostContents::of(&definitions(changes)))];
     Inventory { hosts, ..Inventory::default() }
 }
 

@@ -78,6 +78,17 @@ async fn a_location_leads_to_the_binding_whatever_its_names_and_key() {
     }
 }
 
+/// The location once had the name as the path wrote it, and led nowhere.
+#[tokio::test]
+async fn a_location_has_the_name_that_is_bound_without_line_ends() {
+    let world = World::with_ends().await;
+    for (ends, location) in [("x/q/q%0D%0A", "q/~"), ("x/e/%0Ay", "y/~")] {
+        assert_eq!(world.bind(ends, &json!({})).await, location);
+        let (kept, _) = ends.rsplit_once('/').unwrap();
+        world.get(&format!("/api/bindings/%2F/e/{kept}/{location}")).await;
+    }
+}
+
 #[tokio::test]
 async fn bindings_that_differ_in_arguments_are_told_apart() {
     let world = World::with_ends().await;

@@ -3,7 +3,7 @@
 use futures_lite::future::poll_once;
 
 use super::*;
-use crate::limits::MANAGEMENT_FIELDS_SIZE_MAX;
+use crate::limits::{MANAGEMENT_DEPTH_MAX, MANAGEMENT_FIELDS_SIZE_MAX};
 
 #[tokio::test]
 async fn a_body_that_is_no_object_or_too_large_is_refused() {
@@ -16,6 +16,20 @@ async fn a_body_that_is_no_object_or_too_large_is_refused() {
     let reason = "Exceeded HTTP request body size limit";
     assert_eq!((answer.status, answer.reason()), (400, reason));
     assert_eq!(world.ask("GET", "/api/vhosts/v3", "").await.status, 404);
+}
+
+/// A value nested so deep that no import took the export with it was once taken.
+#[tokio::test]
+async fn what_is_nested_too_deep_for_an_export_is_refused() {
+    let world = World::new();
+    let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    let path = "/api/global-parameters/g";
+    for (depth, status) in [(MANAGEMENT_DEPTH_MAX, 201), (MANAGEMENT_DEPTH_MAX + 1, 400)] {
+        let body = format!("{{\"value\": {}}}", nested(depth));
+        assert_eq!(world.ask("PUT", path, &body).await.status, status, "{depth}");
+    }
+    let file = world.broker.inventory().cluster_file(&world.broker.origin());
+    assert!(Definitions::read(file.as_bytes()).is_ok());
 }
 
 #[tokio::test]
@@ -100,4 +114,17 @@ async fn who_may_no_longer_when_the_body_has_come_is_refused() {
         world.add_user("administrator", &["management"]);
         assert_eq!(begun.end().await.status, 401, "{path}");
     }
+}
+
+/// Nobody once counted what came of a body.
+#[tokio::test]
+async fn what_came_of_a_body_counts_with_what_clients_hold() {
+    let world = World::new();
+    let mut begun = begin(&world, "administrator", PATHS[0]).await;
+    assert_eq!(world.broker.session_memory(), 0);
+    begun.client.write_all(b"{").await.unwrap();
+    assert!(poll_once(&mut begun.serving).await.is_none());
+    assert!(world.broker.session_memory() > 0);
+    drop(begun);
+    assert_eq!(world.broker.session_memory(), 0);
 }

@@ -1,10 +1,10 @@
-//! A client over AMQP, for what HTTP tells of others: it says what it wants in bytes, and nobody
-//! reads its answers.
+//! A client over AMQP, for what HTTP tells of others: it says what it wants in bytes, and few look
+//! at its answers.
 
 use super::*;
 use crate::broker::Session;
 use crate::protocol::field::FieldTable;
-use crate::protocol::frame::write_method;
+use crate::protocol::frame::{write_body, write_header, write_method};
 use crate::protocol::methods::{WireMethod, basic, channel, connection, queue};
 
 /// The name of its connection.
@@ -15,18 +15,57 @@ pub(super) struct Client(Session);
 impl Client {
     /// A client of guest in `/`, with channel 3.
     pub(super) fn open(world: &World) -> Self {
+        Self::open_as(world, NAME, ("guest", "guest"), "/")
+    }
+
+    /// A client of a user, whose connection has this name, in a virtual host, with channel 3.
+    pub(super) fn open_as(
+        world: &World,
+        name: &str,
+        (user, password): (&str, &str),
+        virtual_host: &str,
+    ) -> Self {
         let peer = Peer { address: None };
-        let mut client = Self(Session::new(world.broker.clone(), peer, Moment(1)).named(NAME));
+        let mut client = Self(Session::new(world.broker.clone(), peer, Moment(7)).named(name));
         client.receive(b"AMQP\0\0\x09\x01");
-        let response = b"\0guest\0guest";
-        let client_properties = FieldTable::new();
-        let (mechanism, locale) = ("PLAIN", "en_US");
+        let response = format!("\0{user}\0{password}");
+        let client_properties =
+            [("connection_name", "mine"), ("product", "test")].into_iter().collect();
+        let (mechanism, locale, response) = ("PLAIN", "en_US", response.as_bytes());
         client.send(0, &connection::StartOk { client_properties, mechanism, response, locale });
-        client.send(0, &connection::TuneOk { channel_max: 9, frame_max: 131_072, heartbeat: 0 });
-        client.send(0, &connection::Open { virtual_host: "/" });
+        client.send(0, &connection::TuneOk { channel_max: 9, frame_max: 131_072, heartbeat: 20 });
+        client.send(0, &connection::Open { virtual_host });
         client.send(3, &channel::Open {});
-        assert_eq!(client.0.login(), Some(("guest", "/")));
+        assert_eq!(client.0.login(), Some((user, virtual_host)));
         client
+    }
+
+    /// Is told what happened, and does not read it.
+    pub(super) fn pump(&mut self) {
+        self.0.pump();
+    }
+
+    /// What it is told next.
+    pub(super) fn hear(&mut self) -> Vec<u8> {
+        self.pump();
+        self.0.output().take()
+    }
+
+    /// What its socket took and gave.
+    pub(super) fn count_traffic(&mut self, received: usize, sent: usize) {
+        self.0.count_received(received);
+        self.0.count_sent(sent);
+    }
+
+    /// Publishes a message to a queue.
+    pub(super) fn publish(&mut self, channel: u16, queue: &str) {
+        let (exchange, routing_key) = ("", queue);
+        let publish = basic::Publish { exchange, routing_key, mandatory: false, immediate: false };
+        let mut bytes = Vec::new();
+        write_method(&mut bytes, channel, &publish);
+        write_header(&mut bytes, channel, basic::Publish::CLASS_ID, 1, &[0, 0]);
+        write_body(&mut bytes, channel, b"x");
+        self.receive(&bytes);
     }
 
     /// Declares a queue that is its own.
@@ -58,7 +97,7 @@ impl Client {
         self.send(3, &consume);
     }
 
-    fn send(&mut self, channel: u16, method: &impl WireMethod) {
+    pub(super) fn send(&mut self, channel: u16, method: &impl WireMethod) {
         let mut bytes = Vec::new();
         write_method(&mut bytes, channel, method);
         self.receive(&bytes);

@@ -32,7 +32,12 @@ async fn the_cluster_has_the_name_that_an_administrator_gives_it() {
     assert_eq!(world.get(path).await, body);
     let parameter = json!({"name": "cluster_name", "value": "east"});
     assert_eq!(world.get("/api/global-parameters").await, json!([parameter]));
-    assert_eq!(world.ask("DELETE", "/api/global-parameters/cluster_name", "").await.status, 204);
+    let path_of_parameter = "/api/global-parameters/cluster_name";
+    for (method, body) in [("PUT", r#"{"value": "west"}"#), ("DELETE", "")] {
+        let refused = world.ask_as("policymaker", method, path_of_parameter, body).await;
+        assert_eq!(refused.status, 401, "{method}");
+    }
+    assert_eq!(world.ask("DELETE", path_of_parameter, "").await.status, 204);
     assert_eq!(world.get(path).await, configured);
 }
 

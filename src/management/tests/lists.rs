@@ -128,6 +128,22 @@ async fn pages_that_are_none_are_refused() {
 }
 
 #[tokio::test]
+async fn names_that_begin_alike_are_sorted_to_their_ends() {
+    let world = World::new();
+    world.permit("guest", "v1", "");
+    let long = "z".repeat(16);
+    let sorted = ["z", &long, &format!("{long}\u{1}"), &format!("{long}a"), &format!("{long}b")];
+    for name in [4, 2, 0, 3, 1].map(|at| sorted[at].to_owned()) {
+        let path = name.replace('\u{1}', "%01");
+        assert_eq!(world.ask("PUT", &format!("/api/exchanges/v1/{path}"), "").await.status, 201);
+    }
+    let all = world.get("/api/exchanges").await;
+    assert_eq!(names(&all)[14..19], sorted);
+    let page = world.get("/api/exchanges?page=5&page_size=4").await;
+    assert_eq!(names(&page["items"])[..3], sorted[2..]);
+}
+
+#[tokio::test]
 async fn a_list_of_very_many_arrives_in_pieces() {
     let world = World::new();
     for number in 0..1000 {
@@ -142,4 +158,55 @@ async fn a_list_of_very_many_arrives_in_pieces() {
     assert_eq!(names(&page["items"])[..2], ["548", "549"]);
     let nothing = world.ask_as("monitoring", "GET", "/api/exchanges?sort=name", "").await;
     assert_eq!(names(&nothing.body).len(), 7, "one virtual host is its own");
+}
+
+#[tokio::test]
+async fn lists_of_what_there_is_little_of_take_an_order_and_columns() {
+    let world = World::new();
+    world.permit("guest", "v1", "");
+    world.permit("guest", "v2", "");
+    for (method, path, body) in [
+        ("PUT", "policies/v1/a", json!({"pattern": "a", "definition": {"max-length": 1}})),
+        ("PUT", "policies/v1/b", json!({"pattern": "b", "definition": {"max-length": 1}})),
+        ("PUT", "vhost-limits/v1/max-queues", json!({"value": 5})),
+        ("PUT", "vhost-limits/v2/max-queues", json!({"value": 6})),
+        ("PUT", "user-limits/none/max-channels", json!({"value": 7})),
+        ("PUT", "global-parameters/zz", json!({"value": 8})),
+    ] {
+        let status = world.change(method, &format!("/api/{path}"), &body).await;
+        assert!(status < 300, "{path}");
+    }
+    for (path, column, last) in [
+        ("users", "name", "policymaker"),
+        ("users/without-permissions", "name", ""),
+        ("permissions", "user", "policymaker"),
+        ("users/none/permissions", "user", "none"),
+        ("vhosts/v1/permissions", "user", "policymaker"),
+        ("vhosts", "name", "v2"),
+        ("vhost-limits", "vhost", "v2"),
+        ("vhost-limits/v1", "vhost", "v1"),
+        ("user-limits", "user", "none"),
+        ("user-limits/none", "user", "none"),
+        ("policies", "name", "b"),
+        ("policies/v1", "name", "b"),
+        ("operator-policies", "name", ""),
+        ("parameters", "vhost", "v2"),
+        ("parameters/vhost-limits", "vhost", "v2"),
+        ("parameters/vhost-limits/v1", "vhost", "v1"),
+        ("global-parameters", "name", "zz"),
+        ("topic-permissions", "user", ""),
+    ] {
+        let wish = format!("sort={column}&sort_reverse=true&columns={column}");
+        let rows = world.get(&format!("/api/{path}?{wish}")).await;
+        let first = rows.get(0).cloned();
+        assert_eq!(first, (!last.is_empty()).then(|| json!({column: last})), "{path}");
+        let page = world.get(&format!("/api/{path}?{wish}&page=1&page_size=1")).await;
+        match path {
+            "vhosts" => assert_eq!(page["items"], json!([{"name": "v2"}])),
+            _ => assert_eq!(page, rows, "RabbitMQ gives no pages of {path}"),
+        }
+    }
+    let page = world.get("/api/vhosts?page=1&name=V&columns=name").await;
+    assert_eq!(names(&page["items"]), ["v1", "v2"]);
+    assert_eq!((&page["filtered_count"], &page["total_count"]), (&json!(2), &json!(3)));
 }

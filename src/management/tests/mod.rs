@@ -3,21 +3,29 @@
 
 mod bindings;
 mod body;
+mod channels;
 mod client;
+mod connections;
+mod consumers;
 mod definitions;
 mod door;
 mod exchanges;
 mod features;
 mod global_parameters;
 mod hash_password;
+mod health;
 mod lists;
 mod login;
+mod messages;
+mod nodes;
+mod overview;
 mod parameters;
 mod permissions;
 mod policies;
 mod queues;
 mod stored;
 mod topic_permissions;
+mod turns;
 mod user_limits;
 mod users;
 mod virtual_host_limits;
@@ -32,7 +40,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Management, ManagementOptions, direct};
+use super::{
+    ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, ProcessFigures,
+    direct,
+};
 use crate::broker::{Broker, BrokerOptions, DirectChannel, Peer};
 use crate::connection::Command;
 use crate::connection::command::Bind;
@@ -68,6 +79,31 @@ fn options() -> ManagementOptions {
         node: "leveret@hare".into(),
         body_size_max: 1000,
         clock: Box::new(|| Moment(1)),
+        facts: facts(),
+        process: Box::new(|| ProcessFigures { memory_bytes: Some(900), open_files: Some(12) }),
+    }
+}
+
+fn facts() -> NodeFacts {
+    let listener = |protocol, address: &str| {
+        let address = address.parse().unwrap();
+        ListenerFacts { protocol, address }
+    };
+    NodeFacts {
+        started_at: Moment(0),
+        process_id: 42,
+        processors: 2,
+        open_files_max: Some(1024),
+        memory_limit: 5000,
+        disk_free_limit: 300,
+        data_dir: "/var/lib/hare".into(),
+        logs: vec!["<stdout>".into()],
+        auth_mechanisms: vec!["PLAIN".into()],
+        listeners: vec![
+            listener(ListenerProtocol::Amqp, "0.0.0.0:5671"),
+            listener(ListenerProtocol::Amqp, "[::]:5671"),
+            listener(ListenerProtocol::Http, "127.0.0.1:15671"),
+        ],
     }
 }
 

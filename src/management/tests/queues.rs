@@ -87,6 +87,8 @@ async fn policies_that_are_in_force_are_told() {
     assert_eq!(queue["policy"], "policies");
     assert_eq!(queue["operator_policy"], "operator-policies");
     assert_eq!(queue["effective_policy_definition"], json!({"max-length": 4}));
+    let queue = world.get("/api/queues/%2F/q?disable_stats=true").await;
+    assert_eq!((&queue["policy"], queue.get("operator_policy")), (&json!("policies"), None));
 }
 
 #[tokio::test]

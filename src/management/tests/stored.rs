@@ -4,18 +4,27 @@ use futures_lite::future::poll_once;
 
 use super::*;
 use crate::broker::{Left, MemoryOptions};
+use crate::limits::LOG_PENDING_SIZE_MAX;
+use crate::management::api::Api;
+use crate::management::caller::Caller;
+use crate::management::publish;
+use crate::management::refusal::Refusal;
 use crate::store::{MemoryStorage, StoreOptions, Writer};
 
 const TOPIC: &str = r#"{"exchange": "x", "write": "", "read": ""}"#;
 
 fn world() -> (World, Writer) {
-    let disk = Arc::new(MemoryStorage::new(1 << 26));
-    let opened = crate::store::open(disk, StoreOptions::default()).unwrap();
-    let (mut writer, left) = Left::part(opened);
+    let (world, mut writer) = opened(MemoryStorage::new(1 << 26));
+    world.broker.declare_defaults().unwrap();
+    turn(&mut writer);
+    (world, writer)
+}
+
+fn opened(disk: MemoryStorage) -> (World, Writer) {
+    let opened = crate::store::open(Arc::new(disk), StoreOptions::default()).unwrap();
+    let (writer, left) = Left::part(opened);
     let (options, memory) = (BrokerOptions::default(), MemoryOptions::default());
     let broker = Broker::open(options, [1, 2], left, memory).unwrap();
-    broker.declare_defaults().unwrap();
-    turn(&mut writer);
     (World::of(Arc::new(broker)), writer)
 }
 
@@ -94,4 +103,107 @@ async fn what_will_never_be_on_disk_is_no_success() {
         let reason = "the definition could not be stored: it broke";
         assert_eq!((answer.status, answer.reason()), (500, reason), "{path}");
     }
+}
+
+const PUBLISH: &str = "/api/exchanges/%2F/amq.default/publish";
+
+fn message(delivery_mode: u64) -> String {
+    json!({
+        "properties": {"delivery_mode": delivery_mode}, "routing_key": "q", "payload": "a",
+        "payload_encoding": "string",
+    })
+    .to_string()
+}
+
+async fn declare_queue(world: &World, writer: &mut Writer) {
+    let mut asking = Box::pin(world.ask("PUT", "/api/queues/%2F/q", r#"{"durable": true}"#));
+    assert!(poll_once(&mut asking).await.is_none());
+    turn(writer);
+    assert_eq!(asking.await.status, 201);
+}
+
+#[tokio::test]
+async fn a_persistent_message_is_on_disk_before_its_publish_is_answered() {
+    let (world, mut writer) = world();
+    declare_queue(&world, &mut writer).await;
+    let body = message(2);
+    let mut asking = Box::pin(world.ask("POST", PUBLISH, &body));
+    assert!(poll_once(&mut asking).await.is_none());
+    turn(&mut writer);
+    assert_eq!(asking.await.body, json!({"routed": true}));
+    assert_eq!(world.ask("POST", PUBLISH, &message(1)).await.body, json!({"routed": true}));
+    let mut asking = Box::pin(world.ask("POST", PUBLISH, &body));
+    assert!(poll_once(&mut asking).await.is_none());
+    writer.log().poison("it broke");
+    let answer = asking.await;
+    // It was once a queue that has a limit.
+    let reason = "the message could not be stored: it broke";
+    assert_eq!((answer.status, answer.reason()), (500, reason));
+}
+
+/// Fills what may wait to be written.
+fn congest(world: &World) {
+    let user = world.broker.user("guest").unwrap();
+    let mut channel = DirectChannel::open(&world.broker, &user, "/", Moment(1)).unwrap();
+    let (exchange, routing_key, properties) = ("", "q", &[0x10, 0, 2][..]);
+    let envelope = Envelope { exchange, routing_key, properties, is_persistent: true };
+    let body = vec![0; usize::try_from(LOG_PENDING_SIZE_MAX).unwrap() + 1];
+    channel.publish(Message::new(envelope, Body::Shared(vec![body.into()])), Moment(1));
+}
+
+/// Who published over HTTP was once held back by nothing but a full disk.
+#[tokio::test]
+async fn while_the_log_has_too_much_to_write_persistent_messages_wait() {
+    let (world, mut writer) = world();
+    declare_queue(&world, &mut writer).await;
+    congest(&world);
+    let ready = async || world.get("/api/queues/%2F/q").await["messages"].clone();
+    let body = message(2);
+    let mut asking = Box::pin(world.ask("POST", PUBLISH, &body));
+    assert!(poll_once(&mut asking).await.is_none());
+    assert_eq!(ready().await, 1, "it is not published yet");
+    assert_eq!(world.ask("POST", PUBLISH, &message(1)).await.body, json!({"routed": true}));
+    turn(&mut writer);
+    assert!(poll_once(&mut asking).await.is_none());
+    assert_eq!(ready().await, 3, "the log has room");
+    turn(&mut writer);
+    assert_eq!(asking.await.body, json!({"routed": true}));
+}
+
+#[tokio::test]
+async fn who_waits_for_the_disk_for_too_long_is_told() {
+    let (world, mut writer) = world();
+    declare_queue(&world, &mut writer).await;
+    congest(&world);
+    let api = Api { broker: world.broker.clone(), options: options() };
+    let caller = Caller { user: world.broker.user("guest").unwrap() };
+    let envelope =
+        Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: true };
+    let message = Message::new(envelope, Body::Copied(b"x"));
+    let patience = std::time::Duration::from_millis(1);
+    let late = publish::channel_in_turn(&api, &caller, "/", &message, patience).await;
+    let reason = "publishers are held back, and it took too long";
+    assert_eq!(late.err(), Some(Refusal::Unavailable(reason)));
+}
+
+#[tokio::test]
+async fn a_message_that_is_on_disk_only_is_read_for_who_gets_it() {
+    let disk = MemoryStorage::new(1 << 26);
+    let (world, mut writer) = opened(disk.clone());
+    world.broker.declare_defaults().unwrap();
+    declare_queue(&world, &mut writer).await;
+    let body = message(2);
+    let mut asking = Box::pin(world.ask("POST", PUBLISH, &body));
+    assert!(poll_once(&mut asking).await.is_none());
+    turn(&mut writer);
+    asking.await;
+    let (world, _writer) = opened(disk.kill());
+    let body = r#"{"count": 2, "ackmode": "ack_requeue_false", "encoding": "auto"}"#;
+    let mut asking = Box::pin(world.ask("POST", "/api/queues/%2F/q/get", body));
+    assert!(poll_once(&mut asking).await.is_none());
+    assert!(world.broker.fetch(Moment(1)));
+    let answer = asking.await;
+    assert_eq!((answer.status, &answer.body[0]["payload"]), (200, &json!("a")), "{answer:?}");
+    assert_eq!(answer.body[0]["redelivered"], true, "it may have been delivered");
+    assert_eq!(answer.body.as_array().unwrap().len(), 1);
 }

@@ -69,3 +69,31 @@ async fn a_topic_permission_needs_an_exchange_and_two_patterns() {
         assert_eq!(world.ask("GET", &format!("/api/{path}"), "").await.status, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn keys_that_a_user_may_not_use_are_refused_over_http_too() {
+    let world = World::new();
+    world.permit("management", "v1", "");
+    let queue = world.ask_as("management", "PUT", "/api/queues/v1/q", "{}").await;
+    assert_eq!(queue.status, 201);
+    let body = json!({"exchange": "amq.topic", "write": "^w-{username}", "read": "^r"});
+    let path = "/api/topic-permissions/v1/management";
+    assert_eq!(world.change("PUT", path, &body).await, 201);
+    for (key, status) in [("w-management", 200), ("w-guest", 400)] {
+        let body = json!({
+            "properties": {}, "routing_key": key, "payload": "x", "payload_encoding": "string",
+        });
+        let path = "/api/exchanges/v1/amq.topic/publish";
+        let answer = world.ask_as("management", "POST", path, &body.to_string()).await;
+        assert_eq!(answer.status, status, "{key}");
+        let reason = "403 ACCESS_REFUSED - write access to topic 'w-guest' in exchange 'amq.topic' \
+                      in vhost 'v1' refused for user 'management'";
+        assert!(status == 200 || answer.reason() == reason, "{}", answer.reason());
+    }
+    for (key, status) in [("r.1", 201), ("w", 401)] {
+        let body = json!({"routing_key": key, "arguments": {}}).to_string();
+        let path = "/api/bindings/v1/e/amq.topic/q/q";
+        let answer = world.ask_as("management", "POST", path, &body).await;
+        assert_eq!(answer.status, status, "{key}");
+    }
+}

@@ -8,7 +8,7 @@ const HASH: &str = "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR";
 
 fn may_log_in(world: &World, user: &str, password: &str) -> bool {
     let login = Login { user: user.into(), password: password.into() };
-    world.broker.check_login(&login, Peer { address: None }).is_ok()
+    world.broker.check_login(&login, Peer { address: None }, Moment(1)).is_ok()
 }
 
 fn names(users: &Value) -> Vec<&str> {

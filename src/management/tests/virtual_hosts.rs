@@ -1,6 +1,7 @@
 //! Virtual hosts: shapes, who may enter a new one, and what goes with a deleted one.
 
 use super::*;
+use crate::broker::NodeLimits;
 
 fn shape(name: &str, description: &str, tags: &[&str], kind: &str) -> Value {
     json!({
@@ -8,6 +9,7 @@ fn shape(name: &str, description: &str, tags: &[&str], kind: &str) -> Value {
         "metadata": {"description": description, "tags": tags, "default_queue_type": kind},
         "tracing": false, "protected_from_deletion": false,
         "cluster_state": {"leveret@hare": "running"},
+        "messages": 0, "messages_ready": 0, "messages_unacknowledged": 0,
     })
 }
 
@@ -32,11 +34,28 @@ async fn a_virtual_host_is_made_described_anew_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_virtual_host_tells_what_its_queues_hold() {
+    let world = World::new();
+    for queue in ["a", "b"] {
+        let path = format!("/api/queues/%2F/{queue}");
+        assert_eq!(world.change("PUT", &path, &json!({})).await, 201);
+        world.publish(queue, &["x", "y"]);
+    }
+    let mut client = client::Client::open(&world);
+    client.consume("a", "tag", false);
+    let shown = world.get("/api/vhosts/%2F").await;
+    let messages = ["messages", "messages_ready", "messages_unacknowledged"];
+    assert_eq!(messages.map(|name| shown[name].as_u64().unwrap()), [4, 2, 2]);
+    let all = world.get("/api/vhosts").await;
+    assert_eq!((&all[0], all[1]["messages"].as_u64()), (&shown, Some(0)));
+}
+
+#[tokio::test]
 async fn who_makes_a_virtual_host_may_enter_it() {
     let world = World::new();
     let may_enter = |user: &str, host: &str| {
         let login = crate::auth::Login { user: user.into(), password: b"x".to_vec() };
-        let user = world.broker.check_login(&login, Peer { address: None }).unwrap();
+        let user = world.broker.check_login(&login, Peer { address: None }, Moment(1)).unwrap();
         user.permissions.contains_key(host)
     };
     assert_eq!(world.ask_as("administrator", "PUT", "/api/vhosts/mine", "").await.status, 201);
@@ -72,4 +91,18 @@ async fn the_first_virtual_host_may_be_deleted_like_any_other() {
     assert_eq!(world.ask("PUT", "/api/vhosts/%2F", "").await.status, 201);
     assert_eq!(world.get("/api/policies").await, json!([]), "what was said of it went too");
     assert_eq!(world.get("/api/vhost-limits").await, json!([]));
+}
+
+#[tokio::test]
+async fn a_node_that_is_full_makes_no_virtual_host_and_still_changes_those_it_has() {
+    let node_limits = NodeLimits { virtual_hosts: Some(2), ..NodeLimits::default() };
+    let options = BrokerOptions { node_limits, ..BrokerOptions::default() };
+    let world = World::of(Arc::new(Broker::new(options, [1, 2]).unwrap()));
+    assert_eq!(world.change("PUT", "/api/vhosts/second", &json!({})).await, 201);
+    let refused = world.refused("PUT", "/api/vhosts/third", &json!({})).await;
+    let reason = "cannot create vhost 'third': vhost limit of 2 is reached";
+    assert_eq!(refused, (400, reason.into()));
+    assert_eq!(world.change("PUT", "/api/vhosts/second", &json!({"tags": "a"})).await, 204);
+    assert_eq!(world.change("DELETE", "/api/vhosts/second", &json!({})).await, 204);
+    assert_eq!(world.change("PUT", "/api/vhosts/third", &json!({})).await, 201);
 }

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod load;
 pub mod logs;
 pub mod parse;
+mod rabbitmq;
 pub mod resolve;
 pub mod sample;
 pub mod values;
@@ -32,9 +33,21 @@ pub use self::{
     values::ListenAddress,
 };
 
+/// How much the node may have; `None` for no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeLimits {
+    pub connections: Option<u64>,
+    pub channels: Option<u64>,
+    pub virtual_hosts: Option<u64>,
+    pub queues: Option<u64>,
+    pub exchanges: Option<u64>,
+}
+
 /// Everything that can be set and is obeyed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// `None` for one after the machine.
+    pub node_name: Option<String>,
     /// Empty when the operator wants none.
     pub listeners: Vec<ListenAddress>,
     pub data_dir: PathBuf,
@@ -47,6 +60,7 @@ pub struct Config {
     pub channel_max: u16,
     /// `None` for no limit.
     pub consumer_max_per_channel: Option<u32>,
+    pub node_limits: NodeLimits,
     pub message_size_max: u64,
     pub handshake_timeout_ms: u64,
     pub tcp: TcpOptions,

@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Config, ManagementConfig, MetricsConfig, Permissions, Product, QueueType, StoreConfig,
-    TcpOptions,
+    Config, ManagementConfig, MetricsConfig, NodeLimits, Permissions, Product, QueueType,
+    StoreConfig, TcpOptions,
     errors::{Layer, Origin, Warning},
     keys::Setting,
     logs::{
@@ -41,6 +41,10 @@ pub struct Typed {
     pub disk_free_limit: Option<u64>,
     pub disk_free_share: Option<f64>,
     pub listeners: Named<ListenAddress>,
+    pub node_name: Option<String>,
+    /// Where to listen unless a key says so; the inner `None` is every interface.
+    pub node_port: Option<u16>,
+    pub node_host: Option<Option<IpAddr>>,
     /// From `--listen`, which stands in for all other listeners.
     pub listen_flags: Vec<ListenAddress>,
     pub heartbeat_seconds: Option<u16>,
@@ -49,6 +53,7 @@ pub struct Typed {
     pub channel_max: Option<u16>,
     /// The inner `None` is infinity, as for the deadline of the handshake.
     pub consumer_max_per_channel: Option<Option<u32>>,
+    pub node_limits: NodeLimits,
     pub message_size_max: Option<u64>,
     pub handshake_timeout_ms: Option<Option<u64>>,
     pub tcp_backlog: Option<u16>,
@@ -151,13 +156,19 @@ impl Typed {
             management: self.management(),
             metrics: self.metrics(),
             logging: self.logging(),
-            listeners: listeners(self.listeners, self.listen_flags),
+            listeners: listeners(
+                self.listeners,
+                self.listen_flags,
+                otherwise(self.node_host, self.node_port),
+            ),
+            node_name: self.node_name,
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("./data")),
             heartbeat_seconds: self.heartbeat_seconds.unwrap_or(60),
             frame_size_max: self.frame_size_max.unwrap_or(131_072),
             initial_frame_size_max: self.initial_frame_size_max.unwrap_or(4096),
             channel_max: self.channel_max.unwrap_or(2047),
             consumer_max_per_channel: self.consumer_max_per_channel.flatten(),
+            node_limits: self.node_limits,
             message_size_max: self.message_size_max.unwrap_or(134_217_728),
             handshake_timeout_ms: self
                 .handshake_timeout_ms
@@ -321,18 +332,31 @@ fn not_offered(origin: Origin, number: u64, name: &str) -> Warning {
 }
 
 /// Flags stand in for all keys. Without either, this machine alone can connect.
-fn listeners(named: Named<ListenAddress>, flags: Vec<ListenAddress>) -> Vec<ListenAddress> {
+fn listeners(
+    named: Named<ListenAddress>,
+    flags: Vec<ListenAddress>,
+    otherwise: Vec<ListenAddress>,
+) -> Vec<ListenAddress> {
     if !flags.is_empty() {
         return without_doubles(flags);
     }
     let is_none = named.is_none();
     let mut named: Vec<_> = named.into_values().collect();
     if named.is_empty() && !is_none {
-        return on_loopback(AMQP_PORT);
+        return otherwise;
     }
     // Numbered ones in their order, then those with names.
     named.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
     without_doubles(named.into_iter().map(|(_, address)| address).collect())
+}
+
+/// Where to listen if no key and no flag says so: who names a port or an address means it for
+/// everybody who can reach that.
+fn otherwise(host: Option<Option<IpAddr>>, port: Option<u16>) -> Vec<ListenAddress> {
+    if host.is_none() && port.is_none() {
+        return on_loopback(AMQP_PORT);
+    }
+    vec![ListenAddress { host: host.flatten(), port: port.unwrap_or(AMQP_PORT) }]
 }
 
 /// A port that this machine alone can reach.

@@ -1,5 +1,5 @@
 //! What a queue has at the moment, for who looks at it. Nothing here changes anything, and nothing
-//! takes longer the more there is.
+//! takes longer the more there is, but for consumers that wait before the one that is served.
 
 use super::{Counts, Queue};
 use crate::limits::MESSAGE_OVERHEAD_SIZE;
@@ -41,13 +41,18 @@ impl Queue {
             in_memory_bytes: in_memory_bytes(ready) + in_memory_bytes(out),
             head: self.contents.first().and_then(|stretch| stretch.message(0)).cloned(),
             exclusive_consumer: self.consumers.exclusive(),
-            active_consumer: self.consumers.active().filter(|_| self.is_single_active()),
+            active_consumer: self.active_consumer(),
         }
     }
 
     /// Its consumers, the oldest first, and whether each is served.
     pub fn consumers(&self) -> impl Iterator<Item = (&Consumer, bool)> {
         self.consumers.all()
+    }
+
+    /// All others are served together: nobody looks for the first of them.
+    fn active_consumer(&self) -> Option<ConsumerId> {
+        if self.is_single_active() { self.consumers.active() } else { None }
     }
 
     fn kept_dead_letters(&self) -> usize {

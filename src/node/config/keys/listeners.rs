@@ -158,12 +158,42 @@ pub(super) static LIMITS: &[Key] = &[
          an open door, so infinity is taken as one day.",
         |typed, setting| typed.handshake_timeout_ms = Some(setting.number()),
     ),
-    Key::later("max_connections", "infinity", Kind::LIMIT, "Connections of this node.")
-        .also(&["connection_max", "ranch_connection_max"]),
-    Key::later("channel_max_per_node", "infinity", Kind::LIMIT, "Channels of this node."),
-    Key::later("vhost_max", "infinity", Kind::LIMIT, "Virtual hosts."),
-    Key::later("cluster_queue_limit", "infinity", Kind::LIMIT, "Queues altogether."),
-    Key::later("cluster_exchange_limit", "infinity", Kind::LIMIT, "Exchanges altogether."),
+    Key::obeyed(
+        "max_connections",
+        "infinity",
+        Kind::LIMIT,
+        "Connections of this node.",
+        |typed, setting| typed.node_limits.connections = setting.number(),
+    )
+    .also(&["connection_max", "ranch_connection_max"]),
+    Key::obeyed(
+        "channel_max_per_node",
+        "infinity",
+        Kind::LIMIT,
+        "Channels of all connections of this node.",
+        |typed, setting| typed.node_limits.channels = setting.number(),
+    ),
+    Key::obeyed(
+        "vhost_max",
+        "infinity",
+        Kind::LIMIT,
+        "Virtual hosts. The default one is created in any case.",
+        |typed, setting| typed.node_limits.virtual_hosts = setting.number(),
+    ),
+    Key::obeyed(
+        "cluster_queue_limit",
+        "infinity",
+        Kind::LIMIT,
+        "Queues of all virtual hosts. Those that are there stay, however many they are.",
+        |typed, setting| typed.node_limits.queues = setting.number(),
+    ),
+    Key::obeyed(
+        "cluster_exchange_limit",
+        "infinity",
+        Kind::LIMIT,
+        "Exchanges of all virtual hosts, with those that each has from the start.",
+        |typed, setting| typed.node_limits.exchanges = setting.number(),
+    ),
 ];
 
 pub(super) static TLS: &[Key] = &[

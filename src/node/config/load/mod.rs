@@ -2,14 +2,18 @@
 //! table of keys. Every mistake is collected before it gives up, so that an operator mends them
 //! all in one go.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Config,
     environment::{self, Meaning},
     errors::{ConfigError, ConfigErrors, Origin, Warning},
     keys::{self, Setting, Status},
-    parse,
+    parse, rabbitmq,
     resolve::Typed,
     values::{Kind, ListenAddress},
 };
@@ -40,8 +44,13 @@ pub fn load(
     flags: &Serve,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<(Config, Vec<Warning>), ConfigErrors> {
-    let (sources, errors) = read(flags.config.iter().map(AsRef::as_ref));
-    resolve(&sources, environment, flags, errors)
+    let environment: BTreeMap<String, String> = environment.collect();
+    let files = match flags.config.is_empty() {
+        true => rabbitmq::files(&environment),
+        false => flags.config.clone(),
+    };
+    let (sources, errors) = read(&files);
+    resolve(&sources, environment.into_iter(), flags, errors)
 }
 
 /// The same for texts that are already in memory; later texts override earlier ones.
@@ -68,21 +77,46 @@ pub fn resolve(
     gathering.finish()
 }
 
-fn read<'a>(paths: impl Iterator<Item = &'a Path>) -> (Vec<Source>, Vec<ConfigError>) {
+fn read(paths: &[PathBuf]) -> (Vec<Source>, Vec<ConfigError>) {
     let mut sources = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
-        let name = path.display().to_string();
-        match fs::read_to_string(path) {
-            Ok(text) => sources.push(Source { name, text }),
+        match files(path).and_then(|files| files.iter().map(read_one).collect()) {
+            Ok(read) => sources.extend::<Vec<Source>>(read),
             Err(error) => errors.push(ConfigError {
-                origin: Origin::File { name },
+                origin: Origin::File { name: path.display().to_string() },
                 key: None,
                 message: format!("cannot be read: {error}"),
             }),
         }
     }
     (sources, errors)
+}
+
+fn read_one(path: &PathBuf) -> io::Result<Source> {
+    let name = path.display().to_string();
+    Ok(Source { text: fs::read_to_string(path)?, name })
+}
+
+/// A folder stands for its `*.conf` files, and a name with `*` for those that match, in the order
+/// of their names.
+fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let wished = path.file_name().and_then(|name| name.to_str()?.split_once('*'));
+    let (folder, (begin, end)) = match (path.is_dir(), wished) {
+        (true, _) => (path, ("", ".conf")),
+        (false, Some(wished)) => (path.parent().unwrap_or(Path::new("")), wished),
+        (false, None) => return Ok(vec![path.to_owned()]),
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.path();
+        let rest = file.file_name().and_then(|name| name.to_str()?.strip_prefix(begin));
+        if rest.is_some_and(|rest| rest.ends_with(end)) && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 impl Gathering {
@@ -101,8 +135,13 @@ impl Gathering {
         }
     }
 
+    /// RabbitMQ's variables first: ours say more.
     fn add_environment(&mut self) {
-        for (variable, value) in self.environment.clone() {
+        let environment = self.environment.clone();
+        for (variable, value) in &environment {
+            self.add_rabbitmq(variable, value);
+        }
+        for (variable, value) in environment {
             match environment::meaning(&variable) {
                 Ok(Meaning::Nothing) => {}
                 Ok(Meaning::Key(key)) => {
@@ -110,6 +149,17 @@ impl Gathering {
                 }
                 Err(error) => self.errors.push(error),
             }
+        }
+    }
+
+    fn add_rabbitmq(&mut self, variable: &str, value: &str) {
+        let origin = || Origin::Variable { name: variable.to_owned() };
+        for (key, value) in rabbitmq::settings(variable, value) {
+            let key: Vec<String> = key.split('.').map(str::to_owned).collect();
+            self.set(origin(), &key, value);
+        }
+        if let Err(expected) = rabbitmq::note(variable, value, &mut self.typed) {
+            self.refuse(origin(), None, format!("{expected}, found `{value}`"));
         }
     }
 

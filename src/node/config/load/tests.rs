@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::*;
 use crate::node::config::{
-    Permissions, QueueType,
+    NodeLimits, Permissions, QueueType,
     logs::{LogCategory, LogFormat, LogLevel, LogStream},
 };
 
@@ -74,6 +74,22 @@ fn the_defaults_of_the_table_mean_what_nothing_set_means() {
     let lines = rows.filter(|row| !row.default.is_empty());
     let text: String = lines.map(|row| format!("{} = {}\n", row.name, row.default)).collect();
     assert_eq!(config(&text), Config::default());
+}
+
+#[test]
+fn limits_of_the_node_arrive() {
+    let config = config(
+        "connection_max = 1\nchannel_max_per_node = 2\nvhost_max = 3\ncluster_queue_limit = 4\n\
+         cluster_exchange_limit = infinity\n",
+    );
+    let limits = NodeLimits {
+        connections: Some(1),
+        channels: Some(2),
+        virtual_hosts: Some(3),
+        queues: Some(4),
+        exchanges: None,
+    };
+    assert_eq!(config.node_limits, limits);
 }
 
 #[test]
@@ -399,4 +415,71 @@ fn metrics_are_told_only_where_they_have_a_port() {
     assert_eq!(metrics(text), Some(("[::1]:0".to_owned(), "/a/b".to_owned())));
     let told = errors("prometheus.tcp.ip = localhost");
     assert!(told.contains("expected an address, such as 127.0.0.1 or ::1"), "{told}");
+}
+
+fn of_environment(text: &str, environment: &[(&str, &str)]) -> Config {
+    resolved(&[text], environment, &Serve::default()).unwrap().0
+}
+
+#[test]
+fn variables_of_rabbitmq_are_above_files_and_below_our_own() {
+    let variables = [
+        ("RABBITMQ_DEFAULT_USER", "ann"),
+        ("RABBITMQ_DEFAULT_PASS", "secret"),
+        ("RABBITMQ_DEFAULT_VHOST", "orders"),
+        ("RABBITMQ_NODENAME", "rabbit@hare"),
+        ("RABBITMQ_LOGS", "/var/log/a.log"),
+        ("RABBITMQ_ERLANG_COOKIE", "unknown here"),
+        ("LEVERET_DEFAULT_PASS", "ours"),
+    ];
+    let config = of_environment("default_user = bob\ndefault_pass = x\n", &variables);
+    assert_eq!((config.default_user.as_str(), config.default_pass.as_str()), ("ann", "ours"));
+    assert_eq!(config.default_virtual_host, "orders");
+    assert_eq!(config.node_name.as_deref(), Some("rabbit@hare"));
+    assert_eq!(config.logging.file.unwrap().path, PathBuf::from("/var/log/a.log"));
+}
+
+#[test]
+fn the_port_and_address_of_the_node_hold_where_no_listener_is_set() {
+    let port = ("RABBITMQ_NODE_PORT", "5680");
+    let address = ("RABBITMQ_NODE_IP_ADDRESS", "10.0.0.1");
+    assert_eq!(listeners(&of_environment("", &[port])), ["*:5680"]);
+    assert_eq!(listeners(&of_environment("", &[address])), ["10.0.0.1:5672"]);
+    assert_eq!(listeners(&of_environment("", &[port, address])), ["10.0.0.1:5680"]);
+    let auto = ("RABBITMQ_NODE_IP_ADDRESS", "auto");
+    assert_eq!(listeners(&of_environment("", &[auto])), ["*:5672"]);
+    let set = of_environment("listeners.tcp.default = 5681\n", &[port, address]);
+    assert_eq!(listeners(&set), ["*:5681"]);
+    assert!(listeners(&of_environment("listeners.tcp = none\n", &[port])).is_empty());
+    let error = resolved(&[""], &[("RABBITMQ_NODE_PORT", "x")], &Serve::default()).unwrap_err();
+    let expected = "RABBITMQ_NODE_PORT: expected a port from 0 to 65535, found `x`";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_folder_is_its_conf_files_in_the_order_of_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("20-b.conf", "heartbeat = 20\nchannel_max = 7\n"),
+        ("10-a.conf", "heartbeat = 10\nframe_max = 8192\n"),
+        ("readme.md", "no configuration"),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let path = folder.path().display().to_string();
+    let flags = Serve { config: vec![folder.path().to_owned()], ..Serve::default() };
+    let variable = |value: String| [("RABBITMQ_CONFIG_FILES".to_owned(), value)].into_iter();
+    for loaded in [
+        load(&flags, std::iter::empty()),
+        load(&Serve::default(), variable(path.clone())),
+        load(&Serve::default(), variable(format!("{path}/*.conf"))),
+    ] {
+        let config = loaded.unwrap().0;
+        let numbers = (config.heartbeat_seconds, config.channel_max, config.frame_size_max);
+        assert_eq!(numbers, (20, 7, 8192));
+    }
+    let first = load(&Serve::default(), variable(format!("{path}/10*f"))).unwrap().0;
+    assert_eq!(first.heartbeat_seconds, 10);
+    let missing = load(&Serve::default(), variable(format!("{path}/nowhere/*.conf")));
+    assert!(missing.unwrap_err().to_string().contains("nowhere/*.conf: cannot be read: No such"));
 }

@@ -1,0 +1,300 @@
+//! A client as it shows itself: its session alone writes this, a few numbers a batch and nothing a
+//! message, and anybody reads it at any moment without stopping the session. What listings make of
+//! it is in `listed_connection`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::lock::lock;
+use super::session::Session;
+use crate::connection::{Introduction, Publish, Settle};
+use crate::message::{ConsumerKey, Moment, Name, QueueId};
+use crate::queue::Credit;
+
+/// Deliveries that a consumer lost are settled for no queue.
+const NO_QUEUE: QueueId = QueueId(0);
+
+/// A number that one session writes and others read.
+#[derive(Debug, Default)]
+pub(super) struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub(super) fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Nobody else writes it, so it need not be read and written in one.
+    pub(super) fn add(&self, count: u64) {
+        self.set(self.value().saturating_add(count));
+    }
+
+    pub(super) fn subtract(&self, count: u64) {
+        self.set(self.value().saturating_sub(count));
+    }
+
+    pub(super) fn set(&self, count: u64) {
+        self.0.store(count, Ordering::Relaxed);
+    }
+}
+
+/// What came from a client and went to it.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    pub(super) received_bytes: Gauge,
+    pub(super) reads: Gauge,
+    pub(super) sent_bytes: Gauge,
+    pub(super) writes: Gauge,
+}
+
+/// What is known of a client before it is in a virtual host.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) at: Moment,
+    pub(super) auth_mechanism: Option<Name>,
+    pub(super) traffic: Arc<Traffic>,
+}
+
+impl Arrival {
+    pub(super) fn new(at: Moment) -> Self {
+        Self { at, auth_mechanism: None, traffic: Arc::default() }
+    }
+}
+
+/// How a connection fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// It may send.
+    Running,
+    /// It is read later than it sends: it publishes faster than others can take it.
+    Flow,
+    /// An alarm is on, and nothing it publishes would be read.
+    Blocking,
+    /// An alarm is on, and nothing is read from it.
+    Blocked,
+    /// It is told to go, or goes.
+    Closing,
+}
+
+impl ConnectionState {
+    const ALL: [Self; 5] =
+        [Self::Running, Self::Flow, Self::Blocking, Self::Blocked, Self::Closing];
+
+    /// RabbitMQ's word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Flow => "flow",
+            Self::Blocking => "blocking",
+            Self::Blocked => "blocked",
+            Self::Closing => "closing",
+        }
+    }
+}
+
+/// A client that is in a virtual host.
+#[derive(Debug)]
+pub(super) struct LiveConnection {
+    /// Where it comes from and goes to.
+    pub(super) name: Name,
+    pub(super) user: Name,
+    pub(super) virtual_host: Name,
+    pub(super) auth_mechanism: Option<Name>,
+    pub(super) connected_at: Moment,
+    pub(super) introduction: Introduction,
+    pub(super) traffic: Arc<Traffic>,
+    state: AtomicU8,
+    /// A leaf of the lock order, taken where a channel comes or goes.
+    channels: Mutex<BTreeMap<u16, Arc<LiveChannel>>>,
+}
+
+impl LiveConnection {
+    pub(super) fn state(&self) -> ConnectionState {
+        let state = usize::from(self.state.load(Ordering::Relaxed));
+        ConnectionState::ALL.get(state).copied().unwrap_or(ConnectionState::Closing)
+    }
+
+    pub(super) fn channel_count(&self) -> usize {
+        lock(&self.channels).len()
+    }
+
+    /// Its channels, by number.
+    pub(super) fn channels(&self) -> Vec<(u16, Arc<LiveChannel>)> {
+        lock(&self.channels).iter().map(|(number, channel)| (*number, channel.clone())).collect()
+    }
+}
+
+/// A channel of a client.
+#[derive(Debug, Default)]
+pub(super) struct LiveChannel {
+    /// The prefetch of consumers made from now on.
+    prefetch_count: AtomicU16,
+    /// The prefetch all its consumers share, and what they have out.
+    pub(super) credit: Arc<Credit>,
+    is_confirming: AtomicBool,
+    is_transactional: AtomicBool,
+    pub(super) consumers: Gauge,
+    /// Publishes that wait for their confirm.
+    pub(super) unconfirmed: Gauge,
+    /// Publishes that wait for tx.commit.
+    pub(super) uncommitted: Gauge,
+    /// Messages that it got and has not settled: they count for no prefetch.
+    pub(super) got: Gauge,
+}
+
+impl LiveChannel {
+    pub(super) fn prefetch_count(&self) -> u16 {
+        self.prefetch_count.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_prefetch_count(&self, count: u16) {
+        self.prefetch_count.store(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_confirming(&self) -> bool {
+        self.is_confirming.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_confirming(&self) {
+        self.is_confirming.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_transactional(&self) -> bool {
+        self.is_transactional.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_transactional(&self) {
+        self.is_transactional.store(true, Ordering::Relaxed);
+    }
+
+    /// The client ended deliveries.
+    pub(super) fn count_settled(&self, settle: &Settle) {
+        let count: u64 = settle.sequences.iter().map(|range| range.count()).sum();
+        let got = count.saturating_sub(u64::from(settle.to_consumers));
+        if got > 0 && settle.queue != NO_QUEUE {
+            self.got.subtract(got);
+        }
+    }
+}
+
+impl Session {
+    /// From now on listings have it.
+    pub(super) fn show_connection(&mut self) {
+        let Some((user, place)) = self.user.as_ref().zip(self.place.as_ref()) else { return };
+        let live = LiveConnection {
+            name: self.name.clone(),
+            user: user.name.clone(),
+            virtual_host: place.host.name.clone(),
+            auth_mechanism: self.arrival.auth_mechanism.take(),
+            connected_at: self.arrival.at,
+            introduction: self.connection.introduce(),
+            traffic: self.arrival.traffic.clone(),
+            state: AtomicU8::new(0),
+            channels: Mutex::default(),
+        };
+        // Nobody enters twice.
+        let _ = self.mailbox.client.set(Arc::new(live));
+    }
+
+    /// How it fares now.
+    pub(super) fn show_state(&mut self) {
+        let is_slowed = self.is_on_hold() || self.is_in_debt() || self.is_held_back();
+        let state = match self.connection.is_running() {
+            false => ConnectionState::Closing,
+            true if self.is_blocked => ConnectionState::Blocked,
+            true if is_slowed => ConnectionState::Flow,
+            true => ConnectionState::Running,
+        };
+        if let Some(client) = self.mailbox.client.get() {
+            client.state.store(state as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// A channel was opened.
+    pub(super) fn show_channel(&self, number: u16) {
+        let opened = self.mailbox.client.get().zip(self.channels.get(&number));
+        if let Some((client, state)) = opened {
+            lock(&client.channels).insert(number, state.live.clone());
+        }
+    }
+
+    /// A channel, or all of them, are closed.
+    pub(super) fn hide_channels(&self, number: Option<u16>) {
+        let Some(client) = self.mailbox.client.get() else { return };
+        let mut channels = lock(&client.channels);
+        match number {
+            Some(number) => drop(channels.remove(&number)),
+            None => channels.clear(),
+        }
+    }
+
+    /// A channel has another consumer.
+    pub(super) fn count_consumer(&self, consumer: ConsumerKey) {
+        if let Some(state) = self.channels.get(&consumer.channel) {
+            state.live.consumers.add(1);
+        }
+    }
+
+    /// A channel lost a consumer.
+    pub(super) fn discount_consumer(&self, consumer: ConsumerKey) {
+        if let Some(state) = self.channels.get(&consumer.channel) {
+            state.live.consumers.subtract(1);
+        }
+    }
+
+    /// Publishes of a channel wait for their confirms, where it has any.
+    pub(super) fn count_unconfirmed(&self, publish: &Publish) {
+        if publish.confirm > 0
+            && let Some(state) = self.channels.get(&publish.channel)
+        {
+            state.live.unconfirmed.add(publish.messages.len() as u64);
+        }
+    }
+
+    /// Publishes of a channel have their answer.
+    pub(super) fn count_answered(&self, channel: u16, count: u64) {
+        if let Some(state) = self.channels.get(&channel) {
+            state.live.unconfirmed.subtract(count);
+        }
+    }
+
+    /// A channel got a message.
+    pub(super) fn count_got(&self, channel: u16, no_ack: bool) {
+        if let Some(state) = self.channels.get(&channel).filter(|_| !no_ack) {
+            state.live.got.add(1);
+        }
+    }
+
+    /// So many bytes were read from the client.
+    pub fn count_received(&self, size: usize) {
+        self.arrival.traffic.received_bytes.add(size as u64);
+        self.arrival.traffic.reads.add(1);
+    }
+
+    /// So many bytes were written to the client.
+    pub fn count_sent(&self, size: usize) {
+        self.arrival.traffic.sent_bytes.add(size as u64);
+        self.arrival.traffic.writes.add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::broker::test_world::World;
+
+    #[test]
+    fn publishes_are_unconfirmed_until_the_client_is_told() {
+        let mut world = World::new();
+        let mut client = world.client();
+        client.declare("q", true);
+        client.publish("q", &["a", "b", "c"]);
+        let live = client.session.channels[&1].live.clone();
+        assert_eq!(live.unconfirmed.value(), 3);
+        client.session.pump();
+        assert_eq!(live.unconfirmed.value(), 3, "they are not on disk");
+        world.turn();
+        client.session.pump();
+        assert_eq!(live.unconfirmed.value(), 0);
+    }
+}

@@ -1,0 +1,195 @@
+//! `/api/connections`: clients that are in a virtual host are listed and closed. Who is no monitor
+//! sees its own. What is told of their channels is in `channels`.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use super::api::{Api, Shared};
+use super::caller::Caller;
+use super::columns::Columns;
+use super::list::{self, ListWish, Row};
+use super::names::Names;
+use super::query::Query;
+use super::refusal::Refusal;
+use super::{answer, arguments, connection_name};
+use crate::broker::ListedConnection;
+
+/// Why a connection is closed where nobody says.
+const REASON: &str = "Closed via management plugin";
+
+/// The header that says why.
+const REASON_HEADER: &str = "x-reason";
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/connections", get(list))
+        .route("/vhosts/{vhost}/connections", get(list_in_host))
+        .route("/connections/username/{user}", get(list_of_user).delete(close_all))
+        .route("/connections/{connection}", get(show).delete(close))
+}
+
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
+    answer_with(&api, seen(&api, &caller), &query).await
+}
+
+async fn list_in_host(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(host): Names<String>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    api.check_looks_in(&caller, &host)?;
+    let mut connections = seen(&api, &caller);
+    connections.retain(|connection| connection.virtual_host() == host);
+    answer_with(&api, connections, &query).await
+}
+
+async fn list_of_user(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(user): Names<String>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    caller.check_sees_things_of(&user)?;
+    answer_with(&api, of_user(&api, &user), &query).await
+}
+
+/// Those that may be looked at.
+pub(super) fn seen(api: &Api, caller: &Caller) -> Vec<ListedConnection> {
+    let mut connections = api.broker.connections();
+    connections.retain(|connection| caller.sees_things_of(connection.user()));
+    connections
+}
+
+fn of_user(api: &Api, user: &str) -> Vec<ListedConnection> {
+    let mut connections = api.broker.connections();
+    connections.retain(|connection| connection.user() == user);
+    connections
+}
+
+async fn answer_with(
+    api: &Shared,
+    mut connections: Vec<ListedConnection>,
+    query: &Query,
+) -> Result<Response, Refusal> {
+    let wish = ListWish::of(query)?;
+    connections.sort_by(|left, right| left.virtual_host().cmp(right.virtual_host()));
+    let row = |connection| ConnectionRow { connection, node: api.options.node.clone() };
+    list::answer(connections.into_iter().map(row).collect(), wish).await
+}
+
+/// A connection that is there and may be looked at.
+pub(super) fn find(api: &Api, caller: &Caller, name: &str) -> Result<ListedConnection, Refusal> {
+    let connection = api.broker.connection(name).ok_or(Refusal::NotFound)?;
+    caller.check_sees_things_of(connection.user())?;
+    Ok(connection)
+}
+
+async fn show(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(name): Names<String>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    let connection = find(&api, &caller, &name)?;
+    Ok(answer::json(&Columns::of(&query).pick(shape(&connection, &api.options.node))))
+}
+
+async fn close(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(name): Names<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let connection = api.broker.connection(&name).ok_or(Refusal::NotFound)?;
+    caller.check_ends_things_of(connection.user())?;
+    connection.close(&reason(&headers));
+    Ok(answer::done())
+}
+
+async fn close_all(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(user): Names<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    caller.check_ends_things_of(&user)?;
+    let reason = reason(&headers);
+    of_user(&api, &user).iter().for_each(|connection| connection.close(&reason));
+    Ok(answer::done())
+}
+
+fn reason(headers: &HeaderMap) -> String {
+    let given = headers.get(REASON_HEADER);
+    let given = given.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    given.unwrap_or_else(|| REASON.to_owned())
+}
+
+/// A connection in a list.
+struct ConnectionRow {
+    connection: ListedConnection,
+    node: String,
+}
+
+impl Row for ConnectionRow {
+    type Key<'a> = (&'a str, &'a str);
+
+    fn key(&self) -> Self::Key<'_> {
+        (self.connection.virtual_host(), self.name())
+    }
+
+    fn virtual_host(&self) -> &str {
+        self.connection.virtual_host()
+    }
+
+    fn name(&self) -> &str {
+        self.connection.name()
+    }
+
+    fn shape(&self) -> Value {
+        shape(&self.connection, &self.node)
+    }
+}
+
+fn shape(connection: &ListedConnection, node: &str) -> Value {
+    let name = connection.name();
+    let (peer_host, peer_port) = connection_name::origin(name);
+    let (host, port) = connection_name::destination(name);
+    let introduction = connection.introduction();
+    let traffic = connection.traffic();
+    json!({
+        "name": name,
+        "vhost": connection.virtual_host(),
+        "user": connection.user(),
+        "user_who_performed_action": connection.user(),
+        "user_provided_name": introduction.client_name,
+        "client_properties": arguments::shape(&introduction.client_properties),
+        "node": node,
+        "type": "network",
+        "protocol": "AMQP 0-9-1",
+        "auth_mechanism": connection.auth_mechanism(),
+        "state": connection.state().name(),
+        "connected_at": connection.connected_at().0,
+        "host": host,
+        "port": port,
+        "peer_host": peer_host,
+        "peer_port": peer_port,
+        "ssl": false,
+        "channels": connection.channel_count(),
+        "channel_max": introduction.channel_max,
+        "frame_max": introduction.frame_size_max,
+        "timeout": introduction.heartbeat_seconds,
+        "recv_oct": traffic.received_bytes,
+        "recv_cnt": traffic.reads,
+        "send_oct": traffic.sent_bytes,
+        "send_cnt": traffic.writes,
+    })
+}

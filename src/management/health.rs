@@ -1,0 +1,279 @@
+//! `/api/health/checks` and their elders: what deployments ask to know whether the node is well. A
+//! check that fails is answered by 503 with a reason. What cannot be wrong on one node is well.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{delete, get, post};
+use serde_json::{Value, json};
+use tokio::task::yield_now;
+
+use super::answer;
+use super::api::{Api, Shared};
+use super::caller::Caller;
+use super::names::Names;
+use super::node_facts::ListenerProtocol;
+use super::refusal::Refusal;
+use crate::definitions::Pattern;
+use crate::limits::LIST_ROWS_PER_TURN;
+use crate::message::QueueKind;
+use crate::store::Health;
+
+/// The checks of which only one node of many could fail.
+const WELL: [&str; 4] = [
+    "/health/checks/virtual-hosts",
+    "/health/checks/metadata-store/initialized",
+    "/health/checks/below-node-connection-limit",
+    "/health/checks/reached-target-cluster-size",
+];
+
+pub(super) fn routes() -> Router<Shared> {
+    let well = WELL.into_iter().fold(Router::new(), |all, path| all.route(path, get(well)));
+    well.route("/health/checks/alarms", get(alarms))
+        .route("/health/checks/local-alarms", get(local_alarms))
+        .route("/health/checks/certificate-expiration/{within}/{unit}", get(certificates))
+        .route("/health/checks/port-listener/{port}", get(port))
+        .route("/health/checks/protocol-listener/{protocol}", get(protocol))
+        .route("/health/checks/node-is-quorum-critical", get(single))
+        .route("/health/checks/node-is-mirror-sync-critical", get(single))
+        .route("/health/checks/metadata-store/initialized/with-data", get(has_data))
+        .route("/health/checks/is-in-service", get(in_service))
+        .route("/health/checks/ready-to-serve-clients", get(ready))
+        .merge(queue_checks())
+        .route("/aliveness-test/{vhost}", get(aliveness))
+        .route("/healthchecks/node", get(well_node))
+        .route("/healthchecks/node/{node}", get(named_node))
+        .route("/rebalance/queues", post(nothing_to_do))
+        .route("/reset", delete(nothing_to_do))
+        .route("/reset/{node}", delete(nothing_to_reset))
+}
+
+/// Whether queues of quorum type are in service.
+fn queue_checks() -> Router<Shared> {
+    const PATH: &str = "/health/checks/quorum-queues-without-elected-leaders";
+    Router::new()
+        .route(&format!("{PATH}/all-vhosts"), get(queues))
+        .route(&format!("{PATH}/all-vhosts/pattern/{{pattern}}"), get(queues_like))
+        .route(&format!("{PATH}/vhost/{{vhost}}"), get(queues_in_host))
+        .route(&format!("{PATH}/vhost/{{vhost}}/pattern/{{pattern}}"), get(queues_in_host_like))
+}
+
+fn ok() -> Response {
+    answer::json(&json!({"status": "ok"}))
+}
+
+/// A check failed, for this reason; what is known beside it stands in `details`.
+fn failed(reason: &str, details: Value) -> Response {
+    let mut body = json!({"status": "failed", "reason": reason});
+    if let (Value::Object(body), Value::Object(details)) = (&mut body, details) {
+        body.extend(details);
+    }
+    answer::json_of(StatusCode::SERVICE_UNAVAILABLE, &body)
+}
+
+async fn well(_caller: Caller) -> Response {
+    ok()
+}
+
+async fn single(_caller: Caller) -> Response {
+    answer::json(&json!({"status": "ok", "reason": "single node cluster"}))
+}
+
+async fn alarms(State(api): State<Shared>, _caller: Caller) -> Response {
+    answer_alarms(&api, "There are alarms in effect in the cluster")
+}
+
+async fn local_alarms(State(api): State<Shared>, _caller: Caller) -> Response {
+    answer_alarms(&api, "There are alarms in effect on the node")
+}
+
+fn answer_alarms(api: &Api, reason: &str) -> Response {
+    let figures = api.broker.figures();
+    let is_poisoned = matches!(figures.health, Health::Poisoned(_));
+    let is_disk_low = figures.is_disk_low || figures.health == Health::Full;
+    let on = [(is_disk_low, "disk"), (is_poisoned, "leveret_store")];
+    let on = on.into_iter().filter(|(is_on, _)| *is_on);
+    let node = &api.options.node;
+    let on: Vec<Value> =
+        on.map(|(_, resource)| json!({"node": node, "resource": resource})).collect();
+    if on.is_empty() { ok() } else { failed(reason, json!({"alarms": on})) }
+}
+
+/// There is no TLS, so no certificate runs out; what is asked must make sense all the same.
+async fn certificates(
+    _caller: Caller,
+    Names((within, unit)): Names<(String, String)>,
+) -> Result<Response, Refusal> {
+    if !["days", "weeks", "months", "years"].contains(&&*unit) {
+        let units = "Supported units: days, weeks, months, years.";
+        return Err(Refusal::bad(format!("Time unit not recognised. {units}")));
+    }
+    within.parse::<u32>().map_err(|_| Refusal::bad("Invalid expiration value."))?;
+    Ok(ok())
+}
+
+async fn port(
+    State(api): State<Shared>,
+    _caller: Caller,
+    Names(port): Names<String>,
+) -> Result<Response, Refusal> {
+    let port: u16 = port.parse().map_err(|_| Refusal::bad("Invalid port"))?;
+    let listeners = api.options.facts.listeners.iter();
+    let mut ports: Vec<u16> = listeners.map(|listener| listener.address.port()).collect();
+    ports.dedup();
+    if ports.contains(&port) {
+        return Ok(answer::json(&json!({"status": "ok", "port": port})));
+    }
+    Ok(failed("No active listener", json!({"missing": port, "ports": ports})))
+}
+
+async fn protocol(
+    State(api): State<Shared>,
+    _caller: Caller,
+    Names(asked): Names<String>,
+) -> Response {
+    let name = match &*asked {
+        "amqp091" | "amqp0.9.1" | "amqp0-9-1" | "amqp09" => ListenerProtocol::Amqp.name(),
+        "prometheus" => ListenerProtocol::Prometheus.name(),
+        other => other,
+    };
+    let listeners = api.options.facts.listeners.iter();
+    let mut protocols: Vec<&str> = listeners.map(|listener| listener.protocol.name()).collect();
+    protocols.dedup();
+    if protocols.contains(&name) {
+        return answer::json(&json!({"status": "ok", "protocol": name}));
+    }
+    failed("No active listener", json!({"missing": name, "protocols": protocols}))
+}
+
+async fn has_data(State(api): State<Shared>, _caller: Caller) -> Response {
+    if api.broker.is_defined() {
+        return ok();
+    }
+    failed("Nothing is declared", json!({}))
+}
+
+/// A node that has to stop serves nobody any more.
+async fn in_service(State(api): State<Shared>, _caller: Caller) -> Response {
+    match why_out_of_service(&api) {
+        Some(why) => failed(&why, json!({})),
+        None => ok(),
+    }
+}
+
+async fn ready(State(api): State<Shared>, _caller: Caller) -> Response {
+    if let Some(why) = why_out_of_service(&api) {
+        return failed(&why, json!({}));
+    }
+    let mut listeners = api.options.facts.listeners.iter();
+    if listeners.any(|listener| listener.protocol == ListenerProtocol::Amqp) {
+        return ok();
+    }
+    failed("No active listener", json!({"missing": ListenerProtocol::Amqp.name()}))
+}
+
+fn why_out_of_service(api: &Api) -> Option<String> {
+    let broken = api.broker.failure().map(str::to_owned);
+    broken.or_else(|| match api.broker.figures().health {
+        Health::Poisoned(why) => Some(why.as_ref().to_owned()),
+        Health::Good | Health::Full => None,
+    })
+}
+
+async fn queues(State(api): State<Shared>, _caller: Caller) -> Result<Response, Refusal> {
+    check_queues(&api, None, "").await
+}
+
+async fn queues_like(
+    State(api): State<Shared>,
+    _caller: Caller,
+    Names(pattern): Names<String>,
+) -> Result<Response, Refusal> {
+    check_queues(&api, None, &pattern).await
+}
+
+async fn queues_in_host(
+    State(api): State<Shared>,
+    _caller: Caller,
+    Names(host): Names<String>,
+) -> Result<Response, Refusal> {
+    check_queues(&api, Some(&host), "").await
+}
+
+async fn queues_in_host_like(
+    State(api): State<Shared>,
+    _caller: Caller,
+    Names((host, pattern)): Names<(String, String)>,
+) -> Result<Response, Refusal> {
+    check_queues(&api, Some(&host), &pattern).await
+}
+
+/// A queue that leaves service for a moment is what comes closest to one without a leader.
+async fn check_queues(api: &Api, host: Option<&str>, pattern: &str) -> Result<Response, Refusal> {
+    let bad = |error| Refusal::bad(format!("Invalid pattern: {error}"));
+    let pattern = Pattern::parse(pattern).map_err(bad)?;
+    let hosts = match host {
+        Some(host) => {
+            api.check_host(host)?;
+            vec![host.into()]
+        }
+        None => api.broker.host_names(),
+    };
+    let mut without = Vec::new();
+    for host in hosts {
+        for (at, queue) in api.broker.queues(&host).iter().enumerate() {
+            if at % LIST_ROWS_PER_TURN == 0 {
+                yield_now().await;
+            }
+            let name = &queue.definition().name;
+            let is_quorum = queue.definition().options.kind == QueueKind::Quorum;
+            if is_quorum && queue.is_out_of_service() && pattern.matches(name) {
+                without.push(json!({"name": &**name, "vhost": &*host, "type": "quorum"}));
+            }
+        }
+    }
+    Ok(if without.is_empty() {
+        ok()
+    } else {
+        failed("Detected quorum queues without an elected leader", json!({"queues": without}))
+    })
+}
+
+async fn aliveness(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(host): Names<String>,
+) -> Result<Response, Refusal> {
+    api.check_looks_in(&caller, &host)?;
+    Ok(ok())
+}
+
+async fn well_node(State(api): State<Shared>, _caller: Caller) -> Response {
+    answer_alarms(&api, "There are alarms in effect on the node")
+}
+
+async fn named_node(
+    State(api): State<Shared>,
+    _caller: Caller,
+    Names(node): Names<String>,
+) -> Result<Response, Refusal> {
+    api.check_node(&node)?;
+    Ok(answer_alarms(&api, "There are alarms in effect on the node"))
+}
+
+/// All queues are on the one node, and no statistics are kept that could be forgotten.
+async fn nothing_to_do(caller: Caller) -> Result<Response, Refusal> {
+    caller.check_administrator()?;
+    Ok(answer::done())
+}
+
+async fn nothing_to_reset(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(node): Names<String>,
+) -> Result<Response, Refusal> {
+    caller.check_administrator()?;
+    api.check_node(&node)?;
+    Ok(answer::done())
+}

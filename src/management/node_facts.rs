@@ -1,0 +1,113 @@
+//! What the door is told of the node it stands in: what holds from start to end, and how the
+//! process fares at a moment. The node finds it out.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use crate::message::Moment;
+
+/// What holds as long as the node runs.
+#[derive(Clone, Debug)]
+pub struct NodeFacts {
+    /// When it started.
+    pub started_at: Moment,
+    /// The number of its process.
+    pub process_id: u32,
+    /// How many processors it may use.
+    pub processors: usize,
+    /// How many files and sockets it may have open.
+    pub open_files_max: Option<u64>,
+    /// Bytes of bodies that are nowhere but in memory, from which on publishers wait for the disk.
+    pub memory_limit: u64,
+    /// Free bytes of the disk below which publishers are blocked.
+    pub disk_free_limit: u64,
+    /// Where everything is kept.
+    pub data_dir: String,
+    /// Where logs go.
+    pub logs: Vec<String>,
+    /// How clients may prove who they are.
+    pub auth_mechanisms: Vec<String>,
+    /// Where it listens.
+    pub listeners: Vec<ListenerFacts>,
+}
+
+/// A place where the node listens.
+#[derive(Clone, Debug)]
+pub struct ListenerFacts {
+    /// For whom.
+    pub protocol: ListenerProtocol,
+    /// Where it really is.
+    pub address: SocketAddr,
+}
+
+/// Who is expected at a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenerProtocol {
+    /// Clients.
+    Amqp,
+    /// Operators.
+    Http,
+    /// Scrapers.
+    Prometheus,
+}
+
+impl ListenerProtocol {
+    /// RabbitMQ's name for it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Amqp => "amqp",
+            Self::Http => "http",
+            Self::Prometheus => "http/prometheus",
+        }
+    }
+
+    /// How those doors are called that speak HTTP.
+    fn context(self) -> Option<&'static str> {
+        match self {
+            Self::Amqp => None,
+            Self::Http => Some("HTTP API"),
+            Self::Prometheus => Some("Metrics"),
+        }
+    }
+}
+
+/// How the process fares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessFigures {
+    /// Bytes of memory, where the system tells.
+    pub memory_bytes: Option<u64>,
+    /// Files and sockets that are open, where the system tells.
+    pub open_files: Option<u64>,
+}
+
+impl ListenerFacts {
+    pub(super) fn shape(&self, node: &str) -> Value {
+        json!({
+            "node": node,
+            "protocol": self.protocol.name(),
+            "ip_address": self.address.ip().to_string(),
+            "port": self.address.port(),
+            "tls": false,
+        })
+    }
+
+    /// The same of those that speak HTTP, as RabbitMQ tells them once more.
+    pub(super) fn context(&self, node: &str) -> Option<Value> {
+        Some(json!({
+            "node": node,
+            "description": self.protocol.context()?,
+            "path": "/",
+            "ip": self.address.ip().to_string(),
+            "port": self.address.port().to_string(),
+            "ssl_opts": [],
+        }))
+    }
+}
+
+impl NodeFacts {
+    /// All places that speak HTTP.
+    pub(super) fn contexts(&self, node: &str) -> Value {
+        self.listeners.iter().filter_map(|listener| listener.context(node)).collect()
+    }
+}

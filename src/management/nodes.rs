@@ -1,0 +1,139 @@
+//! `/api/nodes`: the one node there is, and what its process takes. It is for monitors.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::{Map, Value, json};
+
+use super::api::{Api, Shared};
+use super::caller::Caller;
+use super::columns::Columns;
+use super::names::Names;
+use super::node_facts::ListenerProtocol;
+use super::query::Query;
+use super::refusal::Refusal;
+use super::{answer, exchange_types};
+use crate::store::Health;
+
+/// What RabbitMQ has as plugins and is built in here.
+const BUILT_IN: [&str; 6] = [
+    "rabbitmq_management",
+    "rabbitmq_consistent_hash_exchange",
+    "rabbitmq_random_exchange",
+    "rabbitmq_recent_history_exchange",
+    "rabbitmq_delayed_message_exchange",
+    "rabbitmq_message_deduplication",
+];
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/nodes", get(list))
+        .route("/nodes/{node}", get(show))
+        .route("/nodes/{node}/memory", get(memory))
+}
+
+async fn list(
+    State(api): State<Shared>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Refusal> {
+    caller.check_monitor()?;
+    Ok(answer::json(&json!([Columns::of(&query).pick(shape(&api))])))
+}
+
+async fn show(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(node): Names<String>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    caller.check_monitor()?;
+    api.check_node(&node)?;
+    Ok(answer::json(&Columns::of(&query).pick(shape(&api))))
+}
+
+/// What is known of the memory: bodies, what clients hold, and the rest of the process.
+async fn memory(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(node): Names<String>,
+) -> Result<Response, Refusal> {
+    caller.check_monitor()?;
+    api.check_node(&node)?;
+    let figures = api.broker.figures();
+    let known = figures.logged_body_bytes + figures.unlogged_body_bytes + figures.session_bytes;
+    let all = (api.options.process)().memory_bytes;
+    Ok(answer::json(&json!({"memory": {
+        "leveret_bodies_on_disk_too": figures.logged_body_bytes,
+        "leveret_bodies_in_memory_only": figures.unlogged_body_bytes,
+        "leveret_connections": figures.session_bytes,
+        "other_system": all.map(|all| all.saturating_sub(known)),
+        "strategy": "rss",
+        "total": {"rss": all},
+    }})))
+}
+
+fn shape(api: &Api) -> Value {
+    let mut shape = facts(api);
+    shape.extend(figures(api));
+    Value::Object(shape)
+}
+
+fn field(name: &str, value: impl Into<Value>) -> (String, Value) {
+    (name.to_owned(), value.into())
+}
+
+fn facts(api: &Api) -> Map<String, Value> {
+    let facts = &api.options.facts;
+    let has_metrics =
+        facts.listeners.iter().any(|listener| listener.protocol == ListenerProtocol::Prometheus);
+    let mut plugins = BUILT_IN.to_vec();
+    plugins.extend(has_metrics.then_some("rabbitmq_prometheus"));
+    let mechanisms =
+        facts.auth_mechanisms.iter().map(|name| json!({"name": name, "enabled": true}));
+    let version = env!("CARGO_PKG_VERSION");
+    Map::from_iter([
+        field("name", api.options.node.as_str()),
+        field("type", "disc"),
+        field("running", true),
+        field("being_drained", false),
+        field("partitions", json!([])),
+        field("cluster_links", json!([])),
+        field("rates_mode", "none"),
+        field("os_pid", facts.process_id.to_string()),
+        field("processors", facts.processors),
+        field("mem_calculation_strategy", "rss"),
+        field("mem_limit", facts.memory_limit),
+        field("disk_free_limit", facts.disk_free_limit),
+        field("fd_total", facts.open_files_max),
+        field("sockets_total", facts.open_files_max),
+        field("db_dir", facts.data_dir.as_str()),
+        field("log_files", json!(facts.logs)),
+        field("contexts", facts.contexts(&api.options.node)),
+        field("exchange_types", exchange_types::shape()),
+        field("auth_mechanisms", mechanisms.collect::<Value>()),
+        field("enabled_plugins", json!(plugins)),
+        field(
+            "applications",
+            json!([{"name": "leveret", "description": "Leveret", "version": version}]),
+        ),
+    ])
+}
+
+/// How it fares now. Memory raises no alarm: bodies leave it for the disk.
+fn figures(api: &Api) -> [(String, Value); 8] {
+    let process = (api.options.process)();
+    let broker = api.broker.figures();
+    let started_at = api.options.facts.started_at;
+    [
+        field("uptime", api.now().since(started_at)),
+        field("mem_used", process.memory_bytes),
+        field("mem_alarm", false),
+        field("disk_free", broker.store.free_bytes),
+        field("disk_free_alarm", broker.is_disk_low),
+        field("fd_used", process.open_files),
+        field("sockets_used", broker.connections),
+        field("leveret_store_is_poisoned", matches!(broker.health, Health::Poisoned(_))),
+    ]
+}
