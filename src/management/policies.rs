@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use serde_json::{Value, json};
 
 use super::answer;
 use super::api::{Api, Shared};
@@ -18,7 +17,7 @@ use super::names::Names;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::shaped;
-use crate::definitions::{PolicyDefinition, PolicyKind, import};
+use crate::definitions::{PolicyDefinition, PolicyKind, export, import};
 
 /// The routes of policies of one kind, below `path`.
 pub(super) fn routes(path: &str, kind: PolicyKind) -> Router<Shared> {
@@ -37,7 +36,7 @@ async fn list(
 ) -> Result<Response, Refusal> {
     let policies = api.broker.policies(kind, None);
     let seen = policies.iter().filter(|policy| caller.may_see_in(&policy.host.name));
-    shaped::list(seen.map(shape).collect(), &query).await
+    shaped::list(seen.map(|policy| export::policy(policy)).collect(), &query).await
 }
 
 async fn list_in_host(
@@ -50,7 +49,7 @@ async fn list_in_host(
     api.check_host(&host)?;
     caller.check_sees_in(&host)?;
     let policies = api.broker.policies(kind, Some(&host));
-    shaped::list(policies.iter().map(shape).collect(), &query).await
+    shaped::list(policies.iter().map(|policy| export::policy(policy)).collect(), &query).await
 }
 
 async fn show(
@@ -61,7 +60,7 @@ async fn show(
 ) -> Result<Response, Refusal> {
     caller.check_policies(&api, kind, &host)?;
     let policy = find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;
-    Ok(answer::json(&shape(&policy)))
+    Ok(answer::json(&export::policy(&policy)))
 }
 
 async fn set(
@@ -99,15 +98,4 @@ async fn clear(
 fn find(api: &Api, kind: PolicyKind, host: &str, name: &str) -> Option<Arc<PolicyDefinition>> {
     let policies = api.broker.policies(kind, Some(host));
     policies.into_iter().find(|policy| *policy.name == *name)
-}
-
-fn shape(policy: &Arc<PolicyDefinition>) -> Value {
-    json!({
-        "vhost": &*policy.host.name,
-        "name": &*policy.name,
-        "pattern": policy.pattern,
-        "apply-to": policy.applies_to.name(),
-        "definition": policy.settings,
-        "priority": policy.priority,
-    })
 }

@@ -48,7 +48,19 @@ fn ask(process: &mut Process, method: &str, path: &str, body: &str) -> (u16, Str
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").expect(&answer);
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    (status.expect(&answer), body.to_owned())
+    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    (status.expect(&answer), if is_chunked { joined(body) } else { body.to_owned() })
+}
+
+/// The content of a body that came in pieces, each behind its size.
+fn joined(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).expect(size);
+        whole.push_str(&rest[..size]);
+        body = rest[size..].trim_start_matches("\r\n");
+    }
+    whole
 }
 
 #[test]

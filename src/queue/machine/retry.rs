@@ -54,7 +54,15 @@ impl Queue {
     }
 
     /// What waited until this moment is ready.
+    #[inline]
     pub(super) fn release(&mut self, now: Moment) {
+        // Most queues never had anything that waits.
+        if self.activity.is_some() {
+            self.release_held(now);
+        }
+    }
+
+    fn release_held(&mut self, now: Moment) {
         while self.held_until().is_some_and(|until| until <= now)
             && let Some(stretch) = self.activity().held.pop(now)
         {

@@ -84,12 +84,13 @@ impl Queue {
     fn get_first(&mut self, no_ack: bool) -> Option<(Delivery, usize)> {
         let stretch = self.contents.pop(1)?;
         self.has_progress = true;
-        let needs_settle = no_ack && stretch.marks().is_logged;
+        let marks = stretch.marks();
+        let needs_settle = no_ack && marks.is_logged;
         let counts = self.told_counts(&stretch);
         let delivery = Delivery {
             sequence: stretch.first(),
             message: told(stretch.message(0)?, counts),
-            is_redelivered: stretch.marks().is_redelivered,
+            is_redelivered: marks.is_redelivered,
             needs_settle,
         };
         if !no_ack || needs_settle {
