@@ -165,15 +165,12 @@ fn unknown_type() -> Response {
 
 /// With a name to be saved under, where the request asks for one (`?download=NAME`).
 fn as_file(file: String, query: Option<&str>) -> Response {
-    let mut response = Response::new(Body::from(file));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let mut response = answer::made(file.into());
     let mut pairs = query.unwrap_or_default().split('&');
     let name = pairs.find_map(|pair| pair.strip_prefix("download=")).filter(|name| is_token(name));
     let disposition = name.map(|name| format!("attachment; filename={name}"));
     if let Some(Ok(disposition)) = disposition.map(HeaderValue::try_from) {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     }
     response
 }

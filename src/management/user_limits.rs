@@ -17,6 +17,7 @@ use super::names::Names;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::shaped;
+use super::users;
 use crate::broker::DeclarationRefused;
 use crate::definitions::UserDefinition;
 
@@ -41,7 +42,7 @@ async fn show(
     Names(user): Names<String>,
     query: Query,
 ) -> Result<Response, Refusal> {
-    check_user(&api, &user)?;
+    users::find(&api, &user)?;
     shaped::list(limited(&api, Some(&user)), &query).await
 }
 
@@ -69,15 +70,9 @@ async fn clear(
     Names((user, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    check_user(&api, &user)?;
+    users::find(&api, &user)?;
     api.stored(api.broker.clear_user_limit(&user, &name)).await?;
     Ok(answer::done())
-}
-
-fn check_user(api: &Api, name: &str) -> Result<(), Refusal> {
-    let users = api.broker.user_definitions();
-    let is_there = users.iter().any(|user| *user.name == *name);
-    if is_there { Ok(()) } else { Err(Refusal::NotFound) }
 }
 
 /// Those users who have limits, or one of them.
