@@ -23,6 +23,7 @@ mod exchanges;
 mod expiry;
 mod export;
 mod figures;
+mod firehose;
 mod host_deletion;
 mod import;
 mod in_force;
