@@ -1,9 +1,9 @@
 //! The firehose: while a virtual host is traced, copies of what is published and delivered in it go
 //! to its trace exchange. Each is given to its queues at once by the session that publishes or
-//! delivers, which holds no lock then, before its message goes on: so a message is told as published
-//! before it is told as delivered. Nobody waits for a copy: it is transient and not confirmed, who
-//! has no room for it loses it, and a queue of copies that gets long holds no publisher back. How a
-//! copy looks is in `message::trace`.
+//! delivers, which holds no lock then, before its message goes on: so a message is told as
+//! published before it is told as delivered. Nobody waits for a copy: it is transient and not
+//! confirmed, who has no room for it loses it, and a queue of copies that gets long holds no
+//! publisher back. How a copy looks is in `message::trace`.
 
 use std::sync::Arc;
 
@@ -40,6 +40,12 @@ impl Session {
         let exchange = place.host.router.exchange(TRACE_EXCHANGE)?;
         let user = self.user.as_ref().map_or_else(|| "".into(), |user| user.name.clone());
         exchange.may_route().then_some(Firehose { place, exchange, user })
+    }
+
+    /// Somebody would get a copy.
+    #[cfg(test)]
+    pub(super) fn is_heard(&self) -> bool {
+        self.firehose().is_some()
     }
 
     fn tap<'a>(&'a self, firehose: &'a Firehose, channel: u16) -> Tap<'a> {
@@ -111,6 +117,3 @@ impl Session {
         (self.work.position, self.work.is_ahead) = (position, is_ahead);
     }
 }
-
-#[cfg(test)]
-mod tests;

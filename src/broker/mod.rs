@@ -94,6 +94,8 @@ pub use traffic::TrafficFigures;
 #[cfg(test)]
 mod at_least_once_tests;
 #[cfg(test)]
+mod firehose_tests;
+#[cfg(test)]
 mod memory_queue_tests;
 #[cfg(test)]
 mod out_of_service_tests;

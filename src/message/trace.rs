@@ -129,8 +129,7 @@ fn properties(message: &Message) -> FieldTable {
         properties.headers = None;
     }
     let text = |text: Option<Box<str>>| text.map(|text| FieldValue::from(&*text));
-    // RabbitMQ cuts what an int cannot hold.
-    let number = |number: Option<u64>| number.map(|number| FieldValue::I32(number as u32 as i32));
+    let number = |number: Option<u64>| number.map(int);
     let told = [
         ("cluster_id", text(properties.cluster_id)),
         ("app_id", text(properties.app_id)),
@@ -148,6 +147,12 @@ fn properties(message: &Message) -> FieldTable {
         ("content_type", text(properties.content_type)),
     ];
     told.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// RabbitMQ cuts off what an int cannot hold.
+fn int(number: u64) -> FieldValue {
+    let [.., a, b, c, d] = number.to_be_bytes();
+    FieldValue::I32(i32::from_be_bytes([a, b, c, d]))
 }
 
 #[cfg(test)]

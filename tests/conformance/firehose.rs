@@ -139,7 +139,8 @@ fn a_dead_letter_is_told_as_delivered_and_not_as_published() {
 fn a_direct_reply_is_told_as_published_to_no_queue() {
     check_in_process(|world| {
         let (mut client, copies, name) = traced(world);
-        let replies = basic::Consume { no_ack: true, ..plain::consume("amq.rabbitmq.reply-to", "r") };
+        let replies =
+            basic::Consume { no_ack: true, ..plain::consume("amq.rabbitmq.reply-to", "r") };
         client.consume(1, &replies);
         let reply_to = Some("amq.rabbitmq.reply-to".into());
         let properties = Properties { reply_to, ..Properties::default() };

@@ -98,6 +98,8 @@ def fetch_typed(channel, until):
         found = []
 
         def is_done():
+            if len(found) >= count:
+                return True
             with types_kept():
                 method, properties, body = channel.basic_get(queue, auto_ack=True)
             if method is not None:

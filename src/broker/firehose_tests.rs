@@ -1,11 +1,12 @@
 //! Copies of what is published, by their queues. What is delivered needs a connection, and has its
 //! tests in the conformance suite.
 
-use super::super::test_world::{Client, World, bodies, declaration};
-use super::*;
+use super::test_world::{Client, World, bodies, declaration};
+use crate::connection::Event;
 use crate::connection::command::{Bind, DeclareQueue};
 use crate::definitions::HostSettings;
-use crate::message::{Body, Envelope};
+use crate::message::trace::{TRACE_EXCHANGE, Tap, is_copy};
+use crate::message::{Body, Envelope, Message};
 use crate::protocol::field::{FieldTable, FieldValue};
 
 fn trace(world: &World, is_traced: bool) {
@@ -70,7 +71,7 @@ fn a_copy_is_in_its_queue_before_its_message_is_delivered() {
         .events()
         .iter()
         .filter_map(|event| match event {
-            crate::connection::Event::Delivered(delivered) => Some(delivered.consumer.number),
+            Event::Delivered(delivered) => Some(delivered.consumer.number),
             _ => None,
         })
         .collect();
@@ -100,7 +101,7 @@ fn copies_that_die_are_not_copied_again() {
     client.consume("dead", 1);
     let events = client.events();
     let dead = events.iter().find_map(|event| match event {
-        crate::connection::Event::Delivered(delivered) => delivered.run.first(),
+        Event::Delivered(delivered) => delivered.run.first(),
         _ => None,
     });
     assert!(is_copy(&dead.unwrap().message));
@@ -111,12 +112,12 @@ fn nothing_is_copied_where_no_queue_is_bound() {
     let world = World::new();
     trace(&world, true);
     let mut client = world.client();
-    assert!(client.session.is_traced() && client.session.firehose().is_none());
+    assert!(client.session.is_traced() && !client.session.is_heard());
     client.declare("copies", false);
     bind(&mut client, "copies");
-    assert!(client.session.firehose().is_some());
+    assert!(client.session.is_heard());
     client.delete("copies");
-    assert!(client.session.firehose().is_none());
+    assert!(!client.session.is_heard());
 }
 
 #[test]
