@@ -74,7 +74,10 @@ impl Api {
         let answer = self.ask(Asked { path, ..Asked::default() })?;
         serde_json::from_slice(&answer.body).map_err(|error| {
             let status = answer.status;
-            Trouble::Refused { status, reason: format!("the answer of the node is no JSON: {error}") }
+            Trouble::Refused {
+                status,
+                reason: format!("the answer of the node is no JSON: {error}"),
+            }
         })
     }
 
@@ -152,11 +155,10 @@ impl Api {
         let request = self.request(asked).map_err(|error| unreachable(&error))?;
         let (mut sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
-        let answered = async move { sender.send_request(request).await };
         // Bytes move only while somebody drives the connection.
         let answered = async move {
-            let answer = read(answered.await?).await;
-            Ok::<_, hyper::Error>(answer)
+            let response = sender.send_request(request).await?;
+            Ok::<_, hyper::Error>(read(response).await)
         };
         let (_, answered) = tokio::join!(connection, answered);
         answered.map_err(|error| unreachable(&error))?.map_err(|error| unreachable(&error))

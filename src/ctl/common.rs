@@ -60,7 +60,8 @@ pub(super) fn arguments() -> impl Iterator<Item = Arg> {
 }
 
 fn argument(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
-    let argument = Arg::new(name).long(name).help(help).global(true).hide(help.is_empty());
+    let argument = Arg::new(name).long(name).help(help).global(true);
+    let argument = argument.hide(help.is_empty()).overrides_with(name);
     match short {
         Some(short) => argument.short(short),
         None => argument,

@@ -94,11 +94,7 @@ fn find(tool: Tool, name: &str) -> Option<&'static Verb> {
 }
 
 /// What the tool answers without a node.
-fn about_itself(
-    tool: Tool,
-    verb: &str,
-    matches: &ArgMatches,
-) -> Option<Result<String, Failure>> {
+fn about_itself(tool: Tool, verb: &str, matches: &ArgMatches) -> Option<Result<String, Failure>> {
     let text = |name: &str| matches.get_one::<String>(name).cloned();
     match verb {
         "help" => Some(text("<verb>").map_or_else(|| Ok(help(tool)), |verb| help_of(tool, &verb))),
@@ -138,9 +134,9 @@ fn help_of(tool: Tool, verb: &str) -> Result<String, Failure> {
 fn not_found(tool: Tool, verb: &str) -> Failure {
     let known = sections(tool).iter().flat_map(|section| section.verbs).map(|verb| verb.name);
     let near = known.map(|name| (strsim::jaro(verb, name), name));
-    let nearest = near.filter(|(near, _)| *near > 0.8).max_by(|(one, _), (other, _)| {
-        one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal)
-    });
+    let nearest = near
+        .filter(|(near, _)| *near > 0.8)
+        .max_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
     let hint = match nearest {
         Some((_, name)) => format!("Did you mean '{name}'?"),
         None => format!("'{} help' lists all of them.", tool.name()),

@@ -52,7 +52,8 @@ impl Listing {
             named.extend(self.defaults);
         }
         let find = |name: &&str| self.columns.iter().find(|(known, _)| known == name).copied();
-        let unknown: Vec<&str> = named.iter().filter(|name| find(name).is_none()).copied().collect();
+        let unknown: Vec<&str> =
+            named.iter().filter(|name| find(name).is_none()).copied().collect();
         match unknown.as_slice() {
             [] => Ok(named.iter().filter_map(find).collect()),
             unknown => {

@@ -1,3 +1,5 @@
+//! The table of verbs is whole, and a wrong command line is told what is right.
+
 use clap::CommandFactory;
 
 use super::verb::Action;
@@ -106,7 +108,8 @@ fn a_wrong_command_line_is_answered_by_64_and_how_it_is_right() {
 
 #[test]
 fn options_stand_before_a_verb_or_behind_it() {
-    let words = ["-q", "--vhost=a", "list_queues", "-n", "hare", "name", "-s", "--formatter", "json"];
+    let words =
+        ["-q", "--vhost=a", "list_queues", "-n", "hare", "name", "-s", "--formatter", "json"];
     let words = words.map(str::to_owned);
     let Ok(line::Line::Call(call)) = line::read(Tool::RabbitmqCtl, &words) else { panic!() };
     assert_eq!((call.virtual_host(), call.node()), ("a", "hare"));

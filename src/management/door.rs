@@ -18,14 +18,15 @@ use tokio::sync::Semaphore;
 use tracing::debug;
 
 use super::api::{Api, Shared};
+use super::caller::OwnsMachine;
 use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
     ManagementOptions, bindings, channels, cluster_name, connections, consumers, definitions,
-    exchanges, features, front_page, get, global_parameters, hash_password, health, nodes,
-    overview, parameters, permissions, policies, publish, queues, topic_permissions, user_limits,
-    users, virtual_host_limits, virtual_hosts, whoami,
+    exchanges, features, front_page, get, global_parameters, hash_password, health,
+    node_operations, nodes, overview, parameters, permissions, policies, publish, queues,
+    topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -79,6 +80,7 @@ fn resources() -> Router<Shared> {
         .merge(global_parameters::routes())
         .merge(hash_password::routes())
         .merge(health::routes())
+        .merge(node_operations::routes())
         .merge(nodes::routes())
         .merge(overview::routes())
         .merge(parameters::routes())
@@ -123,19 +125,46 @@ impl Management {
     ) where
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let acquaintance = Acquaintance::default();
+        let resources = self.resources_for(peer, &acquaintance);
+        self.answer(stream, peer, resources, acquaintance, closing).await;
+    }
+
+    /// The same on a connection of who owns the machine, which needs no login.
+    pub async fn serve_machine_owner<Stream>(
+        self: Arc<Self>,
+        stream: Stream,
+        closing: impl Future<Output = ()>,
+    ) where
+        Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (peer, acquaintance) = (Peer { address: None }, Acquaintance::default());
+        let resources = self.resources_for(peer, &acquaintance).layer(Extension(OwnsMachine));
+        self.answer(stream, peer, resources, acquaintance, closing).await;
+    }
+
+    async fn answer<Stream>(
+        &self,
+        stream: Stream,
+        peer: Peer,
+        resources: Router,
+        acquaintance: Acquaintance,
+        closing: impl Future<Output = ()>,
+    ) where
+        Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let permit = self.permits.try_acquire().ok();
         let Some((_permit, _visitor)) = permit.zip(self.visitors.enter(peer)) else {
             debug!(target: "management", "too many connections");
             return;
         };
-        let acquaintance = Acquaintance::default();
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.patience.idle)
             .max_buf_size(MANAGEMENT_BUFFER_SIZE_MAX)
             .serve_connection(
                 TokioIo::new(PatientStream::new(stream, self.patience.write)),
-                TowerToHyperService::new(self.resources_for(peer, &acquaintance)),
+                TowerToHyperService::new(resources),
             );
         let mut connection = pin!(connection);
         let result = tokio::select! {

@@ -35,6 +35,7 @@ mod multipart;
 mod name_filter;
 mod names;
 mod node_facts;
+mod node_operations;
 mod nodes;
 mod overview;
 mod parameters;
@@ -83,6 +84,8 @@ pub struct ManagementOptions {
     pub clock: Box<dyn Fn() -> Moment + Send + Sync>,
     /// What holds as long as the node runs.
     pub facts: NodeFacts,
+    /// Stops the node, as SIGTERM does.
+    pub stop: Box<dyn Fn() + Send + Sync>,
     /// Tells how the process fares, which this floor cannot see.
     pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
 }

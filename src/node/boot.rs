@@ -227,12 +227,19 @@ async fn listen(
     for listener in listening.local {
         listener.run(broker.clone(), clock, &doors);
     }
-    management::serve(listening.management, config, facts, &broker, clock, &doors);
+    let asked = Arc::new(Notify::new());
+    let asking = asked.clone();
+    let door = management::door(config, facts, &broker, clock, move || asking.notify_one());
+    management::serve(&door, listening.management, &doors);
+    if let Some(listener) = listening.management_socket {
+        management::serve_socket(&door, listener, &doors);
+    }
     let (disk_free, memory) = (disk_free_limit(config), memory_options(config).unlogged_max);
     let limits = metrics::Limits { disk_free, memory };
     metrics::serve(listening.metrics, config, limits, &broker, clock, &doors);
     tokio::select! {
         () = stop.received() => {}
+        () = asked.notified() => {}
         () = failed.notified() => {}
         () = keep_time(&broker, clock) => {}
     }

@@ -9,6 +9,9 @@ use tracing::{debug, error, warn};
 use super::config::{Config, ListenAddress, TcpOptions};
 use crate::server::{Listener, ListenerOptions, UnixListener, bind, bind_unix};
 
+/// Nobody but the broker's own user, and root.
+const MANAGEMENT_SOCKET_MODE: u32 = 0o600;
+
 /// All listeners.
 #[derive(Debug)]
 pub(super) struct Listening {
@@ -16,6 +19,8 @@ pub(super) struct Listening {
     /// AMQP for this machine alone.
     pub(super) local: Vec<UnixListener>,
     pub(super) management: Vec<Listener>,
+    /// The HTTP API for who owns the machine.
+    pub(super) management_socket: Option<UnixListener>,
     pub(super) metrics: Vec<Listener>,
 }
 
@@ -39,6 +44,7 @@ impl Listening {
             local: bind_local(config)?,
             metrics: bind_all(&metrics, ListenerOptions::default())?,
             management: bind_management(config)?,
+            management_socket: bind_management_socket(config)?,
         })
     }
 
@@ -109,6 +115,21 @@ fn bind_management(config: &Config) -> Result<Vec<Listener>, String> {
         }
     }
     Ok(listeners)
+}
+
+/// The socket of the HTTP API. A path may be longer than the system takes, or lie where sockets
+/// cannot be.
+fn bind_management_socket(config: &Config) -> Result<Option<UnixListener>, String> {
+    let Some(socket) = &config.management_socket else { return Ok(None) };
+    match bind_unix(&socket.path, MANAGEMENT_SOCKET_MODE) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if socket.is_asked_for => Err(cannot_listen(&socket.path.display(), &error)),
+        Err(error) => {
+            let path = socket.path.display();
+            warn!(target: "node", "no HTTP API on {path}, which leveret ctl uses: {error}");
+            Ok(None)
+        }
+    }
 }
 
 struct Wanted {

@@ -16,7 +16,10 @@ use crate::broker::{Broker, Peer};
 use crate::management::{
     ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
 };
-use crate::server::{Clock, Doors, Listener};
+use crate::server::{Clock, Doors, Listener, UnixListener};
+
+/// The number of the user who may do everything on a machine.
+const ROOT: u32 = 0;
 
 /// What the door tells of the node, whose listeners are bound.
 pub(super) fn facts(
@@ -61,24 +64,27 @@ fn listeners(listening: &Listening) -> Vec<ListenerFacts> {
     bound.chain(local).collect()
 }
 
-/// Answers on these listeners until the doors close. Without any it does nothing.
-pub(super) fn serve(
-    listeners: Vec<Listener>,
+/// The API of this node, which can have it stopped.
+pub(super) fn door(
     config: &Config,
     facts: NodeFacts,
     broker: &Arc<Broker>,
     clock: Clock,
-    doors: &Doors,
-) {
-    let Some(management) = &config.management else { return };
+    stop: impl Fn() + Send + Sync + 'static,
+) -> Arc<Management> {
     let options = ManagementOptions {
         node: node_name(config),
-        body_size_max: management.body_size_max,
+        body_size_max: config.management_body_size_max,
         clock: Box::new(move || clock.now()),
         facts,
+        stop: Box::new(stop),
         process: Box::new(process::figures),
     };
-    let management = Arc::new(Management::new(broker.clone(), options));
+    Arc::new(Management::new(broker.clone(), options))
+}
+
+/// Answers on these listeners until the doors close. Without any it does nothing.
+pub(super) fn serve(management: &Arc<Management>, listeners: Vec<Listener>, doors: &Doors) {
     for listener in listeners {
         let (management, tasks) = (management.clone(), doors.clone());
         listener.run_with(doors, move |stream| {
@@ -92,4 +98,20 @@ pub(super) fn serve(
             }
         });
     }
+}
+
+/// Answers at the socket. Who owns the machine needs no login there.
+pub(super) fn serve_socket(management: &Arc<Management>, listener: UnixListener, doors: &Doors) {
+    let (management, tasks) = (management.clone(), doors.clone());
+    let own_user = rustix::process::geteuid().as_raw();
+    listener.run_with(doors, move |stream, user| {
+        let (management, closing) = (management.clone(), tasks.closing());
+        async move {
+            if user == ROOT || user == own_user {
+                management.serve_machine_owner(stream, closing).await;
+            } else {
+                management.serve(stream, Peer { address: None }, closing).await;
+            }
+        }
+    });
 }

@@ -12,6 +12,7 @@
 
 mod configuration;
 mod consumer_timeout;
+mod ctl;
 mod definitions;
 mod descriptors;
 mod disk;

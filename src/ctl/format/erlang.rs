@@ -15,10 +15,10 @@ pub(super) fn table(table: &Table) -> String {
     format!("[{}]\n", rows.join(",\n "))
 }
 
-pub(super) fn value(value_: &Value) -> String {
-    match value_ {
+pub(super) fn value(term: &Value) -> String {
+    match term {
         Value::Null => "undefined".to_owned(),
-        Value::Bool(_) | Value::Number(_) => value_.to_string(),
+        Value::Bool(_) | Value::Number(_) => term.to_string(),
         Value::String(text) => binary(text),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(value).collect();

@@ -1,3 +1,5 @@
+//! What outputs look like in each form.
+
 use serde_json::{Value, json};
 
 use super::super::failure::Failure;
@@ -45,7 +47,8 @@ fn a_list_without_rows_has_no_header() {
 #[test]
 fn json_keeps_the_order_of_the_columns() {
     let text = as_(Formatter::Json, &rows());
-    let first = r#"{"name":"q\t1","apply-to":["a","b"],"arguments":{"s":{"t":"u"},"x-max-length":5}}"#;
+    let first =
+        r#"{"name":"q\t1","apply-to":["a","b"],"arguments":{"s":{"t":"u"},"x-max-length":5}}"#;
     assert!(text.starts_with(&format!("[\n{first}\n,{{")), "{text}");
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap().as_array().unwrap().len(), 2);
 }

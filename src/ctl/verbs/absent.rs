@@ -10,8 +10,8 @@ const NO_STREAMS: &str = "there are no streams";
 const NO_ENCRYPTION: &str = "encrypted values in configuration files are not understood";
 const NO_STOPPED_APP: &str =
     "a node runs or is stopped as a whole: stop the process, and start it again";
-const FROM_FILES: &str =
-    "it is set in the configuration file, and in force from the next start on";
+const NO_MAINTENANCE: &str = "a node that runs lets clients in: `shutdown` stops it in order";
+const FROM_FILES: &str = "it is set in the configuration file, and in force from the next start on";
 
 pub(super) const VERBS: &[Verb] = &[
     Verb::refused("join_cluster", ONE_NODE),
@@ -59,6 +59,11 @@ pub(super) const VERBS: &[Verb] = &[
     Verb::refused("list_ciphers", NO_ENCRYPTION),
     Verb::refused("set_vm_memory_high_watermark", FROM_FILES),
     Verb::refused("set_disk_free_limit", FROM_FILES),
+    Verb::refused("set_log_level", FROM_FILES),
+    Verb::refused("suspend_listeners", NO_MAINTENANCE),
+    Verb::refused("resume_listeners", NO_MAINTENANCE),
+    Verb::refused("drain", NO_MAINTENANCE),
+    Verb::refused("revive", NO_MAINTENANCE),
     Verb::refused("rotate_logs", "move the file away and start the node again"),
     Verb::refused("consume_event_stream", "there are no events to watch yet"),
     Verb::refused("log_tail_stream", "`tail -f` on the file that log_location names does it"),

@@ -7,13 +7,8 @@ use super::super::output::Output;
 use super::super::url::path;
 use super::super::verb::Verb;
 
-pub(super) const VERBS: &[Verb] = &[Verb::new(
-    "list_channels",
-    "[<column>...]",
-    "List channels",
-    "Listing channels ...",
-    list,
-)];
+pub(super) const VERBS: &[Verb] =
+    &[Verb::new("list_channels", "[<column>...]", "List channels", "Listing channels ...", list)];
 
 const LISTING: Listing = Listing {
     columns: &[

@@ -85,7 +85,8 @@ const LISTING: Listing = Listing {
 
 fn list(call: &Call) -> Result<Output, Failure> {
     LISTING.show_with(call, path(&["connections"]), |connection| {
-        if let Some(protocol) = connection.get_mut("protocol").filter(|it| *it == "AMQP 0-9-1") {
+        let protocol = connection.get_mut("protocol");
+        if let Some(protocol) = protocol.filter(|name| name.as_str() == Some("AMQP 0-9-1")) {
             *protocol = Value::from("{0,9,1}");
         }
     })

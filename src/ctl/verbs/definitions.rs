@@ -58,10 +58,8 @@ fn import(call: &Call) -> Result<Output, Failure> {
         })?;
     if call.common.tells_what_it_does() && file != STANDARD {
         // A closed pipe is no reason not to import.
-        let _ = writeln!(
-            io::stdout(),
-            "Importing definitions in JSON from a file at \"{file}\" ..."
-        );
+        let _ =
+            writeln!(io::stdout(), "Importing definitions in JSON from a file at \"{file}\" ...");
     }
     call.api.post(definitions(call), &parsed).map_err(missing(call))?;
     Ok(Output::Hint("Successfully imported definitions.".to_owned()))

@@ -343,7 +343,11 @@ fn leaders(call: &Call) -> Result<Output, Failure> {
     if let Some(pattern) = call.maybe("<pattern>") {
         parts.extend(["pattern", pattern]);
     }
-    check(call, &parts, "Node {node} reported all quorum queues as having responsive leader replicas")
+    check(
+        call,
+        &parts,
+        "Node {node} reported all quorum queues as having responsive leader replicas",
+    )
 }
 
 fn all(call: &Call) -> Result<Output, Failure> {

@@ -13,13 +13,7 @@ use super::super::verb::Verb;
 use crate::limits::{CTL_RETRY_MS, CTL_START_PATIENCE_MS};
 
 pub(super) const VERBS: &[Verb] = &[
-    Verb::new(
-        "await_startup",
-        "",
-        "Wait until the node serves clients",
-        "",
-        await_startup,
-    ),
+    Verb::new("await_startup", "", "Wait until the node serves clients", "", await_startup),
     Verb::new(
         "wait",
         "[<pidfile>] [--pid|-P <pid>]",
@@ -113,7 +107,7 @@ fn wait(call: &Call) -> Result<Output, Failure> {
         left = left.saturating_sub(pause);
     };
     loop {
-        if await_service(call, pause.min(left.max(pause))).is_some() {
+        if await_service(call, pause).is_some() {
             return Ok(Output::Message(format!("The node of process {pid} is running")));
         }
         if !is_alive(pid) {

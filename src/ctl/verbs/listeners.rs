@@ -1,4 +1,4 @@
-//! Listeners of the node, and whether they let clients in.
+//! Listeners of the node.
 
 use serde_json::{Value, json};
 
@@ -9,47 +9,13 @@ use super::super::url::path;
 use super::super::verb::Verb;
 use super::health;
 
-pub(super) const VERBS: &[Verb] = &[
-    Verb::new(
-        "listeners",
-        "",
-        "List where the node listens, and for whom",
-        "Asking node {node} to report its protocol listeners ...",
-        list,
-    ),
-    Verb::new(
-        "suspend_listeners",
-        "",
-        "Let no more clients of AMQP in",
-        "Will suspend client connection listeners on node {node}. The node will no longer accept \
-         client connections!",
-        |call| suspend(call, true),
-    ),
-    Verb::new(
-        "resume_listeners",
-        "",
-        "Let clients of AMQP in again",
-        "Will resume client connection listeners on node {node}. The node will now accept client \
-         connections",
-        |call| suspend(call, false),
-    ),
-    Verb::new(
-        "drain",
-        "",
-        "Let no more clients of AMQP in, and close the connections of those that are there",
-        "Will put node {node} into maintenance mode. The node will no longer serve any client \
-         traffic!",
-        drain,
-    ),
-    Verb::new(
-        "revive",
-        "",
-        "Let clients of AMQP in again",
-        "Will put node {node} back into regular operating mode. The node will again serve client \
-         traffic and host primary queue replicas.",
-        |call| suspend(call, false),
-    ),
-];
+pub(super) const VERBS: &[Verb] = &[Verb::new(
+    "listeners",
+    "",
+    "List where the node listens, and for whom",
+    "Asking node {node} to report its protocol listeners ...",
+    list,
+)];
 
 fn list(call: &Call) -> Result<Output, Failure> {
     let listeners = health::listeners(call)?;
@@ -73,18 +39,4 @@ pub(super) fn line(listener: &Value) -> String {
         other => other,
     };
     format!("Interface: {address}, port: {port}, protocol: {protocol}, purpose: {purpose}")
-}
-
-fn suspend(call: &Call, is_suspended: bool) -> Result<Output, Failure> {
-    call.api.put(path(&["leveret", "listeners"]), &json!({"suspended": is_suspended}))?;
-    Ok(Output::Done)
-}
-
-fn drain(call: &Call) -> Result<Output, Failure> {
-    suspend(call, true)?;
-    let connections = call.api.list(format!("{}?columns=name", path(&["connections"])))?;
-    for name in connections.iter().filter_map(|connection| connection.get("name")?.as_str()) {
-        super::or_absent(call.api.delete(path(&["connections", name])))?;
-    }
-    Ok(Output::Done)
 }

@@ -11,13 +11,6 @@ use super::node;
 
 pub(super) const VERBS: &[Verb] = &[
     Verb::new(
-        "set_log_level",
-        "<level>",
-        "Set the level of all logs until the next start",
-        "Setting log level to \"{level}\" ...",
-        set_level,
-    ),
-    Verb::new(
         "log_location",
         "[--all|-a]",
         "Show where the node logs to",
@@ -32,20 +25,6 @@ pub(super) const VERBS: &[Verb] = &[
         tail,
     ),
 ];
-
-const LEVELS: [&str; 7] = ["debug", "info", "notice", "warning", "error", "critical", "none"];
-
-fn set_level(call: &Call) -> Result<Output, Failure> {
-    let level = call.word("<level>");
-    if !LEVELS.contains(&level) {
-        return Err(Failure::Unavailable(format!(
-            "level {level} is not supported. Try one of {}",
-            LEVELS.join(", ")
-        )));
-    }
-    call.api.put(path(&["leveret", "log-level"]), &json!({"level": level}))?;
-    Ok(Output::Done)
-}
 
 fn location(call: &Call) -> Result<Output, Failure> {
     let files = files(call)?;

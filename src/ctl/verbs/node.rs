@@ -101,7 +101,10 @@ impl Facts {
             (
                 "Free Disk Space",
                 vec![
-                    format!("Low free disk space watermark: {}", unit.of(number("disk_free_limit"))),
+                    format!(
+                        "Low free disk space watermark: {}",
+                        unit.of(number("disk_free_limit"))
+                    ),
                     format!("Free disk space: {}", unit.of(number("disk_free"))),
                 ],
             ),

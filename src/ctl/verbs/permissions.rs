@@ -54,7 +54,12 @@ const IN_HOST: Listing = Listing {
 };
 
 const OF_USER: Listing = Listing {
-    columns: &[("vhost", "vhost"), ("configure", "configure"), ("write", "write"), ("read", "read")],
+    columns: &[
+        ("vhost", "vhost"),
+        ("configure", "configure"),
+        ("write", "write"),
+        ("read", "read"),
+    ],
     defaults: &["vhost", "configure", "write", "read"],
 };
 
@@ -78,8 +83,8 @@ fn set(call: &Call) -> Result<Output, Failure> {
 fn set_everywhere(call: &Call) -> Result<Output, Failure> {
     check_user(call)?;
     let hosts = call.api.list(format!("{}?columns=name", path(&["vhosts"])))?;
-    let names = hosts.iter().filter_map(|host| host.get("name")?.as_str());
-    names.into_iter().try_for_each(|host| set_in(call, host))?;
+    let mut names = hosts.iter().filter_map(|host| host.get("name")?.as_str());
+    names.try_for_each(|host| set_in(call, host))?;
     Ok(Output::Done)
 }
 
@@ -107,4 +112,3 @@ pub(super) fn check_user(call: &Call) -> Result<(), Failure> {
     let user = call.word("<username>");
     call.api.get(path(&["users", user])).map(drop).map_err(missing_user(user))
 }
-

@@ -132,7 +132,9 @@ fn purge(call: &Call) -> Result<Output, Failure> {
 fn delete(call: &Call) -> Result<Output, Failure> {
     call.check_host()?;
     let missing = |trouble| match trouble {
-        Trouble::Refused { status: 404, .. } => Failure::Usage("Error:\nQueue not found".to_owned()),
+        Trouble::Refused { status: 404, .. } => {
+            Failure::Usage("Error:\nQueue not found".to_owned())
+        }
         other => other.into(),
     };
     let path = path(&["queues", call.virtual_host(), call.word("<queue>")]);

@@ -11,13 +11,7 @@ use super::super::verb::Verb;
 use super::missing_host;
 
 pub(super) const VERBS: &[Verb] = &[
-    Verb::new(
-        "list_vhosts",
-        "[<column>...]",
-        "List virtual hosts",
-        "Listing vhosts ...",
-        list,
-    ),
+    Verb::new("list_vhosts", "[<column>...]", "List virtual hosts", "Listing vhosts ...", list),
     Verb::new(
         "add_vhost",
         "<vhost> [--description <description>] [--tags <tags>] [--default-queue-type <type>]",
@@ -181,7 +175,8 @@ fn find(call: &Call, host: &str) -> Result<Value, Failure> {
 fn change(call: &Call, host: &str, changes: Value) -> Result<Output, Failure> {
     let known = find(call, host)?;
     let kept = ["description", "tags", "default_queue_type"];
-    let kept = kept.into_iter().filter_map(|name| Some((name.to_owned(), known.get(name)?.clone())));
+    let kept =
+        kept.into_iter().filter_map(|name| Some((name.to_owned(), known.get(name)?.clone())));
     let mut body: Map<String, Value> = kept.collect();
     if let Value::Object(changes) = changes {
         body.extend(changes);

@@ -16,6 +16,7 @@ mod hash_password;
 mod health;
 mod lists;
 mod login;
+mod machine_owner;
 mod messages;
 mod nodes;
 mod overview;
@@ -80,6 +81,7 @@ fn options() -> ManagementOptions {
         body_size_max: 1000,
         clock: Box::new(|| Moment(1)),
         facts: facts(),
+        stop: Box::new(|| {}),
         process: Box::new(|| ProcessFigures { memory_bytes: Some(900), open_files: Some(12) }),
     }
 }

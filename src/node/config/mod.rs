@@ -92,6 +92,10 @@ pub struct Config {
     pub store: StoreConfig,
     /// `None` where nobody is to ask.
     pub management: Option<ManagementConfig>,
+    /// Bytes of a request's body, also where only the socket is.
+    pub management_body_size_max: u64,
+    /// `None` where there is to be none.
+    pub management_socket: Option<ManagementSocket>,
     /// `None` where nobody is to scrape them.
     pub metrics: Option<MetricsConfig>,
     pub logging: LogConfig,
@@ -150,6 +154,14 @@ pub struct ManagementConfig {
     pub is_asked_for: bool,
     /// Bytes of a request's body.
     pub body_size_max: u64,
+}
+
+/// Where who owns the machine asks without a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagementSocket {
+    pub path: PathBuf,
+    /// The operator says where: that it cannot be had is a reason not to start.
+    pub is_asked_for: bool,
 }
 
 /// Where metrics are told.

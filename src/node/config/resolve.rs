@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Config, ManagementConfig, MetricsConfig, NodeLimits, Permissions, Product, QueueType,
-    StoreConfig, TcpOptions,
+    Config, ManagementConfig, ManagementSocket, MetricsConfig, NodeLimits, Permissions, Product,
+    QueueType, StoreConfig, TcpOptions,
     errors::{Layer, Origin, Warning},
     keys::Setting,
     logs::{
@@ -25,6 +25,9 @@ use crate::message::DeclareEquivalence;
 
 const AMQP_PORT: u16 = 5672;
 const MANAGEMENT_PORT: u16 = 15672;
+
+/// The socket of the HTTP API in the data directory, as `leveret ctl` knows it.
+const MANAGEMENT_SOCKET: &str = "management.sock";
 const DAY_MS: u64 = 86_400_000;
 
 /// The mechanisms that the broker can offer today.
@@ -91,6 +94,7 @@ pub struct Typed {
     pub management_port: Option<u16>,
     pub management_ip: Option<IpAddr>,
     pub management_body_size_max: Option<u64>,
+    pub management_socket: Option<String>,
     pub prometheus_port: Option<u16>,
     pub prometheus_ip: Option<IpAddr>,
     pub prometheus_path: Option<String>,
@@ -156,6 +160,8 @@ impl Typed {
             product: self.product(),
             store: self.store(),
             management: self.management(),
+            management_body_size_max: self.management_body_size_max(),
+            management_socket: self.management_socket(),
             metrics: self.metrics(),
             logging: self.logging(),
             listeners: listeners(
@@ -201,10 +207,27 @@ impl Typed {
         }
     }
 
+    fn management_body_size_max(&self) -> u64 {
+        self.management_body_size_max.unwrap_or(MANAGEMENT_BODY_SIZE_MAX)
+    }
+
+    /// In the data directory no other broker has one.
+    fn management_socket(&self) -> Option<ManagementSocket> {
+        let folder = self.data_dir.as_deref().unwrap_or(Path::new("./data"));
+        match self.management_socket.as_deref() {
+            Some("none") => None,
+            Some(path) => Some(ManagementSocket { path: path.into(), is_asked_for: true }),
+            None => {
+                let path = folder.join(MANAGEMENT_SOCKET);
+                Some(ManagementSocket { path, is_asked_for: false })
+            }
+        }
+    }
+
     /// Where nobody says anything, it is there for this machine alone, like AMQP. Who lists by
     /// flags where the broker listens, a test mostly, gets no door beside those.
     fn management(&self) -> Option<ManagementConfig> {
-        let body_size_max = self.management_body_size_max.unwrap_or(MANAGEMENT_BODY_SIZE_MAX);
+        let body_size_max = self.management_body_size_max();
         let is_asked_for = self.management_port.is_some() || self.management_ip.is_some();
         if !is_asked_for && !self.listen_flags.is_empty() {
             return None;
