@@ -6,7 +6,6 @@ use std::thread::available_parallelism;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::boot::memory_options;
 use super::config::Config;
 use super::config::logs::LogStream;
 use super::metrics::node_name;
@@ -20,7 +19,6 @@ use crate::server::{Clock, Doors, Listener};
 /// What the door tells of the node, whose listeners are bound.
 pub(super) fn facts(
     config: &Config,
-    disk_free_limit: u64,
     clock: Clock,
     listeners: [(ListenerProtocol, &[Listener]); 3],
 ) -> NodeFacts {
@@ -38,8 +36,6 @@ pub(super) fn facts(
         process_id: std::process::id(),
         processors: available_parallelism().map_or(1, usize::from),
         open_files_max: getrlimit(Resource::Nofile).current,
-        memory_limit: memory_options(config).unlogged_max,
-        disk_free_limit,
         data_dir: config.data_dir.display().to_string(),
         logs: console.into_iter().chain(file).collect(),
         auth_mechanisms: config.auth_mechanisms.clone(),
