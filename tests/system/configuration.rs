@@ -79,7 +79,7 @@ fn a_file_that_is_not_there_is_told() {
 #[test]
 fn keys_that_are_not_used_yet_are_warned_of_and_do_not_stop_the_start() {
     let file = Written::new(
-        "net_ticktime = 0.4\n\
+        "net_ticktime = 40\n\
          num_acceptors.tcp = 10\n\
          heartbeat = 7\n",
     );
