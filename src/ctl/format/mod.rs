@@ -7,7 +7,7 @@ mod pretty;
 mod term;
 mod text;
 
-pub(super) use term::cell;
+pub(in crate::ctl) use term::cell;
 
 use super::call::Call;
 use super::failure::Failure;

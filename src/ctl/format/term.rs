@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// The text of a cell. No name may break a line or speak to the terminal.
-pub(super) fn cell(value: &Value) -> String {
+pub(in crate::ctl) fn cell(value: &Value) -> String {
     match value {
         Value::String(text) => escaped(text),
         Value::Array(items) => {

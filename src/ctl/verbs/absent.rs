@@ -57,8 +57,6 @@ pub(super) const VERBS: &[Verb] = &[
     Verb::refused("decode", NO_ENCRYPTION),
     Verb::refused("list_hashes", NO_ENCRYPTION),
     Verb::refused("list_ciphers", NO_ENCRYPTION),
-    Verb::refused("set_vm_memory_high_watermark", FROM_FILES),
-    Verb::refused("set_disk_free_limit", FROM_FILES),
     Verb::refused("set_log_level", FROM_FILES),
     Verb::refused("suspend_listeners", NO_MAINTENANCE),
     Verb::refused("resume_listeners", NO_MAINTENANCE),

@@ -125,6 +125,11 @@ fn read_pid(file: &str) -> Option<u64> {
 }
 
 fn is_alive(pid: u64) -> bool {
+    // One that has ended and whose parent has not heard of it is a number only.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    if stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('Z')) {
+        return false;
+    }
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     // One of somebody else's is alive, too.
     pid.is_some_and(|pid| {

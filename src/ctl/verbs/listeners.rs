@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::super::call::Call;
 use super::super::failure::Failure;
 use super::super::output::Output;
-use super::super::url::path;
 use super::super::verb::Verb;
 use super::health;
 

@@ -1,6 +1,7 @@
 //! The table of all verbs, one noun a file.
 
 mod absent;
+mod alarm_limits;
 mod bindings;
 mod channels;
 mod connections;
@@ -38,6 +39,7 @@ pub(super) const ALL: &[Section] = &[
     Section { title: "Health checks", verbs: health::VERBS },
     Section { title: "Listeners", verbs: listeners::VERBS },
     Section { title: "Memory", verbs: memory::VERBS },
+    Section { title: "Alarms", verbs: alarm_limits::VERBS },
     Section { title: "Logs", verbs: logs::VERBS },
     Section { title: "Reports", verbs: report::VERBS },
     Section { title: "Users", verbs: users::VERBS },
