@@ -48,9 +48,11 @@ mod policies;
 mod pressure;
 mod publish;
 mod publish_rate;
+mod publish_tally;
 mod queue_figures;
 mod queue_handle;
 mod queue_log;
+mod queue_traffic;
 mod queues;
 mod readiness;
 mod redeclare;
@@ -86,9 +88,10 @@ pub use node_room::NodeLimits;
 pub use opening::{Left, UnreadableDefinition};
 pub use options::{BrokerOptions, Product, server_properties};
 pub use queue_figures::QueueFigures;
+pub use queue_traffic::{Backlog, QueueTraffic};
 pub use session::{Peer, Session};
 pub use shared::Broker;
-pub use traffic::TrafficFigures;
+pub use traffic::{ClientFigures, TrafficFigures};
 
 #[cfg(test)]
 mod at_least_once_tests;

@@ -278,7 +278,6 @@ impl Session {
             self.connection.applied();
         }
         self.count_buffers();
-        self.count_traffic();
         self.show_state();
         self.work.wake();
     }
@@ -337,7 +336,6 @@ impl Session {
         self.work.now = now;
         self.connection.abort(&mut self.effects);
         self.perform();
-        self.count_traffic();
         self.work.wake();
     }
 
@@ -352,15 +350,8 @@ impl Session {
             }
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
             Event::Answered { channel, reply: reply @ (Reply::Got { .. } | Reply::GotEmpty) } => {
-                self.count_get(reply);
-                if let Reply::Got { no_ack, .. } = reply {
-                    self.count_got(*channel, *no_ack);
-                }
+                self.count_get(*channel, reply);
             }
-            Event::Confirmed { channel, first, last } => {
-                self.count_answered(*channel, last + 1 - first);
-            }
-            Event::Rejected { channel, .. } => self.count_answered(*channel, 1),
             Event::AlarmChanged { is_disk_low } => self.alarm_changed(*is_disk_low),
             _ => {}
         }
@@ -433,10 +424,12 @@ impl Session {
         }
     }
 
-    pub(super) fn new_channel(&self) -> ChannelState {
+    /// The state of a channel that others do not see yet. What no connection has counts by itself.
+    pub(super) fn new_channel(&self, number: u16) -> ChannelState {
+        let traffic = self.connection.traffic_of(number).unwrap_or_default();
         ChannelState {
             is_refused: false,
-            live: Arc::default(),
+            live: Arc::new(LiveChannel::new(traffic)),
             routes: RouteCache::default(),
             transaction: None,
             reply_token: None,

@@ -18,7 +18,7 @@ use super::publish_rate::UserRates;
 use super::replies::Replies;
 use super::tallies::Tallies;
 use super::timers::Timers;
-use super::traffic::TrafficCounts;
+use super::traffic::PastClients;
 use super::virtual_host::VirtualHost;
 use crate::auth::{LoginFailures, Users};
 use crate::connection::{Event, Options};
@@ -46,7 +46,8 @@ pub struct Broker {
     pub(super) dead_letters: DeadLetterCounts,
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
-    pub(super) traffic: TrafficCounts,
+    /// What clients came to that left.
+    pub(super) past_clients: PastClients,
     pub(super) put_off: PutOff,
     pub(super) tallies: Arc<Tallies>,
     pub(super) user_rates: UserRates,
@@ -102,7 +103,7 @@ impl Broker {
             dead_letters: DeadLetterCounts::default(),
             counts: Arc::default(),
             churn: Arc::default(),
-            traffic: TrafficCounts::default(),
+            past_clients: PastClients::default(),
             put_off: PutOff::default(),
             tallies: Arc::default(),
             user_rates: UserRates::default(),
@@ -165,10 +166,6 @@ impl Broker {
         let id = SessionId(self.next_id());
         lock(&self.sessions).insert(id, mailbox.clone());
         id
-    }
-
-    pub(super) fn unregister(&self, id: SessionId) {
-        lock(&self.sessions).remove(&id);
     }
 
     /// How many sessions there are.

@@ -54,6 +54,8 @@ pub struct Delivered {
     pub queue: QueueId,
     /// The messages, in order.
     pub run: Run,
+    /// How many of them were delivered before.
+    pub redelivered: usize,
 }
 
 /// The answer to a request that went well.
