@@ -17,6 +17,7 @@ mod descriptors;
 mod disk;
 mod durability;
 mod inspect;
+mod local_socket;
 mod log;
 mod login;
 mod management;
