@@ -390,10 +390,6 @@ pub const INSPECT_PREVIEW_SIZE: usize = 240;
 /// How often an inspection begins anew when a running broker takes a file away under it.
 pub const INSPECT_ATTEMPTS: usize = 5;
 
-/// Parts in which messages of all connections are counted: a line of memory that several processors
-/// write to is slow, and more parts than processors bring nothing.
-pub const TRAFFIC_SHARDS: usize = 16;
-
 /// Connections of scrapers at a time: a Prometheus has one, and a few may watch. One too many is
 /// closed, so that nobody takes descriptors from AMQP by this door.
 pub const METRICS_CONNECTIONS_MAX: usize = 32;
