@@ -31,6 +31,8 @@ pub(super) struct Batch {
     pub(super) has_met_broken: bool,
     /// What it came to.
     pub(super) tally: PublishTally,
+    /// Somebody wants copies of what is published.
+    pub(super) is_traced: bool,
 }
 
 impl Batch {

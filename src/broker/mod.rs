@@ -23,6 +23,7 @@ mod exchanges;
 mod expiry;
 mod export;
 mod figures;
+mod firehose;
 mod host_deletion;
 mod import;
 mod in_force;
@@ -96,7 +97,11 @@ pub use traffic::{ClientFigures, TrafficFigures};
 #[cfg(test)]
 mod at_least_once_tests;
 #[cfg(test)]
+mod firehose_tests;
+#[cfg(test)]
 mod memory_queue_tests;
+#[cfg(test)]
+mod object_traffic_tests;
 #[cfg(test)]
 mod out_of_service_tests;
 #[cfg(test)]

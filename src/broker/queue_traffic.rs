@@ -101,3 +101,22 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_wait_for_consumers_as_long_as_these_can_take_no_more() {
+        let mut backlog = Backlog::default();
+        let counts = |ready, consumers| Counts { ready, consumers, ..Counts::default() };
+        backlog.observe(counts(5, 0), Moment(10));
+        backlog.observe(counts(3, 1), Moment(20));
+        assert_eq!(backlog.until(Moment(25)), 5);
+        backlog.observe(counts(2, 1), Moment(30));
+        backlog.observe(counts(0, 1), Moment(40));
+        assert_eq!(backlog.until(Moment(90)), 20);
+        backlog.observe(counts(1, 2), Moment(100));
+        assert_eq!(backlog.until(Moment(101)), 21);
+    }
+}

@@ -343,7 +343,12 @@ impl Session {
     pub(super) fn tell(&mut self, event: Event) {
         let mut cost = 0;
         match &event {
-            Event::Delivered(delivered) => cost = window_cost(delivered),
+            Event::Delivered(delivered) => {
+                cost = window_cost(delivered);
+                if self.is_traced() {
+                    self.trace_delivered(delivered);
+                }
+            }
             Event::ConsumerCancelled(key) => self.consumer_cancelled(*key),
             Event::ConsumerTimedOut { consumer, timeout_ms } => {
                 return self.consumer_timed_out(*consumer, *timeout_ms, Vec::new());
@@ -351,6 +356,9 @@ impl Session {
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
             Event::Answered { channel, reply: reply @ (Reply::Got { .. } | Reply::GotEmpty) } => {
                 self.count_get(*channel, reply);
+                if self.is_traced() && self.connection.takes_answers(*channel) {
+                    self.trace_got(*channel, reply);
+                }
             }
             Event::AlarmChanged { is_disk_low } => self.alarm_changed(*is_disk_low),
             _ => {}

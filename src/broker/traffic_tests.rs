@@ -6,8 +6,7 @@ use std::task::{Poll, Waker};
 
 use super::test_world::declaration;
 use super::{
-    Backlog, Broker, BrokerOptions, ChurnFigures, DirectChannel, Passed, Peer, QueueTraffic,
-    Session, TrafficFigures,
+    Broker, BrokerOptions, ChurnFigures, DirectChannel, Passed, Peer, Session, TrafficFigures,
 };
 use crate::connection::{Command, Consumed, Event, Published, Reply};
 use crate::message::{Body, Envelope, Message, Moment, Outcome};
@@ -17,17 +16,16 @@ use crate::protocol::methods::{
     WireMethod, basic, channel, confirm, connection, exchange, queue, tx,
 };
 use crate::protocol::properties::Properties;
-use crate::queue::Counts;
 
-const NOW: Moment = Moment(1000);
+pub(super) const NOW: Moment = Moment(1000);
 
 /// A client, as its socket's door has it.
-struct Client {
+pub(super) struct Client {
     session: Session,
 }
 
 impl Client {
-    fn new(broker: &Arc<Broker>) -> Self {
+    pub(super) fn new(broker: &Arc<Broker>) -> Self {
         let mut client = Self::unknown(broker, b"\0guest\0guest");
         client.ask(0, &connection::Open { virtual_host: "/" });
         assert!(client.session.connection().is_running());
@@ -35,7 +33,7 @@ impl Client {
     }
 
     /// Says who it is, and no more.
-    fn unknown(broker: &Arc<Broker>, response: &[u8]) -> Self {
+    pub(super) fn unknown(broker: &Arc<Broker>, response: &[u8]) -> Self {
         let session = Session::new(broker.clone(), Peer { address: None }, NOW);
         let mut bytes = PROTOCOL_HEADER.to_vec();
         let start_ok = connection::StartOk {
@@ -53,7 +51,7 @@ impl Client {
     }
 
     /// One read of the socket after the other, until all is taken; and what there is to write.
-    fn send(&mut self, mut bytes: &[u8]) {
+    pub(super) fn send(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = self.session.receive(bytes, NOW);
             bytes = &bytes[used..];
@@ -64,28 +62,34 @@ impl Client {
         }
     }
 
-    fn pump(&mut self) {
+    pub(super) fn pump(&mut self) {
         self.session.pump();
         let _ = self.session.output().take();
         self.session.sent(NOW);
     }
 
-    fn ask(&mut self, channel: u16, method: &impl WireMethod) {
+    pub(super) fn ask(&mut self, channel: u16, method: &impl WireMethod) {
         let mut bytes = Vec::new();
         frame::write_method(&mut bytes, channel, method);
         self.send(&bytes);
     }
 
-    fn open(&mut self, channels: impl IntoIterator<Item = u16>) {
+    pub(super) fn open(&mut self, channels: impl IntoIterator<Item = u16>) {
         channels.into_iter().for_each(|number| self.ask(number, &channel::Open {}));
     }
 
     /// Publishes several in one read.
-    fn publish(&mut self, channel: u16, to: (&str, &str), mandatory: bool, count: usize) {
+    pub(super) fn publish(
+        &mut self,
+        channel: u16,
+        to: (&str, &str),
+        mandatory: bool,
+        count: usize,
+    ) {
         self.publish_with(channel, to, mandatory, count, &Properties::default());
     }
 
-    fn publish_with(
+    pub(super) fn publish_with(
         &mut self,
         channel: u16,
         (exchange, routing_key): (&str, &str),
@@ -104,7 +108,7 @@ impl Client {
         self.send(&bytes);
     }
 
-    fn declare(&mut self, queue: &str, arguments: &[(&str, FieldValue)]) {
+    pub(super) fn declare(&mut self, queue: &str, arguments: &[(&str, FieldValue)]) {
         let arguments: FieldTable = arguments.iter().cloned().collect();
         let durable = !arguments.is_empty();
         let (passive, exclusive, auto_delete, nowait) = (false, false, false, false);
@@ -114,7 +118,7 @@ impl Client {
         );
     }
 
-    fn declare_exchange(&mut self, name: &str, kind: &str, arguments: FieldTable) {
+    pub(super) fn declare_exchange(&mut self, name: &str, kind: &str, arguments: FieldTable) {
         let (passive, durable, auto_delete, internal, nowait) = (false, true, false, false, false);
         let exchange = name;
         self.ask(
@@ -132,12 +136,12 @@ impl Client {
         );
     }
 
-    fn bind(&mut self, queue: &str, exchange: &str) {
+    pub(super) fn bind(&mut self, queue: &str, exchange: &str) {
         let (routing_key, nowait, arguments) = ("", false, FieldTable::new());
         self.ask(1, &queue::Bind { queue, exchange, routing_key, nowait, arguments });
     }
 
-    fn consume(&mut self, channel: u16, queue: &str, no_ack: bool) {
+    pub(super) fn consume(&mut self, channel: u16, queue: &str, no_ack: bool) {
         let (no_local, exclusive, nowait, arguments) = (false, false, false, FieldTable::new());
         let consumer_tag = "tag";
         self.ask(
@@ -147,7 +151,7 @@ impl Client {
         self.pump();
     }
 
-    fn get(&mut self, channel: u16, queue: &str, no_ack: bool) {
+    pub(super) fn get(&mut self, channel: u16, queue: &str, no_ack: bool) {
         self.ask(channel, &basic::Get { queue, no_ack });
     }
 }
@@ -157,18 +161,18 @@ fn broker() -> Arc<Broker> {
 }
 
 /// A broker, and a client of it with channels 1 to 4.
-fn world() -> (Arc<Broker>, Client) {
+pub(super) fn world() -> (Arc<Broker>, Client) {
     let broker = broker();
     let mut client = Client::new(&broker);
     client.open(1..=4);
     (broker, client)
 }
 
-fn text(text: &str) -> FieldValue {
+pub(super) fn text(text: &str) -> FieldValue {
     FieldValue::from(text)
 }
 
-fn published(broker: &Broker) -> Published {
+pub(super) fn published(broker: &Broker) -> Published {
     broker.figures().traffic.published
 }
 
@@ -396,154 +400,6 @@ fn who_publishes_and_gets_without_a_connection_counts_as_well() {
     let churn = broker.figures().churn;
     assert_eq!((churn.queues_declared, churn.queues_created), (1, 1));
     assert_eq!(churn.connections, Passed::default());
-}
-
-#[test]
-fn what_channels_and_connections_came_to_stays_when_they_are_gone() {
-    let (broker, mut client) = world();
-    client.declare("q", &[]);
-    client.publish(2, ("", "q"), false, 3);
-    let expected = Published { received: 3, routed: 3, ..Published::default() };
-    let close = channel::Close { reply_code: 200, reply_text: "", class_id: 0, method_id: 0 };
-    client.ask(2, &close);
-    assert_eq!(published(&broker), expected);
-    client.open([2]);
-    client.publish(2, ("", "q"), false, 1);
-    let expected = Published { received: 4, routed: 4, ..expected };
-    let of_host = |broker: &Broker| broker.client_figures_by_host()["/"].traffic.published;
-    assert_eq!((published(&broker), of_host(&broker)), (expected, expected));
-    let octets = broker.client_figures().octets;
-    drop(client);
-    assert_eq!((published(&broker), of_host(&broker)), (expected, expected));
-    assert_eq!(broker.client_figures().octets, octets);
-}
-
-#[test]
-fn a_channel_knows_what_came_and_went_on_it() {
-    let (broker, mut client) = world();
-    client.declare("q", &[]);
-    client.ask(2, &confirm::Select { nowait: false });
-    client.publish(2, ("", "q"), false, 3);
-    client.publish(2, ("", "nowhere"), true, 1);
-    client.publish(2, ("", "nowhere"), false, 2);
-    client.publish(3, ("", "q"), false, 1);
-    client.pump();
-    client.consume(4, "q", false);
-    client.ask(4, &basic::Nack { delivery_tag: 1, multiple: false, requeue: true });
-    client.pump();
-    client.ask(4, &basic::Ack { delivery_tag: 0, multiple: true });
-    let report = |number: u16| {
-        let channels = broker.connections()[0].channels();
-        channels.iter().find(|channel| channel.number == number).unwrap().report()
-    };
-    let expected = Published {
-        received: 6,
-        received_confirm: 6,
-        confirmed: 6,
-        routed: 3,
-        dropped: 2,
-        returned: 1,
-    };
-    assert_eq!(report(2).traffic.published, expected);
-    assert_eq!((report(2).unconfirmed, report(2).active_at), (0, NOW));
-    assert_eq!(report(3).traffic.published.received, 1);
-    let expected =
-        Consumed { consume_manual_ack: 5, redelivered: 1, acknowledged: 4, ..Consumed::default() };
-    assert_eq!(report(4).traffic.consumed(), expected);
-}
-
-#[test]
-fn a_queue_knows_what_was_published_to_it_and_got_from_it() {
-    let (broker, mut client) = world();
-    client.declare("q", &[]);
-    client.declare_exchange("f", "fanout", FieldTable::new());
-    client.bind("q", "f");
-    client.publish(1, ("", "q"), false, 3);
-    client.publish(2, ("f", ""), false, 4);
-    client.get(1, "q", false);
-    client.get(1, "q", true);
-    client.ask(1, &basic::Nack { delivery_tag: 1, multiple: false, requeue: true });
-    client.consume(2, "q", true);
-    client.get(1, "q", true);
-    client.publish(1, ("", "q"), false, 1);
-    client.pump();
-    client.ask(2, &basic::Cancel { consumer_tag: "tag", nowait: false });
-    client.publish(1, ("", "q"), false, 2);
-    client.consume(3, "q", false);
-    client.ask(3, &basic::Ack { delivery_tag: 2, multiple: true });
-    let expected = QueueTraffic {
-        published: 10,
-        delivered: 2,
-        delivered_no_ack: 7,
-        got: 1,
-        got_no_ack: 1,
-        got_empty: 1,
-        redelivered: 1,
-        acknowledged: 2,
-    };
-    assert_eq!(broker.queue("/", "q").unwrap().traffic(), expected);
-}
-
-#[test]
-fn an_exchange_knows_what_was_published_to_it_and_how_often_it_was_routed() {
-    let (broker, mut client) = world();
-    client.declare("q", &[]);
-    client.declare("r", &[]);
-    client.declare_exchange("f", "fanout", FieldTable::new());
-    ["q", "r"].iter().for_each(|queue| client.bind(queue, "f"));
-    client.publish(1, ("f", ""), false, 3);
-    client.publish(1, ("", "q"), false, 2);
-    client.publish(1, ("", "nowhere"), false, 2);
-    client.publish(2, ("f", "other key"), false, 1);
-    client.publish(2, ("amq.direct", ""), true, 1);
-    let figures = |name| {
-        let figures = broker.exchange("/", name).unwrap().figures();
-        (figures.published_in, figures.published_out)
-    };
-    assert_eq!(figures("f"), (4, 8));
-    assert_eq!(figures(""), (4, 2));
-    assert_eq!(figures("amq.direct"), (1, 0));
-    assert_eq!(figures("amq.topic"), (0, 0));
-}
-
-/// Publishes of several channels and exchanges in one read once could have been told apart no more.
-#[test]
-fn publishes_that_come_together_count_each_where_it_belongs() {
-    let (broker, mut client) = world();
-    client.declare("q", &[]);
-    client.declare_exchange("f", "fanout", FieldTable::new());
-    client.bind("q", "f");
-    let mut bytes = Vec::new();
-    for (channel, exchange) in [(1, "f"), (2, ""), (1, ""), (2, "f"), (2, "f")] {
-        let (routing_key, mandatory, immediate) = ("q", false, false);
-        let publish = basic::Publish { exchange, routing_key, mandatory, immediate };
-        frame::write_method(&mut bytes, channel, &publish);
-        frame::write_header(&mut bytes, channel, 60, 1, &[0, 0]);
-        frame::write_body(&mut bytes, channel, b"x");
-    }
-    client.send(&bytes);
-    let received = |number: u16| {
-        let channels = broker.connections()[0].channels();
-        let channel = channels.iter().find(|channel| channel.number == number).unwrap();
-        channel.report().traffic.published.received
-    };
-    assert_eq!((received(1), received(2)), (2, 3));
-    let entered = |name| broker.exchange("/", name).unwrap().figures().published_in;
-    assert_eq!((entered("f"), entered("")), (3, 2));
-}
-
-#[test]
-fn messages_wait_for_consumers_as_long_as_these_can_take_no_more() {
-    let mut backlog = Backlog::default();
-    let counts = |ready, consumers| Counts { ready, consumers, ..Counts::default() };
-    backlog.observe(counts(5, 0), Moment(10));
-    backlog.observe(counts(3, 1), Moment(20));
-    assert_eq!(backlog.until(Moment(25)), 5);
-    backlog.observe(counts(2, 1), Moment(30));
-    backlog.observe(counts(0, 1), Moment(40));
-    assert_eq!(backlog.until(Moment(90)), 20);
-    backlog.observe(counts(1, 2), Moment(100));
-    assert_eq!(backlog.until(Moment(101)), 21);
 }
 
 #[test]
