@@ -360,7 +360,7 @@ impl Session {
                     self.trace_got(*channel, reply);
                 }
             }
-            Event::AlarmChanged { is_disk_low } => self.alarm_changed(*is_disk_low),
+            Event::AlarmsChanged => self.alarms_changed(),
             _ => {}
         }
         let is_direct = matches!(&event, Event::Delivered(delivered) if delivered.queue.0 == 0);
