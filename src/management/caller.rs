@@ -1,7 +1,9 @@
 //! Who asks, by HTTP's basic login or because it owns the machine, and what its tags let it ask for.
 //! Passwords are checked by the broker, and written nowhere.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -43,16 +45,7 @@ impl FromRequestParts<Shared> for Caller {
             return Self::of(Arc::new(User::machine_owner()));
         }
         let login = login(&parts.headers).ok_or(Refusal::NotLoggedIn)?;
-        let user = match api.broker.check_login(&login, peer, api.now()) {
-            Ok(user) => user,
-            Err(delay_ms) => {
-                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-                return Err(Refusal::NotLoggedIn);
-            }
-        };
-        let caller = Self::of(user)?;
-        acquaintance.iter().for_each(|acquaintance| acquaintance.make());
-        Ok(caller)
+        Self::log_in(api, login, peer, acquaintance).await
     }
 }
 
@@ -80,6 +73,36 @@ impl Caller {
             return Err(Refusal::Forbidden("Not management user"));
         }
         Ok(Self { user })
+    }
+
+    /// The user whom these credentials prove. Who knows none waits for the answer, the longer the
+    /// more were wrong.
+    pub(super) async fn log_in(
+        api: &Api,
+        login: Login,
+        peer: Peer,
+        acquaintance: Option<&Acquaintance>,
+    ) -> Result<Self, Refusal> {
+        let check = api.broker.begin_login(login, peer);
+        let checked =
+            poll_fn(|context| match api.broker.poll_login(&check, context.waker(), api.now()) {
+                Some(checked) => Poll::Ready(checked),
+                None => Poll::Pending,
+            });
+        let checked = checked.await;
+        api.attempts.count(checked.is_ok());
+        let user = match checked {
+            Ok(user) => user,
+            Err(delay_ms) => {
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                return Err(Refusal::NotLoggedIn);
+            }
+        };
+        let caller = Self::of(user)?;
+        if let Some(acquaintance) = acquaintance {
+            acquaintance.make();
+        }
+        Ok(caller)
     }
 
     /// The same user with what it may do by now, unless it has gone or got another password.

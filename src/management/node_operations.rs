@@ -1,12 +1,13 @@
 //! `/api/leveret`: what RabbitMQ's command line tools do to a node, and its HTTP API does not. It is
 //! for administrators.
 
-use axum::Router;
+use std::future::poll_fn;
+use std::task::Poll;
+
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::post;
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -14,15 +15,23 @@ use super::answer;
 use super::api::Shared;
 use super::body::Fields;
 use super::caller::Caller;
+use super::operation::{Field, Kind, Operation};
 use super::refusal::Refusal;
+use super::routes::Routes;
 use crate::auth::Login;
 use crate::broker::Peer;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/leveret/shutdown", post(shut_down))
-        .route("/leveret/authenticate-user", post(authenticate))
+pub(super) fn routes() -> Routes {
+    let stops = Operation::item("Stops the node, as SIGTERM does").or(202);
+    let checks = Operation::item("Tells whether a password is right").needs(FIELDS);
+    Routes::new().post("/leveret/shutdown", stops, shut_down).post(
+        "/leveret/authenticate-user",
+        checks,
+        authenticate,
+    )
 }
+
+const FIELDS: &[Field] = &[("username", Kind::Text), ("password", Kind::Text)];
 
 /// Answered before it stops, with the number of the process that will end.
 async fn shut_down(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
@@ -47,6 +56,12 @@ async fn authenticate(
         return Err(Refusal::bad("username and password should be text"));
     };
     let login = Login { user, password: password.into_bytes() };
-    let is_right = api.broker.check_login(&login, peer, api.now()).is_ok();
+    let check = api.broker.begin_login(login, peer);
+    let checked =
+        poll_fn(|context| match api.broker.poll_login(&check, context.waker(), api.now()) {
+            Some(checked) => Poll::Ready(checked),
+            None => Poll::Pending,
+        });
+    let is_right = checked.await.is_ok();
     Ok(answer::json(&json!({"authenticated": is_right})))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use rustix::process::{Resource, getrlimit};
+use tokio::sync::Notify;
 
 use super::config::Config;
 use super::config::logs::LogStream;
@@ -13,7 +14,7 @@ use super::metrics::node_name;
 use super::process;
 use crate::broker::{Broker, Peer};
 use crate::management::{
-    ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
+    CrossOrigin, ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
 };
 use crate::server::{Clock, Doors, Listener, UnixListener};
 
@@ -56,20 +57,29 @@ fn listeners(listening: &Listening) -> Vec<ListenerFacts> {
     bound.chain(local).collect()
 }
 
-/// The API of this node, which can have it stopped.
+/// The API of this node, which can have it stopped, below a prefix.
 pub(super) fn door(
     config: &Config,
     facts: NodeFacts,
     broker: &Arc<Broker>,
     clock: Clock,
-    stop: impl Fn() + Send + Sync + 'static,
+    path_prefix: String,
+    stop: Arc<Notify>,
 ) -> Arc<Management> {
     let options = ManagementOptions {
         node: node_name(config),
         body_size_max: config.management_body_size_max,
+        path_prefix,
+        cross_origin: config.management.as_ref().map_or_else(CrossOrigin::default, |management| {
+            CrossOrigin {
+                origins: management.cross_origins.clone(),
+                max_age_seconds: management.cross_origin_max_age_seconds,
+            }
+        }),
+        configuration: config.effective.clone().into_iter().collect(),
         clock: Box::new(move || clock.now()),
         facts,
-        stop: Box::new(stop),
+        stop: Box::new(move || stop.notify_one()),
         process: Box::new(process::figures),
     };
     Arc::new(Management::new(broker.clone(), options))

@@ -237,13 +237,11 @@ fn server_version(call: &Call) -> Result<Output, Failure> {
 }
 
 fn environment(call: &Call) -> Result<Output, Failure> {
-    let config = call.api.get(path(&["config", "effective"]))?;
-    let lines: Vec<String> = match &config {
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| format!("{name} = {}", cell(value))).collect()
-        }
-        other => vec![other.to_string()],
-    };
+    let answer = call.api.get(path(&["config", "effective"]))?;
+    let config = answer.get("config").cloned().unwrap_or_default();
+    let fields = config.as_object().into_iter().flatten();
+    let lines: Vec<String> =
+        fields.map(|(name, value)| format!("{name} = {}", cell(value))).collect();
     Ok(Output::Report { text: lines.join("\n"), json: config })
 }
 
