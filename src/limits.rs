@@ -26,6 +26,13 @@ pub const TRACED_PROPERTIES_SIZE_MAX: usize = 40 * 1024;
 /// The same for the names of the queues that a message went to.
 pub const TRACED_QUEUES_SIZE_MAX: usize = 32 * 1024;
 
+/// What happened and was not told yet, some 500 bytes each: a virtual host that is deleted with all
+/// its queues is told, and a node that is busy with more loses some.
+pub const EVENTS_WAITING_MAX: usize = 20_000;
+
+/// As much is told in one look at the timers: queues whose messages are due wait behind it.
+pub const EVENTS_STEP_MAX: usize = 1000;
+
 /// Silence after a failed login, so that guessing passwords is slow.
 pub const SILENT_CLOSE_DELAY_MS: u64 = 3000;
 

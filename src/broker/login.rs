@@ -43,6 +43,8 @@ impl Session {
             Ok(user) => {
                 let name = user.name.clone();
                 self.user = Some(user);
+                self.work.user = Some(name.clone());
+                self.note_login(login, mechanism, None);
                 self.arrival.auth_mechanism = Some(mechanism.into());
                 Event::Authenticated { user: name }
             }
@@ -53,6 +55,8 @@ impl Session {
                     "connection {name}: login refused: user '{user}' {reason}"
                 );
                 let delay_ms = self.broker.note_failed_login(self.peer, self.work.now);
+                let told = format!("user '{user}' - {reason}");
+                self.note_login(login, mechanism, Some(&told));
                 let error = ConnectionError::access_refused(format!(
                     "Login was refused using authentication mechanism {mechanism}. \
                      For details see the broker logfile."
@@ -90,6 +94,7 @@ impl Session {
                 );
                 self.place = Some(place);
                 self.show_connection();
+                self.note_connection();
                 Event::VirtualHostOpened
             }
             Err(error) => Event::Refused { channel: 0, error: error.at(OPEN.0, OPEN.1).into() },

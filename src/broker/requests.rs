@@ -43,6 +43,7 @@ impl Session {
                 self.channels
                     .insert(channel, ChannelState { _opened: opened, ..self.new_channel() });
                 self.show_channel(channel);
+                self.note_channel(channel);
                 Ok(self.count_channel(channel).then_some(Reply::ChannelOpened))
             }
             Command::CloseChannel { settles, error } => {
@@ -129,6 +130,7 @@ impl Session {
     fn close_channel(&mut self, channel: u16, settles: &[Settle]) {
         self.let_go(Some(channel), settles);
         self.hide_channels(Some(channel));
+        self.note_channel_end(channel);
         if let Some(token) = self.channels.remove(&channel).and_then(|state| state.reply_token) {
             self.broker.replies.remove(&token);
         }

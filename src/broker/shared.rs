@@ -9,6 +9,7 @@ use super::churn::Churn;
 use super::dead_letter_counts::DeadLetterCounts;
 use super::dead_letters::PutOff;
 use super::durability::Durability;
+use super::events::Events;
 use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
 use super::message_counts::MessageCounts;
@@ -43,6 +44,7 @@ pub struct Broker {
     pub(super) login_failures: Mutex<LoginFailures>,
     pub(super) replies: Replies,
     pub(super) timers: Arc<Timers>,
+    pub(super) events: Arc<Events>,
     pub(super) dead_letters: DeadLetterCounts,
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
@@ -88,7 +90,14 @@ impl Broker {
         connection_options.server_properties =
             server_properties(&options.product, &options.cluster_name);
         let connection_options = Arc::new(connection_options);
+        let timers = Arc::<Timers>::default();
         Self {
+            events: Arc::new(Events::new(
+                options.event_exchange.as_deref(),
+                &options.node_name,
+                timers.clone(),
+            )),
+            timers,
             greeting: RwLock::new(connection_options.clone()),
             connection_options,
             options,
@@ -98,7 +107,6 @@ impl Broker {
             adding: Mutex::default(),
             login_failures: Mutex::default(),
             replies: Replies::default(),
-            timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),
             counts: Arc::default(),
             churn: Arc::default(),
@@ -167,8 +175,9 @@ impl Broker {
         id
     }
 
-    pub(super) fn unregister(&self, id: SessionId) {
-        lock(&self.sessions).remove(&id);
+    /// Takes a session off the list; true where it was on it.
+    pub(super) fn unregister(&self, id: SessionId) -> bool {
+        lock(&self.sessions).remove(&id).is_some()
     }
 
     /// How many sessions there are.
