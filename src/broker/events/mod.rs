@@ -88,6 +88,14 @@ impl Events {
         }
     }
 
+    /// Notes that an alarm is on, or off again.
+    pub(super) fn note_alarm(&self, name: &str, is_on: bool, wakers: &mut Vec<Waker>) {
+        self.note(wakers, || {
+            let notice = Notice::new(if is_on { "alarm.set" } else { "alarm.cleared" });
+            notice.with("source", name).with("node", &*self.node)
+        });
+    }
+
     /// Notes a change in a virtual host, by whoever does the work.
     pub(super) fn note_change(&self, change: &Change, host: &VirtualHost, work: &mut Work) {
         let (policies, user) = (host.policies(), work.user.as_deref());

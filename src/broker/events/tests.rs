@@ -241,6 +241,17 @@ fn values_of_parameters_keep_their_types() {
 }
 
 #[test]
+fn an_alarm_is_told_when_it_goes_on_and_off() {
+    let mut world = World::watched();
+    world.broker.set_alarm(crate::broker::Alarm::Memory, true);
+    let expected = table([("source", "memory".into()), ("node", "leveret@localhost".into())]);
+    assert_eq!(world.only(), ("alarm.set".to_owned(), expected));
+    world.broker.set_alarm(crate::broker::Alarm::Memory, true);
+    world.broker.set_alarm(crate::broker::Alarm::Memory, false);
+    assert_eq!(world.keys(), ["alarm.cleared"]);
+}
+
+#[test]
 fn nothing_is_noted_while_nobody_is_bound_and_there_is_no_exchange_unasked() {
     let mut world = World::new();
     world.session.declare_queue(&declaration("q")).unwrap();
