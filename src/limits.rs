@@ -21,13 +21,11 @@ pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
 
 /// Bytes of properties that the copy of a traced message has: it goes into one frame with the rest.
 pub const TRACED_PROPERTIES_SIZE_MAX: usize = 40 * 1024;
-
 /// The same for the names of the queues that the message went to.
 pub const TRACED_QUEUES_SIZE_MAX: usize = 32 * 1024;
 
 /// What happened and waits to be told, some 500 bytes each; what is more is lost.
 pub const EVENTS_WAITING_MAX: usize = 20_000;
-
 /// So much of it is told in one look at the timers, behind which queues wait.
 pub const EVENTS_STEP_MAX: usize = 1000;
 
