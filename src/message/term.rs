@@ -7,8 +7,8 @@ use std::fmt::Write;
 
 use crate::protocol::field::{FieldTable, FieldValue};
 
-/// A reply text is cut to 255 bytes, and what an event tells of arguments is for people to read. The
-/// bound also ends the walk into a table that is nested deeply.
+/// A reply text is cut to 255 bytes, and what an event tells of arguments is for people to read.
+/// The bound also ends the walk into a table that is nested deeply.
 const TEXT_LENGTH_MAX: usize = 2000;
 
 /// The name of a value's type, for instance `signedint` or `longstr`.

@@ -1,5 +1,5 @@
-//! One consumer of a queue: what it asked for, what it has out, and what credit it may take. It knows
-//! neither messages nor the other consumers.
+//! One consumer of a queue: what it asked for, what it has out, and what credit it may take. It
+//! knows neither messages nor the other consumers.
 
 use std::sync::Arc;
 
