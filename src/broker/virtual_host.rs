@@ -17,6 +17,7 @@ use super::policies;
 use super::publish_rate::PublishRate;
 use super::queue_handle::QueueHandle;
 use super::timers::Timers;
+use super::traffic::PastClients;
 use super::waiting_room;
 use super::work::Work;
 use crate::definitions::{
@@ -55,6 +56,8 @@ pub(super) struct VirtualHost {
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
     events: Arc<Events>,
+    /// What clients came to in it that left.
+    pub(super) past_clients: Arc<PastClients>,
     failure: Arc<Failure>,
     timers: Arc<Timers>,
     default_queue_kind: RwLock<Option<QueueKind>>,
@@ -102,6 +105,7 @@ impl VirtualHost {
             counts,
             churn,
             events,
+            past_clients: Arc::default(),
             failure,
             timers,
             default_queue_kind: RwLock::default(),

@@ -35,6 +35,7 @@ mod login;
 mod message_ttl;
 mod methods;
 mod nowait;
+mod permissions;
 mod plain;
 mod prefetch;
 mod priority;
