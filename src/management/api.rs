@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use super::ManagementOptions;
 use super::refusal::Refusal;
+use super::samples::Samples;
 use crate::broker::{Broker, DeclarationResult};
 use crate::message::Moment;
 
@@ -17,9 +18,15 @@ pub(super) type Shared = Arc<Api>;
 pub(super) struct Api {
     pub(super) broker: Arc<Broker>,
     pub(super) options: ManagementOptions,
+    /// What was seen at earlier looks.
+    pub(super) samples: Samples,
 }
 
 impl Api {
+    pub(super) fn new(broker: Arc<Broker>, options: ManagementOptions) -> Self {
+        Self { broker, options, samples: Samples::default() }
+    }
+
     pub(super) fn now(&self) -> Moment {
         (self.options.clock)()
     }

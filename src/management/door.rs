@@ -6,11 +6,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, header};
-use axum::middleware::map_response;
+use axum::http::{HeaderValue, Request, header};
+use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::{Extension, Router};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,8 +26,8 @@ use super::visitors::{Acquaintance, Visitors};
 use super::{
     ManagementOptions, alarm_limits, bindings, channels, cluster_name, connections, consumers,
     definitions, exchanges, features, front_page, get, global_parameters, hash_password, health,
-    nodes, overview, parameters, permissions, policies, publish, queues, topic_permissions,
-    user_limits, users, virtual_host_limits, virtual_hosts, whoami,
+    methods, nodes, overview, parameters, permissions, policies, publish, queues,
+    topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -97,6 +99,14 @@ fn resources() -> Router<Shared> {
         .merge(whoami::routes())
 }
 
+/// A request without a slash at the end of its path.
+fn plain(mut request: Request<Incoming>) -> Request<Incoming> {
+    if let Some(uri) = methods::without_last_slash(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
 impl Management {
     /// The API of this broker.
     #[must_use]
@@ -105,7 +115,8 @@ impl Management {
             .merge(front_page::routes())
             .nest("/api", resources())
             .fallback(async || Refusal::NotFound)
-            .with_state(Arc::new(Api { broker, options }));
+            .layer(from_fn(methods::answer))
+            .with_state(Arc::new(Api::new(broker, options)));
         Self {
             router,
             permits: Semaphore::new(MANAGEMENT_CONNECTIONS_MAX),
@@ -130,13 +141,14 @@ impl Management {
             return;
         };
         let acquaintance = Acquaintance::default();
+        let resources = TowerToHyperService::new(self.resources_for(peer, &acquaintance));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.patience.idle)
             .max_buf_size(MANAGEMENT_BUFFER_SIZE_MAX)
             .serve_connection(
                 TokioIo::new(PatientStream::new(stream, self.patience.write)),
-                TowerToHyperService::new(self.resources_for(peer, &acquaintance)),
+                service_fn(move |request| resources.call(plain(request))),
             );
         let mut connection = pin!(connection);
         let result = tokio::select! {

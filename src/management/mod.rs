@@ -1,7 +1,7 @@
 //! Floor 5: the HTTP door for operators and their tools, as RabbitMQ's management plugin has it.
 //! HTTP itself is in `door`, who asks in `caller`, what is refused and how in `refusal`; each
 //! resource has a file of its own that gives its routes. It knows no other door, listens nowhere by
-//! itself, and keeps nothing between requests.
+//! itself, and keeps nothing between requests but what it counted at the last looks (`samples`).
 //!
 //! A change is answered when it is on disk (`api`), so that what was answered survives.
 
@@ -32,6 +32,10 @@ mod global_parameters;
 mod hash_password;
 mod health;
 mod list;
+mod look;
+mod message_stats;
+mod methods;
+mod moment_text;
 mod multipart;
 mod name_filter;
 mod names;
@@ -54,13 +58,16 @@ mod queues;
 mod refusal;
 mod row_order;
 mod row_stream;
+mod samples;
 mod shaped;
+mod spans;
 mod topic_permissions;
 mod totals;
 mod turns;
 mod user_limits;
 mod users;
 mod value_order;
+mod view;
 mod virtual_host_limits;
 mod virtual_hosts;
 mod visitors;

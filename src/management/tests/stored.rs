@@ -175,7 +175,7 @@ async fn who_waits_for_the_disk_for_too_long_is_told() {
     let (world, mut writer) = world();
     declare_queue(&world, &mut writer).await;
     congest(&world);
-    let api = Api { broker: world.broker.clone(), options: options() };
+    let api = Api::new(world.broker.clone(), options());
     let caller = Caller { user: world.broker.user("guest").unwrap() };
     let envelope =
         Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: true };
