@@ -15,6 +15,7 @@ use super::mailbox::Mailbox;
 use super::message_counts::MessageCounts;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
+use super::password_checks::PasswordChecks;
 use super::publish_rate::UserRates;
 use super::replies::Replies;
 use super::tallies::Tallies;
@@ -43,6 +44,7 @@ pub struct Broker {
     /// Somebody adds what there is a limit on.
     pub(super) adding: Mutex<()>,
     pub(super) login_failures: Mutex<LoginFailures>,
+    pub(super) password_checks: PasswordChecks,
     pub(super) replies: Replies,
     pub(super) timers: Arc<Timers>,
     pub(super) dead_letters: DeadLetterCounts,
@@ -106,6 +108,7 @@ impl Broker {
             virtual_hosts: RwLock::default(),
             adding: Mutex::default(),
             login_failures: Mutex::default(),
+            password_checks: PasswordChecks::default(),
             replies: Replies::default(),
             timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),

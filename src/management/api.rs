@@ -4,10 +4,14 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use axum::body::Bytes;
+
 use super::ManagementOptions;
+use super::auth_attempts::Attempts;
 use super::refusal::Refusal;
 use super::samples::Samples;
 use crate::broker::{Broker, DeclarationResult};
+use crate::definitions::PasswordHash;
 use crate::message::Moment;
 
 /// The state of every handler.
@@ -20,11 +24,14 @@ pub(super) struct Api {
     pub(super) options: ManagementOptions,
     /// What was seen at earlier looks.
     pub(super) samples: Samples,
+    /// The API itself, as programs read it.
+    pub(super) description: Bytes,
+    pub(super) attempts: Attempts,
 }
 
 impl Api {
-    pub(super) fn new(broker: Arc<Broker>, options: ManagementOptions) -> Self {
-        Self { broker, options, samples: Samples::default() }
+    pub(super) fn new(broker: Arc<Broker>, options: ManagementOptions, description: Bytes) -> Self {
+        Self { broker, options, description, attempts: Attempts::default(), samples: Samples::default() }
     }
 
     pub(super) fn now(&self) -> Moment {
@@ -42,6 +49,13 @@ impl Api {
             Err(why) => Poll::Ready(Err(Refusal::NotStored(why))),
         });
         stored.await
+    }
+
+    /// The hash of a new password, which may be the one that the user has already.
+    pub(super) async fn hash(&self, user: Option<&str>, password: &str) -> PasswordHash {
+        let hash = self.broker.begin_hash(user, password);
+        let made = poll_fn(|context| hash.poll(context.waker()).map_or(Poll::Pending, Poll::Ready));
+        made.await
     }
 
     /// There is one node.

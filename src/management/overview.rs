@@ -1,17 +1,17 @@
 //! `/api/overview`: what there is, in numbers, and who answers. Who is no monitor sees the numbers
 //! of its own virtual hosts and connections.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::{Map, Value, json};
 
 use super::api::{Api, Shared};
 use super::caller::Caller;
 use super::columns::Columns;
 use super::message_stats::MessageStats;
+use super::operation::Operation;
 use super::query::Query;
+use super::routes::Routes;
 use super::samples::Subject;
 use super::totals::Totals;
 use super::view::View;
@@ -19,8 +19,8 @@ use super::{answer, connections, exchange_types};
 use crate::broker::{ChurnFigures, TrafficFigures};
 use crate::limits::SAMPLES_KEPT_MS_MAX;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/overview", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/overview", Operation::columns("How the node fares"), show)
 }
 
 async fn show(State(api): State<Shared>, caller: Caller, query: Query) -> Response {

@@ -178,7 +178,7 @@ mod tests {
         rate(&samples, 0, 500);
         assert_eq!(rate(&samples, 10, 3), 0.0);
         assert_eq!(rate(&samples, 20, 13), 1.0);
-        let gauge = |second, count| {
+        let gauge = |second: u64, count| {
             samples.look(Subject::Node, Moment(second * 1000), (vec![count], 0), 0).rate(0)
         };
         assert_eq!((gauge(20, 30), gauge(30, 10)), (0.0, -2.0), "what is no counter may fall");
