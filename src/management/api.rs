@@ -31,7 +31,13 @@ pub(super) struct Api {
 
 impl Api {
     pub(super) fn new(broker: Arc<Broker>, options: ManagementOptions, description: Bytes) -> Self {
-        Self { broker, options, description, attempts: Attempts::default(), samples: Samples::default() }
+        Self {
+            broker,
+            options,
+            description,
+            attempts: Attempts::default(),
+            samples: Samples::default(),
+        }
     }
 
     pub(super) fn now(&self) -> Moment {

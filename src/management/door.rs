@@ -28,9 +28,9 @@ use super::visitors::{Acquaintance, Visitors};
 use super::{
     ManagementOptions, absent, alarm_limits, auth_attempts, bindings, channels, cluster_name,
     connections, consumers, definitions, description, effective_config, exchanges, features,
-    front_page, get, global_parameters, hash_password, headers, health, login, methods, node_memory, nodes,
-    overview, parameters, permissions, policies, publish, queues, replicas, topic_permissions,
-    user_limits, users, virtual_host_limits, virtual_hosts, whoami,
+    front_page, get, global_parameters, hash_password, headers, health, login, methods,
+    node_memory, nodes, overview, parameters, permissions, policies, publish, queues, replicas,
+    topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;

@@ -43,7 +43,6 @@ mod look;
 mod message_stats;
 mod methods;
 mod moment_text;
-mod multipart;
 mod name_filter;
 mod names;
 mod node_facts;
