@@ -494,27 +494,7 @@ pub const MANAGEMENT_BODY_PATIENCE_MS: u64 = 60_000;
 
 /// How long an answer of the HTTP API may still take when the node stops.
 pub const MANAGEMENT_END_PATIENCE_MS: u64 = 1000;
-
-/// How long at least is between two numbers that are kept of one thing, and what a rate is measured
-/// over where somebody looks that often: RabbitMQ's interval.
-pub const SAMPLE_INTERVAL_MS: u64 = 5000;
-
-/// How far back charts go: RabbitMQ's ten minutes, and a sample more.
-pub const SAMPLES_KEPT_MS_MAX: u64 = 605_000;
-
-/// How long what was looked at is known after the last look: longer than anybody waits between two
-/// looks that belong together.
-pub const SAMPLES_FORGOTTEN_MS: u64 = 1_200_000;
-
-/// Things of which two samples are kept, some 400 bytes each: more than a monitor walks through.
+/// Things of which up to three samples are kept, some 600 bytes: more than a monitor walks through.
 pub const SAMPLED_COUNT_MAX: usize = 50_000;
-
 /// Things of which all samples of ten minutes are kept, some 20 KiB each: those that are drawn.
 pub const CHARTED_COUNT_MAX: usize = 256;
-
-/// Samples of one series in an answer: more than a chart is wide.
-pub const SAMPLES_TOLD_MAX: u64 = 1000;
-
-/// Stretches of a queue that are looked at to tell which of its messages the log has, where it has
-/// some and not others: well below a millisecond.
-pub const SURVEYED_STRETCHES_MAX: usize = 4096;

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::samples::SAMPLE_INTERVAL_MS;
 use super::spans::Span;
-use crate::limits::SAMPLE_INTERVAL_MS;
 use crate::message::Moment;
 
 /// Two looks that are closer together make no rate.

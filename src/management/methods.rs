@@ -1,5 +1,5 @@
-//! The methods that a resource has, in RabbitMQ's order, for who asks for another one. And paths that
-//! end with a slash, which mean the same as without.
+//! The methods that a resource has, in RabbitMQ's order, for who asks for another one. And paths
+//! that end with a slash, which mean the same as without.
 
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Uri, header};

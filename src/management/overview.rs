@@ -12,12 +12,11 @@ use super::message_stats::MessageStats;
 use super::operation::Operation;
 use super::query::Query;
 use super::routes::Routes;
-use super::samples::Subject;
+use super::samples::{SAMPLES_KEPT_MS_MAX, Subject};
 use super::totals::Totals;
 use super::view::View;
 use super::{answer, connections, exchange_types};
 use crate::broker::{ChurnFigures, TrafficFigures};
-use crate::limits::SAMPLES_KEPT_MS_MAX;
 
 pub(super) fn routes() -> Routes {
     Routes::new().get("/overview", Operation::columns("How the node fares"), show)

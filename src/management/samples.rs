@@ -9,11 +9,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hashbrown::HashMap;
 
 use super::look::{Look, Sample};
-use crate::limits::{
-    CHARTED_COUNT_MAX, SAMPLE_INTERVAL_MS, SAMPLED_COUNT_MAX, SAMPLES_FORGOTTEN_MS,
-    SAMPLES_KEPT_MS_MAX,
-};
+use crate::limits::{CHARTED_COUNT_MAX, SAMPLED_COUNT_MAX};
 use crate::message::{ExchangeId, Moment, Name, QueueId, SessionId, VirtualHostNumber};
+
+/// How long at least is between two numbers that are kept of one thing, and what a rate is measured
+/// over where somebody looks that often: RabbitMQ's interval.
+pub(super) const SAMPLE_INTERVAL_MS: u64 = 5000;
+
+/// How far back charts go: RabbitMQ's ten minutes, and a sample more.
+pub(super) const SAMPLES_KEPT_MS_MAX: u64 = 605_000;
+
+/// How long what was looked at is known after the last look: longer than anybody waits between two
+/// looks that belong together.
+const SAMPLES_FORGOTTEN_MS: u64 = 1_200_000;
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +60,8 @@ struct Tracks {
 #[derive(Debug)]
 struct Track {
     samples: VecDeque<Sample>,
+    /// What was seen last, where that came too soon after the last of these.
+    last: Option<Sample>,
     looked_at: Moment,
     /// How far its history goes back; no further than a rate needs where nobody asks for one.
     kept_ms: u64,
@@ -109,7 +119,8 @@ impl Tracks {
 
 impl Track {
     fn new(now: Moment) -> Self {
-        Self { samples: VecDeque::new(), looked_at: now, kept_ms: SAMPLE_INTERVAL_MS }
+        let samples = VecDeque::new();
+        Self { samples, last: None, looked_at: now, kept_ms: SAMPLE_INTERVAL_MS }
     }
 
     fn is_charted(&self) -> bool {
@@ -121,12 +132,17 @@ impl Track {
         self.looked_at = now;
         if self.samples.back().is_some_and(|last| !sample.may_follow(last, counters)) {
             self.samples.clear();
+            self.last = None;
         }
         let is_old = |earlier: &&Sample| now.since(earlier.at) >= SAMPLE_INTERVAL_MS;
+        // Where nobody looked for a while, it is the last look that counts.
+        let last = self.last.take();
+        self.samples.extend(last.filter(|last| is_old(&last)));
         let earlier = self.samples.iter().rev().find(is_old).or(self.samples.front()).cloned();
         let history = if tells_history { self.samples.iter().cloned().collect() } else { vec![] };
-        if self.samples.back().as_ref().is_none_or(is_old) {
-            self.samples.push_back(sample.clone());
+        match self.samples.back().as_ref().is_none_or(is_old) {
+            true => self.samples.push_back(sample.clone()),
+            false => self.last = Some(sample.clone()),
         }
         while self.samples.len() > 2
             && self.samples.get(1).is_some_and(|second| now.since(second.at) >= self.kept_ms)

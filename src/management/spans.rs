@@ -2,7 +2,9 @@
 //! so on.
 
 use super::query::Query;
-use crate::limits::SAMPLES_TOLD_MAX;
+
+/// Samples of one series in an answer: more than a chart is wide.
+const SAMPLES_TOLD_MAX: u64 = 1000;
 
 /// How far a chart goes back, and in which steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,8 @@
 use super::api::Shared;
 use super::look::Look;
 use super::query::Query;
-use super::samples::Subject;
+use super::samples::{SAMPLE_INTERVAL_MS, Subject};
 use super::spans::Spans;
-use crate::limits::SAMPLE_INTERVAL_MS;
 use crate::message::Moment;
 
 /// How much is asked for.

@@ -2,10 +2,14 @@
 //! takes longer the more there is, but for consumers that wait before the one that is served.
 
 use super::{Counts, Queue};
-use crate::limits::{MESSAGE_OVERHEAD_SIZE, SURVEYED_STRETCHES_MAX};
+use crate::limits::MESSAGE_OVERHEAD_SIZE;
 use crate::message::{ConsumerId, Message};
 use crate::queue::Totals;
 use crate::queue::consumer::Consumer;
+
+/// Stretches that are looked at to tell which messages the log has, where it has some and not
+/// others: well below a millisecond.
+const SURVEYED_STRETCHES_MAX: usize = 4096;
 
 /// What a queue has.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
-"""One state of a broker, made by the same steps whatever broker it is: virtual hosts, users, what is
-declared in all its kinds, clients that are there and messages in every place. And the requests that
-show all of it."""
+"""One state of a broker, made by the same steps whatever broker it is: virtual hosts, users, what
+is declared in all its kinds, clients that are there and messages in every place. And the requests
+that show all of it."""
 
 import base64
 import json
@@ -243,7 +243,8 @@ def requests(api):
         queues/{vhost}/plain?msg_rates_age=60&msg_rates_incr=5&lengths_age=60&lengths_incr=5
         queues?page=1&page_size=3&name=l&columns=name,vhost
         queues/{vhost}?disable_stats=true&enable_queue_totals=true
-        bindings bindings/{vhost} bindings/{vhost}/e/direct/q/plain bindings/{vhost}/e/fanout/e/internal
+        bindings bindings/{vhost} bindings/{vhost}/e/direct/q/plain
+        bindings/{vhost}/e/fanout/e/internal
         bindings/{vhost}/e/direct/q/plain/k
         vhosts vhosts/{vhost} vhosts/empty vhosts/{vhost}/permissions
         vhosts/{vhost}/topic-permissions

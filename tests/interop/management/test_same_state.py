@@ -234,7 +234,8 @@ def test_a_body_that_is_too_large_is_refused_before_it_comes(rabbitmq, tested):
     host, port = tested.api.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
         connection.sendall(
-            f"POST /api/definitions HTTP/1.1\r\nHost: {host}\r\nAuthorization: {tested.api.login}\r\n"
+            f"POST /api/definitions HTTP/1.1\r\nHost: {host}\r\n"
+            f"Authorization: {tested.api.login}\r\n"
             "Content-Type: application/json\r\nContent-Length: 100000000\r\n\r\n".encode())
         answer = connection.recv(4096).decode()
     assert answer.startswith("HTTP/1.1 400 "), answer
