@@ -465,31 +465,24 @@ pub const LIST_PAGE_SIZE_MAX: usize = 500;
 /// Rows of a list that are looked at before others have their turn: well below a millisecond. A
 /// value that is made takes about as long.
 pub const LIST_ROWS_PER_TURN: usize = 2048;
-
 /// Rows of a list that are sorted at once: each is compared some eight times.
 pub const LIST_ROWS_SORTED_AT_ONCE: usize = 256;
-
 /// Names on the way to a column: in nothing that is told do objects stand so deep in each other.
 pub const COLUMN_DEPTH_MAX: usize = 128;
-
 /// Bytes of a list that are made at once: what a socket takes.
 pub const LIST_CHUNK_SIZE: usize = 32 * 1024;
 
 /// How long a connection to the HTTP API may last on which nobody has logged in: one request and
 /// its answer over a slow line.
 pub const MANAGEMENT_STRANGER_PATIENCE_MS: u64 = 10_000;
-
 /// How long an answer of the HTTP API may find no room in its socket: a client that is there reads
 /// something meanwhile, even over a slow line.
 pub const MANAGEMENT_WRITE_PATIENCE_MS: u64 = 30_000;
-
 /// How long a connection to the HTTP API may go without a whole head of a request: browsers and
 /// tools keep theirs for the next one.
 pub const MANAGEMENT_IDLE_PATIENCE_MS: u64 = 60_000;
-
 /// How long a request's body may take to come: the largest one over a slow line.
 pub const MANAGEMENT_BODY_PATIENCE_MS: u64 = 60_000;
-
 /// How long an answer of the HTTP API may still take when the node stops.
 pub const MANAGEMENT_END_PATIENCE_MS: u64 = 1000;
 /// Things of which up to three samples are kept, some 600 bytes: more than a monitor walks through.
