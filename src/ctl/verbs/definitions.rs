@@ -19,14 +19,14 @@ pub(super) const VERBS: &[Verb] = &[
     Verb::new(
         "export_definitions",
         "<file> [--format <format>]",
-        "Write definitions to a file, `-` for the standard output; with --vhost of one virtual host",
+        "Write definitions to a file, `-` for standard output; with --vhost of one virtual host",
         "",
         export,
     ),
     Verb::new(
         "import_definitions",
         "[<file>] [--format <format>] [--skip-if-unchanged]",
-        "Declare what a file says, `-` for the standard input; with --vhost in one virtual host",
+        "Declare what a file says, `-` for standard input; with --vhost in one virtual host",
         "",
         import,
     ),
