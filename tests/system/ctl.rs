@@ -85,6 +85,7 @@ fn users_are_made_permitted_changed_and_deleted() {
     let tools = Tools::of(&process);
     for (line, status, part) in [
         ("rabbitmqctl add_vhost orders --description Orders --tags a,b", 0, "Adding vhost"),
+        ("rabbitmqctl add_vhost orders", 0, "Adding vhost"),
         ("rabbitmqctl add_user ann secret", 0, "Done. Don't forget"),
         ("rabbitmqctl add_user ann secret", 70, "User \"ann\" already exists"),
         ("rabbitmqctl set_user_tags ann monitoring x", 0, "to [monitoring, x] ..."),

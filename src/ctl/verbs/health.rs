@@ -229,7 +229,7 @@ pub(super) fn resources(body: &Value) -> Vec<String> {
     let names = alarms.filter_map(|alarm| alarm.get("resource")?.as_str());
     names
         .map(|name| match name {
-            "disk" => "Free disk space alarm".to_owned(),
+            "disk" | "disk space" => "Free disk space alarm".to_owned(),
             "memory" => "Memory alarm".to_owned(),
             other => format!("alarm of {other}"),
         })

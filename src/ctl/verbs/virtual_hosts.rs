@@ -95,8 +95,12 @@ fn list(call: &Call) -> Result<Output, Failure> {
     LISTING.show(call, path(&["vhosts"]))
 }
 
+/// One that is there stays as it is.
 fn add(call: &Call) -> Result<Output, Failure> {
-    call.api.put(path(&["vhosts", call.word("<vhost>")]), &typed(call))?;
+    let path = path(&["vhosts", call.word("<vhost>")]);
+    if call.api.get(path.clone()).is_err() {
+        call.api.put(path, &typed(call))?;
+    }
     Ok(Output::Done)
 }
 
