@@ -151,6 +151,18 @@ pub const WRITE_SLICES_MAX: usize = 64;
 /// How long accepting pauses when descriptors run out.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
 
+/// The longest header of the PROXY protocol in its first version, which says so.
+pub const PROXY_LINE_SIZE_MAX: usize = 107;
+
+/// The longest one in its second version: addresses, and what proxies of clouds say beside them.
+pub const PROXY_HEADER_SIZE_MAX: usize = 4096;
+
+/// What is read ahead, or written behind, of a connection that comes by a WebSocket.
+pub const PIPE_BUFFER_SIZE: usize = 64 * 1024;
+
+/// The largest message of a WebSocket: some frames of AMQP, and more than clients put in one.
+pub const WEBSOCKET_MESSAGE_SIZE_MAX: usize = 1024 * 1024;
+
 /// Connections that may wait to be accepted on a path of this machine: as many as on an address.
 pub const UNIX_BACKLOG: i32 = 128;
 

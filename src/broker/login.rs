@@ -12,7 +12,7 @@ use super::session::{Peer, Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
 use super::virtual_host::VirtualHost;
-use crate::auth::{Login, MechanismError, Permissions, TopicPermissions, User, read_response};
+use crate::auth::{Claim, Login, MechanismError, Permissions, TopicPermissions, User, read_response};
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
 use crate::message::{Moment, Name};
@@ -24,10 +24,15 @@ const OPEN: (u16, u16) = (10, 40);
 
 impl Session {
     pub(super) fn authenticate(&mut self, credentials: &Credentials) {
-        let offered = &self.broker.connection_options.mechanisms;
+        let offered = self.connection.mechanisms();
         let mechanism = &credentials.mechanism;
-        let event = match read_response(offered, mechanism, &credentials.response) {
-            Ok(login) => self.check_login(&login, mechanism),
+        let event = match read_response(&offered, mechanism, &credentials.response) {
+            Ok(Claim::Password(login)) => self.check_login(&login, mechanism),
+            Ok(Claim::Certificate) => self.check_certificate(mechanism),
+            Ok(Claim::Anonymous) => match self.broker.options.anonymous.clone() {
+                Some(login) => self.check_login(&login, mechanism),
+                None => self.refuse_login("nobody comes in so", mechanism),
+            },
             Err(error) => Event::Refused { channel: 0, error: mechanism_failure(&error) },
         };
         self.broker.churn.count(match &event {
@@ -40,26 +45,50 @@ impl Session {
     fn check_login(&mut self, login: &Login, mechanism: &str) -> Event {
         let checked = read(&self.broker.users).check(login, self.peer.is_loopback()).cloned();
         match checked {
-            Ok(user) => {
-                let name = user.name.clone();
-                self.user = Some(user);
-                self.arrival.auth_mechanism = Some(mechanism.into());
-                Event::Authenticated { user: name }
-            }
+            Ok(user) => self.log_in(user, mechanism),
             Err(reason) => {
-                let (name, user) = (&self.name, login.shown_user());
-                warn!(
-                    target: "connection",
-                    "connection {name}: login refused: user '{user}' {reason}"
-                );
-                let delay_ms = self.broker.note_failed_login(self.peer, self.work.now);
-                let error = ConnectionError::access_refused(format!(
-                    "Login was refused using authentication mechanism {mechanism}. \
-                     For details see the broker logfile."
-                ));
-                Event::LoginRefused { error, delay_ms }
+                self.refuse_login(&format!("user '{}' {reason}", login.shown_user()), mechanism)
             }
         }
+    }
+
+    /// The certificate was checked when the connection was encrypted: whose it is, is left.
+    fn check_certificate(&mut self, mechanism: &str) -> Event {
+        let encryption = self.arrival.encryption.as_deref();
+        let Some(certificate) = encryption.and_then(|found| found.certificate.as_ref()) else {
+            return self.refuse_login("the client presented no certificate", mechanism);
+        };
+        let Some(name) = certificate.user.clone() else {
+            return self.refuse_login("no name was found in the certificate", mechanism);
+        };
+        let users = read(&self.broker.users);
+        let checked = users.check_proven(&name, self.peer.is_loopback()).cloned();
+        drop(users);
+        let login = Login { user: name, password: Vec::new() };
+        match checked {
+            Ok(user) => self.log_in(user, mechanism),
+            Err(reason) => {
+                self.refuse_login(&format!("user '{}' {reason}", login.shown_user()), mechanism)
+            }
+        }
+    }
+
+    fn log_in(&mut self, user: Arc<User>, mechanism: &str) -> Event {
+        let name = user.name.clone();
+        self.user = Some(user);
+        self.arrival.auth_mechanism = Some(mechanism.into());
+        Event::Authenticated { user: name }
+    }
+
+    fn refuse_login(&self, why: &str, mechanism: &str) -> Event {
+        let name = &self.name;
+        warn!(target: "connection", "connection {name}: login refused: {why}");
+        let delay_ms = self.broker.note_failed_login(self.peer, self.work.now);
+        let error = ConnectionError::access_refused(format!(
+            "Login was refused using authentication mechanism {mechanism}. \
+             For details see the broker logfile."
+        ));
+        Event::LoginRefused { error, delay_ms }
     }
 
     /// A new secret is checked as the first one was.

@@ -1,6 +1,7 @@
 //! What a broker is told when it starts. Where that is written, the node knows.
 
 use super::node_room::NodeLimits;
+use crate::auth::Login;
 use crate::connection::Options;
 use crate::message::{DeclareEquivalence, QueueKind};
 use crate::protocol::field::FieldTable;
@@ -31,6 +32,8 @@ pub struct BrokerOptions {
     pub default_permissions: [String; 3],
     /// Users that may come from this machine only.
     pub loopback_users: Vec<String>,
+    /// Who comes in without a proof, with the password it needs for that; none where nobody does.
+    pub anonymous: Option<Login>,
     /// The type of queues that name none.
     pub default_queue_kind: QueueKind,
     /// What becomes of repeated declarations that say something else, where the virtual host does
@@ -86,6 +89,7 @@ impl Default for BrokerOptions {
             default_user_tags: vec!["administrator".into()],
             default_permissions: [".*".into(), ".*".into(), ".*".into()],
             loopback_users: vec!["guest".into()],
+            anonymous: None,
             default_queue_kind: QueueKind::Classic,
             declare_equivalence: DeclareEquivalence::Strict,
             lets_quorum_be_classic: false,

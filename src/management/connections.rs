@@ -165,6 +165,8 @@ fn shape(connection: &ListedConnection, node: &str) -> Value {
     let (host, port) = connection_name::destination(name);
     let introduction = connection.introduction();
     let traffic = connection.traffic();
+    let encryption = connection.encryption();
+    let certificate = encryption.and_then(|found| found.certificate.as_ref());
     json!({
         "name": name,
         "vhost": connection.virtual_host(),
@@ -182,7 +184,14 @@ fn shape(connection: &ListedConnection, node: &str) -> Value {
         "port": port,
         "peer_host": peer_host,
         "peer_port": peer_port,
-        "ssl": false,
+        "ssl": encryption.is_some(),
+        "ssl_protocol": encryption.map(|found| found.protocol),
+        "ssl_cipher": encryption.map(|found| found.cipher),
+        "ssl_hash": encryption.map(|found| found.hash),
+        "ssl_key_exchange": encryption.map(|found| found.key_exchange),
+        "peer_cert_subject": certificate.map(|found| &found.subject),
+        "peer_cert_issuer": certificate.map(|found| &found.issuer),
+        "peer_cert_validity": certificate.map(|found| &found.validity),
         "channels": connection.channel_count(),
         "channel_max": introduction.channel_max,
         "frame_max": introduction.frame_size_max,

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::{Extension, Router};
@@ -21,13 +21,14 @@ use super::api::{Api, Shared};
 use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
+use super::websocket::{Upgraded, Visit};
 use super::{
     ManagementOptions, bindings, channels, cluster_name, connections, consumers, definitions,
     exchanges, features, front_page, get, global_parameters, hash_password, health, nodes,
     overview, parameters, permissions, policies, publish, queues, topic_permissions, user_limits,
-    users, virtual_host_limits, virtual_hosts, whoami,
+    users, virtual_host_limits, virtual_hosts, websocket, whoami,
 };
-use crate::broker::{Broker, Peer};
+use crate::broker::Broker;
 use crate::definitions::PolicyKind;
 use crate::limits::{
     MANAGEMENT_BUFFER_SIZE_MAX, MANAGEMENT_CONNECTIONS_MAX, MANAGEMENT_END_PATIENCE_MS,
@@ -102,6 +103,7 @@ impl Management {
     pub fn new(broker: Arc<Broker>, options: ManagementOptions) -> Self {
         let router = Router::new()
             .merge(front_page::routes())
+            .merge(websocket::routes())
             .nest("/api", resources())
             .fallback(async || Refusal::NotFound)
             .with_state(Arc::new(Api { broker, options }));
@@ -113,18 +115,20 @@ impl Management {
         }
     }
 
-    /// Answers on one connection, which comes from `peer`, until its client is done, or soon after
+    /// Answers on one connection, a `visit`, until its client is done, or soon after
     /// `closing` is. One too many is closed unanswered, and one on which nobody logs in soon.
     pub async fn serve<Stream>(
         self: Arc<Self>,
         stream: Stream,
-        peer: Peer,
+        visit: impl Into<Visit>,
         closing: impl Future<Output = ()>,
     ) where
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let visit = visit.into();
+        let upgraded = Upgraded::default();
         let permit = self.permits.try_acquire().ok();
-        let Some((_permit, _visitor)) = permit.zip(self.visitors.enter(peer)) else {
+        let Some((_permit, _visitor)) = permit.zip(self.visitors.enter(visit.peer)) else {
             debug!(target: "management", "too many connections");
             return;
         };
@@ -134,9 +138,10 @@ impl Management {
             .header_read_timeout(self.patience.idle)
             .max_buf_size(MANAGEMENT_BUFFER_SIZE_MAX)
             .serve_connection(
-                TokioIo::new(PatientStream::new(stream, self.patience.write)),
-                TowerToHyperService::new(self.resources_for(peer, &acquaintance)),
-            );
+                TokioIo::new(PatientStream::new(stream, self.patience.write, upgraded.clone())),
+                TowerToHyperService::new(self.resources_for(visit, &acquaintance, upgraded)),
+            )
+            .with_upgrades();
         let mut connection = pin!(connection);
         let result = tokio::select! {
             result = connection.as_mut() => result,
@@ -157,10 +162,16 @@ impl Management {
 
     /// All resources as one connection finds them. Where nobody has logged in, its first answer is
     /// its last.
-    fn resources_for(&self, peer: Peer, acquaintance: &Acquaintance) -> Router {
+    fn resources_for(
+        &self,
+        visit: Visit,
+        acquaintance: &Acquaintance,
+        upgraded: Upgraded,
+    ) -> Router {
         let known = acquaintance.clone();
         let part = move |mut response: Response| {
-            if !known.is_made() {
+            let is_http = response.status() != StatusCode::SWITCHING_PROTOCOLS;
+            if is_http && !known.is_made() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
@@ -168,7 +179,9 @@ impl Management {
         };
         self.router
             .clone()
-            .layer(Extension(peer))
+            .layer(Extension(visit.peer))
+            .layer(Extension(visit))
+            .layer(Extension(upgraded))
             .layer(Extension(acquaintance.clone()))
             .layer(map_response(part))
     }

@@ -11,6 +11,7 @@ mod arguments;
 mod bindings;
 mod body;
 mod caller;
+mod certificates;
 mod channels;
 mod charged;
 mod cluster_name;
@@ -63,12 +64,15 @@ mod value_order;
 mod virtual_host_limits;
 mod virtual_hosts;
 mod visitors;
+mod websocket;
 mod whoami;
 mod wish;
 
 use std::fmt;
 
+pub use certificates::{Certificates, ListenerCertificates};
 pub use door::Management;
+pub use websocket::{AmqpDoor, Visit};
 pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, Place, ProcessFigures};
 
 use crate::message::Moment;
@@ -83,6 +87,10 @@ pub struct ManagementOptions {
     pub clock: Box<dyn Fn() -> Moment + Send + Sync>,
     /// What holds as long as the node runs.
     pub facts: NodeFacts,
+    /// Begins sessions of AMQP over WebSockets; none where that is not wanted.
+    pub amqp: Option<AmqpDoor>,
+    /// Tells until when certificates are good, which may be read anew.
+    pub certificates: Certificates,
     /// Tells how the process fares, which this floor cannot see.
     pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
 }

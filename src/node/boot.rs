@@ -13,6 +13,7 @@ use tracing::{debug, error, info, warn};
 use super::command_line::Serve;
 use super::config::{self, Config, QueueType};
 use super::listening::Listening;
+use super::reload::Reload;
 use super::store_threads::StoreThreads;
 use super::{definitions, logging, management, memory, metrics, shutdown};
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, NodeLimits, Product};
@@ -219,15 +220,17 @@ async fn listen(
     let stop = shutdown::Signals::watch().map_err(Failure::unavailable)?;
     let listening = Listening::bind(config).map_err(Failure::unavailable)?;
     let facts = management::facts(config, disk_free_limit(config), clock, &listening);
+    let certificates = management::certificates(&listening);
     announce(config, &listening, clock);
     let doors = Doors::default();
-    for listener in listening.amqp {
+    let reload = Reload::watch(listening.tls()).map_err(Failure::unavailable)?;
+    for listener in listening.amqp.into_all() {
         listener.run(broker.clone(), clock, &doors);
     }
     for listener in listening.local {
         listener.run(broker.clone(), clock, &doors);
     }
-    management::serve(listening.management, config, facts, &broker, clock, &doors);
+    management::serve(listening.management, config, facts, certificates, &broker, clock, &doors);
     let (disk_free, memory) = (disk_free_limit(config), memory_options(config).unlogged_max);
     let limits = metrics::Limits { disk_free, memory };
     metrics::serve(listening.metrics, config, limits, &broker, clock, &doors);
@@ -235,6 +238,7 @@ async fn listen(
         () = stop.received() => {}
         () = failed.notified() => {}
         () = keep_time(&broker, clock) => {}
+        () = reload.forever() => {}
     }
     shutdown::close(&broker, doors).await;
     Ok(())
@@ -287,6 +291,7 @@ fn broker_options(config: &Config) -> BrokerOptions {
             permissions.read.clone(),
         ],
         loopback_users: config.loopback_users.clone(),
+        anonymous: config.anonymous.clone(),
         default_queue_kind: match config.default_queue_type {
             QueueType::Classic => QueueKind::Classic,
             QueueType::Quorum => QueueKind::Quorum,

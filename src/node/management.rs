@@ -9,14 +9,15 @@ use rustix::process::{Resource, getrlimit};
 use super::boot::memory_options;
 use super::config::Config;
 use super::config::logs::LogStream;
-use super::listening::Listening;
+use super::listening::{Listeners, Listening};
 use super::metrics::node_name;
 use super::process;
 use crate::broker::{Broker, Peer};
 use crate::management::{
-    ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
+    Certificates, ListenerCertificates, ListenerFacts, ListenerProtocol, Management,
+    ManagementOptions, NodeFacts, Place, Visit,
 };
-use crate::server::{Clock, Doors, Listener};
+use crate::server::{AmqpDoor, Clock, Doors};
 
 /// What the door tells of the node, whose listeners are bound.
 pub(super) fn facts(
@@ -44,6 +45,41 @@ pub(super) fn facts(
     }
 }
 
+/// Tells until when the certificates of all listeners are good.
+pub(super) fn certificates(listening: &Listening) -> Certificates {
+    let doors = [
+        (ListenerProtocol::Amqp, &listening.amqp),
+        (ListenerProtocol::Http, &listening.management),
+        (ListenerProtocol::Prometheus, &listening.metrics),
+    ];
+    let encrypted: Vec<_> = doors
+        .into_iter()
+        .filter_map(|(protocol, listeners)| {
+            let tls = listeners.tls.clone()?;
+            let encrypted = listeners.addresses().filter(|(is_encrypted, _)| *is_encrypted);
+            let places = encrypted.map(|(_, address)| Place::Address(address));
+            Some((protocol, tls, places.collect::<Vec<_>>()))
+        })
+        .collect();
+    Box::new(move || {
+        let told = encrypted.iter().flat_map(|(protocol, tls, places)| {
+            let ends = tls.ends();
+            places.iter().map(move |place| ListenerCertificates {
+                listener: ListenerFacts {
+                    protocol: *protocol,
+                    is_encrypted: true,
+                    place: place.clone(),
+                },
+                own_file: ends.own_file.display().to_string(),
+                own: ends.own.clone(),
+                authorities_file: ends.authorities_file.as_ref().map(|path| path.display().to_string()),
+                authorities: ends.authorities.clone(),
+            })
+        });
+        told.collect()
+    })
+}
+
 fn listeners(listening: &Listening) -> Vec<ListenerFacts> {
     let bound = [
         (ListenerProtocol::Amqp, &listening.amqp),
@@ -51,11 +87,15 @@ fn listeners(listening: &Listening) -> Vec<ListenerFacts> {
         (ListenerProtocol::Prometheus, &listening.metrics),
     ];
     let bound = bound.into_iter().flat_map(|(protocol, listeners)| {
-        let addresses = listeners.iter().filter_map(|listener| listener.local_address().ok());
-        addresses.map(move |address| ListenerFacts { protocol, place: Place::Address(address) })
+        listeners.addresses().map(move |(is_encrypted, address)| ListenerFacts {
+            protocol,
+            is_encrypted,
+            place: Place::Address(address),
+        })
     });
     let local = listening.local.iter().map(|listener| ListenerFacts {
         protocol: ListenerProtocol::Amqp,
+        is_encrypted: false,
         place: Place::Path(listener.path().display().to_string()),
     });
     bound.chain(local).collect()
@@ -63,33 +103,38 @@ fn listeners(listening: &Listening) -> Vec<ListenerFacts> {
 
 /// Answers on these listeners until the doors close. Without any it does nothing.
 pub(super) fn serve(
-    listeners: Vec<Listener>,
+    listeners: Listeners,
     config: &Config,
     facts: NodeFacts,
+    certificates: Certificates,
     broker: &Arc<Broker>,
     clock: Clock,
     doors: &Doors,
 ) {
     let Some(management) = &config.management else { return };
+    let amqp = AmqpDoor::new(broker.clone(), clock, doors.clone());
     let options = ManagementOptions {
         node: node_name(config),
         body_size_max: management.body_size_max,
         clock: Box::new(move || clock.now()),
         facts,
         process: Box::new(process::figures),
+        certificates,
+        amqp: Some(Box::new(move |stream, visit: Visit| {
+            amqp.begin_over(stream, visit.peer, visit.name, visit.encryption);
+        })),
     };
     let management = Arc::new(Management::new(broker.clone(), options));
-    for listener in listeners {
-        let (management, tasks) = (management.clone(), doors.clone());
-        listener.run_with(doors, move |stream| {
-            let (management, closing) = (management.clone(), tasks.closing());
-            async move {
-                // Of a client that is gone already nobody can say whether it may be here.
-                if let Ok(address) = stream.peer_addr() {
-                    let peer = Peer { address: Some(address.ip()) };
-                    management.serve(stream, peer, closing).await;
-                }
-            }
+    for listener in listeners.into_all() {
+        let (management, tasks, login) =
+            (management.clone(), doors.clone(), config.certificate_login);
+        listener.run_with(doors, move |stream, (origin, local)| {
+            let visit = Visit {
+                peer: Peer { address: Some(origin.ip()) },
+                name: format!("{origin} -> {local}"),
+                encryption: stream.encryption(login),
+            };
+            management.clone().serve(stream, visit, tasks.closing())
         });
     }
 }

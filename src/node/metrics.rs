@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use super::config::Config;
+use super::listening::Listeners;
 use super::process;
 use crate::broker::Broker;
 use crate::metrics::{Metrics, MetricsOptions, ProcessFigures};
-use crate::server::{Clock, Doors, Listener};
+use crate::server::{Clock, Doors};
 
 /// What publishers are held back by.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,7 @@ pub(super) struct Limits {
 
 /// Answers scrapers on these listeners until the doors close. Without any it does nothing.
 pub(super) fn serve(
-    listeners: Vec<Listener>,
+    listeners: Listeners,
     config: &Config,
     limits: Limits,
     broker: &Arc<Broker>,
@@ -37,9 +38,9 @@ pub(super) fn serve(
         process: Box::new(move || process_figures(clock)),
     };
     let metrics = Arc::new(Metrics::new(broker.clone(), options));
-    for listener in listeners {
+    for listener in listeners.into_all() {
         let (metrics, tasks) = (metrics.clone(), doors.clone());
-        listener.run_with(doors, move |stream| metrics.clone().serve(stream, tasks.closing()));
+        listener.run_with(doors, move |stream, _| metrics.clone().serve(stream, tasks.closing()));
     }
 }
 

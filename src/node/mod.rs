@@ -11,6 +11,7 @@ mod management;
 mod memory;
 mod metrics;
 mod process;
+mod reload;
 mod shutdown;
 mod store_threads;
 

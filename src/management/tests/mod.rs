@@ -80,6 +80,8 @@ fn options() -> ManagementOptions {
         body_size_max: 1000,
         clock: Box::new(|| Moment(1)),
         facts: facts(),
+        amqp: None,
+        certificates: Box::new(Vec::new),
         process: Box::new(|| ProcessFigures { memory_bytes: Some(900), open_files: Some(12) }),
     }
 }
@@ -87,7 +89,7 @@ fn options() -> ManagementOptions {
 fn facts() -> NodeFacts {
     let listener = |protocol, address: &str| {
         let address = address.parse().unwrap();
-        ListenerFacts { protocol, place: Place::Address(address) }
+        ListenerFacts { protocol, is_encrypted: false, place: Place::Address(address) }
     };
     NodeFacts {
         started_at: Moment(0),

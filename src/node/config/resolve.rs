@@ -10,25 +10,24 @@ use std::{
 };
 
 use super::{
-    Config, ManagementConfig, MetricsConfig, NodeLimits, Permissions, Product, QueueType,
-    StoreConfig, TcpOptions,
+    Config, ManagementConfig, MetricsConfig, NodeLimits, Permissions, Product, ProxyConfig,
+    QueueType, StoreConfig, TcpOptions,
     errors::{Layer, Origin, Warning},
     keys::Setting,
     logs::{
         ConsoleLog, FileLog, LogCategory, LogConfig, LogFilter, LogFormat, LogLevel, LogStream,
     },
+    tls::{Findings, TypedTls},
     values::ListenAddress,
 };
 
 use crate::limits::{MANAGEMENT_BODY_SIZE_MAX, READ_WINDOW_SIZE};
 use crate::message::DeclareEquivalence;
+use crate::server::Network;
 
 const AMQP_PORT: u16 = 5672;
 const MANAGEMENT_PORT: u16 = 15672;
 const DAY_MS: u64 = 86_400_000;
-
-/// The mechanisms that the broker can offer today.
-const MECHANISMS: &[&str] = &["PLAIN", "AMQPLAIN"];
 
 /// The obeyed keys as they were set. `None` means that nobody set it.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +40,11 @@ pub struct Typed {
     pub disk_free_limit: Option<u64>,
     pub disk_free_share: Option<f64>,
     pub listeners: Named<ListenAddress>,
+    pub tls_listeners: Named<ListenAddress>,
+    pub tls: TypedTls,
+    pub tls_handshake_ms: Option<u64>,
+    pub proxy_protocol: Option<bool>,
+    pub proxies: Vec<Network>,
     pub unix_listeners: BTreeMap<String, PathBuf>,
     pub unix_mode: Option<u32>,
     pub node_name: Option<String>,
@@ -78,6 +82,11 @@ pub struct Typed {
     pub definitions_path: Option<String>,
     /// By their number, so that the order is the operator's.
     pub auth_mechanisms: BTreeMap<u64, Setting>,
+    pub anonymous_user: Option<String>,
+    pub anonymous_password: Option<String>,
+    pub certificate_login: Option<String>,
+    pub alternative_name: Option<String>,
+    pub alternative_name_index: Option<usize>,
     pub default_queue_type: Option<QueueType>,
     pub declare_equivalence: Option<DeclareEquivalence>,
     pub lets_quorum_be_classic: Option<bool>,
@@ -90,9 +99,16 @@ pub struct Typed {
     pub product_information: Option<String>,
     pub management_port: Option<u16>,
     pub management_ip: Option<IpAddr>,
+    pub management_tls_port: Option<u16>,
+    pub management_tls_ip: Option<IpAddr>,
+    pub management_tls: TypedTls,
+    pub management_proxy_protocol: Option<bool>,
     pub management_body_size_max: Option<u64>,
     pub prometheus_port: Option<u16>,
     pub prometheus_ip: Option<IpAddr>,
+    pub prometheus_tls_port: Option<u16>,
+    pub prometheus_tls_ip: Option<IpAddr>,
+    pub prometheus_tls: TypedTls,
     pub prometheus_path: Option<String>,
     pub log_console: Option<bool>,
     pub log_console_level: Option<LogLevel>,
@@ -158,6 +174,15 @@ impl Typed {
             management: self.management(),
             metrics: self.metrics(),
             logging: self.logging(),
+            proxy: ProxyConfig {
+                is_before_amqp: self.proxy_protocol.unwrap_or(false),
+                is_before_management: self.management_proxy_protocol.unwrap_or(false),
+                trusted: self.proxies.clone(),
+            },
+            anonymous: self.anonymous(),
+            certificate_login: self.certificate_login(),
+            tls: self.tls(&mut Findings::default()),
+            tls_listeners: sorted(self.tls_listeners),
             listeners: listeners(
                 self.listeners,
                 self.listen_flags,
@@ -205,23 +230,36 @@ impl Typed {
     /// flags where the broker listens, a test mostly, gets no door beside those.
     fn management(&self) -> Option<ManagementConfig> {
         let body_size_max = self.management_body_size_max.unwrap_or(MANAGEMENT_BODY_SIZE_MAX);
-        let is_asked_for = self.management_port.is_some() || self.management_ip.is_some();
+        let is_plain = self.management_port.is_some() || self.management_ip.is_some();
+        let tls_port = self.management_tls_port;
+        let is_asked_for = is_plain || tls_port.is_some();
         if !is_asked_for && !self.listen_flags.is_empty() {
             return None;
         }
         let port = self.management_port.unwrap_or(MANAGEMENT_PORT);
-        let addresses = match is_asked_for {
-            true => vec![ListenAddress { host: self.management_ip, port }],
-            false => on_loopback(port),
+        let addresses = match (is_plain, is_asked_for) {
+            (true, _) => vec![ListenAddress { host: self.management_ip, port }],
+            (false, true) => Vec::new(),
+            (false, false) => on_loopback(port),
         };
-        Some(ManagementConfig { addresses, is_asked_for, body_size_max })
+        let at = |port| ListenAddress { host: self.management_tls_ip, port };
+        let tls_addresses = tls_port.map(at).into_iter().collect();
+        Some(ManagementConfig { addresses, tls_addresses, is_asked_for, body_size_max })
     }
 
     /// Several brokers of one machine would have one port: without one that is set, none listens.
     fn metrics(&self) -> Option<MetricsConfig> {
-        let address = ListenAddress { host: self.prometheus_ip, port: self.prometheus_port? };
+        let at = |host: Option<IpAddr>| move |port| ListenAddress { host, port };
+        let addresses: Vec<_> =
+            self.prometheus_port.map(at(self.prometheus_ip)).into_iter().collect();
+        let tls_addresses: Vec<_> =
+            self.prometheus_tls_port.map(at(self.prometheus_tls_ip)).into_iter().collect();
+        if addresses.is_empty() && tls_addresses.is_empty() {
+            return None;
+        }
         let path = self.prometheus_path.as_deref().unwrap_or("/metrics");
-        Some(MetricsConfig { address, path: format!("/{}", path.trim_start_matches('/')) })
+        let path = format!("/{}", path.trim_start_matches('/'));
+        Some(MetricsConfig { addresses, tls_addresses, path })
     }
 
     fn tcp(&self) -> TcpOptions {
@@ -253,22 +291,6 @@ impl Typed {
         }
         let given = self.default_user_tags.iter().filter(|(_, is_given)| **is_given);
         given.map(|(tag, _)| tag.clone()).collect()
-    }
-
-    fn mechanisms(&self, warnings: &mut Vec<Warning>) -> Vec<String> {
-        if self.auth_mechanisms.is_empty() {
-            return MECHANISMS.iter().copied().map(str::to_owned).collect();
-        }
-        let mut offered = Vec::new();
-        for (number, setting) in &self.auth_mechanisms {
-            let Some(name) = setting.text() else { continue };
-            if !MECHANISMS.contains(&name.as_str()) {
-                warnings.push(not_offered(setting.origin.clone(), *number, &name));
-            } else if !offered.contains(&name) {
-                offered.push(name);
-            }
-        }
-        offered
     }
 
     /// Without a backend, a path is enough.
@@ -330,11 +352,6 @@ impl Typed {
     }
 }
 
-fn not_offered(origin: Origin, number: u64, name: &str) -> Warning {
-    let message = format!("is not used yet: {name} is not offered");
-    Warning { origin, key: format!("auth_mechanisms.{number}"), message }
-}
-
 /// Flags stand in for all keys. Without either, this machine alone can connect.
 fn listeners(
     named: Named<ListenAddress>,
@@ -345,11 +362,16 @@ fn listeners(
         return without_doubles(flags);
     }
     let is_none = named.is_none();
-    let mut named: Vec<_> = named.into_values().collect();
+    let named = sorted(named);
     if named.is_empty() && !is_none {
         return otherwise;
     }
-    // Numbered ones in their order, then those with names.
+    named
+}
+
+/// Numbered ones in their order, then those with names.
+pub(super) fn sorted(named: Named<ListenAddress>) -> Vec<ListenAddress> {
+    let mut named: Vec<_> = named.into_values().collect();
     named.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
     without_doubles(named.into_iter().map(|(_, address)| address).collect())
 }

@@ -25,7 +25,13 @@ pub(super) static MANAGEMENT: &[Key] = &[
         |typed, setting| typed.management_ip = setting.value.to_address().and_then(|a| a.host),
     ),
     Key::later("management.tcp.*", "", Kind::Text, "Details of the HTTP API's sockets."),
-    Key::later("management.ssl.*", "", Kind::Text, "The HTTP API over TLS."),
+    Key::obeyed(
+        "management.proxy_protocol",
+        "false",
+        Kind::Boolean,
+        "Expect the PROXY protocol's header on every connection to the HTTP API.",
+        |typed, setting| typed.management_proxy_protocol = setting.boolean(),
+    ),
     Key::later("management.listener.*", "", Kind::Text, "The HTTP API's listener, the old way."),
     Key::later("management.path_prefix", "", Kind::Text, "What every path begins with."),
     Key::later(

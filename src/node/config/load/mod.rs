@@ -15,6 +15,7 @@ use super::{
     keys::{self, Setting, Status},
     parse, rabbitmq,
     resolve::Typed,
+    tls::Findings,
     values::{Kind, ListenAddress},
 };
 use crate::node::command_line::Serve;
@@ -242,11 +243,14 @@ impl Gathering {
     }
 
     fn finish(self) -> Result<(Config, Vec<Warning>), ConfigErrors> {
-        if !self.errors.is_empty() {
-            return Err(ConfigErrors(self.errors));
+        let mut findings = Findings { errors: self.errors, warnings: Vec::new() };
+        let tls = self.typed.tls(&mut findings);
+        if !findings.errors.is_empty() {
+            return Err(ConfigErrors(findings.errors));
         }
         let (config, more) = self.typed.resolve();
-        Ok((config, self.warnings.into_values().chain(more).collect()))
+        let warnings = self.warnings.into_values().chain(more).chain(findings.warnings);
+        Ok((Config { tls, ..config }, warnings.collect()))
     }
 }
 

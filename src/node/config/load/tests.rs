@@ -210,10 +210,12 @@ fn mechanisms_stand_in_the_order_of_their_numbers() {
     let text = "auth_mechanisms.10 = PLAIN\nauth_mechanisms.2 = AMQPLAIN\n";
     assert_eq!(config(text).auth_mechanisms, ["AMQPLAIN", "PLAIN"]);
     let text = "auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\n";
+    assert_eq!(config(text).auth_mechanisms, ["EXTERNAL", "PLAIN"]);
+    let text = "auth_mechanisms.1 = RABBIT-CR-DEMO\nauth_mechanisms.2 = PLAIN\n";
     assert_eq!(config(text).auth_mechanisms, ["PLAIN"]);
     assert_eq!(
         warnings(text),
-        ["a.conf:1: auth_mechanisms.1 is not used yet: EXTERNAL is not offered"]
+        ["a.conf:1: auth_mechanisms.1 is not used yet: RABBIT-CR-DEMO is not offered"]
     );
 }
 
@@ -407,7 +409,7 @@ fn who_lists_listeners_by_flags_gets_no_other_door_unasked() {
 
 #[test]
 fn metrics_are_told_only_where_they_have_a_port() {
-    let metrics = |text: &str| config(text).metrics.map(|m| (m.address.to_string(), m.path));
+    let metrics = |text: &str| config(text).metrics.map(|m| (m.addresses[0].to_string(), m.path));
     assert_eq!(metrics("prometheus.tcp.ip = ::1\nprometheus.path = /a"), None);
     let expected = Some(("*:15692".to_owned(), "/metrics".to_owned()));
     assert_eq!(metrics("prometheus.tcp.port = 15692"), expected);
