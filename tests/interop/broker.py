@@ -7,6 +7,7 @@ BROKER is the path of a leveret binary, or the word `rabbitmq` for Debian's. COM
 environment where the broker listens, and what restarts it on the same port with the same data:
 
     LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT  LEVERET_TEST_RESTART
+    LEVERET_TEST_BROKER  which is BROKER again, for tests that need one of their own
 
 The exit code is that of COMMAND, or 1 when the broker ended by itself. Nothing is left behind.
 """
@@ -63,10 +64,11 @@ def _wait(seconds, condition):
 
 
 class Leveret:
-    """The real binary. The first start takes a free port, later ones the same."""
+    """The real binary, with these keys set. The first start takes a free port, later ones the same."""
 
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, keys=()):
         self.binary = os.path.abspath(binary)
+        self.keys = keys
         self.output = os.path.join(folder, "output")
         self.data = os.path.join(folder, "data")
         self.port = 0
@@ -78,6 +80,7 @@ class Leveret:
             self.binary, "serve", "--listen", f"{HOST}:{self.port}", "--data-dir", self.data,
             "--set", f"management.tcp.port={self.management_port}",
             "--set", f"management.tcp.ip={HOST}",
+            *(part for key in self.keys for part in ("--set", key)),
         ]
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
@@ -122,8 +125,9 @@ class Leveret:
 class RabbitMq:
     """Debian's RabbitMQ, by way of the script that the other comparisons use as well."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, plugins=("rabbitmq_management",)):
         self.folder = os.path.join(folder, "rabbitmq")
+        self.plugins = ",".join(plugins)
         self.port = _free_port(PORTS_OF_RABBITMQ, also=20000)
         self.management_port = _free_port(MANAGEMENT_PORTS_OF_RABBITMQ)
         self.pid = None
@@ -132,7 +136,7 @@ class RabbitMq:
         script = os.path.join(TESTS, "peers", "rabbitmq")
         try:
             answer = subprocess.run(
-                [script, str(self.port), self.folder, "rabbitmq_management",
+                [script, str(self.port), self.folder, self.plugins,
                  f"management.tcp.port = {self.management_port}",
                  f"management.tcp.ip = {HOST}"],
                 stdin=subprocess.DEVNULL,
@@ -247,6 +251,7 @@ class running:
             "LEVERET_TEST_PORT": str(self.broker.port),
             "LEVERET_TEST_MANAGEMENT_PORT": str(self.broker.management_port),
             "LEVERET_TEST_RESTART": self.door.command,
+            "LEVERET_TEST_BROKER": self.name,
         }
 
     def __exit__(self, kind, *_):
