@@ -158,10 +158,7 @@ pub const WRITE_SLICES_MAX: usize = 64;
 /// How long accepting pauses when descriptors run out.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
 
-/// The longest header of the PROXY protocol in its first version, which says so.
-pub const PROXY_LINE_SIZE_MAX: usize = 107;
-
-/// The longest one in its second version: addresses, and what proxies of clouds say beside them.
+/// The longest header of the PROXY protocol: addresses, and what clouds say beside them.
 pub const PROXY_HEADER_SIZE_MAX: usize = 4096;
 
 /// What is read ahead, or written behind, of a connection that comes by a WebSocket.
@@ -169,9 +166,6 @@ pub const PIPE_BUFFER_SIZE: usize = 64 * 1024;
 
 /// The largest message of a WebSocket: some frames of AMQP, and more than clients put in one.
 pub const WEBSOCKET_MESSAGE_SIZE_MAX: usize = 1024 * 1024;
-
-/// Connections that may wait to be accepted on a path of this machine: as many as on an address.
-pub const UNIX_BACKLOG: i32 = 128;
 
 /// Tables and arrays may stand in each other this deep: far more than anyone needs, far less than a
 /// thread's stack holds.
@@ -393,8 +387,7 @@ pub const DISK_CHECK_MS: u64 = 250;
 /// any sensible pattern takes for a name of 255 bytes.
 pub const PATTERN_BACKTRACK_MAX: usize = 100_000;
 
-/// Messages that an inspection reads at a time: enough that reading streams, and a bound for those
-/// without a body.
+/// Messages that an inspection reads at a time: a bound for those without a body.
 pub const INSPECT_READ_COUNT_MAX: u64 = 1024;
 
 /// Bytes of bodies that an inspection reads at a time.
@@ -459,8 +452,7 @@ pub const IMPORT_STEP_MAX: usize = 64;
 /// values it takes many times as much memory.
 pub const MANAGEMENT_FIELDS_SIZE_MAX: u64 = 1024 * 1024;
 
-/// How long a publish over HTTP may wait for a limit on the rate, or for the disk: less than
-/// clients wait for an answer.
+/// How long a publish over HTTP may wait for a limit or the disk: less than clients wait.
 pub const MANAGEMENT_PUBLISH_PATIENCE_MS: u64 = 10_000;
 
 /// Messages in one answer of the HTTP API: more than anybody reads.
@@ -489,16 +481,14 @@ pub const COLUMN_DEPTH_MAX: usize = 128;
 /// Bytes of a list that are made at once: what a socket takes.
 pub const LIST_CHUNK_SIZE: usize = 32 * 1024;
 
-/// How long a connection to the HTTP API may last on which nobody has logged in: one request and
-/// its answer over a slow line.
+/// How long a connection to the HTTP API may last on which nobody has logged in: one request.
 pub const MANAGEMENT_STRANGER_PATIENCE_MS: u64 = 10_000;
 
 /// How long an answer of the HTTP API may find no room in its socket: a client that is there reads
 /// something meanwhile, even over a slow line.
 pub const MANAGEMENT_WRITE_PATIENCE_MS: u64 = 30_000;
 
-/// How long a connection to the HTTP API may go without a whole head of a request: browsers and
-/// tools keep theirs for the next one.
+/// How long a connection to the HTTP API may go without a whole request: browsers keep theirs.
 pub const MANAGEMENT_IDLE_PATIENCE_MS: u64 = 60_000;
 
 /// How long a request's body may take to come: the largest one over a slow line.

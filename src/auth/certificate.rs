@@ -213,7 +213,9 @@ fn escaped(text: &str) -> String {
         match byte {
             32..126 => escaped.push(char::from(byte)),
             // A string takes all that is written to it.
-            _ => drop(write!(escaped, "\\{byte:02X}")),
+            _ => {
+                let _ = write!(escaped, "\\{byte:02X}");
+            }
         }
     }
     escaped
@@ -232,11 +234,11 @@ fn date(time: ASN1Time) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::string::Ia5String;
     use rcgen::{
         CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, OtherNameValue, SanType,
         date_time_ymd,
     };
-    use rcgen::string::Ia5String;
 
     use super::*;
 
@@ -258,10 +260,11 @@ mod tests {
 
     #[test]
     fn a_name_is_written_from_its_end_on() {
-        let parts = [(DnType::CountryName, "DE"), (DnType::OrganizationName, "Hare"), (
-            DnType::CommonName,
-            "client",
-        )];
+        let parts = [
+            (DnType::CountryName, "DE"),
+            (DnType::OrganizationName, "Hare"),
+            (DnType::CommonName, "client"),
+        ];
         let found = read(&certificate(&parts, Vec::new()), CertificateLogin::default());
         assert_eq!(found.subject, "CN=client,O=Hare,C=DE");
         assert_eq!(found.issuer, found.subject);
@@ -316,9 +319,8 @@ mod tests {
             SanType::OtherName((vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3], other)),
         ];
         let certificate = certificate(&[(DnType::CommonName, "c")], names);
-        let user = |kind, index| {
-            read(&certificate, CertificateLogin::AlternativeName(kind, index)).user
-        };
+        let user =
+            |kind, index| read(&certificate, CertificateLogin::AlternativeName(kind, index)).user;
         assert_eq!(user(AlternativeName::Dns, 1).as_deref(), Some("b.example"));
         assert_eq!(user(AlternativeName::Dns, 2), None);
         assert_eq!(user(AlternativeName::Ip, 0).as_deref(), Some("10.0.0.1"));

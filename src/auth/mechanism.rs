@@ -131,12 +131,9 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_is_unknown() {
-        for (offered, mechanism) in [
-            (OFFERED, "EXTERNAL"),
-            (OFFERED, "ANONYMOUS"),
-            ("AMQPLAIN", "PLAIN"),
-            (OFFERED, ""),
-        ] {
+        for (offered, mechanism) in
+            [(OFFERED, "EXTERNAL"), (OFFERED, "ANONYMOUS"), ("AMQPLAIN", "PLAIN"), (OFFERED, "")]
+        {
             let result = read_response(offered, mechanism, b"\0guest\0secret");
             assert_eq!(result, Err(MechanismError::Unknown(mechanism.into())));
         }

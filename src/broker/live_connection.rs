@@ -183,6 +183,14 @@ impl LiveChannel {
 }
 
 impl Session {
+    /// Says how its connection is encrypted.
+    #[must_use]
+    pub fn encrypted(mut self, encryption: Encryption) -> Self {
+        self.arrival.encryption = Some(Box::new(encryption));
+        self.connection.encrypt();
+        self
+    }
+
     /// From now on listings have it.
     pub(super) fn show_connection(&mut self) {
         let Some((user, place)) = self.user.as_ref().zip(self.place.as_ref()) else { return };

@@ -12,7 +12,9 @@ use super::session::{Peer, Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
 use super::virtual_host::VirtualHost;
-use crate::auth::{Claim, Login, MechanismError, Permissions, TopicPermissions, User, read_response};
+use crate::auth::{
+    Claim, Login, MechanismError, Permissions, TopicPermissions, User, read_response,
+};
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
 use crate::message::{Moment, Name};

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::batch::Batch;
 use super::churn::Present;
-use super::encryption::Encryption;
 use super::live_connection::{Arrival, LiveChannel};
 use super::mailbox::Mailbox;
 use super::meter::Meter;
@@ -202,14 +201,6 @@ impl Session {
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         self.name = name.into();
-        self
-    }
-
-    /// Says how its connection is encrypted.
-    #[must_use]
-    pub fn encrypted(mut self, encryption: Encryption) -> Self {
-        self.arrival.encryption = Some(Box::new(encryption));
-        self.connection.encrypt();
         self
     }
 

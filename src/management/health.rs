@@ -9,12 +9,12 @@ use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 
-use super::{answer, certificates};
 use super::api::{Api, Shared};
 use super::caller::Caller;
 use super::names::Names;
 use super::node_facts::{ListenerFacts, ListenerProtocol};
 use super::refusal::Refusal;
+use super::{answer, certificates};
 use crate::definitions::Pattern;
 use crate::limits::LIST_ROWS_PER_TURN;
 use crate::message::QueueKind;

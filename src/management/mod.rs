@@ -72,8 +72,8 @@ use std::fmt;
 
 pub use certificates::{Certificates, ListenerCertificates};
 pub use door::Management;
-pub use websocket::{AmqpDoor, Visit};
 pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, Place, ProcessFigures};
+pub use websocket::{AmqpDoor, Visit};
 
 use crate::message::Moment;
 

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use axum::{Extension, Router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::api::Shared;
@@ -72,7 +72,7 @@ async fn upgrade(
         .protocols([PROTOCOL])
         .max_frame_size(WEBSOCKET_MESSAGE_SIZE_MAX)
         .max_message_size(WEBSOCKET_MESSAGE_SIZE_MAX)
-        .on_upgrade(async move |socket| {
+        .on_upgrade(move |socket| async move {
             upgraded.set();
             let (near, far) = duplex(PIPE_BUFFER_SIZE);
             if let Some(begin) = &api.options.amqp {

@@ -53,16 +53,18 @@ impl Listening {
             encrypted: bind_all(&config.tls_listeners, tcp, &ways.amqp_tls)?,
             tls: ways.amqp_tls.tls,
         };
-        let (plain, encrypted) = config.metrics.as_ref().map_or((&[][..], &[][..]), |metrics| {
-            (&metrics.addresses, &metrics.tls_addresses)
-        });
+        let (plain, encrypted) = match &config.metrics {
+            Some(metrics) => (metrics.addresses.as_slice(), metrics.tls_addresses.as_slice()),
+            None => (&[][..], &[][..]),
+        };
         let options = ListenerOptions::default();
         let metrics = Listeners {
             plain: bind_all(plain, options, &WayIn::default())?,
             encrypted: bind_all(encrypted, options, &ways.metrics_tls)?,
             tls: ways.metrics_tls.tls,
         };
-        let encrypted = config.management.as_ref().map_or(&[][..], |found| &found.tls_addresses);
+        let encrypted =
+            config.management.as_ref().map_or(&[][..], |found| found.tls_addresses.as_slice());
         let management = Listeners {
             plain: bind_management(config, &ways.management)?,
             encrypted: bind_all(encrypted, options, &ways.management_tls)?,
@@ -121,9 +123,7 @@ impl Ways {
     fn of(config: &Config) -> Result<Self, String> {
         let patience = Duration::from_millis(config.handshake_timeout_ms);
         let trusted = &config.proxy.trusted;
-        let proxy = |is_there: bool| {
-            is_there.then(|| Proxy { trusted: trusted.clone(), patience })
-        };
+        let proxy = |is_there: bool| is_there.then(|| Proxy { trusted: trusted.clone(), patience });
         let way = |is_behind_proxy, tls| WayIn {
             proxy: proxy(is_behind_proxy),
             tls,
@@ -260,7 +260,10 @@ mod tests {
     #[tokio::test]
     async fn a_taken_port_stops_a_start_only_where_the_http_api_was_asked_for() {
         let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert!(bind_management(&config(&holder, false), &WayIn::default()).is_ok_and(|none| none.is_empty()));
+        assert!(
+            bind_management(&config(&holder, false), &WayIn::default())
+                .is_ok_and(|none| none.is_empty())
+        );
         assert!(bind_management(&config(&holder, true), &WayIn::default()).is_err());
     }
 }

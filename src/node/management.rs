@@ -72,11 +72,14 @@ pub(super) fn certificates(listening: &Listening) -> Certificates {
                 },
                 own_file: ends.own_file.display().to_string(),
                 own: ends.own.clone(),
-                authorities_file: ends.authorities_file.as_ref().map(|path| path.display().to_string()),
+                authorities_file: ends
+                    .authorities_file
+                    .as_ref()
+                    .map(|path| path.display().to_string()),
                 authorities: ends.authorities.clone(),
             })
         });
-        told.collect()
+        told.collect::<Vec<_>>()
     })
 }
 

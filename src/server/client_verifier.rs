@@ -13,8 +13,8 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::tls_options::{ClientCheck, TlsError, TlsOptions};
 use super::tls_files;
+use super::tls_options::{ClientCheck, TlsError, TlsOptions};
 
 /// A verifier that counts.
 #[derive(Debug)]

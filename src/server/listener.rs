@@ -126,11 +126,8 @@ impl Listener {
     }
 
     /// Gives each connection a task in which it goes its way in, and is served then.
-    fn lead_in<Served>(
-        self,
-        doors: &Doors,
-        serve: impl Fn(Guest) -> Served + Send + Sync + 'static,
-    ) where
+    fn lead_in<Served>(self, doors: &Doors, serve: impl Fn(Guest) -> Served + Send + Sync + 'static)
+    where
         Served: Future<Output = ()> + Send + 'static,
     {
         let way = Arc::new((self.way.clone(), serve));

@@ -140,7 +140,10 @@ mod tests {
         let mut piped = Piped::new(far);
         assert_eq!(piped.try_write(&[IoSlice::new(b"abc"), IoSlice::new(b"defghi")]).unwrap(), 9);
         assert!(!piped.is_flushed());
-        assert_eq!(piped.try_write(&[IoSlice::new(b"x")]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert_eq!(
+            piped.try_write(&[IoSlice::new(b"x")]).unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
         let mut seen = [0; 9];
         let write = poll_fn(|context| piped.poll_write_ready(context));
         let (written, read) = tokio::join!(write, near.read_exact(&mut seen));

@@ -7,10 +7,13 @@ use std::net::{IpAddr, SocketAddr};
 use ppp::{HeaderResult, v1, v2};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::limits::{PROXY_HEADER_SIZE_MAX, PROXY_LINE_SIZE_MAX};
+use crate::limits::PROXY_HEADER_SIZE_MAX;
 
 /// What a header of version 2 begins with.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
+
+/// The longest line of version 1, as that says.
+const LINE_SIZE_MAX: usize = 107;
 
 /// The bytes of version 2 before those whose number they tell.
 const FIXED_SIZE: usize = 16;
@@ -71,7 +74,10 @@ pub(super) async fn read_header(stream: &mut (impl AsyncRead + Unpin)) -> io::Re
     ends(&header)
 }
 
-async fn read_binary(stream: &mut (impl AsyncRead + Unpin), header: &mut Vec<u8>) -> io::Result<()> {
+async fn read_binary(
+    stream: &mut (impl AsyncRead + Unpin),
+    header: &mut Vec<u8>,
+) -> io::Result<()> {
     let mut fixed = [0; 4];
     stream.read_exact(&mut fixed).await?;
     let [_, _, high, low] = fixed;
@@ -87,7 +93,7 @@ async fn read_binary(stream: &mut (impl AsyncRead + Unpin), header: &mut Vec<u8>
 
 async fn read_line(stream: &mut (impl AsyncRead + Unpin), header: &mut Vec<u8>) -> io::Result<()> {
     while !header.ends_with(b"\n") {
-        if header.len() >= PROXY_LINE_SIZE_MAX {
+        if header.len() >= LINE_SIZE_MAX {
             return Err(wrong("its PROXY header is too long"));
         }
         header.push(stream.read_u8().await?);

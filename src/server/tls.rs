@@ -113,7 +113,9 @@ impl Loaded {
         let provider = Arc::new(provider(options)?);
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&versions(options))
-            .map_err(|_| TlsError::new("ciphers", "none of them is of a version that is offered"))?;
+            .map_err(|_| {
+                TlsError::new("ciphers", "none of them is of a version that is offered")
+            })?;
         let builder = match client_verifier::of(options, &provider)? {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_no_client_auth(),
@@ -148,8 +150,7 @@ fn provider(options: &TlsOptions) -> Result<CryptoProvider, TlsError> {
 }
 
 fn versions(options: &TlsOptions) -> Vec<&'static SupportedProtocolVersion> {
-    let versions =
-        [(options.speaks_1_3, &version::TLS13), (options.speaks_1_2, &version::TLS12)];
+    let versions = [(options.speaks_1_3, &version::TLS13), (options.speaks_1_2, &version::TLS12)];
     versions.into_iter().filter_map(|(is_spoken, version)| is_spoken.then_some(version)).collect()
 }
 
@@ -180,10 +181,7 @@ impl Identities {
     }
 }
 
-fn certified(
-    identity: &TlsIdentity,
-    provider: &CryptoProvider,
-) -> Result<CertifiedKey, TlsError> {
+fn certified(identity: &TlsIdentity, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let chain = tls_files::certificates("certfile", &identity.certificate)?;
     let key = tls_files::key(&identity.key, identity.password.as_deref())?;
     let wrong = |error| {

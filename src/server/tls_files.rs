@@ -39,7 +39,10 @@ pub(super) fn key(path: &Path, password: Option<&str>) -> Result<PrivateKeyDer<'
         let advice = "`openssl pkcs8 -topk8` turns it into one";
         return Err(TlsError::new(
             "keyfile",
-            format!("expected a key in PKCS#8, found an older form in {}; {advice}", path.display()),
+            format!(
+                "expected a key in PKCS#8, found an older form in {}; {advice}",
+                path.display()
+            ),
         ));
     }
     if let Some(encrypted) = between(&text, ENCRYPTED_BEGIN, ENCRYPTED_END) {
@@ -58,13 +61,13 @@ fn decrypted(
     password: Option<&str>,
     path: &Path,
 ) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let wrong = |what| {
-        TlsError::new("password", format!("{what} the private key in {}", path.display()))
-    };
+    let wrong =
+        |what| TlsError::new("password", format!("{what} the private key in {}", path.display()));
     let password = password.ok_or_else(|| wrong("expected the password of"))?;
     let encoded: String = encoded.split_whitespace().collect();
     let bytes = STANDARD.decode(encoded).map_err(|_| no_key(path))?;
-    let encrypted = EncryptedPrivateKeyInfo::try_from(bytes.as_slice()).map_err(|_| no_key(path))?;
+    let encrypted =
+        EncryptedPrivateKeyInfo::try_from(bytes.as_slice()).map_err(|_| no_key(path))?;
     let plain = encrypted.decrypt(password).map_err(|_| wrong("it does not open"))?;
     Ok(PrivatePkcs8KeyDer::from(plain.as_bytes().to_vec()).into())
 }

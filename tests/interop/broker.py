@@ -7,6 +7,7 @@ BROKER is the path of a leveret binary, or the word `rabbitmq` for Debian's. COM
 environment where the broker listens, and what restarts it on the same port with the same data:
 
     LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT  LEVERET_TEST_RESTART
+    LEVERET_TEST_TLS_PORT  LEVERET_TEST_CERTIFICATES
     LEVERET_TEST_BROKER  which is BROKER again, for tests that need one of their own
 
 The exit code is that of COMMAND, or 1 when the broker ended by itself. Nothing is left behind.
@@ -24,6 +25,8 @@ import tempfile
 import threading
 import time
 
+import certificates as secure
+
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HOST = "127.0.0.1"
 SECONDS_TO_START = 15
@@ -32,6 +35,7 @@ SECONDS_TO_START_RABBITMQ = 90
 # Ports below those that systems hand out by themselves; RabbitMQ takes the one 20000 above as well.
 PORTS_OF_RABBITMQ = range(7700, 7900)
 MANAGEMENT_PORTS_OF_RABBITMQ = range(7900, 8000)
+TLS_PORTS_OF_RABBITMQ = range(7600, 7700)
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 START = b"\x00\x0a\x00\x0a"  # the class and the method of connection.start
 
@@ -66,21 +70,26 @@ def _wait(seconds, condition):
 class Leveret:
     """The real binary, with these keys set. The first start takes a free port, later ones the same."""
 
-    def __init__(self, binary, folder, keys=()):
+    def __init__(self, binary, folder, keys=(), certificates=None):
         self.binary = os.path.abspath(binary)
         self.keys = keys
+        self.certificates = certificates
         self.output = os.path.join(folder, "output")
         self.data = os.path.join(folder, "data")
         self.port = 0
         self.management_port = 0
+        self.tls_port = 0
         self.process = None
 
     def start(self):
+        keys = list(self.keys)
+        if self.certificates:
+            keys += secure.keys(self.certificates, f"{HOST}:{self.tls_port}")
         command = [
             self.binary, "serve", "--listen", f"{HOST}:{self.port}", "--data-dir", self.data,
             "--set", f"management.tcp.port={self.management_port}",
             "--set", f"management.tcp.ip={HOST}",
-            *(part for key in self.keys for part in ("--set", key)),
+            *(part for key in keys for part in ("--set", key)),
         ]
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
@@ -94,9 +103,12 @@ class Leveret:
         """Learns the ports from the line that the broker prints when it is ready."""
         with open(self.output, encoding="utf-8", errors="replace") as output:
             found = re.findall(re.escape(HOST) + r":([1-9]\d*)", output.read())
-        if len(found) >= 2:
-            self.port, self.management_port = int(found[0]), int(found[1])
-        return len(found) >= 2
+        ports = [int(port) for port in found]
+        if self.certificates and len(ports) >= 3:
+            self.port, self.tls_port, self.management_port = ports[:3]
+        elif not self.certificates and len(ports) >= 2:
+            self.port, self.management_port = ports[:2]
+        return len(ports) >= (3 if self.certificates else 2)
 
     def ended(self):
         return self.process is not None and self.process.poll() is not None
@@ -125,11 +137,16 @@ class Leveret:
 class RabbitMq:
     """Debian's RabbitMQ, by way of the script that the other comparisons use as well."""
 
-    def __init__(self, folder, plugins=("rabbitmq_management",)):
+    def __init__(self, folder, plugins=("rabbitmq_management",), certificates=None):
         self.folder = os.path.join(folder, "rabbitmq")
         self.plugins = ",".join(plugins)
         self.port = _free_port(PORTS_OF_RABBITMQ, also=20000)
         self.management_port = _free_port(MANAGEMENT_PORTS_OF_RABBITMQ)
+        self.tls_port, self.keys = 0, []
+        if certificates:
+            self.plugins += ",rabbitmq_auth_mechanism_ssl"
+            self.tls_port = _free_port(TLS_PORTS_OF_RABBITMQ)
+            self.keys = secure.keys(certificates, f"{HOST}:{self.tls_port}")
         self.pid = None
 
     def start(self):
@@ -138,7 +155,7 @@ class RabbitMq:
             answer = subprocess.run(
                 [script, str(self.port), self.folder, self.plugins,
                  f"management.tcp.port = {self.management_port}",
-                 f"management.tcp.ip = {HOST}"],
+                 f"management.tcp.ip = {HOST}", *self.keys],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 timeout=SECONDS_TO_START_RABBITMQ,
@@ -237,10 +254,11 @@ class running:
         os.chmod(self.folder, 0o755)  # RabbitMQ runs as another user below it
         self.door = None
         try:
+            certificates = secure.make(self.folder)
             if self.name == "rabbitmq":
-                self.broker = RabbitMq(self.folder)
+                self.broker = RabbitMq(self.folder, certificates=certificates)
             else:
-                self.broker = Leveret(self.name, self.folder)
+                self.broker = Leveret(self.name, self.folder, certificates=certificates)
             self.broker.start()
             self.door = RestartDoor(self.broker, self.folder)
         except BaseException:
@@ -250,6 +268,8 @@ class running:
             "LEVERET_TEST_HOST": HOST,
             "LEVERET_TEST_PORT": str(self.broker.port),
             "LEVERET_TEST_MANAGEMENT_PORT": str(self.broker.management_port),
+            "LEVERET_TEST_TLS_PORT": str(self.broker.tls_port),
+            "LEVERET_TEST_CERTIFICATES": certificates,
             "LEVERET_TEST_RESTART": self.door.command,
             "LEVERET_TEST_BROKER": self.name,
         }

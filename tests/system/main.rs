@@ -10,6 +10,7 @@
 )]
 #![expect(clippy::print_stdout, reason = "what could not be shown is told")]
 
+mod certificates;
 mod configuration;
 mod consumer_timeout;
 mod definitions;
@@ -24,7 +25,10 @@ mod management;
 mod metrics;
 mod perf;
 mod process;
+mod proxy;
 mod rust_client;
 mod start;
 mod stop;
+mod tls;
+mod websocket;
 mod wire;

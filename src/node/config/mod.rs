@@ -220,6 +220,8 @@ impl Config {
 impl Default for Config {
     /// What is meant when nothing is set.
     fn default() -> Self {
-        resolve::Typed::default().resolve().0
+        let typed = resolve::Typed::default();
+        let tls = typed.tls(&mut tls::Findings::default());
+        typed.resolve(tls).0
     }
 }

@@ -11,13 +11,13 @@ use std::{
 
 use super::{
     Config, ManagementConfig, MetricsConfig, NodeLimits, Permissions, Product, ProxyConfig,
-    QueueType, StoreConfig, TcpOptions,
-    errors::{Layer, Origin, Warning},
+    QueueType, StoreConfig, TcpOptions, TlsConfig,
+    errors::{Layer, Warning},
     keys::Setting,
     logs::{
         ConsoleLog, FileLog, LogCategory, LogConfig, LogFilter, LogFormat, LogLevel, LogStream,
     },
-    tls::{Findings, TypedTls},
+    tls::TypedTls,
     values::ListenAddress,
 };
 
@@ -161,7 +161,7 @@ impl<T> Named<T> {
 impl Typed {
     /// Decides everything that was left open.
     #[must_use]
-    pub fn resolve(self) -> (Config, Vec<Warning>) {
+    pub fn resolve(self, tls: TlsConfig) -> (Config, Vec<Warning>) {
         let mut warnings = Vec::new();
         let config = Config {
             tcp: self.tcp(),
@@ -181,7 +181,7 @@ impl Typed {
             },
             anonymous: self.anonymous(),
             certificate_login: self.certificate_login(),
-            tls: self.tls(&mut Findings::default()),
+            tls,
             tls_listeners: sorted(self.tls_listeners),
             listeners: listeners(
                 self.listeners,

@@ -172,9 +172,8 @@ impl Section<'_> {
                 }),
             }
         }
-        let identity = |host: &str| {
-            Some((host.to_owned(), self.identity(&format!("sni.{host}."), findings)?))
-        };
+        let identity =
+            |host: &str| Some((host.to_owned(), self.identity(&format!("sni.{host}."), findings)?));
         hosts.into_iter().filter_map(identity).collect()
     }
 
@@ -208,7 +207,8 @@ impl Section<'_> {
             (true, true) => ClientCheck::OwnCertificate,
             (true, false) => ClientCheck::Certificate,
             (false, demands) => {
-                if let Some(setting) = self.options.get("fail_if_no_peer_cert").filter(|_| demands) {
+                if let Some(setting) = self.options.get("fail_if_no_peer_cert").filter(|_| demands)
+                {
                     findings.warnings.push(Warning {
                         origin: setting.origin.clone(),
                         key: format!("{}.fail_if_no_peer_cert", self.prefix),
@@ -230,10 +230,8 @@ impl Section<'_> {
             None => error.option.to_owned(),
         };
         let numbered = format!("{option}.");
-        let place = self
-            .options
-            .iter()
-            .find(|(name, _)| **name == option || name.starts_with(&numbered));
+        let place =
+            self.options.iter().find(|(name, _)| **name == option || name.starts_with(&numbered));
         let origin = place.map_or(self.asked.1, |(_, setting)| &setting.origin).clone();
         let key = Some(format!("{}.{option}", self.prefix));
         ConfigError { origin, key, message: error.message }
@@ -393,7 +391,10 @@ mod tests {
         let suites = options(lines).suites;
         assert_eq!(suites, ["ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_AES_128_GCM_SHA256"]);
         let text = error("ssl_options.ciphers.1 = RC4-SHA\n");
-        assert!(text.contains("a.conf:3: ssl_options.ciphers.1: expected a cipher suite"), "{text}");
+        assert!(
+            text.contains("a.conf:3: ssl_options.ciphers.1: expected a cipher suite"),
+            "{text}"
+        );
         assert!(text.contains("found `RC4-SHA`"), "{text}");
         let text = error(
             "ssl_options.keyfile = DIR/own.key\nssl_options.versions.1 = tlsv1.3\n\

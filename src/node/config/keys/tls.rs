@@ -117,12 +117,7 @@ pub(super) static TLS: &[Key] = &[
         "Revocation lists, and certificates and keys in place.",
     ),
     Key::inert("ssl_options.{dh,dhfile}", "such keys are never agreed on", "Diffie and Hellman."),
-    Key::later(
-        "ssl_options.{cert,psk_identity}",
-        "",
-        Kind::Text,
-        "Further details of TLS.",
-    ),
+    Key::later("ssl_options.{cert,psk_identity}", "", Kind::Text, "Further details of TLS."),
     Key::obeyed(
         "ssl_handshake_timeout",
         "5000",
@@ -184,9 +179,15 @@ pub(super) static HTTPS: &[Key] = &[
         "As in ssl_options.",
         |typed, setting| typed.management_tls.note("depth", setting),
     ),
-    Key::obeyed("management.ssl.versions.<N>", "", VERSION, "As in ssl_options.", |typed, setting| {
-        typed.management_tls.note(&format!("versions.{}", setting.capture()), setting);
-    }),
+    Key::obeyed(
+        "management.ssl.versions.<N>",
+        "",
+        VERSION,
+        "As in ssl_options.",
+        |typed, setting| {
+            typed.management_tls.note(&format!("versions.{}", setting.capture()), setting);
+        },
+    ),
     Key::obeyed(
         "management.ssl.ciphers.<N>",
         "",
@@ -251,9 +252,15 @@ pub(super) static HTTPS: &[Key] = &[
         "As in ssl_options.",
         |typed, setting| typed.prometheus_tls.note("depth", setting),
     ),
-    Key::obeyed("prometheus.ssl.versions.<N>", "", VERSION, "As in ssl_options.", |typed, setting| {
-        typed.prometheus_tls.note(&format!("versions.{}", setting.capture()), setting);
-    }),
+    Key::obeyed(
+        "prometheus.ssl.versions.<N>",
+        "",
+        VERSION,
+        "As in ssl_options.",
+        |typed, setting| {
+            typed.prometheus_tls.note(&format!("versions.{}", setting.capture()), setting);
+        },
+    ),
     Key::obeyed(
         "prometheus.ssl.ciphers.<N>",
         "",

@@ -248,9 +248,9 @@ impl Gathering {
         if !findings.errors.is_empty() {
             return Err(ConfigErrors(findings.errors));
         }
-        let (config, more) = self.typed.resolve();
+        let (config, more) = self.typed.resolve(tls);
         let warnings = self.warnings.into_values().chain(more).chain(findings.warnings);
-        Ok((Config { tls, ..config }, warnings.collect()))
+        Ok((config, warnings.collect()))
     }
 }
 
