@@ -4,7 +4,6 @@
 //! knows.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 
 use super::batch::Batch;
@@ -70,12 +69,6 @@ impl DirectChannel {
         let request = Request { channel: CHANNEL, method: (0, 0), nowait: false, command };
         self.session.handle(request);
         self.end_step();
-    }
-
-    /// Nobody may publish now: an alarm is on.
-    #[must_use]
-    pub fn is_blocked(&self) -> bool {
-        self.session.broker.is_disk_low.load(Ordering::Acquire)
     }
 
     /// Publishing waits for the disk, as a connection that publishes such messages does.

@@ -3,7 +3,7 @@
 //! file.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
@@ -51,6 +51,8 @@ pub(super) struct Memory {
     pub(super) window_size: u64,
     /// Bodies that are nowhere else may take so much before they are written out.
     pub(super) unlogged_max: u64,
+    /// The process has more memory than it may: all of them are to be written out.
+    is_pressed: AtomicBool,
     /// Queues that hold bodies.
     crowded: Mutex<VecDeque<Weak<QueueHandle>>>,
 }
@@ -84,6 +86,7 @@ impl Durability {
             sessions,
             window_size: memory.window_size,
             unlogged_max: memory.unlogged_max,
+            is_pressed: AtomicBool::new(false),
             crowded: Mutex::default(),
         };
         Self { log, reader, fetches: Mutex::default(), memory }
@@ -235,6 +238,18 @@ impl Memory {
         self.unlogged.load(Ordering::Relaxed) + self.sessions.sum() > self.unlogged_max
     }
 
+    /// Bodies that are nowhere else are to be written out.
+    pub(super) fn must_store(&self) -> bool {
+        let is_pressed = || self.is_pressed.load(Ordering::Relaxed);
+        let holds_any = || self.unlogged.load(Ordering::Relaxed) > 0;
+        self.is_unlogged_over() || (is_pressed() && holds_any())
+    }
+
+    /// The process has more memory than it may, or no longer.
+    pub(super) fn press(&self, is_pressed: bool) {
+        self.is_pressed.store(is_pressed, Ordering::Relaxed);
+    }
+
     /// Bytes of bodies in RAM: those on disk too, and those nowhere else.
     pub(super) fn used(&self) -> Resident {
         Resident {
@@ -252,7 +267,7 @@ impl Memory {
     /// not. Each listed queue is visited once at most.
     pub(super) fn tend(&self, work: &mut Work) {
         let mut count = lock(&self.crowded).len();
-        while count > 0 && (self.is_logged_over() || self.is_unlogged_over()) {
+        while count > 0 && (self.is_logged_over() || self.must_store()) {
             count -= 1;
             let Some(handle) = lock(&self.crowded).pop_front() else { return };
             if let Some(handle) = handle.upgrade() {
@@ -283,6 +298,7 @@ mod tests {
             sessions: sessions.clone(),
             window_size: 0,
             unlogged_max: 100,
+            is_pressed: AtomicBool::new(false),
             crowded: Mutex::default(),
         };
         let charge = sessions.charge(40);

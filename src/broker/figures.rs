@@ -1,8 +1,7 @@
 //! How the broker fares, for those who watch it. Everything here is told at once, however much the
 //! broker holds: nothing walks over queues or messages. What takes a walk is in `queue_figures`.
 
-use std::sync::atomic::Ordering;
-
+use super::alarm::Alarms;
 use super::churn::ChurnFigures;
 use super::dead_letter_counts::DeadLetterFigures;
 use super::lock::read;
@@ -33,10 +32,16 @@ pub struct BrokerFigures {
     pub churn: ChurnFigures,
     /// Messages that wait, and those that were not taken because their equal was there.
     pub messages: MessageFigures,
-    /// Those whose messages stay in memory are held back: it has more than it should.
-    pub is_memory_high: bool,
-    /// Publishers are held back because the disk is nearly full.
-    pub is_disk_low: bool,
+    /// Bodies that are in memory only are more than they should be, and are written out.
+    pub is_unlogged_over: bool,
+    /// Bytes of bodies in memory only from which on that is so; none where there is no store.
+    pub unlogged_limit: Option<u64>,
+    /// What publishers are blocked for.
+    pub alarms: Alarms,
+    /// Bytes of memory above which they are.
+    pub memory_limit: u64,
+    /// Free bytes of the disk below which they are.
+    pub disk_free_limit: u64,
     /// How the log fares; well where there is none.
     pub health: Health,
     /// How the store fares; all zero where there is none.
@@ -59,9 +64,12 @@ impl Broker {
             traffic: self.traffic_figures(),
             churn: self.churn.figures(),
             messages: self.counts.figures(),
-            is_memory_high: durability
+            is_unlogged_over: durability
                 .is_some_and(|durability| durability.memory.is_unlogged_over()),
-            is_disk_low: self.is_disk_low.load(Ordering::Relaxed),
+            unlogged_limit: durability.map(|durability| durability.memory.unlogged_max),
+            alarms: self.alarms(),
+            memory_limit: self.memory_limit(),
+            disk_free_limit: self.disk_free_limit(),
             health: durability.map_or(Health::Good, |durability| durability.log.health()),
             store: durability.map(|durability| durability.figures()).unwrap_or_default(),
         }
@@ -92,7 +100,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::broker::{BrokerOptions, Left, MemoryOptions, Peer, Session};
+    use crate::broker::{Alarm, BrokerOptions, Left, MemoryOptions, Peer, Session};
     use crate::definitions::import::Definitions;
     use crate::message::Moment;
     use crate::store::{MemoryStorage, StoreOptions, Writer};
@@ -138,20 +146,23 @@ mod tests {
         let after = broker.figures();
         let bytes = (after.logged_body_bytes, after.unlogged_body_bytes, after.session_bytes);
         assert_eq!(bytes, (5, 7, before.session_bytes + 9));
-        assert!(!after.is_memory_high);
+        assert!(!after.is_unlogged_over);
         let _much = broker.connection_options.account.charge(1 << 60);
-        assert!(broker.figures().is_memory_high);
+        assert!(broker.figures().is_unlogged_over);
     }
 
     #[test]
     fn an_alarm_and_a_log_that_failed_are_told() {
         let (broker, writer) = opened();
-        assert_eq!((broker.figures().is_disk_low, broker.figures().health), (false, Health::Good));
-        broker.set_disk_low(true);
+        assert_eq!(
+            (broker.figures().alarms, broker.figures().health),
+            (Alarms::default(), Health::Good)
+        );
+        broker.set_alarm(Alarm::Disk, true);
         writer.log().poison("it broke");
         let figures = broker.figures();
         assert_eq!(figures.health, Health::Poisoned("it broke".into()));
-        assert!(figures.is_disk_low);
+        assert!(figures.alarms.has(Alarm::Disk));
         assert_eq!(figures.store.free_bytes, writer.free_bytes().unwrap());
     }
 

@@ -2,7 +2,6 @@
 //! writes down by itself what is told here. It decides nothing about who may look.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::encryption::Encryption;
 use super::live_connection::{ConnectionState, LiveChannel, LiveConnection};
@@ -177,7 +176,7 @@ impl Broker {
     /// All connections of clients that are in a virtual host, the oldest first.
     #[must_use]
     pub fn connections(&self) -> Vec<ListedConnection> {
-        let is_alarmed = self.is_disk_low.load(Ordering::Relaxed);
+        let is_alarmed = !self.alarms.now().is_empty();
         let sessions = lock(&self.sessions);
         let listed = |mailbox: &Arc<Mailbox>| {
             let client = mailbox.client.get()?.clone();

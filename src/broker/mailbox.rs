@@ -240,7 +240,7 @@ mod tests {
     fn who_waits_for_a_consumer_that_times_out_sleeps_through_all_else() {
         let (mailbox, mut wakers) = (Mailbox::default(), Vec::new());
         assert!(!mailbox.register_urgent(Waker::noop()));
-        for event in [Event::Released, Event::AlarmChanged { is_disk_low: true }] {
+        for event in [Event::Released, Event::AlarmsChanged] {
             assert!(mailbox.push(event, &mut wakers).is_ok());
             assert!(wakers.is_empty() && !mailbox.register_urgent(Waker::noop()));
         }

@@ -8,6 +8,7 @@
 
 mod access;
 mod administration;
+mod alarm;
 mod batch;
 mod bucket;
 mod burial;
@@ -70,8 +71,10 @@ mod traffic;
 mod virtual_host;
 mod waiting;
 mod waiting_room;
+mod watermarks;
 mod work;
 
+pub use alarm::{Alarm, Alarms};
 pub use churn::{ChurnFigures, Passed};
 pub use dead_letter_counts::{DeadLetterFigures, DeadLettersSent, Strategy};
 pub use direct_channel::{DirectChannel, Rejection};
@@ -92,6 +95,7 @@ pub use queue_figures::QueueFigures;
 pub use session::{Peer, Session};
 pub use shared::Broker;
 pub use traffic::TrafficFigures;
+pub use watermarks::{Watermark, share};
 
 #[cfg(test)]
 mod at_least_once_tests;

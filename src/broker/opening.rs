@@ -4,16 +4,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::durability::{Durability, MemoryOptions};
-use super::lock::{lock, read};
+use super::lock::read;
 use super::options::BrokerOptions;
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
-use crate::connection::Event;
 use crate::definitions::Change;
 use crate::definitions::record::{self, Fact, RecordError};
 use crate::message::{Charge, Moment, QueueId, VirtualHostNumber};
@@ -186,21 +184,6 @@ impl Broker {
         }
         // What is delivered now comes to nobody.
         work.wake();
-    }
-
-    /// The disk is nearly full, or no longer: publishers are held back. True where that is new.
-    pub fn set_disk_low(&self, is_low: bool) -> bool {
-        if self.is_disk_low.swap(is_low, Ordering::AcqRel) == is_low {
-            return false;
-        }
-        let mailboxes: Vec<_> = lock(&self.sessions).values().cloned().collect();
-        let mut work = Work::default();
-        for mailbox in mailboxes {
-            // Who left needs no word.
-            let _ = mailbox.push(Event::AlarmChanged { is_disk_low: is_low }, &mut work.wakers);
-        }
-        work.wake();
-        true
     }
 }
 

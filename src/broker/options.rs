@@ -1,6 +1,7 @@
 //! What a broker is told when it starts. Where that is written, the node knows.
 
 use super::node_room::NodeLimits;
+use super::watermarks::Watermark;
 use crate::auth::Login;
 use crate::connection::Options;
 use crate::message::{DeclareEquivalence, QueueKind};
@@ -44,6 +45,12 @@ pub struct BrokerOptions {
     pub lets_quorum_be_classic: bool,
     /// How much the whole node may have.
     pub node_limits: NodeLimits,
+    /// How much memory the process may have before publishers are blocked.
+    pub memory_high_watermark: Watermark,
+    /// How much of the disk must be free, or publishers are blocked.
+    pub disk_free_limit: Watermark,
+    /// Bytes of memory that the node may use, where that is known.
+    pub memory_available: Option<u64>,
     /// Consumers of one channel; none means any number.
     pub consumers_per_channel_max: Option<usize>,
     /// Milliseconds for which consumers may hold a delivery where neither they nor their queue say;
@@ -94,6 +101,9 @@ impl Default for BrokerOptions {
             declare_equivalence: DeclareEquivalence::Strict,
             lets_quorum_be_classic: false,
             node_limits: NodeLimits::default(),
+            memory_high_watermark: Watermark::Relative(0.6),
+            disk_free_limit: Watermark::Absolute(50_000_000),
+            memory_available: None,
             consumers_per_channel_max: None,
             consumer_timeout_ms: None,
         }

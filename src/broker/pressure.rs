@@ -1,8 +1,6 @@
-//! What holds a publisher back: a disk that is nearly full, and a log that has too much to write.
+//! What holds a publisher back: an alarm, and a log that has too much to write.
 //! Clients that only consume are never held back, nor are those whose messages do not go to the log
 //! while there is memory for them.
-
-use std::sync::atomic::Ordering;
 
 use super::session::Session;
 use crate::connection::Event;
@@ -10,14 +8,18 @@ use crate::connection::Event;
 impl Session {
     /// An alarm is on, and this client publishes.
     pub(super) fn block_where_alarmed(&mut self) {
-        if !self.is_blocked && self.broker.is_disk_low.load(Ordering::Acquire) {
+        if self.is_blocked {
+            return;
+        }
+        if let Some(reason) = self.broker.alarms.now().reason() {
             self.is_blocked = true;
-            self.post(Event::Blocked { reason: "low on disk" });
+            self.post(Event::Blocked { reason });
         }
     }
 
-    pub(super) fn alarm_changed(&mut self, is_disk_low: bool) {
-        if self.is_blocked && !is_disk_low {
+    /// Who is blocked stays so until the last alarm is off.
+    pub(super) fn alarms_changed(&mut self) {
+        if self.is_blocked && self.broker.alarms.now().is_empty() {
             self.is_blocked = false;
             self.post(Event::Unblocked);
         }
@@ -44,7 +46,7 @@ mod tests {
 
     use super::super::batch::Batch;
     use super::super::session::Place;
-    use super::super::{Broker, BrokerOptions, Left, MemoryOptions, Peer};
+    use super::super::{Alarm, Broker, BrokerOptions, Left, MemoryOptions, Peer};
     use super::*;
     use crate::auth::Permissions;
     use crate::connection::Publish;
@@ -103,6 +105,78 @@ mod tests {
             session.publish(publish, &mut batch);
         }
         session.flush(&mut batch);
+    }
+
+    /// What a session told its connection of being blocked.
+    fn told(session: &mut Session) -> Vec<&'static str> {
+        let mut told = Vec::new();
+        while let Some(event) = session.mailbox.pop() {
+            match event {
+                Event::AlarmsChanged => session.alarms_changed(),
+                Event::Blocked { reason } => told.push(reason),
+                Event::Unblocked => told.push("unblocked"),
+                _ => {}
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn who_publishes_is_blocked_until_the_last_alarm_is_off() {
+        let (_writer, broker) = broker();
+        let (mut publisher, mut consumer) = (client(&broker), client(&broker));
+        publish(&mut publisher, "transient", false, 1);
+        broker.set_alarm(Alarm::Memory, true);
+        assert_eq!(told(&mut publisher), [""; 0], "it may never publish again");
+        assert!(publisher.may_read() && consumer.may_read());
+        publish(&mut publisher, "transient", false, 1);
+        assert_eq!(told(&mut publisher), ["low on memory"]);
+        assert!(!publisher.may_read() && consumer.may_read());
+        broker.set_alarm(Alarm::Disk, true);
+        broker.set_alarm(Alarm::Memory, false);
+        assert_eq!(told(&mut publisher), [""; 0]);
+        broker.set_alarm(Alarm::Memory, true);
+        let mut late = client(&broker);
+        publish(&mut late, "transient", false, 1);
+        assert_eq!(told(&mut late), ["low on memory & disk"]);
+        broker.set_alarm(Alarm::Disk, false);
+        assert!(told(&mut publisher).is_empty() && !publisher.may_read());
+        broker.set_alarm(Alarm::Memory, false);
+        assert_eq!((told(&mut publisher), told(&mut late)), (vec!["unblocked"], vec!["unblocked"]));
+        assert!(publisher.may_read() && told(&mut consumer).is_empty());
+    }
+
+    #[test]
+    fn an_alarm_that_is_over_before_it_is_heard_of_blocks_nobody_for_good() {
+        let (_writer, broker) = broker();
+        let mut publisher = client(&broker);
+        broker.set_alarm(Alarm::Memory, true);
+        publish(&mut publisher, "transient", false, 1);
+        broker.set_alarm(Alarm::Memory, false);
+        broker.set_alarm(Alarm::Memory, true);
+        broker.set_alarm(Alarm::Memory, false);
+        told(&mut publisher);
+        assert!(publisher.may_read());
+    }
+
+    #[test]
+    fn what_is_in_memory_only_goes_to_disk_while_the_process_has_too_much() {
+        let (mut writer, broker) = broker();
+        let mut publisher = client(&broker);
+        publish(&mut publisher, "transient", false, 8 * BODY_SIZE as u64);
+        broker.make_room(Moment(1));
+        let (_, unlogged) = broker.body_memory();
+        assert!(unlogged >= 8 * BODY_SIZE as u64, "there is room for it");
+        broker.see_memory(Some(101), Some(100));
+        for moment in 2..20 {
+            broker.make_room(Moment(moment));
+            writer.write(Moment(moment), true);
+        }
+        assert_eq!(broker.body_memory().1, 0);
+        broker.see_memory(Some(10), Some(100));
+        publish(&mut publisher, "transient", false, 1);
+        broker.make_room(Moment(20));
+        assert!(broker.body_memory().1 > 0);
     }
 
     #[test]

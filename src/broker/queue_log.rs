@@ -110,7 +110,7 @@ impl QueueHandle {
                 // Each keeping a little, many queues together would keep more than there is.
                 live.queue.shed(tail.stored_below(), 0);
             }
-            if durability.memory.is_unlogged_over() && live.queue.store_transient(PAGE_OUT_SIZE) {
+            if durability.memory.must_store() && live.queue.store_transient(PAGE_OUT_SIZE) {
                 // They are appended when this step ends, or later.
                 live.late_until = durability.log.append().position() + 1;
             }

@@ -369,7 +369,7 @@ impl Session {
                 self.count_answered(*channel, last + 1 - first);
             }
             Event::Rejected { channel, .. } => self.count_answered(*channel, 1),
-            Event::AlarmChanged { is_disk_low } => self.alarm_changed(*is_disk_low),
+            Event::AlarmsChanged => self.alarms_changed(),
             _ => {}
         }
         let is_direct = matches!(&event, Event::Delivered(delivered) if delivered.queue.0 == 0);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
+use super::alarm::LiveAlarms;
 use super::churn::Churn;
 use super::dead_letter_counts::DeadLetterCounts;
 use super::dead_letters::PutOff;
@@ -20,6 +21,7 @@ use super::tallies::Tallies;
 use super::timers::Timers;
 use super::traffic::TrafficCounts;
 use super::virtual_host::VirtualHost;
+use super::watermarks::Watermarks;
 use crate::auth::{LoginFailures, Users};
 use crate::connection::{Event, Options};
 use crate::definitions::NodeDefinitions;
@@ -60,8 +62,9 @@ pub struct Broker {
     pub(super) durability: Option<Arc<Durability>>,
     /// Why the node has to stop.
     pub(super) failure: Arc<Failure>,
-    /// Publishers are held back.
-    pub(super) is_disk_low: AtomicBool,
+    /// What the node is short of: publishers are held back.
+    pub(super) alarms: LiveAlarms,
+    pub(super) watermarks: Mutex<Watermarks>,
     pub(super) sessions: Mutex<BTreeMap<SessionId, Arc<Mailbox>>>,
     pub(super) random: Mutex<Random>,
     last_id: AtomicU64,
@@ -88,6 +91,11 @@ impl Broker {
         connection_options.server_properties =
             server_properties(&options.product, &options.cluster_name);
         let connection_options = Arc::new(connection_options);
+        let watermarks = Watermarks::new(
+            options.memory_high_watermark,
+            options.disk_free_limit,
+            options.memory_available,
+        );
         Self {
             greeting: RwLock::new(connection_options.clone()),
             connection_options,
@@ -111,7 +119,8 @@ impl Broker {
             changed_at: AtomicU64::new(0),
             durability: None,
             failure: Arc::default(),
-            is_disk_low: AtomicBool::new(false),
+            alarms: LiveAlarms::default(),
+            watermarks: Mutex::new(watermarks),
             sessions: Mutex::default(),
             random: Mutex::new(Random::new(seed)),
             last_id: AtomicU64::new(0),

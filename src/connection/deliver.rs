@@ -40,7 +40,7 @@ impl Connection {
             Event::Blocked { reason } => self.block(reason),
             Event::Unblocked => self.unblock(),
             // What these mean, the session decides.
-            Event::AlarmChanged { .. } | Event::ConsumerTimedOut { .. } | Event::Released => {}
+            Event::AlarmsChanged | Event::ConsumerTimedOut { .. } | Event::Released => {}
         }
     }
 

@@ -33,11 +33,11 @@ pub enum Event {
     ConsumerCancelled(ConsumerKey),
     /// A consumer held a delivery for longer than it may.
     ConsumerTimedOut { consumer: ConsumerKey, timeout_ms: u64 },
-    /// The disk is nearly full, or no longer.
-    AlarmChanged { is_disk_low: bool },
+    /// An alarm went on, or off.
+    AlarmsChanged,
     /// Nothing more is read from this connection, which published while an alarm is on.
     Blocked { reason: &'static str },
-    /// The alarm is over.
+    /// No alarm is on any more.
     Unblocked,
     /// The broker closes this connection.
     Closing(ConnectionError),

@@ -23,10 +23,10 @@ use super::refusal::Refusal;
 use super::visitors::{Acquaintance, Visitors};
 use super::websocket::{Upgraded, Visit};
 use super::{
-    ManagementOptions, bindings, channels, cluster_name, connections, consumers, definitions,
-    exchanges, features, front_page, get, global_parameters, hash_password, health, nodes,
-    overview, parameters, permissions, policies, publish, queues, topic_permissions, user_limits,
-    users, virtual_host_limits, virtual_hosts, websocket, whoami,
+    ManagementOptions, alarm_limits, bindings, channels, cluster_name, connections, consumers,
+    definitions, exchanges, features, front_page, get, global_parameters, hash_password, health,
+    nodes, overview, parameters, permissions, policies, publish, queues, topic_permissions,
+    user_limits, users, virtual_host_limits, virtual_hosts, websocket, whoami,
 };
 use crate::broker::Broker;
 use crate::definitions::PolicyKind;
@@ -69,6 +69,7 @@ impl Default for Patience {
 /// All resources.
 fn resources() -> Router<Shared> {
     Router::new()
+        .merge(alarm_limits::routes())
         .merge(bindings::routes())
         .merge(channels::routes())
         .merge(cluster_name::routes())

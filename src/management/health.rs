@@ -15,6 +15,7 @@ use super::names::Names;
 use super::node_facts::{ListenerFacts, ListenerProtocol};
 use super::refusal::Refusal;
 use super::{answer, certificates};
+use crate::broker::{Alarm, Alarms};
 use crate::definitions::Pattern;
 use crate::limits::LIST_ROWS_PER_TURN;
 use crate::message::QueueKind;
@@ -91,12 +92,14 @@ async fn local_alarms(State(api): State<Shared>, _caller: Caller) -> Response {
 fn answer_alarms(api: &Api, reason: &str) -> Response {
     let figures = api.broker.figures();
     let is_poisoned = matches!(figures.health, Health::Poisoned(_));
-    let is_disk_low = figures.is_disk_low || figures.health == Health::Full;
-    let on = [(is_disk_low, "disk"), (is_poisoned, "leveret_store")];
-    let on = on.into_iter().filter(|(is_on, _)| *is_on);
+    // A disk that is full is short of space before the next look at it says so.
+    let full = (figures.health == Health::Full).then_some(Alarm::Disk);
+    let alarms = figures.alarms.iter().chain(full).collect::<Alarms>();
+    let store = is_poisoned.then_some("leveret_store");
+    let resources = alarms.iter().map(Alarm::resource).chain(store);
     let node = &api.options.node;
     let on: Vec<Value> =
-        on.map(|(_, resource)| json!({"node": node, "resource": resource})).collect();
+        resources.map(|resource| json!({"node": node, "resource": resource})).collect();
     if on.is_empty() { ok() } else { failed(reason, json!({"alarms": on})) }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! A change is answered when it is on disk (`api`), so that what was answered survives.
 
+mod alarm_limits;
 mod answer;
 mod api;
 mod arguments;

@@ -18,10 +18,6 @@ pub struct NodeFacts {
     pub processors: usize,
     /// How many files and sockets it may have open.
     pub open_files_max: Option<u64>,
-    /// Bytes of bodies that are nowhere but in memory, from which on publishers wait for the disk.
-    pub memory_limit: u64,
-    /// Free bytes of the disk below which publishers are blocked.
-    pub disk_free_limit: u64,
     /// Where everything is kept.
     pub data_dir: String,
     /// Where logs go.

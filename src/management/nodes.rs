@@ -14,6 +14,7 @@ use super::node_facts::ListenerProtocol;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::{answer, exchange_types};
+use crate::broker::Alarm;
 use crate::store::Health;
 
 /// What RabbitMQ has as plugins and is built in here.
@@ -104,8 +105,6 @@ fn facts(api: &Api) -> Map<String, Value> {
         field("os_pid", facts.process_id.to_string()),
         field("processors", facts.processors),
         field("mem_calculation_strategy", "rss"),
-        field("mem_limit", facts.memory_limit),
-        field("disk_free_limit", facts.disk_free_limit),
         field("fd_total", facts.open_files_max),
         field("sockets_total", facts.open_files_max),
         field("db_dir", facts.data_dir.as_str()),
@@ -121,17 +120,19 @@ fn facts(api: &Api) -> Map<String, Value> {
     ])
 }
 
-/// How it fares now. Memory raises no alarm: bodies leave it for the disk.
-fn figures(api: &Api) -> [(String, Value); 8] {
+/// How it fares now.
+fn figures(api: &Api) -> [(String, Value); 10] {
     let process = (api.options.process)();
     let broker = api.broker.figures();
     let started_at = api.options.facts.started_at;
     [
         field("uptime", api.now().since(started_at)),
         field("mem_used", process.memory_bytes),
-        field("mem_alarm", false),
+        field("mem_limit", broker.memory_limit),
+        field("mem_alarm", broker.alarms.has(Alarm::Memory)),
         field("disk_free", broker.store.free_bytes),
-        field("disk_free_alarm", broker.is_disk_low),
+        field("disk_free_limit", broker.disk_free_limit),
+        field("disk_free_alarm", broker.alarms.has(Alarm::Disk)),
         field("fd_used", process.open_files),
         field("sockets_used", broker.connections),
         field("leveret_store_is_poisoned", matches!(broker.health, Health::Poisoned(_))),

@@ -119,9 +119,6 @@ async fn wait_for_turn(
     channel: &DirectChannel,
     is_persistent: bool,
 ) -> Result<bool, Refusal> {
-    if channel.is_blocked() {
-        return Err(Refusal::Unavailable("publishers are blocked: low on disk"));
-    }
     if channel.is_held_back(is_persistent) {
         poll_fn(|context| channel.poll_room(context.waker())).await;
         return Ok(false);

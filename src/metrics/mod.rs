@@ -18,10 +18,6 @@ pub struct MetricsOptions {
     pub node: String,
     /// The version of RabbitMQ whose behavior it follows.
     pub rabbitmq_version: String,
-    /// Free bytes of the disk below which publishers are blocked.
-    pub disk_free_limit: u64,
-    /// Bytes of messages in memory only, above which publishers of such messages are held back.
-    pub memory_limit: u64,
     /// Tells what the process takes.
     pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
 }
@@ -41,14 +37,12 @@ pub struct ProcessFigures {
 
 impl fmt::Debug for MetricsOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, node, rabbitmq_version, disk_free_limit, memory_limit, process: _ } = self;
+        let Self { path, node, rabbitmq_version, process: _ } = self;
         formatter
             .debug_struct("MetricsOptions")
             .field("path", path)
             .field("node", node)
             .field("rabbitmq_version", rabbitmq_version)
-            .field("disk_free_limit", disk_free_limit)
-            .field("memory_limit", memory_limit)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,9 @@
 
 use super::text::{Kind, Text};
 use super::{MetricsOptions, ProcessFigures};
-use crate::broker::{BrokerFigures, DeadLetterFigures, DeadLettersSent, QueueFigures, Strategy};
+use crate::broker::{
+    Alarm, BrokerFigures, DeadLetterFigures, DeadLettersSent, QueueFigures, Strategy,
+};
 use crate::connection::Consumed;
 use crate::message::{DeathReason, Name, QueueKind};
 use crate::store::Health;
@@ -140,8 +142,8 @@ pub(super) static FAMILIES: &[Family] = &[
     ),
     Family::gauge(
         "rabbitmq_resident_memory_limit_bytes",
-        "Bytes of messages in memory only, above which their publishers are held back",
-        |seen, values| values.one(seen.options.memory_limit),
+        "Bytes of memory above which publishers are blocked",
+        |seen, values| values.one(seen.broker.memory_limit),
     ),
     Family::gauge(
         "rabbitmq_process_open_fds",
@@ -166,17 +168,17 @@ pub(super) static FAMILIES: &[Family] = &[
     Family::gauge(
         "rabbitmq_disk_space_available_limit_bytes",
         "Free bytes of the disk below which publishers are blocked",
-        |seen, values| values.one(seen.options.disk_free_limit),
+        |seen, values| values.one(seen.broker.disk_free_limit),
     ),
     Family::gauge(
         "rabbitmq_alarms_free_disk_space_watermark",
         "is 1 while publishers are blocked because the disk is nearly full",
-        |seen, values| values.one(seen.broker.is_disk_low.into()),
+        |seen, values| values.one(seen.broker.alarms.has(Alarm::Disk).into()),
     ),
     Family::gauge(
         "rabbitmq_alarms_memory_used_watermark",
-        "is 1 while publishers are held back because too many messages are in memory only",
-        |seen, values| values.one(seen.broker.is_memory_high.into()),
+        "is 1 while publishers are blocked because the process has too much memory",
+        |seen, values| values.one(seen.broker.alarms.has(Alarm::Memory).into()),
     ),
     Family::gauge(
         "rabbitmq_alarms_file_descriptor_limit",

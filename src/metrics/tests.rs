@@ -11,8 +11,9 @@ use super::table::{self, FAMILIES, Seen};
 use super::text::Kind;
 use super::{Metrics, MetricsOptions, ProcessFigures};
 use crate::broker::{
-    Broker, BrokerFigures, BrokerOptions, ChurnFigures, DeadLetterFigures, DeadLettersSent,
-    DirectChannel, MessageFigures, Passed, Peer, QueueFigures, Session, Strategy, TrafficFigures,
+    Alarm, Alarms, Broker, BrokerFigures, BrokerOptions, ChurnFigures, DeadLetterFigures,
+    DeadLettersSent, DirectChannel, MessageFigures, Passed, Peer, QueueFigures, Session, Strategy,
+    TrafficFigures,
 };
 use crate::connection::command::DeclareQueue;
 use crate::connection::{Command, Consumed, Published};
@@ -27,8 +28,6 @@ fn options() -> MetricsOptions {
         path: "/metrics".into(),
         node: "leveret@hare".into(),
         rabbitmq_version: "4.3.5".into(),
-        disk_free_limit: 1,
-        memory_limit: 34,
         process: Box::new(process),
     }
 }
@@ -101,23 +100,30 @@ fn figures() -> BrokerFigures {
             seen_by_exchanges: 32,
             present_in_queues: 33,
         },
-        is_memory_high: false,
-        is_disk_low: false,
+        is_unlogged_over: false,
+        unlogged_limit: Some(84),
+        alarms: Alarms::default(),
+        memory_limit: 34,
+        disk_free_limit: 1,
         health: Health::Good,
-        store: StoreFigures {
-            batches: 7,
-            syncs: 8,
-            log_bytes: 9,
-            index_bytes: 10,
-            checkpoint_bytes: 11,
-            moved_bytes: 12,
-            log_files: 13,
-            free_bytes: 14,
-            quarantined_places: 15,
-            quarantined_bytes: 16,
-            torn_bytes: 17,
-            damaged_checkpoints: 18,
-        },
+        store: store_figures(),
+    }
+}
+
+fn store_figures() -> StoreFigures {
+    StoreFigures {
+        batches: 7,
+        syncs: 8,
+        log_bytes: 9,
+        index_bytes: 10,
+        checkpoint_bytes: 11,
+        moved_bytes: 12,
+        log_files: 13,
+        free_bytes: 14,
+        quarantined_places: 15,
+        quarantined_bytes: 16,
+        torn_bytes: 17,
+        damaged_checkpoints: 18,
     }
 }
 
@@ -265,7 +271,10 @@ fn what_is_wrong_is_one() {
         )
     };
     assert_eq!(flags(figures()), (false, false, false));
-    assert_eq!(flags(BrokerFigures { is_disk_low: true, ..figures() }), (true, false, false));
+    assert_eq!(
+        flags(BrokerFigures { alarms: Alarms::from_iter([Alarm::Disk]), ..figures() }),
+        (true, false, false)
+    );
     let health = Health::Poisoned("it broke".into());
     assert_eq!(flags(BrokerFigures { health, ..figures() }), (false, true, false));
     let health = Health::Full;
@@ -275,7 +284,7 @@ fn what_is_wrong_is_one() {
 #[test]
 fn an_alarm_on_memory_or_open_files_is_one() {
     let is_on = |text: &str, alarm: &str| text.contains(&format!("\nrabbitmq_alarms_{alarm} 1\n"));
-    let text = text(BrokerFigures { is_memory_high: true, ..figures() });
+    let text = text(BrokerFigures { alarms: Alarms::from_iter([Alarm::Memory]), ..figures() });
     assert!(is_on(&text, "memory_used_watermark"), "{text}");
     for (open, is_reached) in [(37, false), (38, true)] {
         let process = ProcessFigures { open_files: Some(open), ..process() };

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info, warn};
 
 use super::command_line::Serve;
-use super::config::{self, Config, QueueType};
+use super::config::{self, Config, MemoryConfig, QueueType};
 use super::listening::Listening;
 use super::reload::Reload;
 use super::store_threads::StoreThreads;
-use super::{definitions, logging, management, memory, metrics, shutdown};
-use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, NodeLimits, Product};
+use super::{definitions, logging, management, memory, metrics, process, shutdown};
+use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, NodeLimits, Product, share};
 use crate::connection;
 use crate::message::QueueKind;
 use crate::server::{Clock, Doors};
@@ -87,10 +88,10 @@ fn serve(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> R
         Failure::config(text)
     })?;
     let broker = Arc::new(broker);
-    let limit = disk_free_limit(&config);
     let failed = Arc::new(Notify::new());
-    let threads = StoreThreads::start(writer, &broker, clock, limit, &failed)
-        .map_err(Failure::unavailable)?;
+    let threads =
+        StoreThreads::start(writer, &broker, clock, &failed).map_err(Failure::unavailable)?;
+    broker.tell_limits();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("leveret-door")
@@ -153,28 +154,12 @@ fn report_damage(damage: &Damage, was_clean: bool) {
 }
 
 pub(super) fn memory_options(config: &Config) -> MemoryOptions {
-    let available = memory::available();
+    let available = memory::available(config.memory.available);
     let unlogged_max = available.map(|bytes| share(bytes, config.store.memory_share));
     MemoryOptions {
         window_size: config.store.read_window_size,
         unlogged_max: unlogged_max.unwrap_or(MemoryOptions::default().unlogged_max),
     }
-}
-
-fn disk_free_limit(config: &Config) -> u64 {
-    let relative = config.store.disk_free_share.zip(memory::available());
-    relative.map_or(config.store.disk_free_limit, |(part, bytes)| share(bytes, part))
-}
-
-/// A part of a number of bytes.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a share of memory need not be exact, and is never negative"
-)]
-fn share(bytes: u64, part: f64) -> u64 {
-    (bytes as f64 * part) as u64
 }
 
 /// What is declared before anybody can connect: the operator's files, or else the defaults.
@@ -211,6 +196,17 @@ async fn keep_time(broker: &Broker, clock: Clock) {
     }
 }
 
+/// Looks at the memory of the process again and again. The log's thread, which looks after the
+/// disk, may wait for it, and memory fills up meanwhile.
+async fn watch_memory(broker: &Broker, config: &MemoryConfig) {
+    let mut looks = tokio::time::interval(config.monitor_interval);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        broker.see_memory(process::resident_bytes(), memory::available(config.available));
+    }
+}
+
 async fn listen(
     config: &Config,
     broker: Arc<Broker>,
@@ -219,7 +215,7 @@ async fn listen(
 ) -> Result<(), Failure> {
     let stop = shutdown::Signals::watch().map_err(Failure::unavailable)?;
     let listening = Listening::bind(config).map_err(Failure::unavailable)?;
-    let facts = management::facts(config, disk_free_limit(config), clock, &listening);
+    let facts = management::facts(config, clock, &listening);
     let certificates = management::certificates(&listening);
     announce(config, &listening, clock);
     let doors = Doors::default();
@@ -231,14 +227,13 @@ async fn listen(
         listener.run(broker.clone(), clock, &doors);
     }
     management::serve(listening.management, config, facts, certificates, &broker, clock, &doors);
-    let (disk_free, memory) = (disk_free_limit(config), memory_options(config).unlogged_max);
-    let limits = metrics::Limits { disk_free, memory };
-    metrics::serve(listening.metrics, config, limits, &broker, clock, &doors);
+    metrics::serve(listening.metrics, config, &broker, clock, &doors);
     tokio::select! {
         () = stop.received() => {}
         () = failed.notified() => {}
         () = keep_time(&broker, clock) => {}
         () = reload.forever() => {}
+        () = watch_memory(&broker, &config.memory) => {}
     }
     shutdown::close(&broker, doors).await;
     Ok(())
@@ -299,6 +294,9 @@ fn broker_options(config: &Config) -> BrokerOptions {
         declare_equivalence: config.declare_equivalence,
         lets_quorum_be_classic: config.lets_quorum_be_classic,
         node_limits: node_limits(config),
+        memory_high_watermark: config.memory.high_watermark,
+        disk_free_limit: config.store.disk_free_limit,
+        memory_available: memory::available(config.memory.available),
         consumers_per_channel_max: config
             .consumer_max_per_channel
             .and_then(|count| usize::try_from(count).ok()),

@@ -6,7 +6,6 @@ use std::thread::available_parallelism;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::boot::memory_options;
 use super::config::Config;
 use super::config::logs::LogStream;
 use super::listening::{Listeners, Listening};
@@ -20,12 +19,7 @@ use crate::management::{
 use crate::server::{AmqpDoor, Clock, Doors};
 
 /// What the door tells of the node, whose listeners are bound.
-pub(super) fn facts(
-    config: &Config,
-    disk_free_limit: u64,
-    clock: Clock,
-    listening: &Listening,
-) -> NodeFacts {
+pub(super) fn facts(config: &Config, clock: Clock, listening: &Listening) -> NodeFacts {
     let console = config.logging.console.as_ref().map(|console| match console.stream {
         LogStream::Output => "<stdout>".to_owned(),
         LogStream::Error => "<stderr>".to_owned(),
@@ -36,8 +30,6 @@ pub(super) fn facts(
         process_id: std::process::id(),
         processors: available_parallelism().map_or(1, usize::from),
         open_files_max: getrlimit(Resource::Nofile).current,
-        memory_limit: memory_options(config).unlogged_max,
-        disk_free_limit,
         data_dir: config.data_dir.display().to_string(),
         logs: console.into_iter().chain(file).collect(),
         auth_mechanisms: config.auth_mechanisms.clone(),

@@ -10,20 +10,10 @@ use crate::broker::Broker;
 use crate::metrics::{Metrics, MetricsOptions, ProcessFigures};
 use crate::server::{Clock, Doors};
 
-/// What publishers are held back by.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// Free bytes of the disk, below which they are.
-    pub(super) disk_free: u64,
-    /// Bytes of messages in memory only, above which they are.
-    pub(super) memory: u64,
-}
-
 /// Answers scrapers on these listeners until the doors close. Without any it does nothing.
 pub(super) fn serve(
     listeners: Listeners,
     config: &Config,
-    limits: Limits,
     broker: &Arc<Broker>,
     clock: Clock,
     doors: &Doors,
@@ -33,8 +23,6 @@ pub(super) fn serve(
         path: metrics.path.clone(),
         node: node_name(config),
         rabbitmq_version: config.product.version.clone(),
-        disk_free_limit: limits.disk_free,
-        memory_limit: limits.memory,
         process: Box::new(move || process_figures(clock)),
     };
     let metrics = Arc::new(Metrics::new(broker.clone(), options));

@@ -59,7 +59,6 @@ impl StoreThreads {
         writer: Writer,
         broker: &Arc<Broker>,
         clock: Clock,
-        disk_free_limit: u64,
         failed: &Arc<Notify>,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -71,7 +70,6 @@ impl StoreThreads {
             broker: broker.clone(),
             clock,
             stop: stop.clone(),
-            disk_free_limit,
             tended_at: Moment(0),
             looked_at: Moment(0),
             health: Health::Good,
@@ -177,7 +175,6 @@ struct Turner {
     broker: Arc<Broker>,
     clock: Clock,
     stop: Arc<AtomicBool>,
-    disk_free_limit: u64,
     tended_at: Moment,
     looked_at: Moment,
     /// As it was told last.
@@ -234,12 +231,8 @@ impl Turner {
         let is_full = self.health == Health::Full || self.writer.is_reserve_spent();
         match self.writer.free_bytes() {
             Ok(free) => {
-                let is_low = is_full || free < self.disk_free_limit;
-                if is_low {
+                if self.broker.see_disk(free, is_full) {
                     self.writer.reclaim(now);
-                }
-                if self.broker.set_disk_low(is_low) {
-                    tell_disk(is_low, free, self.disk_free_limit);
                 }
             }
             Err(error) => warn!(target: "store", %error, "the disk does not say how full it is"),
@@ -265,18 +258,6 @@ impl Turner {
             ),
         }
         self.health = health;
-    }
-}
-
-fn tell_disk(is_low: bool, free: u64, limit: u64) {
-    if is_low {
-        warn!(
-            target: "store",
-            free, limit,
-            "free disk space is insufficient. Disk free limit set: publishers are blocked"
-        );
-    } else {
-        info!(target: "store", free, limit, "free disk space is sufficient: publishers go on");
     }
 }
 

@@ -10,7 +10,7 @@ use lapin::{Connection, ConnectionProperties};
 use tokio::sync::Notify;
 
 use super::store_threads::StoreThreads;
-use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions};
+use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Watermark};
 use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
 use crate::store::{Log, Storage, StoreOptions};
 
@@ -34,13 +34,15 @@ impl Node {
         let (writer, left) = Left::part(opened);
         let log = left.log.clone();
         let memory = MemoryOptions::default();
-        let broker = Broker::open(BrokerOptions::default(), [1, 2], left, memory).unwrap();
+        let disk_free_limit = Watermark::Absolute(0);
+        let options = BrokerOptions { disk_free_limit, ..BrokerOptions::default() };
+        let broker = Broker::open(options, [1, 2], left, memory).unwrap();
         if !broker.is_defined() {
             broker.declare_defaults().unwrap();
         }
         let (broker, clock) = (Arc::new(broker), Clock::start());
         let failed = Arc::new(Notify::new());
-        let threads = StoreThreads::start(writer, &broker, clock, 0, &failed).unwrap();
+        let threads = StoreThreads::start(writer, &broker, clock, &failed).unwrap();
         let listener: Listener =
             bind(([127, 0, 0, 1], 0).into(), ListenerOptions::default()).unwrap();
         let address = listener.local_address().unwrap();

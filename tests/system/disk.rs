@@ -108,10 +108,10 @@ async fn a_disk_that_is_nearly_full_blocks_publishers_and_lets_consumers_make_ro
     let mut process = start(&disk.data(), &[]);
     let (confirmed, connection) = fill(&process).await;
     assert!(confirmed > 500, "{confirmed}");
-    process.logged("publishers are blocked");
+    process.logged("disk resource limit alarm set on node");
     assert!(connection.status().blocked(), "the publisher is told");
     drain(&process, confirmed).await;
-    process.logged("publishers go on");
+    process.logged("disk resource limit alarm cleared on node");
     recovers(&process).await;
 }
 

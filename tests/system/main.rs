@@ -10,6 +10,7 @@
 )]
 #![expect(clippy::print_stdout, reason = "what could not be shown is told")]
 
+mod alarms;
 mod certificates;
 mod configuration;
 mod consumer_timeout;

@@ -14,7 +14,7 @@ use crate::durability::connect;
 use crate::inspect::declare;
 use crate::process::{PATIENCE, Process};
 
-const MANAGED: [&str; 6] = [
+pub(crate) const MANAGED: [&str; 6] = [
     "--listen",
     "127.0.0.1:0",
     "--set",
@@ -34,7 +34,7 @@ fn place(process: &mut Process) -> SocketAddr {
 }
 
 /// The status and the body of an answer.
-fn ask(process: &mut Process, method: &str, path: &str, body: &str) -> (u16, String) {
+pub(crate) fn ask(process: &mut Process, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect_timeout(&place(process), PATIENCE).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let size = body.len();

@@ -167,12 +167,12 @@ async fn an_alarm_shows_who_is_held_back() {
     assert_eq!(world.change("PUT", "/api/queues/%2F/q", &json!({})).await, 201);
     let mut client = Client::open(&world);
     let state = async || world.get("/api/connections?columns=state").await[0]["state"].clone();
-    world.broker.set_disk_low(true);
+    world.broker.set_alarm(Alarm::Disk, true);
     client.hear();
     assert_eq!(state().await, "blocking");
     client.publish(3, "q");
     assert_eq!(state().await, "blocked");
-    world.broker.set_disk_low(false);
+    world.broker.set_alarm(Alarm::Disk, false);
     client.hear();
     assert_eq!(state().await, "running");
 }

@@ -33,7 +33,8 @@ async fn a_node_that_is_well_says_so() {
 #[tokio::test]
 async fn an_alarm_fails_the_checks_that_look_for_it() {
     let world = World::new();
-    world.broker.set_disk_low(true);
+    world.broker.set_alarm(Alarm::Disk, true);
+    world.broker.set_alarm(Alarm::Memory, true);
     for (path, reason) in [
         ("health/checks/alarms", "There are alarms in effect in the cluster"),
         ("health/checks/local-alarms", "There are alarms in effect on the node"),
@@ -41,12 +42,16 @@ async fn an_alarm_fails_the_checks_that_look_for_it() {
         ("healthchecks/node/leveret@hare", "There are alarms in effect on the node"),
     ] {
         let answer = world.ask("GET", &format!("/api/{path}"), "").await;
-        let alarms = json!([{"node": "leveret@hare", "resource": "disk"}]);
+        let alarms = json!([
+            {"node": "leveret@hare", "resource": "disk space"},
+            {"node": "leveret@hare", "resource": "memory"},
+        ]);
         let expected = json!({"status": "failed", "reason": reason, "alarms": alarms});
         assert_eq!((answer.status, answer.body), (503, expected), "{path}");
     }
     assert_eq!(world.ask("GET", "/api/health/checks/is-in-service", "").await.status, 200);
-    world.broker.set_disk_low(false);
+    world.broker.set_alarm(Alarm::Disk, false);
+    world.broker.set_alarm(Alarm::Memory, false);
     assert_eq!(world.ask("GET", "/api/health/checks/alarms", "").await.status, 200);
 }
 

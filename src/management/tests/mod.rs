@@ -1,6 +1,7 @@
 //! What an HTTP client gets: requests over a pipe to a broker in this process. Shapes and texts are
 //! those of a RabbitMQ that was asked the same.
 
+mod alarm_limits;
 mod bindings;
 mod body;
 mod channels;
@@ -44,7 +45,7 @@ use super::{
     ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
     ProcessFigures, direct,
 };
-use crate::broker::{Broker, BrokerOptions, DirectChannel, Peer};
+use crate::broker::{Alarm, Broker, BrokerOptions, DirectChannel, Peer};
 use crate::connection::Command;
 use crate::connection::command::Bind;
 use crate::definitions::import::Definitions;
@@ -96,8 +97,6 @@ fn facts() -> NodeFacts {
         process_id: 42,
         processors: 2,
         open_files_max: Some(1024),
-        memory_limit: 5000,
-        disk_free_limit: 300,
         data_dir: "/var/lib/hare".into(),
         logs: vec!["<stdout>".into()],
         auth_mechanisms: vec!["PLAIN".into()],

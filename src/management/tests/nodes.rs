@@ -1,10 +1,13 @@
 //! The node: what it is, how it fares, and who may know.
 
 use super::*;
+use crate::broker::Watermark;
 
 #[tokio::test]
 async fn the_node_tells_what_it_is_and_how_it_fares() {
     let world = World::new();
+    world.broker.set_memory_high_watermark(Watermark::Absolute(5000));
+    world.broker.set_disk_free_limit(Watermark::Absolute(300));
     let shown = world.get("/api/nodes/leveret@hare").await;
     for (name, value) in [
         ("name", json!("leveret@hare")),
@@ -33,9 +36,13 @@ async fn the_node_tells_what_it_is_and_how_it_fares() {
     assert!(plugins.contains(&json!("rabbitmq_management")));
     assert!(!plugins.contains(&json!("rabbitmq_prometheus")), "nobody can scrape it");
     assert_eq!(world.get("/api/nodes").await, json!([shown]));
-    world.broker.set_disk_low(true);
-    let alarm = world.get("/api/nodes?columns=disk_free_alarm").await;
-    assert_eq!(alarm, json!([{"disk_free_alarm": true}]));
+    for (alarm, expected) in [
+        (Alarm::Disk, json!([{"disk_free_alarm": true, "mem_alarm": false}])),
+        (Alarm::Memory, json!([{"disk_free_alarm": true, "mem_alarm": true}])),
+    ] {
+        world.broker.set_alarm(alarm, true);
+        assert_eq!(world.get("/api/nodes?columns=disk_free_alarm,mem_alarm").await, expected);
+    }
 }
 
 #[tokio::test]

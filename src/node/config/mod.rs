@@ -27,6 +27,7 @@ pub mod values;
 use std::{path::PathBuf, time::Duration};
 
 use crate::auth::{CertificateLogin, Login};
+use crate::broker::Watermark;
 use crate::message::DeclareEquivalence;
 use crate::node::command_line::Serve;
 use crate::server::{Network, TlsOptions};
@@ -102,6 +103,7 @@ pub struct Config {
     pub cluster_name: String,
     pub product: Product,
     pub store: StoreConfig,
+    pub memory: MemoryConfig,
     /// `None` where nobody is to ask.
     pub management: Option<ManagementConfig>,
     /// `None` where nobody is to scrape them.
@@ -149,9 +151,18 @@ pub struct StoreConfig {
     /// The part of the memory for bodies that are nowhere else.
     pub memory_share: f64,
     /// Free bytes of the disk below which publishers are blocked.
-    pub disk_free_limit: u64,
-    /// The same as a part of the memory.
-    pub disk_free_share: Option<f64>,
+    pub disk_free_limit: Watermark,
+}
+
+/// How much memory the process may have, and how that is found out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MemoryConfig {
+    /// Above it publishers are blocked.
+    pub high_watermark: Watermark,
+    /// Bytes that this machine is taken to have; `None` for what it says.
+    pub available: Option<u64>,
+    /// Between two looks.
+    pub monitor_interval: Duration,
 }
 
 /// Where the HTTP API is.

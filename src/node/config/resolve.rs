@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Config, ManagementConfig, MetricsConfig, NodeLimits, Permissions, Product, ProxyConfig,
-    QueueType, StoreConfig, TcpOptions, TlsConfig,
+    Config, ManagementConfig, MemoryConfig, MetricsConfig, NodeLimits, Permissions, Product,
+    ProxyConfig, QueueType, StoreConfig, TcpOptions, TlsConfig,
     errors::{Layer, Warning},
     keys::Setting,
     logs::{
@@ -21,6 +21,7 @@ use super::{
     values::ListenAddress,
 };
 
+use crate::broker::Watermark;
 use crate::limits::{MANAGEMENT_BODY_SIZE_MAX, READ_WINDOW_SIZE};
 use crate::message::DeclareEquivalence;
 use crate::server::Network;
@@ -39,6 +40,10 @@ pub struct Typed {
     pub memory_share: Option<f64>,
     pub disk_free_limit: Option<u64>,
     pub disk_free_share: Option<f64>,
+    pub memory_watermark: Option<u64>,
+    pub memory_watermark_share: Option<f64>,
+    pub memory_available: Option<u64>,
+    pub memory_interval_ms: Option<u64>,
     pub listeners: Named<ListenAddress>,
     pub tls_listeners: Named<ListenAddress>,
     pub tls: TypedTls,
@@ -171,6 +176,7 @@ impl Typed {
             definitions: self.definitions(&mut warnings),
             product: self.product(),
             store: self.store(),
+            memory: self.memory(),
             management: self.management(),
             metrics: self.metrics(),
             logging: self.logging(),
@@ -221,8 +227,22 @@ impl Typed {
             accepts_damaged_definitions: self.accepts_damaged_definitions.unwrap_or(false),
             read_window_size: self.read_window_size.unwrap_or(READ_WINDOW_SIZE),
             memory_share: self.memory_share.unwrap_or(0.4),
-            disk_free_limit: self.disk_free_limit.unwrap_or(50_000_000),
-            disk_free_share: self.disk_free_share,
+            disk_free_limit: match self.disk_free_share {
+                Some(part) => Watermark::Relative(part),
+                None => Watermark::Absolute(self.disk_free_limit.unwrap_or(50_000_000)),
+            },
+        }
+    }
+
+    fn memory(&self) -> MemoryConfig {
+        MemoryConfig {
+            high_watermark: match (self.memory_watermark_share, self.memory_watermark) {
+                (Some(part), _) => Watermark::Relative(part),
+                (None, Some(bytes)) => Watermark::Absolute(bytes),
+                (None, None) => Watermark::Relative(0.6),
+            },
+            available: self.memory_available,
+            monitor_interval: Duration::from_millis(self.memory_interval_ms.unwrap_or(2500)),
         }
     }
 

@@ -50,29 +50,34 @@ pub(super) static DATA: &[Key] = &[
 ];
 
 pub(super) static MEMORY_AND_DISK: &[Key] = &[
-    Key::later(
+    Key::obeyed(
         "vm_memory_high_watermark.relative",
         "0.6",
         Kind::Fraction { min: 0.0, max: f64::MAX },
-        "Share of the memory above which publishers are blocked.",
+        "Share of the memory of the machine, or of its control group, that the process may have; \
+         above it publishers are blocked. 0 blocks them always.",
+        |typed, setting| typed.memory_watermark_share = setting.fraction(),
     ),
-    Key::later(
+    Key::obeyed(
         "vm_memory_high_watermark.absolute",
         "",
         Kind::SIZE,
-        "Memory above which publishers are blocked.",
+        "The same in bytes, where no share is set.",
+        |typed, setting| typed.memory_watermark = setting.number(),
     ),
-    Key::later(
+    Key::obeyed(
         "total_memory_available_override_value",
         "",
         Kind::SIZE,
         "Memory that this machine is taken to have.",
+        |typed, setting| typed.memory_available = setting.number(),
     ),
-    Key::later(
+    Key::obeyed(
         "memory_monitor_interval",
         "2500",
         Kind::POSITIVE,
         "Milliseconds between looks at the memory in use.",
+        |typed, setting| typed.memory_interval_ms = setting.number(),
     ),
     Key::obeyed(
         "disk_free_limit.absolute",

@@ -335,17 +335,17 @@ fn files_are_read_in_the_order_of_their_flags() {
 
 #[test]
 fn a_key_that_is_not_obeyed_is_named_once_and_stops_nothing() {
-    let text = "vm_memory_high_watermark.relative = 0.4\nnum_acceptors.tcp = 20\n\
-                vm_memory_high_watermark.relative = 0.5\nheartbeat = 30\n\
+    let text = "net_ticktime = 40\nnum_acceptors.tcp = 20\n\
+                net_ticktime = 50\nheartbeat = 30\n\
                 cluster_formation.classic_config.nodes.1 = rabbit@a\n";
     assert_eq!(config(text).heartbeat_seconds, 30);
     assert_eq!(
         warnings(text),
         [
             "a.conf:5: cluster_formation.classic_config.nodes.1 is not used yet",
+            "a.conf:3: net_ticktime is not used yet",
             "a.conf:2: num_acceptors.tcp has no meaning here: one task accepts for each \
              listener, which is enough",
-            "a.conf:3: vm_memory_high_watermark.relative is not used yet",
         ]
     );
 }
