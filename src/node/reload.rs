@@ -25,6 +25,9 @@ impl Reload {
     /// Does it whenever it is asked for.
     pub(super) async fn forever(mut self) {
         while self.hang_up.recv().await.is_some() {
+            if self.tls.is_empty() {
+                info!(target: "node", "no certificates to read anew");
+            }
             self.tls.iter().for_each(|tls| reload(tls));
         }
         // No signal will ever come; that is no reason to stop.

@@ -124,7 +124,11 @@ impl World {
     }
 
     fn of(broker: Arc<Broker>) -> Self {
-        let management = Arc::new(Management::new(broker.clone(), options()));
+        Self::with(broker, options())
+    }
+
+    fn with(broker: Arc<Broker>, options: ManagementOptions) -> Self {
+        let management = Arc::new(Management::new(broker.clone(), options));
         Self { broker, management }
     }
 
