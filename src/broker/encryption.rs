@@ -1,5 +1,5 @@
-//! How a connection is encrypted, as the door tells the broker. It is agreed before a session begins
-//! and holds as long as that lives.
+//! How a connection is encrypted, as the door tells the broker. It is agreed before a session
+//! begins and holds as long as that lives.
 
 use crate::auth::PeerCertificate;
 

@@ -8,12 +8,14 @@ use tracing::{info, warn};
 use super::churn::{Coming, Happened};
 use super::lock::{lock, read};
 use super::meter::Meter;
+use super::password_checks::Asker;
 use super::session::{Peer, Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
 use super::virtual_host::VirtualHost;
 use crate::auth::{
-    Claim, Login, MechanismError, Permissions, TopicPermissions, User, read_response,
+    Checked, Claim, Login, LoginRefused, MechanismError, Permissions, TopicPermissions, User,
+    read_response,
 };
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
@@ -24,65 +26,97 @@ use crate::protocol::reply::{AmqpError, ConnectionError};
 const START_OK: (u16, u16) = (10, 11);
 const OPEN: (u16, u16) = (10, 40);
 
+/// A login whose password is being checked.
+#[derive(Debug)]
+pub(super) struct Checking {
+    user: Arc<User>,
+    login: Login,
+    mechanism: String,
+}
+
 impl Session {
     pub(super) fn authenticate(&mut self, credentials: &Credentials) {
         let offered = self.connection.mechanisms();
         let mechanism = &credentials.mechanism;
-        let event = match read_response(&offered, mechanism, &credentials.response) {
-            Ok(Claim::Password(login)) => self.check_login(&login, mechanism),
+        match read_response(&offered, mechanism, &credentials.response) {
+            Ok(Claim::Password(login)) => self.check_login(login, mechanism),
             Ok(Claim::Certificate) => self.check_certificate(mechanism),
             Ok(Claim::Anonymous) => match self.broker.options.anonymous.clone() {
-                Some(login) => self.check_login(&login, mechanism),
-                None => self.refuse_login("nobody comes in so", mechanism),
+                Some(login) => self.check_login(login, mechanism),
+                None => self.answer_login(self.refusal("nobody comes in so", mechanism)),
             },
-            Err(error) => Event::Refused { channel: 0, error: mechanism_failure(&error) },
-        };
-        self.broker.churn.count(match &event {
-            Event::Authenticated { .. } => Happened::LoginSucceeded,
-            _ => Happened::LoginFailed,
-        });
-        self.post(event);
+            Err(error) => {
+                let error = mechanism_failure(&error);
+                self.answer_login(Event::Refused { channel: 0, error });
+            }
+        }
     }
 
-    fn check_login(&mut self, login: &Login, mechanism: &str) -> Event {
-        let checked = read(&self.broker.users).check(login, self.peer.is_loopback()).cloned();
-        match checked {
-            Ok(user) => self.log_in(user, mechanism),
-            Err(reason) => {
-                self.refuse_login(&format!("user '{}' {reason}", login.shown_user()), mechanism)
+    fn check_login(&mut self, login: Login, mechanism: &str) {
+        let checked = read(&self.broker.users).check(&login, self.peer.is_loopback());
+        let user = match checked {
+            Ok(Checked::Slow(user)) => user,
+            Ok(Checked::Proven(user)) => return self.end_login(Ok(user), &login, mechanism),
+            Err(refused) => return self.end_login(Err(refused), &login, mechanism),
+        };
+        let asker = Asker::Session(self.mailbox.clone());
+        let password = login.password.clone();
+        match self.broker.check_slowly(user.clone(), password, asker) {
+            Ok(()) => {
+                let mechanism = mechanism.to_owned();
+                self.checking = Some(Box::new(Checking { user, login, mechanism }));
             }
+            Err(refused) => self.end_login(Err(refused), &login, mechanism),
         }
     }
 
     /// The certificate was checked when the connection was encrypted: whose it is, is left.
-    fn check_certificate(&mut self, mechanism: &str) -> Event {
+    fn check_certificate(&mut self, mechanism: &str) {
         let encryption = self.arrival.encryption.as_deref();
         let Some(certificate) = encryption.and_then(|found| found.certificate.as_ref()) else {
-            return self.refuse_login("the client presented no certificate", mechanism);
+            let refusal = self.refusal("the client presented no certificate", mechanism);
+            return self.answer_login(refusal);
         };
         let Some(name) = certificate.user.clone() else {
-            return self.refuse_login("no name was found in the certificate", mechanism);
+            let refusal = self.refusal("no name was found in the certificate", mechanism);
+            return self.answer_login(refusal);
         };
-        let users = read(&self.broker.users);
-        let checked = users.check_proven(&name, self.peer.is_loopback()).cloned();
-        drop(users);
-        let login = Login { user: name, password: Vec::new() };
-        match checked {
-            Ok(user) => self.log_in(user, mechanism),
-            Err(reason) => {
-                self.refuse_login(&format!("user '{}' {reason}", login.shown_user()), mechanism)
+        let is_loopback = self.peer.is_loopback();
+        let proven = read(&self.broker.users).check_proven(&name, is_loopback).cloned();
+        self.end_login(proven, &Login { user: name, password: Vec::new() }, mechanism);
+    }
+
+    /// It is known whether a password is right that took long to check.
+    pub(super) fn password_checked(&mut self, is_right: bool) {
+        let Some(checking) = self.checking.take() else { return };
+        let Checking { user, login, mechanism } = *checking;
+        let user = self.broker.still_itself(&user).filter(|_| is_right);
+        self.end_login(user.ok_or(LoginRefused::WrongCredentials), &login, &mechanism);
+    }
+
+    fn end_login(
+        &mut self,
+        proven: Result<Arc<User>, LoginRefused>,
+        login: &Login,
+        mechanism: &str,
+    ) {
+        let event = match proven {
+            Ok(user) => {
+                let name = user.name.clone();
+                self.user = Some(user);
+                self.arrival.auth_mechanism = Some(mechanism.into());
+                Event::Authenticated { user: name }
             }
-        }
+            Err(reason) => self.refuse_login(reason, login, mechanism),
+        };
+        self.answer_login(event);
     }
 
-    fn log_in(&mut self, user: Arc<User>, mechanism: &str) -> Event {
-        let name = user.name.clone();
-        self.user = Some(user);
-        self.arrival.auth_mechanism = Some(mechanism.into());
-        Event::Authenticated { user: name }
+    fn refuse_login(&self, reason: LoginRefused, login: &Login, mechanism: &str) -> Event {
+        self.refusal(&format!("user '{}' {reason}", login.shown_user()), mechanism)
     }
 
-    fn refuse_login(&self, why: &str, mechanism: &str) -> Event {
+    fn refusal(&self, why: &str, mechanism: &str) -> Event {
         let name = &self.name;
         warn!(target: "connection", "connection {name}: login refused: {why}");
         let delay_ms = self.broker.note_failed_login(self.peer, self.work.now);
@@ -93,17 +127,30 @@ impl Session {
         Event::LoginRefused { error, delay_ms }
     }
 
-    /// A new secret is checked as the first one was.
+    fn answer_login(&mut self, event: Event) {
+        self.broker.churn.count(match &event {
+            Event::Authenticated { .. } => Happened::LoginSucceeded,
+            _ => Happened::LoginFailed,
+        });
+        self.post(event);
+    }
+
+    /// A new secret is checked as the first one was; at once, for who is in already asks rarely.
     pub(super) fn update_secret(&mut self, secret: &[u8]) -> Result<Reply, AmqpError> {
         let user = self.user_name().to_owned();
         let login = Login { user: user.clone(), password: secret.to_vec() };
-        let checked = read(&self.broker.users).check(&login, self.peer.is_loopback()).cloned();
+        let checked = read(&self.broker.users).check(&login, self.peer.is_loopback());
+        let checked = match checked {
+            Ok(Checked::Proven(user)) => Some(user),
+            Ok(Checked::Slow(user)) => Some(user).filter(|user| user.password.is_of(secret)),
+            Err(_) => None,
+        };
         match checked {
-            Ok(checked) => {
+            Some(checked) => {
                 self.user = Some(checked);
                 Ok(Reply::SecretUpdated)
             }
-            Err(_) => {
+            None => {
                 let text = format!("the new secret of user '{user}' was refused");
                 Err(ConnectionError::not_allowed(text).into())
             }
@@ -277,8 +324,7 @@ mod tests {
     fn a_virtual_host_that_was_made_anew_since_the_login_is_entered_by_new_permissions_only() {
         let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
         let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
-        let login = Login { user: "guest".into(), password: b"guest".to_vec() };
-        session.user = Some(read(&broker.users).check(&login, true).unwrap().clone());
+        session.user = read(&broker.users).user("guest").cloned();
         broker.delete_virtual_host("/", Moment(1));
         broker.declare_virtual_host("/", HostSettings::default());
         let refused = session.enter("/").unwrap_err();
@@ -298,10 +344,9 @@ mod tests {
     #[test]
     fn a_user_that_was_made_anew_since_the_login_does_not_enter() {
         let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
-        let login = Login { user: "guest".into(), password: b"guest".to_vec() };
         let logged_in = || {
             let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
-            session.user = Some(read(&broker.users).check(&login, true).unwrap().clone());
+            session.user = read(&broker.users).user("guest").cloned();
             session
         };
         let (mut late, mut prompt) = (logged_in(), logged_in());

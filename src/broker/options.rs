@@ -1,9 +1,11 @@
 //! What a broker is told when it starts. Where that is written, the node knows.
 
+use super::host_defaults::HostDefaults;
 use super::node_room::NodeLimits;
 use super::watermarks::Watermark;
-use crate::auth::Login;
+use crate::auth::{Login, PasswordRule};
 use crate::connection::Options;
+use crate::definitions::HashingAlgorithm;
 use crate::message::{DeclareEquivalence, QueueKind};
 use crate::protocol::field::FieldTable;
 
@@ -31,6 +33,12 @@ pub struct BrokerOptions {
     pub default_user_tags: Vec<String>,
     /// Its permissions: configure, write, read.
     pub default_permissions: [String; 3],
+    /// What new virtual hosts begin with.
+    pub host_defaults: HostDefaults,
+    /// Which passwords new users may have.
+    pub password_rule: PasswordRule,
+    /// How the passwords of new users are hashed.
+    pub hashing_algorithm: HashingAlgorithm,
     /// Users that may come from this machine only.
     pub loopback_users: Vec<String>,
     /// Who comes in without a proof, with the password it needs for that; none where nobody does.
@@ -95,6 +103,9 @@ impl Default for BrokerOptions {
             default_password: "guest".into(),
             default_user_tags: vec!["administrator".into()],
             default_permissions: [".*".into(), ".*".into(), ".*".into()],
+            host_defaults: HostDefaults::default(),
+            password_rule: PasswordRule::default(),
+            hashing_algorithm: HashingAlgorithm::Sha256,
             loopback_users: vec!["guest".into()],
             anonymous: None,
             default_queue_kind: QueueKind::Classic,

@@ -5,10 +5,12 @@
 //!
 //! A change is answered when it is on disk (`api`), so that what was answered survives.
 
+mod absent;
 mod alarm_limits;
 mod answer;
 mod api;
 mod arguments;
+mod auth_attempts;
 mod bindings;
 mod body;
 mod caller;
@@ -22,8 +24,11 @@ mod connections;
 mod consumer_shape;
 mod consumers;
 mod definitions;
+mod description;
 mod direct;
 mod door;
+mod effective_config;
+mod entity;
 mod exchange_types;
 mod exchanges;
 mod features;
@@ -31,19 +36,23 @@ mod front_page;
 mod get;
 mod global_parameters;
 mod hash_password;
+mod headers;
 mod health;
 mod list;
-mod multipart;
+mod login;
 mod name_filter;
 mod names;
 mod node_facts;
+mod node_memory;
 mod nodes;
+mod operation;
 mod overview;
 mod parameters;
 mod patient_stream;
 mod patterns;
 mod percent;
 mod permissions;
+mod permitted;
 mod policies;
 mod properties;
 mod properties_key;
@@ -53,6 +62,8 @@ mod query;
 mod queue_shape;
 mod queues;
 mod refusal;
+mod replicas;
+mod routes;
 mod row_order;
 mod row_stream;
 mod shaped;
@@ -73,6 +84,7 @@ use std::fmt;
 
 pub use certificates::{Certificates, ListenerCertificates};
 pub use door::Management;
+pub use headers::CrossOrigin;
 pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, Place, ProcessFigures};
 pub use websocket::{AmqpDoor, Visit};
 
@@ -92,6 +104,12 @@ pub struct ManagementOptions {
     pub amqp: Option<AmqpDoor>,
     /// Tells until when certificates are good, which may be read anew.
     pub certificates: Certificates,
+    /// What every path begins with: nothing, or a slash and more.
+    pub path_prefix: String,
+    /// Pages of other origins that may use the API.
+    pub cross_origin: CrossOrigin,
+    /// What the configuration of the node comes to, without what is secret.
+    pub configuration: Vec<(String, String)>,
     /// Tells how the process fares, which this floor cannot see.
     pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
 }

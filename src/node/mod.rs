@@ -10,8 +10,10 @@ pub mod logging;
 mod management;
 mod memory;
 mod metrics;
+mod password_thread;
 mod process;
 mod reload;
+mod seeds;
 mod shutdown;
 mod store_threads;
 

@@ -1,5 +1,5 @@
-//! SIGHUP: certificates are read anew, for who connects from now on. What cannot be read is told, and
-//! what was read before goes on.
+//! SIGHUP: certificates are read anew, for who connects from now on. What cannot be read is told,
+//! and what was read before goes on.
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Whether a client's certificate is to be believed: rustls decides, but how long the way from it to
-//! an authority may be, which rustls does not count.
+//! Whether a client's certificate is to be believed: rustls decides, but how long the way from it
+//! to an authority may be, which rustls does not count.
 
 use std::sync::Arc;
 

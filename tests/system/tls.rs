@@ -1,5 +1,5 @@
-//! TLS on all doors of the real binary, with OpenSSL's client and another: versions, certificates on
-//! either side, logins by them, and certificates that are read anew.
+//! TLS on all doors of the real binary, with OpenSSL's client and another: versions, certificates
+//! on either side, logins by them, and certificates that are read anew.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -35,7 +35,8 @@ async fn a_connection_is_told_as_it_is() {
         "peer_host": "192.0.2.7", "peer_port": 50007, "host": "192.0.2.1", "port": 5672,
         "ssl": false, "ssl_protocol": null, "ssl_cipher": null, "ssl_hash": null,
         "ssl_key_exchange": null, "peer_cert_subject": null, "peer_cert_issuer": null,
-        "peer_cert_validity": null, "channels": 1, "channel_max": 9, "frame_max": 131_072, "timeout": 20,
+        "peer_cert_validity": null,
+        "channels": 1, "channel_max": 9, "frame_max": 131_072, "timeout": 20,
         "recv_oct": 111, "recv_cnt": 2, "send_oct": 34, "send_cnt": 2,
     });
     let path = format!("/api/connections/{}", path_of(NAME));
@@ -177,4 +178,14 @@ async fn an_alarm_shows_who_is_held_back() {
     world.broker.set_alarm(Alarm::Disk, false);
     client.hear();
     assert_eq!(state().await, "running");
+}
+
+#[tokio::test]
+async fn sessions_are_of_another_protocol() {
+    let world = World::new();
+    let _client = Client::open(&world);
+    let path = format!("/api/connections/{}/sessions", path_of(NAME));
+    let refused = world.refused("GET", &path, &json!({})).await;
+    assert_eq!(refused, (400, "connection does not use AMQP 1.0".into()));
+    assert_eq!(world.ask("GET", "/api/connections/none/sessions", "").await.status, 404);
 }

@@ -1,5 +1,5 @@
-//! TLS as it was typed, for one door, and what is meant by it. All files are read here once, so that
-//! what is wrong with one is told with the key that names it.
+//! TLS as it was typed, for one door, and what is meant by it. All files are read here once, so
+//! that what is wrong with one is told with the key that names it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

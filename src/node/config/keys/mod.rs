@@ -10,6 +10,7 @@ pub mod node;
 pub mod pattern;
 pub mod plugins;
 pub mod queues;
+pub mod seeds;
 pub mod tls;
 
 use std::fmt;
@@ -69,6 +70,7 @@ pub static GROUPS: &[Group] = &[
     Group { title: "Limits of connections and messages", keys: listeners::LIMITS },
     Group { title: "TLS", keys: tls::TLS },
     Group { title: "What a first start creates", keys: access::SEED },
+    Group { title: "What new virtual hosts begin with", keys: seeds::SEEDS },
     Group { title: "Authentication", keys: access::AUTHENTICATION },
     Group { title: "Queues", keys: queues::QUEUES },
     Group { title: "Memory and disk", keys: node::MEMORY_AND_DISK },

@@ -1,5 +1,5 @@
-//! Keys of TLS: those of the AMQP door, and those of the doors that speak HTTP, which may have their
-//! own.
+//! Keys of TLS: those of the AMQP door, and those of the doors that speak HTTP, which may have
+//! their own.
 
 use super::super::values::Kind;
 use super::Key;
