@@ -27,12 +27,13 @@ async function withChannel(work) {
 
 test('messages go over a WebSocket and come back', options, async () => {
   await withChannel(async (channel) => {
-    const queue = await channel.queue(name(), { exclusive: true });
+    const queue = name();
+    await channel.queueDeclare(queue, { exclusive: true });
     await channel.confirmSelect();
     for (const size of [0, 1, 5000, 200000]) {
       const body = 'x'.repeat(size);
-      await channel.basicPublish('', queue.name, body);
-      const message = await channel.basicGet(queue.name, { noAck: true });
+      await channel.basicPublish('', queue, body);
+      const message = await channel.basicGet(queue, { noAck: true });
       assert.equal(message.bodyString() ?? '', body);
     }
   });
@@ -40,19 +41,23 @@ test('messages go over a WebSocket and come back', options, async () => {
 
 test('a consumer over a WebSocket gets all, in order', options, async () => {
   await withChannel(async (channel) => {
-    const queue = await channel.queue(name(), { exclusive: true });
+    const queue = name();
+    await channel.queueDeclare(queue, { exclusive: true });
     const seen = [];
-    const all = new Promise((done) => {
-      queue.subscribe({ noAck: false }, (message) => {
+    await new Promise((done, failed) => {
+      const take = async (message) => {
         seen.push(message.bodyString());
-        message.ack();
+        await message.ack();
         if (seen.length === 500) done();
-      });
+      };
+      const publish = async () => {
+        await channel.basicConsume(queue, { noAck: false }, take);
+        for (let number = 0; number < 500; number += 1) {
+          await channel.basicPublish('', queue, String(number));
+        }
+      };
+      publish().catch(failed);
     });
-    for (let number = 0; number < 500; number += 1) {
-      await queue.publish(String(number));
-    }
-    await all;
     assert.deepEqual(seen, Array.from({ length: 500 }, (_, number) => String(number)));
   });
 });
