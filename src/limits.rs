@@ -19,12 +19,15 @@ pub const HEARTBEAT_SECONDS: u16 = 60;
 /// From accept to connection.open: RabbitMQ's default.
 pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
 
-/// What the copy of a traced message tells at most of properties and further keys, in bytes: a
-/// larger table of headers is left out. With the queues below it goes into one frame.
+/// Bytes of properties that the copy of a traced message has: it goes into one frame with the rest.
 pub const TRACED_PROPERTIES_SIZE_MAX: usize = 40 * 1024;
-
-/// The same for the names of the queues that a message went to.
+/// The same for the names of the queues that the message went to.
 pub const TRACED_QUEUES_SIZE_MAX: usize = 32 * 1024;
+
+/// What happened and waits to be told, some 500 bytes each; what is more is lost.
+pub const EVENTS_WAITING_MAX: usize = 20_000;
+/// So much of it is told in one look at the timers, behind which queues wait.
+pub const EVENTS_STEP_MAX: usize = 1000;
 
 /// Silence after a failed login, so that guessing passwords is slow.
 pub const SILENT_CLOSE_DELAY_MS: u64 = 3000;
