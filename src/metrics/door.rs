@@ -19,7 +19,8 @@ use tokio::sync::Semaphore;
 use tracing::debug;
 
 use super::MetricsOptions;
-use super::table::{self, Seen};
+use super::family::Seen;
+use super::table;
 use super::text::CONTENT_TYPE;
 use crate::broker::{Broker, QueueFigures};
 use crate::limits::{

@@ -4,7 +4,12 @@
 
 use std::fmt;
 
+mod client_families;
 mod door;
+mod family;
+mod message_families;
+mod node_families;
+mod store_families;
 mod table;
 mod text;
 
