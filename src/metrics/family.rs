@@ -10,6 +10,8 @@ use crate::message::Name;
 #[derive(Debug)]
 pub(super) struct Seen<'a> {
     pub(super) options: &'a MetricsOptions,
+    /// Which of the answers this is for.
+    pub(super) endpoint: &'static str,
     /// The name of the cluster.
     pub(super) cluster: Name,
     pub(super) process: ProcessFigures,
@@ -30,7 +32,7 @@ pub(super) struct Family {
 #[derive(Debug)]
 pub(super) struct Values<'a> {
     text: &'a mut Text,
-    name: &'static str,
+    name: &'a str,
 }
 
 /// The only protocol there is, as a label.
@@ -55,8 +57,13 @@ impl Family {
 
     /// Its head and its values.
     pub(super) fn tell(&self, seen: &Seen<'_>, text: &mut Text) {
-        text.head(self.name, self.kind, self.help);
-        (self.values)(seen, &mut Values { text, name: self.name });
+        self.tell_as(self.name, seen, text);
+    }
+
+    /// The same by another name.
+    pub(super) fn tell_as(&self, name: &str, seen: &Seen<'_>, text: &mut Text) {
+        text.head(name, self.kind, self.help);
+        (self.values)(seen, &mut Values { text, name });
     }
 }
 

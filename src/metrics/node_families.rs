@@ -62,6 +62,16 @@ pub(super) static NODE: &[Family] = &[
         file_descriptor_limit,
     ),
     Family::gauge(
+        "leveret_memory_unlogged_limit_bytes",
+        "Bytes of message bodies in memory only, above which they are written to disk",
+        |seen, values| values.any(seen.broker.unlogged_limit),
+    ),
+    Family::gauge(
+        "leveret_memory_is_unlogged_over",
+        "is 1 while more bodies are in memory only, and their publishers wait for the disk",
+        |seen, values| values.one(seen.broker.is_unlogged_over.into()),
+    ),
+    Family::gauge(
         "leveret_memory_body_bytes",
         "Bytes of message bodies in memory: on disk too, nowhere else, and on their way in",
         body_bytes,
@@ -87,7 +97,7 @@ fn identity_info(seen: &Seen<'_>, values: &mut Values<'_>) {
         ("rabbitmq_node", seen.options.node.as_str()),
         ("rabbitmq_cluster", &*seen.cluster),
         ("rabbitmq_cluster_permanent_id", ""),
-        ("rabbitmq_endpoint", "aggregated"),
+        ("rabbitmq_endpoint", seen.endpoint),
     ];
     values.labeled(&labels, 1);
 }

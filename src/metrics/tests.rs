@@ -24,10 +24,11 @@ use crate::message::{Body, DeathReason, Envelope, Message, Moment, QueueKind};
 use crate::protocol::field::FieldTable;
 use crate::store::{Health, StoreFigures};
 
-fn options() -> MetricsOptions {
+pub(super) fn options() -> MetricsOptions {
     MetricsOptions {
         path: "/metrics".into(),
         node: "leveret@hare".into(),
+        is_of_each: false,
         rabbitmq_version: "4.3.5".into(),
         process: Box::new(process),
     }
@@ -130,7 +131,9 @@ fn text(broker: BrokerFigures) -> String {
 
 fn text_of(broker: BrokerFigures, process: ProcessFigures) -> String {
     let queues = QueueFigures { ready: 80, unacked: 81, consumers: 82 };
-    table::text(&Seen { options: &options(), cluster: "field".into(), process, queues, broker })
+    let (options, endpoint, cluster) = (&options(), "aggregated", "field".into());
+    let seen = Seen { options, endpoint, cluster, process, queues, broker };
+    table::text(families(), &seen)
 }
 
 /// The lines with values.
@@ -181,6 +184,8 @@ fn every_metric_has_its_own_value() {
         "rabbitmq_alarms_free_disk_space_watermark 0",
         "rabbitmq_alarms_memory_used_watermark 0",
         "rabbitmq_alarms_file_descriptor_limit 0",
+        "leveret_memory_unlogged_limit_bytes 84",
+        "leveret_memory_is_unlogged_over 0",
         "leveret_memory_body_bytes{kind=\"logged\"} 4",
         "leveret_memory_body_bytes{kind=\"unlogged\"} 5",
         "leveret_memory_body_bytes{kind=\"sessions\"} 6",
@@ -239,6 +244,19 @@ fn every_metric_has_its_own_value() {
         "leveret_messages_waiting{kind=\"retry\"} 31",
         "leveret_duplicates_total{kind=\"exchange\"} 32",
         "leveret_duplicates_total{kind=\"queue\"} 33",
+        "rabbitmq_channel_consumers 82",
+        "rabbitmq_channel_messages_published_total 40",
+        "rabbitmq_channel_messages_confirmed_total 42",
+        "rabbitmq_channel_messages_unroutable_returned_total 45",
+        "rabbitmq_channel_messages_unroutable_dropped_total 44",
+        "rabbitmq_channel_get_ack_total 116",
+        "rabbitmq_channel_get_total 114",
+        "rabbitmq_channel_messages_delivered_ack_total 112",
+        "rabbitmq_channel_messages_delivered_total 110",
+        "rabbitmq_channel_messages_redelivered_total 120",
+        "rabbitmq_channel_messages_acked_total 122",
+        "rabbitmq_channel_get_empty_total 118",
+        "rabbitmq_queue_messages_published_total 43",
         "leveret_store_quarantined_places_total 15",
         "leveret_store_quarantined_bytes 16",
         "leveret_store_torn_bytes 17",
@@ -283,6 +301,9 @@ fn an_alarm_on_memory_or_open_files_is_one() {
     let is_on = |text: &str, alarm: &str| text.contains(&format!("\nrabbitmq_alarms_{alarm} 1\n"));
     let text = text(BrokerFigures { alarms: Alarms::from_iter([Alarm::Memory]), ..figures() });
     assert!(is_on(&text, "memory_used_watermark"), "{text}");
+    let over = text_of(BrokerFigures { is_unlogged_over: true, ..figures() }, process());
+    assert!(over.contains("\nleveret_memory_is_unlogged_over 1\n"), "{over}");
+    assert!(!is_on(&over, "memory_used_watermark"), "{over}");
     for (open, is_reached) in [(37, false), (38, true)] {
         let process = ProcessFigures { open_files: Some(open), ..process() };
         let text = text_of(figures(), process);
@@ -327,11 +348,11 @@ fn every_name_is_in_the_documentation() {
     }
 }
 
-fn metrics(broker: &Arc<Broker>, path: &str) -> Arc<Metrics> {
+pub(super) fn metrics(broker: &Arc<Broker>, path: &str) -> Arc<Metrics> {
     Arc::new(Metrics::new(broker.clone(), MetricsOptions { path: path.into(), ..options() }))
 }
 
-fn broker() -> Arc<Broker> {
+pub(super) fn broker() -> Arc<Broker> {
     Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap())
 }
 
@@ -343,12 +364,18 @@ async fn said(request: &str) -> (DuplexStream, DuplexStream) {
 }
 
 /// The whole answer to one request, after which the door closes.
-async fn answer(metrics: &Arc<Metrics>, method: &str, path: &str) -> String {
+pub(super) async fn answer(metrics: &Arc<Metrics>, method: &str, path: &str) -> String {
     let request = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-    let (mut client, server) = said(&request).await;
-    metrics.clone().serve(server, pending()).await;
+    answer_to(metrics, &request).await
+}
+
+pub(super) async fn answer_to(metrics: &Arc<Metrics>, request: &str) -> String {
+    let (mut client, server) = said(request).await;
     let mut answer = String::new();
-    client.read_to_string(&mut answer).await.unwrap();
+    let serving = metrics.clone().serve(server, pending());
+    let reading = client.read_to_string(&mut answer);
+    let (_, read) = tokio::join!(serving, reading);
+    read.unwrap();
     answer
 }
 
@@ -367,8 +394,10 @@ async fn a_scrape_is_answered_with_what_is_now() {
     let (_, body) = before.split_once("\r\n\r\n").unwrap();
     let (options, cluster) = (options(), "set since".into());
     let (process, queues, broker_figures) = (process(), broker.queue_figures(), broker.figures());
-    let seen = Seen { options: &options, cluster, process, queues, broker: broker_figures };
-    let expected = table::text(&seen);
+    let (endpoint, broker_figures) = ("aggregated", broker_figures);
+    let seen =
+        Seen { options: &options, endpoint, cluster, process, queues, broker: broker_figures };
+    let expected = table::text(families(), &seen);
     assert_eq!(body, expected);
     assert!(body.contains("\nrabbitmq_connections 0\n"), "{body}");
     let _session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
@@ -400,7 +429,7 @@ async fn scrapes_walk_over_queues_once_a_second() {
 }
 
 /// Puts a message into a queue.
-fn fill(broker: &Arc<Broker>) {
+pub(super) fn fill(broker: &Arc<Broker>) {
     let user = broker.user("guest").unwrap();
     let mut channel = DirectChannel::open(broker, &user, "/", Moment(0)).unwrap();
     channel.ask(Command::DeclareQueue(declaration("q")), Moment(0));
@@ -409,7 +438,7 @@ fn fill(broker: &Arc<Broker>) {
     channel.publish(Message::new(envelope, Body::Copied(b"a")), Moment(0));
 }
 
-fn declaration(queue: &str) -> DeclareQueue {
+pub(super) fn declaration(queue: &str) -> DeclareQueue {
     DeclareQueue {
         queue: queue.into(),
         is_server_named: false,
@@ -429,6 +458,11 @@ async fn another_path_is_not_found_and_another_method_not_allowed() {
         ("GET", "/a/{b}", "200 OK"),
         ("HEAD", "/a/{b}", "200 OK"),
         ("GET", "/a/{b}?family=x", "200 OK"),
+        ("GET", "/a/{b}/per-object", "200 OK"),
+        ("GET", "/a/{b}/detailed", "200 OK"),
+        ("GET", "/a/{b}/memory-breakdown", "200 OK"),
+        ("GET", "/a/{b}/nothing", "404 Not Found"),
+        ("POST", "/a/{b}/per-object", "405 Method Not Allowed"),
         ("GET", "/a/c", "404 Not Found"),
         ("GET", "/", "404 Not Found"),
         ("POST", "/a/{b}", "405 Method Not Allowed"),

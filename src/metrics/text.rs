@@ -1,6 +1,6 @@
 //! Prometheus' text format 0.0.4, which is what RabbitMQ answers with. It knows no metric.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// What a scraper is told the text is.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -30,12 +30,13 @@ impl Text {
     }
 
     /// One value.
-    pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
+    pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
         self.0.push_str(name);
         let mut before = '{';
         for (label, text) in labels {
-            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            self.write(format_args!("{before}{label}=\"{text}\""));
+            self.write(format_args!("{before}{label}=\""));
+            self.escaped(text);
+            self.0.push('"');
             before = ',';
         }
         if !labels.is_empty() {
@@ -44,8 +45,33 @@ impl Text {
         self.write(format_args!(" {value}\n"));
     }
 
+    /// What another text has.
+    pub(super) fn append(&mut self, other: &Self) {
+        self.0.push_str(&other.0);
+    }
+
+    /// How many bytes it has so far.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn into_string(self) -> String {
         self.0
+    }
+
+    /// The text of a label, in which little is special.
+    fn escaped(&mut self, mut text: &str) {
+        while let Some((plain, special)) = text.find(['\\', '"', '\n']).map(|at| text.split_at(at))
+        {
+            self.0.push_str(plain);
+            self.0.push_str(match special.as_bytes().first() {
+                Some(b'\n') => "\\n",
+                Some(b'"') => "\\\"",
+                _ => "\\\\",
+            });
+            text = special.get(1..).unwrap_or_default();
+        }
+        self.0.push_str(text);
     }
 
     fn write(&mut self, text: std::fmt::Arguments<'_>) {

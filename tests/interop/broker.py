@@ -6,7 +6,8 @@
 BROKER is the path of a leveret binary, or the word `rabbitmq` for Debian's. COMMAND finds in its
 environment where the broker listens, and what restarts it on the same port with the same data:
 
-    LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT  LEVERET_TEST_RESTART
+    LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT
+    LEVERET_TEST_METRICS_PORT  LEVERET_TEST_RESTART
 
 The exit code is that of COMMAND, or 1 when the broker ended by itself. Nothing is left behind.
 """
@@ -30,7 +31,8 @@ SECONDS_TO_STOP = 20
 SECONDS_TO_START_RABBITMQ = 90
 # Ports below those that systems hand out by themselves; RabbitMQ takes the one 20000 above as well.
 PORTS_OF_RABBITMQ = range(7700, 7900)
-MANAGEMENT_PORTS_OF_RABBITMQ = range(7900, 8000)
+MANAGEMENT_PORTS_OF_RABBITMQ = range(7900, 7950)
+METRICS_PORTS_OF_RABBITMQ = range(7950, 8000)
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 START = b"\x00\x0a\x00\x0a"  # the class and the method of connection.start
 
@@ -71,6 +73,7 @@ class Leveret:
         self.data = os.path.join(folder, "data")
         self.port = 0
         self.management_port = 0
+        self.metrics_port = 0
         self.process = None
 
     def start(self):
@@ -78,6 +81,8 @@ class Leveret:
             self.binary, "serve", "--listen", f"{HOST}:{self.port}", "--data-dir", self.data,
             "--set", f"management.tcp.port={self.management_port}",
             "--set", f"management.tcp.ip={HOST}",
+            "--set", f"prometheus.tcp.port={self.metrics_port}",
+            "--set", f"prometheus.tcp.ip={HOST}",
         ]
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
@@ -91,9 +96,9 @@ class Leveret:
         """Learns the ports from the line that the broker prints when it is ready."""
         with open(self.output, encoding="utf-8", errors="replace") as output:
             found = re.findall(re.escape(HOST) + r":([1-9]\d*)", output.read())
-        if len(found) >= 2:
-            self.port, self.management_port = int(found[0]), int(found[1])
-        return len(found) >= 2
+        if len(found) >= 3:
+            self.port, self.management_port, self.metrics_port = map(int, found[:3])
+        return len(found) >= 3
 
     def ended(self):
         return self.process is not None and self.process.poll() is not None
@@ -126,15 +131,18 @@ class RabbitMq:
         self.folder = os.path.join(folder, "rabbitmq")
         self.port = _free_port(PORTS_OF_RABBITMQ, also=20000)
         self.management_port = _free_port(MANAGEMENT_PORTS_OF_RABBITMQ)
+        self.metrics_port = _free_port(METRICS_PORTS_OF_RABBITMQ)
         self.pid = None
 
     def start(self):
         script = os.path.join(TESTS, "peers", "rabbitmq")
         try:
             answer = subprocess.run(
-                [script, str(self.port), self.folder, "rabbitmq_management",
+                [script, str(self.port), self.folder, "rabbitmq_management,rabbitmq_prometheus",
                  f"management.tcp.port = {self.management_port}",
-                 f"management.tcp.ip = {HOST}"],
+                 f"management.tcp.ip = {HOST}",
+                 f"prometheus.tcp.port = {self.metrics_port}",
+                 f"prometheus.tcp.ip = {HOST}"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 timeout=SECONDS_TO_START_RABBITMQ,
@@ -246,6 +254,7 @@ class running:
             "LEVERET_TEST_HOST": HOST,
             "LEVERET_TEST_PORT": str(self.broker.port),
             "LEVERET_TEST_MANAGEMENT_PORT": str(self.broker.management_port),
+            "LEVERET_TEST_METRICS_PORT": str(self.broker.metrics_port),
             "LEVERET_TEST_RESTART": self.door.command,
         }
 
