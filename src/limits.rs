@@ -151,6 +151,9 @@ pub const WRITE_SLICES_MAX: usize = 64;
 /// How long accepting pauses when descriptors run out.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
 
+/// Connections that may wait to be accepted on a path of this machine: as many as on an address.
+pub const UNIX_BACKLOG: i32 = 128;
+
 /// Tables and arrays may stand in each other this deep: far more than anyone needs, far less than a
 /// thread's stack holds.
 pub const TABLE_DEPTH_MAX: usize = 64;

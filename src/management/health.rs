@@ -122,8 +122,8 @@ async fn port(
     Names(port): Names<String>,
 ) -> Result<Response, Refusal> {
     let port: u16 = port.parse().map_err(|_| Refusal::bad("Invalid port"))?;
-    let listeners = api.options.facts.listeners.iter();
-    let mut ports: Vec<u16> = listeners.map(|listener| listener.address.port()).collect();
+    let ports = api.options.facts.listeners.iter().map(|listener| listener.place.port());
+    let mut ports: Vec<u16> = ports.filter(|port| *port > 0).collect();
     ports.dedup();
     if ports.contains(&port) {
         return Ok(answer::json(&json!({"status": "ok", "port": port})));

@@ -69,7 +69,7 @@ mod wish;
 use std::fmt;
 
 pub use door::Management;
-pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, ProcessFigures};
+pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, Place, ProcessFigures};
 
 use crate::message::Moment;
 use crate::protocol::percent;

@@ -34,7 +34,34 @@ pub struct ListenerFacts {
     /// For whom.
     pub protocol: ListenerProtocol,
     /// Where it really is.
-    pub address: SocketAddr,
+    pub place: Place,
+}
+
+/// Where a listener is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the network.
+    Address(SocketAddr),
+    /// On this machine alone.
+    Path(String),
+}
+
+impl Place {
+    /// What RabbitMQ calls the address: of a local one it is the path.
+    fn host(&self) -> String {
+        match self {
+            Self::Address(address) => address.ip().to_string(),
+            Self::Path(path) => path.clone(),
+        }
+    }
+
+    /// The port, which a path has not.
+    pub(super) fn port(&self) -> u16 {
+        match self {
+            Self::Address(address) => address.port(),
+            Self::Path(_) => 0,
+        }
+    }
 }
 
 /// Who is expected at a listener.
@@ -82,8 +109,8 @@ impl ListenerFacts {
         json!({
             "node": node,
             "protocol": self.protocol.name(),
-            "ip_address": self.address.ip().to_string(),
-            "port": self.address.port(),
+            "ip_address": self.place.host(),
+            "port": self.place.port(),
             "tls": false,
         })
     }
@@ -94,8 +121,8 @@ impl ListenerFacts {
             "node": node,
             "description": self.protocol.context()?,
             "path": "/",
-            "ip": self.address.ip().to_string(),
-            "port": self.address.port().to_string(),
+            "ip": self.place.host(),
+            "port": self.place.port().to_string(),
             "ssl_opts": [],
         }))
     }

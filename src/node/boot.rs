@@ -3,7 +3,6 @@
 
 use std::future::poll_fn;
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::task::Poll;
@@ -13,14 +12,14 @@ use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info, warn};
 
 use super::command_line::Serve;
-use super::config::{self, Config, ListenAddress, MemoryConfig, QueueType, TcpOptions};
+use super::config::{self, Config, MemoryConfig, QueueType};
+use super::listening::Listening;
 use super::store_threads::StoreThreads;
 use super::{definitions, logging, management, memory, metrics, process, shutdown};
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, NodeLimits, Product, share};
 use crate::connection;
-use crate::management::ListenerProtocol;
 use crate::message::QueueKind;
-use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
+use crate::server::{Clock, Doors};
 use crate::store::{self, Damage, FileStorage, Storage, StoreOptions};
 
 /// What the shell is told when the configuration is wrong: sysexits' EX_CONFIG.
@@ -214,31 +213,18 @@ async fn listen(
     failed: &Notify,
 ) -> Result<(), Failure> {
     let stop = shutdown::Signals::watch().map_err(Failure::unavailable)?;
-    let listeners = bind_all(&config.listeners, listener_options(&config.tcp))?;
-    let scraped: Vec<_> = config.metrics.iter().map(|metrics| metrics.address).collect();
-    let scraped = bind_all(&scraped, ListenerOptions::default())?;
-    let managed = bind_management(config)?;
-    let facts = management::facts(
-        config,
-        clock,
-        [
-            (ListenerProtocol::Amqp, &*listeners),
-            (ListenerProtocol::Http, &managed),
-            (ListenerProtocol::Prometheus, &scraped),
-        ],
-    );
-    let places = Places {
-        amqp: addresses(&listeners),
-        management: addresses(&managed),
-        metrics: addresses(&scraped),
-    };
+    let listening = Listening::bind(config).map_err(Failure::unavailable)?;
+    let facts = management::facts(config, clock, &listening);
+    announce(config, &listening, clock);
     let doors = Doors::default();
-    for listener in listeners {
+    for listener in listening.amqp {
         listener.run(broker.clone(), clock, &doors);
     }
-    management::serve(managed, config, facts, &broker, clock, &doors);
-    metrics::serve(scraped, config, &broker, clock, &doors);
-    announce(config, &places, clock);
+    for listener in listening.local {
+        listener.run(broker.clone(), clock, &doors);
+    }
+    management::serve(listening.management, config, facts, &broker, clock, &doors);
+    metrics::serve(listening.metrics, config, &broker, clock, &doors);
     tokio::select! {
         () = stop.received() => {}
         () = failed.notified() => {}
@@ -249,21 +235,10 @@ async fn listen(
     Ok(())
 }
 
-/// Where the doors really are.
-struct Places {
-    amqp: Vec<String>,
-    management: Vec<String>,
-    metrics: Vec<String>,
-}
-
-fn addresses(listeners: &[Listener]) -> Vec<String> {
-    let addresses = listeners.iter().filter_map(|listener| listener.local_address().ok());
-    addresses.map(|address| address.to_string()).collect()
-}
-
 /// The line operators and scripts wait for.
-fn announce(config: &Config, places: &Places, clock: Clock) {
-    let listening = match places.amqp.as_slice() {
+fn announce(config: &Config, listening: &Listening, clock: Clock) {
+    let places = listening.places();
+    let amqp = match places.amqp.as_slice() {
         [] => "nowhere".to_owned(),
         addresses => addresses.join(", "),
     };
@@ -272,7 +247,7 @@ fn announce(config: &Config, places: &Places, clock: Clock) {
         addresses => format!("; {what} on {}", addresses.join(", ")),
     };
     let line = format!(
-        "Leveret {} listens on {listening}{}{}; data directory {}; storage: {}; started in {} ms",
+        "Leveret {} listens on {amqp}{}{}; data directory {}; storage: {}; started in {} ms",
         env!("CARGO_PKG_VERSION"),
         beside("management", &places.management),
         beside("metrics", &places.metrics),
@@ -283,85 +258,6 @@ fn announce(config: &Config, places: &Places, clock: Clock) {
     // A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "{line}");
     info!(target: "node", "Server startup complete; 0 plugins started.");
-}
-
-/// Binds all these addresses. One family may be missing on a machine where the other is there.
-fn bind_all(
-    addresses: &[ListenAddress],
-    options: ListenerOptions,
-) -> Result<Vec<Listener>, Failure> {
-    let mut listeners = Vec::new();
-    for address in addresses.iter().flat_map(socket_addresses) {
-        match bind(address.address, options) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) if address.is_optional && is_missing_family(&error) => {
-                debug!(target: "node", address = %address.address, %error, "not listening");
-            }
-            Err(error) => {
-                let text = format!("cannot listen on {}: {error}", address.address);
-                error!(target: "node", "{text}");
-                return Err(Failure::unavailable(text));
-            }
-        }
-    }
-    Ok(listeners)
-}
-
-/// Where the HTTP API listens. Without a word of the operator it is not worth a start: another
-/// broker of this machine may be there.
-fn bind_management(config: &Config) -> Result<Vec<Listener>, Failure> {
-    let Some(management) = &config.management else { return Ok(Vec::new()) };
-    if management.is_asked_for {
-        return bind_all(&management.addresses, ListenerOptions::default());
-    }
-    let mut listeners = Vec::new();
-    for address in management.addresses.iter().flat_map(socket_addresses) {
-        match bind(address.address, ListenerOptions::default()) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) if address.is_optional && is_missing_family(&error) => {}
-            Err(error) => {
-                let address = address.address;
-                warn!(target: "node", "no HTTP API on {address}: {error}");
-            }
-        }
-    }
-    Ok(listeners)
-}
-
-struct Wanted {
-    address: SocketAddr,
-    is_optional: bool,
-}
-
-/// A bare port means every interface of both families; IPv6 may be switched off on a machine.
-fn socket_addresses(listen: &ListenAddress) -> Vec<Wanted> {
-    let wanted = |host: IpAddr, is_optional| Wanted {
-        address: SocketAddr::new(host, listen.port),
-        is_optional,
-    };
-    match listen.host {
-        Some(host) => vec![wanted(host, host == IpAddr::V6(Ipv6Addr::LOCALHOST))],
-        None => vec![
-            wanted(Ipv4Addr::UNSPECIFIED.into(), false),
-            wanted(Ipv6Addr::UNSPECIFIED.into(), true),
-        ],
-    }
-}
-
-fn is_missing_family(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::AddrNotAvailable | std::io::ErrorKind::Unsupported)
-        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
-}
-
-fn listener_options(tcp: &TcpOptions) -> ListenerOptions {
-    ListenerOptions {
-        backlog: i32::from(tcp.backlog),
-        is_nodelay: tcp.nodelay,
-        is_keepalive: tcp.keepalive,
-        send_buffer_size: tcp.send_buffer_size,
-        receive_buffer_size: tcp.receive_buffer_size,
-        linger: tcp.linger,
-    }
 }
 
 fn broker_options(config: &Config) -> BrokerOptions {
@@ -445,27 +341,4 @@ fn seed() -> std::io::Result<[u64; 2]> {
     let low = u64::try_from(number & u128::from(u64::MAX)).unwrap_or(0);
     let high = u64::try_from(number >> 64).unwrap_or(0);
     Ok([high, low])
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use super::super::config::ManagementConfig;
-    use super::*;
-
-    fn config(listener: &TcpListener, is_asked_for: bool) -> Config {
-        let address = listener.local_addr().unwrap();
-        let address = ListenAddress { host: Some(address.ip()), port: address.port() };
-        let management =
-            ManagementConfig { addresses: vec![address], is_asked_for, body_size_max: 1 };
-        Config { management: Some(management), ..Config::default() }
-    }
-
-    #[tokio::test]
-    async fn a_taken_port_stops_a_start_only_where_the_http_api_was_asked_for() {
-        let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert!(bind_management(&config(&holder, false)).is_ok_and(|none| none.is_empty()));
-        assert!(bind_management(&config(&holder, true)).is_err());
-    }
 }

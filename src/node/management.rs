@@ -8,11 +8,12 @@ use rustix::process::{Resource, getrlimit};
 
 use super::config::Config;
 use super::config::logs::LogStream;
+use super::listening::Listening;
 use super::metrics::node_name;
 use super::process;
 use crate::broker::{Broker, Peer};
 use crate::management::{
-    ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts,
+    ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
 };
 use crate::server::{Clock, Doors, Listener};
 
@@ -20,12 +21,8 @@ use crate::server::{Clock, Doors, Listener};
 pub(super) fn facts(
     config: &Config,
     clock: Clock,
-    listeners: [(ListenerProtocol, &[Listener]); 3],
+    listening: &Listening,
 ) -> NodeFacts {
-    let listeners = listeners.into_iter().flat_map(|(protocol, listeners)| {
-        let addresses = listeners.iter().filter_map(|listener| listener.local_address().ok());
-        addresses.map(move |address| ListenerFacts { protocol, address })
-    });
     let console = config.logging.console.as_ref().map(|console| match console.stream {
         LogStream::Output => "<stdout>".to_owned(),
         LogStream::Error => "<stderr>".to_owned(),
@@ -39,8 +36,25 @@ pub(super) fn facts(
         data_dir: config.data_dir.display().to_string(),
         logs: console.into_iter().chain(file).collect(),
         auth_mechanisms: config.auth_mechanisms.clone(),
-        listeners: listeners.collect(),
+        listeners: listeners(listening),
     }
+}
+
+fn listeners(listening: &Listening) -> Vec<ListenerFacts> {
+    let bound = [
+        (ListenerProtocol::Amqp, &listening.amqp),
+        (ListenerProtocol::Http, &listening.management),
+        (ListenerProtocol::Prometheus, &listening.metrics),
+    ];
+    let bound = bound.into_iter().flat_map(|(protocol, listeners)| {
+        let addresses = listeners.iter().filter_map(|listener| listener.local_address().ok());
+        addresses.map(move |address| ListenerFacts { protocol, place: Place::Address(address) })
+    });
+    let local = listening.local.iter().map(|listener| ListenerFacts {
+        protocol: ListenerProtocol::Amqp,
+        place: Place::Path(listener.path().display().to_string()),
+    });
+    bound.chain(local).collect()
 }
 
 /// Answers on these listeners until the doors close. Without any it does nothing.

@@ -5,6 +5,7 @@ mod boot;
 pub mod command_line;
 pub mod config;
 mod definitions;
+mod listening;
 pub mod logging;
 mod management;
 mod memory;

@@ -1,6 +1,5 @@
 //! Listens on an address and gives every connection a task of its own: a session, or what another
-//! door makes of it. When descriptors run out, accepting pauses and says so; what is connected goes
-//! on.
+//! door makes of it.
 
 use std::future::Future;
 use std::io;
@@ -10,13 +9,13 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tracing::{debug, info, warn};
+use tracing::debug;
 
+use super::amqp_door::AmqpDoor;
 use super::clock::Clock;
-use super::session_task::SessionTask;
+use super::entrance;
 use super::spawn::Doors;
-use crate::broker::{Broker, Peer, Session};
-use crate::limits::ACCEPT_PAUSE_MS;
+use crate::broker::{Broker, Peer};
 
 /// Socket options of a listener and of what it accepts.
 #[derive(Clone, Copy, Debug)]
@@ -89,9 +88,11 @@ impl Listener {
 
     /// Starts to accept AMQP connections, until the doors close.
     pub fn run(self, broker: Arc<Broker>, clock: Clock, doors: &Doors) {
-        let tasks = doors.clone();
-        self.accept(doors, move |stream, peer| {
-            start_session(stream, peer, &broker, clock, &tasks);
+        let door = AmqpDoor { broker, clock, doors: doors.clone() };
+        self.accept(doors, move |stream, origin| {
+            let Ok(local) = stream.local_addr() else { return };
+            let peer = Peer { address: Some(origin.ip()) };
+            door.begin(stream, peer, format!("{origin} -> {local}"));
         });
     }
 
@@ -109,76 +110,26 @@ impl Listener {
     }
 
     fn accept(self, doors: &Doors, start: impl Fn(TcpStream, SocketAddr) + Send + 'static) {
-        let closing = doors.closing();
-        doors.spawn(async move {
-            tokio::select! {
-                () = closing => {}
-                () = self.accept_all(start) => {}
+        let options = self.options;
+        entrance::accept(self.socket, (), doors, move |stream, origin| {
+            if let Err(error) = options.apply_to(&stream) {
+                debug!(target: "connection", %error, %origin, "socket options were not set");
             }
+            start(stream, origin);
         });
     }
+}
 
-    async fn accept_all(self, start: impl Fn(TcpStream, SocketAddr)) {
-        let mut is_paused = false;
-        loop {
-            match self.socket.accept().await {
-                Ok((stream, peer)) => {
-                    if std::mem::take(&mut is_paused) {
-                        info!(target: "connection", "accepting connections again");
-                    }
-                    if let Err(error) = self.set_options(&stream) {
-                        debug!(target: "connection", %error, %peer, "socket options were not set");
-                    }
-                    start(stream, peer);
-                }
-                Err(error) if is_of_one_connection(&error) => {
-                    debug!(target: "connection", %error, "a connection ended unaccepted");
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut is_paused, true) {
-                        warn!(target: "connection", %error, "accepting connections pauses");
-                    }
-                    tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
-                }
-            }
-        }
-    }
-
-    fn set_options(&self, stream: &TcpStream) -> io::Result<()> {
-        stream.set_nodelay(self.options.is_nodelay)?;
+impl ListenerOptions {
+    fn apply_to(&self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_nodelay(self.is_nodelay)?;
         let socket = SockRef::from(stream);
-        if self.options.is_keepalive {
+        if self.is_keepalive {
             socket.set_tcp_keepalive(&TcpKeepalive::new())?;
         }
-        if self.options.linger.is_some() {
-            socket.set_linger(self.options.linger)?;
+        if self.linger.is_some() {
+            socket.set_linger(self.linger)?;
         }
         Ok(())
     }
-}
-
-fn start_session(
-    stream: TcpStream,
-    peer: SocketAddr,
-    broker: &Arc<Broker>,
-    clock: Clock,
-    doors: &Doors,
-) {
-    let Ok(local) = stream.local_addr() else { return };
-    let name = format!("{peer} -> {local}");
-    info!(target: "connection", "accepting AMQP connection {name}");
-    let peer = Peer { address: Some(peer.ip()) };
-    let session = Session::new(broker.clone(), peer, clock.now()).named(&name);
-    doors.spawn(Box::new(SessionTask::new(session, stream, clock, name)).run());
-}
-
-/// The error concerns the connection that was to be accepted, not the listener.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
 }

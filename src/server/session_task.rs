@@ -8,13 +8,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, ReadBuf};
 use tokio::time::{Sleep, sleep};
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::gathering::Gathering;
+use super::transport::Transport;
 use crate::broker::Session;
 use crate::connection::CloseReason;
 use crate::limits::{
@@ -49,9 +49,9 @@ impl Ready {
 
 /// One connection's loop.
 #[derive(Debug)]
-pub(super) struct SessionTask {
+pub(super) struct SessionTask<Stream> {
     session: Session,
-    stream: TcpStream,
+    stream: Stream,
     clock: Clock,
     name: String,
     /// Bytes that were read and not used yet: part of a frame, or what must wait.
@@ -64,8 +64,8 @@ pub(super) struct SessionTask {
     gathering: Gathering,
 }
 
-impl SessionTask {
-    pub(super) fn new(session: Session, stream: TcpStream, clock: Clock, name: String) -> Self {
+impl<Stream: Transport> SessionTask<Stream> {
+    pub(super) fn new(session: Session, stream: Stream, clock: Clock, name: String) -> Self {
         Self {
             session,
             stream,
@@ -85,6 +85,7 @@ impl SessionTask {
         let result = self.serve().await;
         self.session.abort(self.clock.now());
         self.log_end(&result);
+        self.stream.say_end();
         if self.session.connection().close_reason() == Some(&CloseReason::ByClient) {
             self.await_hang_up().await;
         }
@@ -92,19 +93,11 @@ impl SessionTask {
 
     /// After close-ok the socket is the client's to close, as in RabbitMQ: some clients take an end
     /// that comes too early for a failure.
-    async fn await_hang_up(&self) {
+    async fn await_hang_up(&mut self) {
         let patience = Duration::from_millis(HANG_UP_PATIENCE_MS);
-        let hang_up = async {
-            let mut rest = [0; 64];
-            while self.stream.readable().await.is_ok() {
-                match self.stream.try_read(&mut rest) {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(_) => break,
-                }
-            }
-        };
+        let mut rest = [0; 64];
+        let hang_up =
+            async { while self.stream.read(&mut rest).await.is_ok_and(|count| count > 0) {} };
         // A client that does not hang up is hung up on.
         let _ = tokio::time::timeout(patience, hang_up).await;
     }
@@ -251,11 +244,10 @@ impl SessionTask {
 
     /// Writes what there is, and what comes up meanwhile, until the socket takes no more.
     fn write(&mut self) -> io::Result<()> {
-        while !self.is_write_blocked && !self.session.output().is_empty() {
+        while !self.is_write_blocked && self.has_to_write() {
             let mut slices = [IoSlice::new(&[]); WRITE_SLICES_MAX];
             let filled = self.session.output().fill(&mut slices);
-            let result = self.stream.try_write_vectored(slices.get(..filled).unwrap_or(&[]));
-            match result {
+            match self.stream.try_write(slices.get(..filled).unwrap_or(&[])) {
                 Ok(count) => {
                     self.session.output().advance(count);
                     self.session.count_sent(count);
@@ -272,6 +264,10 @@ impl SessionTask {
             }
         }
         Ok(())
+    }
+
+    fn has_to_write(&mut self) -> bool {
+        !self.session.output().is_empty() || !self.stream.is_flushed()
     }
 
     fn log_end(&self, result: &io::Result<()>) {
@@ -301,7 +297,7 @@ impl SessionTask {
     }
 }
 
-impl Drop for SessionTask {
+impl<Stream> Drop for SessionTask<Stream> {
     /// A panic ends this task only: the runtime keeps it, and the session gives back what it holds.
     fn drop(&mut self) {
         if std::thread::panicking() {

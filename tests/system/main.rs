@@ -18,6 +18,7 @@ mod descriptors;
 mod disk;
 mod durability;
 mod inspect;
+mod local_socket;
 mod log;
 mod login;
 mod management;

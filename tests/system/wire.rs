@@ -1,6 +1,7 @@
 //! A client that is little more than a socket: it writes what it is told, well or badly, and reads
 //! frames. It does nothing by itself after the handshake, so a test decides what it leaves out.
 
+use std::fmt::Debug;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
@@ -23,10 +24,17 @@ pub(crate) const BODY_SIZE_MAX: usize = FRAME_SIZE_MAX as usize - 8;
 /// The class of messages.
 pub(crate) const BASIC: u16 = 60;
 
+/// What a client's bytes go over.
+pub(crate) trait Stream: Read + Write + Debug + Send {}
+
+impl<T: Read + Write + Debug + Send> Stream for T {}
+
 /// A client's socket, and what came of a frame that is not whole.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    /// The same, or what it goes over.
+    tcp: Option<TcpStream>,
     input: Vec<u8>,
     used: usize,
 }
@@ -58,7 +66,17 @@ impl Wire {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
-        Self { stream, input: Vec::new(), used: 0 }
+        let tcp = stream.try_clone().expect("a second handle");
+        Self { tcp: Some(tcp), ..Self::over(stream) }
+    }
+
+    /// A client of anything that takes and brings bytes.
+    pub(crate) fn over(stream: impl Stream + 'static) -> Self {
+        Self { stream: Box::new(stream), tcp: None, input: Vec::new(), used: 0 }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        self.tcp.as_ref().expect("a socket of the network")
     }
 
     /// Logged in as guest, in the first virtual host, without heartbeats.
@@ -195,7 +213,7 @@ impl Wire {
         bytes: &[u8],
         thought: std::time::Duration,
     ) -> usize {
-        self.stream.set_write_timeout(Some(thought)).expect("a timeout");
+        self.tcp().set_write_timeout(Some(thought)).expect("a timeout");
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
             match self.stream.write(rest) {
@@ -205,7 +223,7 @@ impl Wire {
                 Err(_) => break,
             }
         }
-        self.stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        self.tcp().set_write_timeout(Some(PATIENCE)).expect("a timeout");
         written
     }
 
@@ -268,7 +286,7 @@ impl Wire {
 
     /// Ends the socket without a word.
     pub(crate) fn hang_up(self) {
-        self.stream.shutdown(Shutdown::Both).expect("an open socket");
+        self.tcp().shutdown(Shutdown::Both).expect("an open socket");
     }
 
     /// The closing handshake.
@@ -281,7 +299,7 @@ impl Wire {
 
     /// The address this client comes from.
     pub(crate) fn local_address(&self) -> SocketAddr {
-        self.stream.local_addr().expect("an address")
+        self.tcp().local_addr().expect("an address")
     }
 }
 

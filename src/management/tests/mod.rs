@@ -42,8 +42,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
-    ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, ProcessFigures,
-    direct,
+    ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
+    ProcessFigures, direct,
 };
 use crate::broker::{Alarm, Broker, BrokerOptions, DirectChannel, Peer};
 use crate::connection::Command;
@@ -88,7 +88,7 @@ fn options() -> ManagementOptions {
 fn facts() -> NodeFacts {
     let listener = |protocol, address: &str| {
         let address = address.parse().unwrap();
-        ListenerFacts { protocol, address }
+        ListenerFacts { protocol, place: Place::Address(address) }
     };
     NodeFacts {
         started_at: Moment(0),

@@ -51,6 +51,10 @@ pub struct Config {
     pub node_name: Option<String>,
     /// Empty when the operator wants none.
     pub listeners: Vec<ListenAddress>,
+    /// Paths where this machine alone can connect.
+    pub unix_listeners: Vec<PathBuf>,
+    /// Who may use them, as the mode of a file.
+    pub unix_mode: u32,
     pub data_dir: PathBuf,
     /// 0 proposes no heartbeats.
     pub heartbeat_seconds: u16,

@@ -46,6 +46,8 @@ pub struct Typed {
     pub memory_available: Option<u64>,
     pub memory_interval_ms: Option<u64>,
     pub listeners: Named<ListenAddress>,
+    pub unix_listeners: BTreeMap<String, PathBuf>,
+    pub unix_mode: Option<u32>,
     pub node_name: Option<String>,
     /// Where to listen unless a key says so; the inner `None` is every interface.
     pub node_port: Option<u16>,
@@ -168,6 +170,8 @@ impl Typed {
                 self.listen_flags,
                 otherwise(self.node_host, self.node_port),
             ),
+            unix_listeners: self.unix_listeners.into_values().collect(),
+            unix_mode: self.unix_mode.unwrap_or(0o660),
             node_name: self.node_name,
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("./data")),
             heartbeat_seconds: self.heartbeat_seconds.unwrap_or(60),

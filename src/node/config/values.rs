@@ -31,6 +31,8 @@ pub enum Kind {
     Address,
     /// An address without a port.
     Ip,
+    /// Who may use a file.
+    Mode,
     /// Anything.
     Text,
 }
@@ -93,6 +95,7 @@ impl Kind {
                 let host = text.parse().ok()?;
                 Some(Value::Address(ListenAddress { host: Some(host), port: 0 }))
             }
+            Self::Mode => mode(text),
             Self::Text => Some(Value::Text(text.to_owned())),
         }
     }
@@ -120,6 +123,7 @@ impl Kind {
                     .to_owned()
             }
             Self::Ip => "an address, such as 127.0.0.1 or ::1".to_owned(),
+            Self::Mode => "the permissions of a file in octal, such as 660".to_owned(),
             Self::Text => "a text".to_owned(),
         }
     }
@@ -209,6 +213,11 @@ fn digits(text: &str) -> Option<u64> {
 
 fn port_number(text: &str) -> Option<u16> {
     digits(text).and_then(|port| u16::try_from(port).ok())
+}
+
+fn mode(text: &str) -> Option<Value> {
+    let mode = digits(text).and_then(|_| u64::from_str_radix(text, 8).ok());
+    mode.filter(|mode| *mode <= 0o777).map(Value::Number)
 }
 
 fn number(text: &str, min: u64, max: u64) -> Option<Value> {
@@ -324,6 +333,15 @@ mod tests {
         }
         for text in ["", "localhost", "127.0.0.1:80", "[::1]"] {
             assert_eq!(Kind::Ip.parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn permissions_of_a_file_are_octal() {
+        assert_eq!(Kind::Mode.parse("660"), Some(Value::Number(0o660)));
+        assert_eq!(Kind::Mode.parse("0600"), Some(Value::Number(0o600)));
+        for text in ["", "888", "1777", "+660", "rw-rw----"] {
+            assert_eq!(Kind::Mode.parse(text), None, "{text}");
         }
     }
 

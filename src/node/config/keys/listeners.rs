@@ -1,5 +1,7 @@
 //! Keys of the AMQP door: where it listens, how its sockets behave, what it allows a connection.
 
+use std::path::PathBuf;
+
 use super::super::values::Kind;
 use super::Key;
 
@@ -29,6 +31,19 @@ pub(super) static LISTENERS: &[Key] = &[
     ),
     Key::later("listeners.ssl", "", Kind::Choice(&["none"]), "Set to none for no TLS port."),
     Key::later("listeners.ssl.<name>", "", Kind::Address, "Listeners for AMQP over TLS."),
+    Key::obeyed(
+        "listeners.unix.<name>",
+        "",
+        Kind::Text,
+        "Listeners for AMQP on this machine alone, each the path of its socket, such as \
+         /run/leveret/amqp.sock. The file of a process that is gone is replaced. Leveret's own \
+         key.",
+        |typed, setting| {
+            if let Some(path) = setting.text() {
+                typed.unix_listeners.insert(setting.capture(), PathBuf::from(path));
+            }
+        },
+    ),
     Key::inert("num_acceptors.{tcp,ssl}", ACCEPTORS, "Acceptors for each listener."),
     Key::later(
         "proxy_protocol",
@@ -101,6 +116,14 @@ pub(super) static SOCKETS: &[Key] = &[
          send_timeout_close,tos}",
         ERLANG_SOCKET,
         "Socket options of Erlang.",
+    ),
+    Key::obeyed(
+        "unix_listen_options.mode",
+        "660",
+        Kind::Mode,
+        "Whose processes may connect to the paths of listeners.unix: those that may write to their \
+         files. Leveret's own key.",
+        |typed, setting| typed.unix_mode = setting.number(),
     ),
     Key::inert("socket_writer.gc_threshold", ERLANG_SOCKET, "When a writer collects garbage."),
 ];
