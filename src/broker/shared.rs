@@ -12,6 +12,7 @@ use super::dead_letters::PutOff;
 use super::durability::Durability;
 use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
+use super::measures::Measures;
 use super::message_counts::MessageCounts;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
@@ -49,6 +50,7 @@ pub struct Broker {
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
     pub(super) traffic: TrafficCounts,
+    pub(super) measures: Measures,
     pub(super) put_off: PutOff,
     pub(super) tallies: Arc<Tallies>,
     pub(super) user_rates: UserRates,
@@ -111,6 +113,7 @@ impl Broker {
             counts: Arc::default(),
             churn: Arc::default(),
             traffic: TrafficCounts::default(),
+            measures: Measures::default(),
             put_off: PutOff::default(),
             tallies: Arc::default(),
             user_rates: UserRates::default(),

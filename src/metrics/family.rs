@@ -4,7 +4,7 @@
 use super::text::{Kind, Text};
 use super::{MetricsOptions, ProcessFigures};
 use crate::broker::{BrokerFigures, QueueFigures};
-use crate::message::Name;
+use crate::message::{HistogramFigures, Name};
 
 /// What is told, all of one moment.
 #[derive(Debug)]
@@ -55,6 +55,14 @@ impl Family {
         Self { name, kind: Kind::Gauge, help, values }
     }
 
+    pub(super) const fn histogram(
+        name: &'static str,
+        help: &'static str,
+        values: fn(&Seen<'_>, &mut Values<'_>),
+    ) -> Self {
+        Self { name, kind: Kind::Histogram, help, values }
+    }
+
     /// Its head and its values.
     pub(super) fn tell(&self, seen: &Seen<'_>, text: &mut Text) {
         self.tell_as(self.name, seen, text);
@@ -84,6 +92,16 @@ impl Values<'_> {
 
     pub(super) fn of_kind(&mut self, kind: &str, value: u64) {
         self.text.sample(self.name, &[("kind", kind)], value);
+    }
+
+    /// A histogram whose values are so many to the unit in which it is told.
+    pub(super) fn histogram(
+        &mut self,
+        labels: &[(&str, &str)],
+        figures: &HistogramFigures,
+        per_unit: f64,
+    ) {
+        self.text.histogram(self.name, labels, figures, per_unit);
     }
 
     pub(super) fn labeled(&mut self, labels: &[(&str, &str)], value: u64) {

@@ -115,6 +115,16 @@ pub(super) static MESSAGES: &[Family] = &[
         "Dead letters without an exchange or a route, in a cycle, or refused by a full queue",
         dead_letters_dropped,
     ),
+    Family::histogram(
+        "rabbitmq_message_size_bytes",
+        "Bytes of the bodies that clients published",
+        |seen, values| values.histogram(&[AMQP], &seen.broker.measured.sizes, 1.0),
+    ),
+    Family::histogram(
+        "leveret_confirm_seconds",
+        "Time from the publish to the confirm, of messages whose confirm waited for the disk",
+        |seen, values| values.histogram(&[], &seen.broker.measured.confirm_ms, 1e3),
+    ),
     Family::gauge(
         "leveret_messages_waiting",
         "Messages that no consumer gets yet: delayed in their exchange, or before another try",

@@ -42,6 +42,11 @@ pub(super) static STORE: &[Family] = &[
     Family::counter("leveret_store_syncs_total", "Syncs of log files", |seen, values| {
         values.one(seen.broker.store.syncs);
     }),
+    Family::histogram(
+        "leveret_store_sync_seconds",
+        "Time that the disk took to sync a log file for those who waited",
+        |seen, values| values.histogram(&[], &seen.broker.measured.sync_us, 1e6),
+    ),
     Family::gauge("leveret_store_log_files", "Log files in the data directory", |seen, values| {
         values.one(seen.broker.store.log_files);
     }),

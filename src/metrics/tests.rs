@@ -13,14 +13,14 @@ use super::text::Kind;
 use super::{Metrics, MetricsOptions, ProcessFigures};
 use crate::broker::{
     Alarm, Alarms, Broker, BrokerFigures, BrokerOptions, ChurnFigures, DeadLetterFigures,
-    DeadLettersSent, DirectChannel, MessageFigures, Passed, Peer, QueueFigures, Session, Strategy,
-    TrafficFigures,
+    DeadLettersSent, DirectChannel, MeasuredFigures, MessageFigures, Passed, Peer, QueueFigures,
+    Session, Strategy, TrafficFigures,
 };
 use crate::connection::command::DeclareQueue;
 use crate::connection::{Command, Consumed, Published};
 use crate::definitions::{CLUSTER_NAME, GlobalParameterDefinition};
 use crate::limits::METRICS_CONNECTIONS_MAX;
-use crate::message::{Body, DeathReason, Envelope, Message, Moment, QueueKind};
+use crate::message::{Body, DeathReason, Envelope, HistogramFigures, Message, Moment, QueueKind};
 use crate::protocol::field::FieldTable;
 use crate::store::{Health, StoreFigures};
 
@@ -95,6 +95,11 @@ fn figures() -> BrokerFigures {
             queues_deleted: 76,
             logins_succeeded: 77,
             logins_failed: 78,
+        },
+        measured: MeasuredFigures {
+            sizes: HistogramFigures { bounds: &[100], counts: vec![90, 91], sum: 92 },
+            confirm_ms: HistogramFigures { bounds: &[2], counts: vec![93, 94], sum: 95 },
+            sync_us: HistogramFigures { bounds: &[50], counts: vec![96, 97], sum: 98 },
         },
         messages: MessageFigures {
             delayed: 30,
@@ -240,6 +245,14 @@ fn every_metric_has_its_own_value() {
         "leveret_dead_letters_dropped_total{reason=\"unroutable\"} 26",
         "leveret_dead_letters_dropped_total{reason=\"cycle\"} 27",
         "leveret_dead_letters_dropped_total{reason=\"refused\"} 28",
+        "rabbitmq_message_size_bytes_bucket{protocol=\"amqp091\",le=\"100\"} 90",
+        "rabbitmq_message_size_bytes_bucket{protocol=\"amqp091\",le=\"+Inf\"} 181",
+        "rabbitmq_message_size_bytes_sum{protocol=\"amqp091\"} 92",
+        "rabbitmq_message_size_bytes_count{protocol=\"amqp091\"} 181",
+        "leveret_confirm_seconds_bucket{le=\"0.002\"} 93",
+        "leveret_confirm_seconds_bucket{le=\"+Inf\"} 187",
+        "leveret_confirm_seconds_sum 0.095",
+        "leveret_confirm_seconds_count 187",
         "leveret_messages_waiting{kind=\"delay\"} 30",
         "leveret_messages_waiting{kind=\"retry\"} 31",
         "leveret_duplicates_total{kind=\"exchange\"} 32",
@@ -269,6 +282,10 @@ fn every_metric_has_its_own_value() {
         "leveret_store_written_bytes_total{kind=\"moved\"} 12",
         "leveret_store_batches_total 7",
         "leveret_store_syncs_total 8",
+        "leveret_store_sync_seconds_bucket{le=\"0.00005\"} 96",
+        "leveret_store_sync_seconds_bucket{le=\"+Inf\"} 193",
+        "leveret_store_sync_seconds_sum 0.000098",
+        "leveret_store_sync_seconds_count 193",
         "leveret_store_log_files 13",
     ];
     assert_eq!(samples(&text), expected);

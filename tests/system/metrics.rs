@@ -124,6 +124,11 @@ async fn a_scrape_follows_what_clients_do() {
     assert!(rise("leveret_store_written_bytes_total{kind=\"log\"}") >= 5000);
     assert!(rise("leveret_store_batches_total") >= 2);
     assert!(rise("leveret_store_syncs_total") >= 2);
+    assert_eq!(rise("rabbitmq_message_size_bytes_bucket{protocol=\"amqp091\",le=\"1000\"}"), 0);
+    assert_eq!(rise("rabbitmq_message_size_bytes_bucket{protocol=\"amqp091\",le=\"10000\"}"), 1);
+    assert_eq!(rise("rabbitmq_message_size_bytes_sum{protocol=\"amqp091\"}"), 5000);
+    assert_eq!(rise("leveret_confirm_seconds_count"), 1);
+    assert!(rise("leveret_store_sync_seconds_count") >= 1);
     for name in ["connections_opened_total", "channels_opened_total", "queues_created_total"] {
         assert_eq!(rise(&format!("rabbitmq_{name}")), 1, "{name}");
     }
