@@ -103,6 +103,7 @@ mod tests {
         let mut client = world.client();
         client.declare("q", false);
         client.publish("q", &["a", "b", &"c".repeat(5000)]);
+        client.session.pay();
         let sizes = world.broker.figures().measured.sizes;
         assert_eq!((&sizes.counts[..4], sizes.sum), (&[2, 0, 1, 0][..], 5002));
     }
@@ -129,7 +130,7 @@ mod tests {
         world.turn();
         assert!(client.session.awaits_disk());
         client.session.learn_time(then.plus(7));
-        client.session.pump();
+        assert_eq!(client.outcomes(), (vec![1, 2], vec![]));
         let waited = world.broker.figures().measured.confirm_ms;
         assert_eq!((waited.sum, waited.counts.iter().sum::<u64>()), (14, 2));
         assert!(!client.session.awaits_disk());
