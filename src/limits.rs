@@ -417,12 +417,6 @@ pub const METRICS_WALK_PAUSE_MS: u64 = 1000;
 /// and wait for each other for a moment.
 pub const HISTOGRAM_SHARDS: usize = 8;
 
-/// Bytes of an answer that are made at once, of metrics of each queue or client: what a socket takes.
-pub const METRICS_CHUNK_SIZE: usize = 32 * 1024;
-
-/// Values that are looked at before others have their turn: well below a millisecond.
-pub const METRICS_ROWS_PER_TURN: usize = 1024;
-
 /// How long an answer may still take when the node stops.
 pub const METRICS_END_PATIENCE_MS: u64 = 1000;
 

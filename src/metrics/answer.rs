@@ -14,7 +14,7 @@ use hyper::body::{Body, Frame};
 
 use super::object_family::{Group, Object, ObjectFamily};
 use super::text::Text;
-use crate::limits::{METRICS_CHUNK_SIZE, METRICS_ROWS_PER_TURN};
+use crate::limits::{LIST_CHUNK_SIZE, LIST_ROWS_PER_TURN};
 
 /// A part of an answer.
 trait Section: Send + Sync {
@@ -60,7 +60,7 @@ impl Answer {
     /// So much as makes up a piece, or a turn.
     fn piece(&mut self) -> String {
         let (mut text, mut rows) = (Text::default(), 0);
-        while text.len() < METRICS_CHUNK_SIZE && rows < METRICS_ROWS_PER_TURN {
+        while text.len() < LIST_CHUNK_SIZE && rows < LIST_ROWS_PER_TURN {
             let Some(section) = self.sections.front_mut() else { break };
             if !section.tell(&mut text) {
                 self.sections.pop_front();
@@ -202,7 +202,7 @@ mod tests {
     fn many_objects_come_in_pieces_of_a_bounded_size() {
         let pieces = pieces(answer(20_000));
         assert!(pieces.len() > 10, "{}", pieces.len());
-        assert!(pieces.iter().all(|piece| piece.len() < METRICS_CHUNK_SIZE + 200));
+        assert!(pieces.iter().all(|piece| piece.len() < LIST_CHUNK_SIZE + 200));
         let whole = pieces.concat();
         assert_eq!(whole.lines().filter(|line| line.starts_with("a_one{")).count(), 20_000);
         assert!(whole.ends_with("a_two_total{n=\"2\",o=\"b\"} 7\n"), "{whole}");
