@@ -1,5 +1,5 @@
-//! Metrics of all channels together, by RabbitMQ's older names: what `message_families` tells by the
-//! type of queue, dashboards of its 3.x series ask for by these.
+//! Metrics of all channels together, by RabbitMQ's older names: what `message_families` tells by
+//! the type of queue, dashboards of its 3.x series ask for by these.
 
 use super::family::{Family, Seen};
 use crate::connection::Consumed;

@@ -1,5 +1,5 @@
-//! HTTP for scrapers: a few paths that answer GET, on connections that others accept. What they tell
-//! is in `table` and `detail`; who listens, and which task this runs in, the node says.
+//! HTTP for scrapers: a few paths that answer GET, on connections that others accept. What they
+//! tell is in `table` and `detail`; who listens, and which task this runs in, the node says.
 
 use std::future::Future;
 use std::pin::pin;
