@@ -70,6 +70,31 @@ pub(super) static CLIENTS: &[Family] = &[
         "Messages that wait for a consumer or are out with one",
         |seen, values| values.one(seen.queues.ready + seen.queues.unacked),
     ),
+    Family::gauge(
+        "rabbitmq_queue_messages_bytes",
+        "Bytes of all queues' bodies, waiting or out with consumers",
+        |seen, values| values.one(seen.queues.ready_bytes + seen.queues.unacked_bytes),
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages_ready_bytes",
+        "Bytes of all queues' bodies that wait for a consumer",
+        |seen, values| values.one(seen.queues.ready_bytes),
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages_unacked_bytes",
+        "Bytes of all queues' bodies that are out with consumers",
+        |seen, values| values.one(seen.queues.unacked_bytes),
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages_ram",
+        "Messages of all queues whose bodies are in memory",
+        |seen, values| values.one(seen.queues.in_memory),
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages_ram_bytes",
+        "Bytes of all queues' bodies that are in memory",
+        |seen, values| values.one(seen.queues.in_memory_bytes),
+    ),
     Family::gauge("rabbitmq_queue_consumers", "Consumers of all queues", |seen, values| {
         values.one(seen.queues.consumers)
     }),

@@ -135,7 +135,15 @@ fn text(broker: BrokerFigures) -> String {
 }
 
 fn text_of(broker: BrokerFigures, process: ProcessFigures) -> String {
-    let queues = QueueFigures { ready: 80, unacked: 81, consumers: 82 };
+    let queues = QueueFigures {
+        ready: 80,
+        unacked: 81,
+        consumers: 82,
+        ready_bytes: 83,
+        unacked_bytes: 85,
+        in_memory: 86,
+        in_memory_bytes: 87,
+    };
     let (options, endpoint, cluster) = (&options(), "aggregated", "field".into());
     let seen = Seen { options, endpoint, cluster, process, queues, broker };
     table::text(families(), &seen)
@@ -208,6 +216,11 @@ fn every_metric_has_its_own_value() {
         "rabbitmq_queue_messages_ready 80",
         "rabbitmq_queue_messages_unacked 81",
         "rabbitmq_queue_messages 161",
+        "rabbitmq_queue_messages_bytes 168",
+        "rabbitmq_queue_messages_ready_bytes 83",
+        "rabbitmq_queue_messages_unacked_bytes 85",
+        "rabbitmq_queue_messages_ram 86",
+        "rabbitmq_queue_messages_ram_bytes 87",
         "rabbitmq_queue_consumers 82",
         "rabbitmq_auth_attempts_total{protocol=\"amqp091\"} 155",
         "rabbitmq_auth_attempts_succeeded_total{protocol=\"amqp091\"} 77",
