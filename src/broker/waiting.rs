@@ -177,7 +177,10 @@ mod tests {
         waiting.push(4, Moment(0), confirmed(1, 1, 1));
         waiting.push(3, Moment(0), confirmed(1, 2, 2));
         assert!(waiting.pop(3).is_none());
-        assert!(matches!(waiting.pop(4), Some(Event::Confirmed { channel: 1, first: 1, last: 2 })));
+        assert!(matches!(
+            waiting.pop(4),
+            Some((_, Event::Confirmed { channel: 1, first: 1, last: 2 }))
+        ));
     }
 
     #[test]
