@@ -113,20 +113,24 @@ fn figures() -> BrokerFigures {
         memory_limit: 34,
         disk_free_limit: 1,
         health: Health::Good,
-        store: StoreFigures {
-            batches: 7,
-            syncs: 8,
-            log_bytes: 9,
-            index_bytes: 10,
-            checkpoint_bytes: 11,
-            moved_bytes: 12,
-            log_files: 13,
-            free_bytes: 14,
-            quarantined_places: 15,
-            quarantined_bytes: 16,
-            torn_bytes: 17,
-            damaged_checkpoints: 18,
-        },
+        store: store_figures(),
+    }
+}
+
+fn store_figures() -> StoreFigures {
+    StoreFigures {
+        batches: 7,
+        syncs: 8,
+        log_bytes: 9,
+        index_bytes: 10,
+        checkpoint_bytes: 11,
+        moved_bytes: 12,
+        log_files: 13,
+        free_bytes: 14,
+        quarantined_places: 15,
+        quarantined_bytes: 16,
+        torn_bytes: 17,
+        damaged_checkpoints: 18,
     }
 }
 

@@ -18,11 +18,7 @@ use crate::management::{
 use crate::server::{Clock, Doors, Listener};
 
 /// What the door tells of the node, whose listeners are bound.
-pub(super) fn facts(
-    config: &Config,
-    clock: Clock,
-    listening: &Listening,
-) -> NodeFacts {
+pub(super) fn facts(config: &Config, clock: Clock, listening: &Listening) -> NodeFacts {
     let console = config.logging.console.as_ref().map(|console| match console.stream {
         LogStream::Output => "<stdout>".to_owned(),
         LogStream::Error => "<stderr>".to_owned(),

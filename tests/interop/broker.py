@@ -8,6 +8,7 @@ environment where the broker listens, and what restarts it on the same port with
 
     LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT
     LEVERET_TEST_METRICS_PORT  LEVERET_TEST_RESTART
+    LEVERET_TEST_BROKER  which is BROKER again, for tests that need one of their own
 
 The exit code is that of COMMAND, or 1 when the broker ended by itself. Nothing is left behind.
 """
@@ -65,10 +66,11 @@ def _wait(seconds, condition):
 
 
 class Leveret:
-    """The real binary. The first start takes a free port, later ones the same."""
+    """The real binary, with these keys set. The first start takes a free port, later ones the same."""
 
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, keys=()):
         self.binary = os.path.abspath(binary)
+        self.keys = keys
         self.output = os.path.join(folder, "output")
         self.data = os.path.join(folder, "data")
         self.port = 0
@@ -83,6 +85,7 @@ class Leveret:
             "--set", f"management.tcp.ip={HOST}",
             "--set", f"prometheus.tcp.port={self.metrics_port}",
             "--set", f"prometheus.tcp.ip={HOST}",
+            *(part for key in self.keys for part in ("--set", key)),
         ]
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
@@ -127,8 +130,9 @@ class Leveret:
 class RabbitMq:
     """Debian's RabbitMQ, by way of the script that the other comparisons use as well."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, plugins=("rabbitmq_management", "rabbitmq_prometheus")):
         self.folder = os.path.join(folder, "rabbitmq")
+        self.plugins = ",".join(plugins)
         self.port = _free_port(PORTS_OF_RABBITMQ, also=20000)
         self.management_port = _free_port(MANAGEMENT_PORTS_OF_RABBITMQ)
         self.metrics_port = _free_port(METRICS_PORTS_OF_RABBITMQ)
@@ -138,11 +142,9 @@ class RabbitMq:
         script = os.path.join(TESTS, "peers", "rabbitmq")
         try:
             answer = subprocess.run(
-                [script, str(self.port), self.folder, "rabbitmq_management,rabbitmq_prometheus",
+                [script, str(self.port), self.folder, self.plugins,
                  f"management.tcp.port = {self.management_port}",
-                 f"management.tcp.ip = {HOST}",
-                 f"prometheus.tcp.port = {self.metrics_port}",
-                 f"prometheus.tcp.ip = {HOST}"],
+                 f"management.tcp.ip = {HOST}", *self._keys_of_metrics()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 timeout=SECONDS_TO_START_RABBITMQ,
@@ -152,6 +154,12 @@ class RabbitMq:
         if answer.returncode != 0:
             raise BrokerError("RabbitMQ did not start")
         self.pid = int(answer.stdout)
+
+    def _keys_of_metrics(self):
+        """A key of a plugin that is off stops the start."""
+        if "rabbitmq_prometheus" not in self.plugins:
+            return []
+        return [f"prometheus.tcp.port = {self.metrics_port}", f"prometheus.tcp.ip = {HOST}"]
 
     def _runs(self):
         """Whether the process is there and not a zombie, which some first processes leave."""
@@ -256,6 +264,7 @@ class running:
             "LEVERET_TEST_MANAGEMENT_PORT": str(self.broker.management_port),
             "LEVERET_TEST_METRICS_PORT": str(self.broker.metrics_port),
             "LEVERET_TEST_RESTART": self.door.command,
+            "LEVERET_TEST_BROKER": self.name,
         }
 
     def __exit__(self, kind, *_):

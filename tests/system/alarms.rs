@@ -64,28 +64,30 @@ async fn too_much_memory_blocks_publishers_until_the_limit_is_set_higher() {
     publish(&channel, b"the one that is read").await;
     becomes(&publishing, true).await;
     // The client itself keeps it until it is unblocked.
-    let waiting = tokio::spawn(async move { publish(&channel, b"one that waits").await });
-    let mut next = async || {
-        let delivery = timeout(PATIENCE, consumer.next()).await.unwrap().unwrap().unwrap();
-        String::from_utf8(delivery.data).unwrap()
-    };
-    assert_eq!(next().await, "the one that is read");
-    let (status, answer) = ask(
-        &mut process,
-        "POST",
-        "/api/exchanges/%2F/amq.default/publish",
-        r#"{"properties": {}, "routing_key": "q", "payload": "over HTTP",
+    let waits = publish(&channel, b"one that waits");
+    let goes_on = async {
+        let mut next = async || {
+            let delivery = timeout(PATIENCE, consumer.next()).await.unwrap().unwrap().unwrap();
+            String::from_utf8(delivery.data).unwrap()
+        };
+        assert_eq!(next().await, "the one that is read");
+        let (status, answer) = ask(
+            &mut process,
+            "POST",
+            "/api/exchanges/%2F/amq.default/publish",
+            r#"{"properties": {}, "routing_key": "q", "payload": "over HTTP",
             "payload_encoding": "string"}"#,
-    );
-    assert_eq!((status, answer.as_str()), (200, "{\"routed\":true}"));
-    assert_eq!(next().await, "over HTTP", "who only consumes goes on");
-    assert!(!consuming.status().blocked());
+        );
+        assert_eq!((status, answer.as_str()), (200, "{\"routed\":true}"));
+        assert_eq!(next().await, "over HTTP", "who only consumes goes on");
+        assert!(!consuming.status().blocked());
 
-    assert_eq!(ask(&mut process, "PUT", WATERMARK, r#"{"relative": 1.0}"#).0, 204);
-    process.logged("memory resource limit alarm cleared on node 'leveret@");
-    becomes(&publishing, false).await;
-    assert_eq!(next().await, "one that waits");
-    waiting.await.unwrap();
+        assert_eq!(ask(&mut process, "PUT", WATERMARK, r#"{"relative": 1.0}"#).0, 204);
+        process.logged("memory resource limit alarm cleared on node 'leveret@");
+        becomes(&publishing, false).await;
+        assert_eq!(next().await, "one that waits");
+    };
+    tokio::join!(waits, goes_on);
     assert_eq!(ask(&mut process, "GET", "/api/health/checks/alarms", "").0, 200);
 }
 
@@ -100,12 +102,14 @@ async fn memory_is_looked_at_again_and_again() {
     let channel = connection.create_channel().await.unwrap();
     channel.tx_select().await.unwrap();
     let body = vec![b'x'; 8 * 1024 * 1024];
-    let publishing = tokio::spawn(async move {
+    let publishing = async {
         loop {
             publish(&channel, &body).await;
         }
-    });
-    becomes(&connection, true).await;
-    publishing.abort();
+    };
+    tokio::select! {
+        () = becomes(&connection, true) => {}
+        () = publishing => {}
+    }
     process.logged("memory resource limit alarm set");
 }

@@ -79,15 +79,15 @@ fn a_file_that_is_not_there_is_told() {
 #[test]
 fn keys_that_are_not_used_yet_are_warned_of_and_do_not_stop_the_start() {
     let file = Written::new(
-        "vm_memory_high_watermark.relative = 0.4\n\
+        "net_ticktime = 40\n\
          num_acceptors.tcp = 10\n\
          heartbeat = 7\n",
     );
     let flags = ["--listen", "127.0.0.1:0", "--config", file.path()];
     let mut process = Process::start_with(&flags);
     let path = Path::new(file.path()).display();
-    let line = process.logged("vm_memory_high_watermark.relative");
-    let expected = format!("{path}:1: vm_memory_high_watermark.relative is not used yet");
+    let line = process.logged("net_ticktime");
+    let expected = format!("{path}:1: net_ticktime is not used yet");
     assert!(line.contains("[warning]") && line.ends_with(&expected), "{line}");
     let line = process.logged("num_acceptors.tcp");
     let expected = format!("{path}:2: num_acceptors.tcp has no meaning here: ");
