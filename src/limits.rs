@@ -19,6 +19,13 @@ pub const HEARTBEAT_SECONDS: u16 = 60;
 /// From accept to connection.open: RabbitMQ's default.
 pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
 
+/// What the copy of a traced message tells at most of properties and further keys, in bytes: a
+/// larger table of headers is left out. With the queues below it goes into one frame.
+pub const TRACED_PROPERTIES_SIZE_MAX: usize = 40 * 1024;
+
+/// The same for the names of the queues that a message went to.
+pub const TRACED_QUEUES_SIZE_MAX: usize = 32 * 1024;
+
 /// Silence after a failed login, so that guessing passwords is slow.
 pub const SILENT_CLOSE_DELAY_MS: u64 = 3000;
 

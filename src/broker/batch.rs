@@ -28,6 +28,8 @@ pub(super) struct Batch {
     pub(super) is_short: bool,
     /// One of these queues is out of service.
     pub(super) has_met_broken: bool,
+    /// Somebody wants copies of what is published.
+    pub(super) is_traced: bool,
 }
 
 impl Batch {

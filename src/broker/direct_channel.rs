@@ -48,6 +48,7 @@ impl DirectChannel {
         let host = broker.virtual_host(host)?;
         let mut session = Session::unlisted(broker.clone(), Peer { address: None }, now);
         session.user = Some(user.clone());
+        session.name = session.process_id(0).into();
         let permissions = session.permissions_now(&host.name)?;
         let topics = session.topics_now(&host.name);
         session.meter = session.meter_in(&host);
@@ -155,8 +156,12 @@ impl DirectChannel {
 
     /// What a connection would do with an event: it keeps what it got, and counts.
     fn note(&mut self, event: &Event) {
-        if let Event::Answered { reply: Reply::Got { queue, delivery, .. }, .. } = event {
+        if let Event::Answered { reply: reply @ Reply::Got { queue, delivery, .. }, .. } = event {
             self.unsettled.push((*queue, SequenceRange::one(delivery.sequence)));
+            if self.session.is_traced() {
+                self.session.trace_got(CHANNEL, reply);
+                self.end_step();
+            }
         }
         match event {
             Event::Answered { reply: reply @ (Reply::Got { .. } | Reply::GotEmpty), .. } => {

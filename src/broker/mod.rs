@@ -24,6 +24,7 @@ mod exchanges;
 mod expiry;
 mod export;
 mod figures;
+mod firehose;
 mod host_deletion;
 mod import;
 mod in_force;
@@ -98,6 +99,8 @@ pub use watermarks::{Watermark, share};
 
 #[cfg(test)]
 mod at_least_once_tests;
+#[cfg(test)]
+mod firehose_tests;
 #[cfg(test)]
 mod memory_queue_tests;
 #[cfg(test)]

@@ -225,9 +225,11 @@ impl Broker {
         &self,
         mut definitions: MutexGuard<'_, NodeDefinitions>,
         name: &str,
-        settings: HostSettings,
+        mut settings: HostSettings,
     ) -> Declared {
-        let known = definitions.host(name).map(|host| host.key.clone());
+        let known = definitions.host(name);
+        settings.is_traced = settings.is_traced.or_else(|| known?.settings.is_traced);
+        let known = known.map(|host| host.key.clone());
         let key = known.unwrap_or_else(|| HostKey {
             number: VirtualHostNumber(self.next_id()),
             name: name.into(),

@@ -46,6 +46,17 @@ impl Routed {
     fn reply(rewritten: Option<Message>) -> Self {
         Self { rewritten, is_reply: true, ..Self::known(no_queues()) }
     }
+
+    /// What its queues get of a message.
+    pub(super) fn message<'a>(&'a self, original: &'a Message) -> &'a Message {
+        self.rewritten.as_ref().unwrap_or(original)
+    }
+
+    /// The names of its queues.
+    pub(super) fn queue_names(&self) -> impl Iterator<Item = &str> {
+        let queues = self.route.queues.iter().filter(|queue| !queue.is_waiting_room);
+        queues.map(|queue| &*queue.definition.name)
+    }
 }
 
 impl Session {
@@ -59,6 +70,7 @@ impl Session {
         }
         if batch.is_empty() {
             self.begin();
+            batch.is_traced = self.is_traced();
         }
         self.meter.count(&publish.messages);
         self.count_unconfirmed(&publish);
@@ -90,7 +102,11 @@ impl Session {
         let count = publish.messages.len() as u64;
         self.connection.traffic().published().received += count;
         if !is_transaction && let Some(route) = self.known(&publish, batch) {
-            self.enqueue(publish, Routed::known(route), batch);
+            let routed = Routed::known(route);
+            if batch.is_traced {
+                self.trace_published(&publish, &routed);
+            }
+            self.enqueue(publish, routed, batch);
             return Ok(());
         }
         let Publish { channel, messages, mandatory, confirm, way } = publish;
@@ -120,6 +136,10 @@ impl Session {
     fn publish_one(&mut self, publish: Publish, batch: &mut Batch) -> Result<(), AmqpError> {
         let Some(message) = publish.messages.first() else { return Ok(()) };
         let mut routed = self.route(&publish, message)?;
+        // As in RabbitMQ also where its transaction may yet be rolled back.
+        if batch.is_traced {
+            self.trace_published(&publish, &routed);
+        }
         let state = self.channels.get_mut(&publish.channel);
         if let Some(state) = state
             && let Some(transaction) = &mut state.transaction

@@ -345,7 +345,12 @@ impl Session {
     pub(super) fn tell(&mut self, event: Event) {
         let mut cost = 0;
         match &event {
-            Event::Delivered(delivered) => cost = window_cost(delivered),
+            Event::Delivered(delivered) => {
+                cost = window_cost(delivered);
+                if self.is_traced() {
+                    self.trace_delivered(delivered);
+                }
+            }
             Event::ConsumerCancelled(key) => self.consumer_cancelled(*key),
             Event::ConsumerTimedOut { consumer, timeout_ms } => {
                 return self.consumer_timed_out(*consumer, *timeout_ms, Vec::new());
@@ -353,6 +358,9 @@ impl Session {
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
             Event::Answered { channel, reply: reply @ (Reply::Got { .. } | Reply::GotEmpty) } => {
                 self.count_get(reply);
+                if self.is_traced() && self.connection.takes_answers(*channel) {
+                    self.trace_got(*channel, reply);
+                }
                 if let Reply::Got { no_ack, .. } = reply {
                     self.count_got(*channel, *no_ack);
                 }

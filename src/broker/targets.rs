@@ -50,7 +50,14 @@ impl VirtualHost {
     }
 
     /// Gives an exchange a message as if it had been published there. What no queue takes is lost.
-    fn pass_on(&self, exchange: &Arc<Exchange>, message: &Message, random: u64, work: &mut Work) {
+    /// No lock of a queue may be held.
+    pub(super) fn pass_on(
+        &self,
+        exchange: &Arc<Exchange>,
+        message: &Message,
+        random: u64,
+        work: &mut Work,
+    ) {
         let selected = PropertyView::parse(message.properties())
             .ok()
             .and_then(|view| sender_selected::routing_keys(&view).ok())

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use hashbrown::HashMap;
+use tracing::info;
 
 use super::churn::Churn;
 use super::durability::Durability;
@@ -21,6 +22,7 @@ use crate::definitions::{
     Binding, BindingEnd, Change, ExchangeDefinition, HostLimits, HostSettings,
     VirtualHostDefinitions, record,
 };
+use crate::message::trace::TRACE_EXCHANGE;
 use crate::message::{
     DeclareEquivalence, ExchangeId, Message, Moment, Name, QueueId, QueueKind, VirtualHostNumber,
 };
@@ -39,7 +41,7 @@ const SYSTEM_EXCHANGES: [(&str, &str, bool); 7] = [
     ("amq.topic", "topic", false),
     ("amq.headers", "headers", false),
     ("amq.match", "headers", false),
-    ("amq.rabbitmq.trace", "topic", true),
+    (TRACE_EXCHANGE, "topic", true),
 ];
 
 /// One virtual host.
@@ -60,6 +62,7 @@ pub(super) struct VirtualHost {
     /// How fast all its clients may publish.
     pub(super) publish_rate: Arc<PublishRate>,
     is_deleted: AtomicBool,
+    is_traced: AtomicBool,
     definitions: Mutex<VirtualHostDefinitions>,
     /// Where in the log its last change stands.
     changed_at: AtomicU64,
@@ -104,6 +107,7 @@ impl VirtualHost {
             limits: RwLock::default(),
             publish_rate: Arc::default(),
             is_deleted: AtomicBool::new(false),
+            is_traced: AtomicBool::new(false),
             definitions: Mutex::default(),
             changed_at: AtomicU64::new(0),
             router: Router::default(),
@@ -148,6 +152,21 @@ impl VirtualHost {
         *write(&self.default_queue_kind) = settings.default_queue_kind;
         // A value that means nothing was refused where it was set.
         *write(&self.declare_equivalence) = settings.declare_equivalence().ok().flatten();
+        self.set_traced(settings.is_traced.unwrap_or(false));
+    }
+
+    fn set_traced(&self, is_traced: bool) {
+        let was_traced = self.is_traced.swap(is_traced, Ordering::Relaxed);
+        if was_traced != is_traced {
+            let deed = if is_traced { "Enabling" } else { "Disabling" };
+            info!(target: "node", "{deed} tracing for vhost '{}'", self.name);
+        }
+    }
+
+    /// Copies of what is published and delivered in it go to its trace exchange.
+    #[inline]
+    pub(super) fn is_traced(&self) -> bool {
+        self.is_traced.load(Ordering::Relaxed)
     }
 
     /// How much there may be in it.

@@ -135,6 +135,20 @@ impl Connection {
         self.capabilities.consumer_cancel_notify
     }
 
+    /// A delivery to this consumer goes out: neither it nor its channel is on its way to its end.
+    #[must_use]
+    pub fn takes_deliveries(&self, key: ConsumerKey) -> bool {
+        let channel = self.channels.get(&key.channel).filter(|_| self.takes_answers(key.channel));
+        channel.is_some_and(|channel| channel.consumer(key).is_some())
+    }
+
+    /// An answer on this channel goes out.
+    #[must_use]
+    pub fn takes_answers(&self, channel: u16) -> bool {
+        let channel = self.channels.get(&channel).filter(|_| !self.phase.is_ending());
+        channel.is_some_and(|channel| channel.state == State::Open)
+    }
+
     /// A consumer consumes from a queue of this type.
     pub fn consumes_from(&mut self, key: ConsumerKey, kind: QueueKind) {
         let channel = self.channels.get_mut(&key.channel);

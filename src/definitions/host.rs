@@ -34,6 +34,9 @@ pub struct HostSettings {
     pub tags: Vec<Name>,
     /// The type of queues that name none; none is the node's.
     pub default_queue_kind: Option<QueueKind>,
+    /// Copies of what is published and delivered in it go to its trace exchange. None where nobody
+    /// says so: it stays as it is, which is off in the beginning.
+    pub is_traced: Option<bool>,
     /// What else tools keep there.
     pub metadata: Map<String, Value>,
 }

@@ -105,7 +105,8 @@ async fn with_messages(api: &Api, host: &Arc<HostDefinition>) -> Value {
 }
 
 fn shape(api: &Api, host: &Arc<HostDefinition>) -> Value {
-    let HostSettings { description, tags, default_queue_kind, metadata } = &host.settings;
+    let HostSettings { description, tags, default_queue_kind, is_traced, metadata } =
+        &host.settings;
     let tags: Vec<&str> = tags.iter().map(|tag| &**tag).collect();
     let kind = default_queue_kind.unwrap_or(api.broker.default_queue_kind()).name();
     let mut metadata = metadata.clone();
@@ -120,7 +121,7 @@ fn shape(api: &Api, host: &Arc<HostDefinition>) -> Value {
         "tags": tags,
         "default_queue_type": kind,
         "metadata": metadata,
-        "tracing": false,
+        "tracing": is_traced.unwrap_or(false),
         "protected_from_deletion": false,
         "cluster_state": Map::from_iter([(api.options.node.clone(), Value::from("running"))]),
     })

@@ -29,6 +29,7 @@ mod resource;
 pub mod sender_selected;
 mod sequence;
 mod term;
+pub mod trace;
 
 pub use account::{Account, Charge};
 pub use consumer_options::ConsumerOptions;

@@ -176,6 +176,12 @@ impl Exchange {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A message that is published to it may go somewhere.
+    #[must_use]
+    pub fn may_route(&self) -> bool {
+        !self.table().is_empty() || self.alternate().is_some()
+    }
+
     /// It keeps the latest messages.
     pub(super) fn has_history(&self) -> bool {
         self.history.is_some()

@@ -117,6 +117,16 @@ impl Table {
         }
     }
 
+    /// A message would go nowhere, for all that can be told without looking at it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match &self.bindings {
+            Bindings::Topic(topic) => topic.is_empty(),
+            Bindings::Set(set) => set.is_empty(),
+            Bindings::Direct(_) | Bindings::Headers(_) | Bindings::ConsistentHash(_) => false,
+        }
+    }
+
     /// Adds where the message goes; one destination may come several times.
     pub fn route(&self, input: &RouteInput<'_>, out: &mut Vec<Destination>) {
         match &self.bindings {

@@ -151,6 +151,12 @@ impl Topic {
         was_there
     }
 
+    /// Nothing is bound.
+    pub(super) fn is_empty(&self) -> bool {
+        let is_root_alone = self.nodes.len() == self.free.len() + 1;
+        is_root_alone && self.node(ROOT).is_none_or(|root| root.here.is_empty())
+    }
+
     /// Destinations of all patterns that match; one may come several times.
     pub(super) fn route(&self, routing_key: &str, out: &mut Vec<Destination>) {
         let mut active = Active::default();

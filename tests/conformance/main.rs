@@ -23,6 +23,7 @@ mod exchange_bind;
 mod exchange_types;
 mod expect;
 mod expiry;
+mod firehose;
 mod frames;
 mod handshake;
 mod header;

@@ -5,6 +5,7 @@ import subprocess
 import uuid
 
 import pytest
+import requests
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,19 @@ def restart():
     if not command:
         pytest.skip("LEVERET_TEST_RESTART names no command that restarts the broker")
     return lambda: subprocess.run([command], check=True, timeout=110)
+
+
+@pytest.fixture(scope="session")
+def api(host):
+    """Asks the HTTP API as guest, which must succeed."""
+    port = int(os.environ["LEVERET_TEST_MANAGEMENT_PORT"])
+    session = requests.Session()
+    session.auth = ("guest", "guest")
+
+    def ask(method, path, body=None):
+        url = f"http://{host}:{port}/api/{path}"
+        answer = session.request(method, url, json=body, timeout=10)
+        assert answer.ok, (method, path, answer.status_code, answer.text)
+        return answer.json() if answer.content else None
+
+    return ask

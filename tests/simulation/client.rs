@@ -45,6 +45,8 @@ pub(crate) enum What {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delivery {
     pub(crate) consumer_tag: Option<String>,
+    pub(crate) exchange: String,
+    pub(crate) routing_key: String,
     pub(crate) tag: u64,
     pub(crate) redelivered: bool,
     /// Of get-ok: how many are left.
@@ -217,12 +219,16 @@ fn read_method(method: &Method<'_>) -> Result<What, String> {
         }
         Method::BasicDeliver(deliver) => What::Delivery(Delivery {
             consumer_tag: Some(deliver.consumer_tag.to_owned()),
+            exchange: deliver.exchange.to_owned(),
+            routing_key: deliver.routing_key.to_owned(),
             tag: deliver.delivery_tag,
             redelivered: deliver.redelivered,
             ..Delivery::default()
         }),
         Method::BasicGetOk(ok) => What::Delivery(Delivery {
             consumer_tag: None,
+            exchange: ok.exchange.to_owned(),
+            routing_key: ok.routing_key.to_owned(),
             tag: ok.delivery_tag,
             redelivered: ok.redelivered,
             left: ok.message_count,

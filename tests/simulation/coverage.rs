@@ -8,7 +8,7 @@ use crate::operation::Operation;
 use crate::oracle::Oracle;
 
 /// The rows that must not be zero: the words a connection has for the broker, then situations.
-pub(crate) const ROWS: [&str; 58] = [
+pub(crate) const ROWS: [&str; 59] = [
     "Authenticate",
     "OpenVirtualHost",
     "Release",
@@ -65,6 +65,7 @@ pub(crate) const ROWS: [&str; 58] = [
     "bytes held back",
     "message returned",
     "direct reply delivered",
+    "delivery traced",
     "consumer told of its queue's end",
     "refused",
 ];

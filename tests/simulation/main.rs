@@ -25,6 +25,7 @@ mod oracle;
 mod plan;
 mod planted;
 mod plants;
+mod tracer;
 mod world;
 
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -17,6 +17,7 @@ use crate::operation::{DeclareQueue, Operation};
 use crate::oracle::{At, Oracle};
 use crate::plan::{self, Candidate, Step};
 use crate::plants::{Plant, Tamper};
+use crate::tracer::Tracer;
 
 /// The client that only looks.
 const AUDITOR: usize = 0;
@@ -73,6 +74,8 @@ pub(crate) struct World {
     invariants: Vec<Box<dyn Invariant>>,
     only: Option<&'static str>,
     tamper: Option<Tamper>,
+    /// In every other run.
+    tracer: Option<Tracer>,
     chance: Chance,
     now: Moment,
     coverage: Coverage,
@@ -107,19 +110,22 @@ impl Run {
 impl World {
     fn new(run: Run) -> Self {
         let broker = Broker::new(BrokerOptions::default(), [run.seed, 1]).unwrap();
+        let (broker, now) = (Arc::new(broker), Moment(1_000_000));
+        let is_traced = run.plant.is_none() && run.seed % 2 == 1;
         let only = run.plant.map(|(_, only)| only);
         let mut invariants = invariants::all();
         invariants.retain(|invariant| only.is_none_or(|only| invariant.name() == only));
         Self {
             seed: run.seed,
-            broker: Arc::new(broker),
+            tracer: is_traced.then(|| Tracer::new(&broker, now)),
+            broker,
             wires: BTreeMap::new(),
             oracle: Oracle::default(),
             invariants,
             only,
             tamper: run.plant.map(|(plant, _)| Tamper::new(plant, Chance::new(run.seed, 3))),
             chance: Chance::new(run.seed, 2),
-            now: Moment(1_000_000),
+            now,
             coverage: Coverage::default(),
             steps: VecDeque::new(),
             heard: VecDeque::new(),
@@ -401,6 +407,7 @@ impl World {
             if matches!(&fact, Fact::Delivered(delivered) if delivered.queue.is_none()) {
                 self.coverage.add("direct reply delivered");
             }
+            self.check_traced(&fact)?;
             for invariant in &mut self.invariants {
                 if let Err(text) = invariant.check(&fact) {
                     return Err(Violation { invariant: invariant.name(), text });
@@ -408,6 +415,19 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// What a client hears was told to whoever traces.
+    fn check_traced(&mut self, fact: &Fact) -> Result<(), Violation> {
+        let (Some(tracer), Fact::Delivered(delivered)) = (&mut self.tracer, fact) else {
+            return Ok(());
+        };
+        if delivered.queue.is_none() {
+            return Ok(());
+        }
+        self.coverage.add("delivery traced");
+        let told = tracer.listen(self.now).and_then(|()| tracer.check(delivered));
+        told.map_err(|text| Violation { invariant: "traced", text })
     }
 
     /// Something that the world itself sees is wrong.
@@ -483,6 +503,7 @@ impl World {
         }
         self.oracle.end_run();
         self.check()?;
+        self.tracer = None;
         assert_eq!(self.broker.session_count(), self.wires.len(), "seed {}", self.seed);
         self.wires.clear();
         let left = self.broker.session_memory();

@@ -98,7 +98,7 @@ impl Inventory {
 
     /// A virtual host without a type for its queues has none in the file either.
     fn host_item(&self, host: &HostDefinition) -> Value {
-        let HostSettings { description, tags, default_queue_kind, metadata } = &host.settings;
+        let HostSettings { description, tags, default_queue_kind, metadata, .. } = &host.settings;
         let tags: Vec<&str> = tags.iter().map(|tag| &**tag).collect();
         let mut settings = Map::from_iter([
             ("description".to_owned(), Value::from(description.as_str())),

@@ -21,6 +21,7 @@ fn host(kind: Option<QueueKind>) -> Arc<HostDefinition> {
         description: "d".into(),
         tags: vec!["t".into()],
         default_queue_kind: kind,
+        is_traced: None,
         metadata: Map::from_iter([("owner".to_owned(), json!("ann"))]),
     };
     Arc::new(HostDefinition { key, settings })

@@ -341,6 +341,7 @@ fn settings(host: &json::Host) -> Read<HostSettings> {
         description: host.description.clone().or(in_metadata.description).unwrap_or_default(),
         tags: host.tags.as_ref().or(in_metadata.tags.as_ref()).map(names).unwrap_or_default(),
         default_queue_kind: default_queue_type.map(|name| queue_kind(name)).transpose()?.flatten(),
+        is_traced: host.tracing,
         metadata,
     };
     settings.declare_equivalence()?;

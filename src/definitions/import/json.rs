@@ -29,6 +29,8 @@ pub(super) struct Host {
     pub(super) description: Option<String>,
     pub(super) tags: Option<Tags>,
     pub(super) default_queue_type: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
+    pub(super) tracing: Option<bool>,
     #[serde(default, deserialize_with = "object")]
     pub(super) metadata: Map<String, Value>,
     #[serde(default, deserialize_with = "object")]
@@ -149,6 +151,16 @@ impl Tags {
         };
         let all = list.iter().map(String::as_str).chain(text.split(','));
         all.map(str::trim).filter(|tag| !tag.is_empty())
+    }
+}
+
+/// A truth, be it as a text.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Bool(flag) => Ok(Some(flag)),
+        Value::String(text) if text == "true" => Ok(Some(true)),
+        Value::String(text) if text == "false" => Ok(Some(false)),
+        other => Err(serde::de::Error::custom(format_args!("not_boolean: {other}"))),
     }
 }
 

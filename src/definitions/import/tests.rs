@@ -112,6 +112,7 @@ fn a_virtual_host_has_its_settings_from_both_places() {
         description: "Orders".into(),
         tags: vec!["production".into()],
         default_queue_kind: Some(QueueKind::Quorum),
+        is_traced: None,
         metadata: Map::from_iter([("protected_from_deletion".to_owned(), json!(true))]),
     };
     let expected = Declaration::Host { name: "orders".into(), settings };

@@ -49,13 +49,18 @@ fn host_key(host: &HostDefinition) -> Writer {
 }
 
 fn host_value(host: &HostDefinition) -> Writer {
-    let HostSettings { description, tags, default_queue_kind, metadata } = &host.settings;
-    Writer::value()
+    let HostSettings { description, tags, default_queue_kind, is_traced, metadata } =
+        &host.settings;
+    let value = Writer::value()
         .text(&host.key.name)
         .text(description)
         .list(tags.iter(), |writer, tag| writer.text(tag))
         .byte(default_queue_kind.map_or(0, kind_byte))
-        .object(metadata)
+        .object(metadata);
+    match is_traced {
+        Some(is_traced) => value.byte(u8::from(*is_traced)),
+        None => value,
+    }
 }
 
 fn user_key(user: &UserDefinition) -> Writer {
@@ -162,7 +167,9 @@ fn host(key: &mut Reader<'_>, value: &mut Reader<'_>) -> Result<HostDefinition, 
         byte => Some(queue_kind(byte).ok_or_else(|| value.malformed())?),
     };
     let metadata = value.object()?;
-    let settings = HostSettings { description, tags, default_queue_kind, metadata };
+    // Earlier versions end here.
+    let is_traced = if value.is_at_end() { None } else { Some(value.flags::<1>()? == [true]) };
+    let settings = HostSettings { description, tags, default_queue_kind, is_traced, metadata };
     Ok(HostDefinition { key, settings })
 }
 

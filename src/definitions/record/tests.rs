@@ -233,9 +233,26 @@ fn host(default_queue_kind: Option<QueueKind>, metadata: Map<String, Value>) -> 
         description: "für alle".into(),
         tags: vec!["a".into()],
         default_queue_kind,
+        is_traced: None,
         metadata,
     };
     NodeChange::HostDeclared(Arc::new(HostDefinition { key: host_key(), settings }))
+}
+
+#[test]
+fn a_virtual_host_of_an_earlier_version_is_traced_as_nobody_says() {
+    let traced = |is_traced| {
+        let key = host_key();
+        let settings = HostSettings { is_traced, ..HostSettings::default() };
+        NodeChange::HostDeclared(Arc::new(HostDefinition { key, settings }))
+    };
+    for is_traced in [None, Some(false), Some(true)] {
+        let Record { key, value } = encode_node(&traced(is_traced));
+        assert_eq!(decode(&key, &value.unwrap()), Ok(Fact::Node(traced(is_traced))));
+    }
+    let before = encode_node(&traced(None)).value.unwrap();
+    let now = encode_node(&traced(Some(true))).value.unwrap();
+    assert_eq!(now[..before.len()], before, "what is new stands behind");
 }
 
 fn policy(kind: PolicyKind) -> NodeChange {

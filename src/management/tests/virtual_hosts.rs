@@ -26,6 +26,13 @@ async fn a_virtual_host_is_made_described_anew_and_deleted() {
     assert_eq!(world.change("PUT", path, &body).await, 204);
     let shown = world.get(path).await;
     assert_eq!(shown["metadata"]["owner"], "ann");
+    assert_eq!(shown["tracing"], true);
+    assert_eq!(world.change("PUT", path, &json!({"tags": "c, d"})).await, 204);
+    assert_eq!(world.get(path).await["tracing"], true, "as long as nobody says otherwise");
+    assert_eq!(world.change("PUT", path, &json!({"tracing": "maybe"})).await, 400);
+    assert_eq!(world.change("PUT", path, &json!({"tags": "c,d", "tracing": "false"})).await, 204);
+    let shown = world.get(path).await;
+    assert_eq!(shown["tracing"], false);
     assert_eq!((&shown["tags"], &shown["description"]), (&json!(["c", "d"]), &json!("")));
     assert_eq!(world.get("/api/vhosts").await.as_array().unwrap().len(), 4);
     assert_eq!(world.ask("DELETE", path, "").await.status, 204);

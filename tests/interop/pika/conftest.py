@@ -1,8 +1,10 @@
 """A connection, a channel and a queue of pika's, closed after each test."""
 
+import contextlib
 import time
 
 import pika
+import pika.data
 import pytest
 
 
@@ -70,3 +72,42 @@ def take(until):
         return tag, received
 
     return receive
+
+
+@contextlib.contextmanager
+def types_kept():
+    """Within it, pika gives each value of a table with the letter of its type, which it forgets."""
+    decode = pika.data.decode_value
+
+    def typed(encoded, offset):
+        value, end = decode(encoded, offset)
+        return (encoded[offset:offset + 1].decode("latin-1"), value), end
+
+    pika.data.decode_value = typed
+    try:
+        yield
+    finally:
+        pika.data.decode_value = decode
+
+
+@pytest.fixture
+def fetch_typed(channel, until):
+    """Fetches COUNT messages: key, properties with typed headers, and body of each."""
+
+    def fetch(queue, count, seconds=5.0):
+        found = []
+
+        def is_done():
+            if len(found) >= count:
+                return True
+            with types_kept():
+                method, properties, body = channel.basic_get(queue, auto_ack=True)
+            if method is not None:
+                found.append((method.routing_key, properties, body))
+            return len(found) >= count
+
+        until(is_done, seconds)
+        assert len(found) == count, [key for key, _, _ in found]
+        return found
+
+    return fetch
