@@ -1,6 +1,6 @@
 //! `/api/leveret/memory-high-watermark` and `/api/leveret/disk-free-limit`: from where on
-//! publishers are blocked, as `rabbitmqctl` sets it. RabbitMQ's API has nothing of the kind. What is
-//! set holds until the node stops, as there.
+//! publishers are blocked, as `rabbitmqctl` sets it. RabbitMQ's API has nothing of the kind. What
+//! is set holds until the node stops, as there.
 
 use axum::Router;
 use axum::body::Body;
