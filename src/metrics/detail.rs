@@ -77,12 +77,20 @@ impl Wish {
         let mut wish = Self::default();
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match name {
-                "family" => wish.families.push(percent::decode(value)),
+                "family" => wish.add_family(percent::decode(value)),
                 "vhost" => wish.hosts.push(percent::decode(value)),
                 _ => {}
             }
         }
         wish
+    }
+
+    /// Who asks for all there is of queues asks for their consumers, too.
+    fn add_family(&mut self, family: String) {
+        if family == "queue_metrics" {
+            self.families.push("queue_consumer_count".to_owned());
+        }
+        self.families.push(family);
     }
 
     fn is_for(&self, group: &str) -> bool {

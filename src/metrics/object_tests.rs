@@ -118,6 +118,14 @@ async fn a_scraper_gets_the_groups_that_it_asks_for() {
          queue_type=\"rabbit_classic_queue\"} 1",
     ];
     assert_eq!(samples(&told), expected);
+    let both = "/metrics/detailed?family=queue_metrics&family=queue_consumer_count";
+    for path in [both, "/metrics/detailed?family=queue_metrics"] {
+        let told = body(&metrics, path).await;
+        let name = "rabbitmq_detailed_queue_consumers";
+        let lines = told.lines().filter(|line| line.starts_with(&format!("{name}{{")));
+        assert_eq!(lines.count(), 1, "{told}");
+        assert_eq!(told.matches(&format!("# TYPE {name} ")).count(), 1, "{told}");
+    }
     let path = "/metrics/detailed?family=connection_churn_metrics";
     let expected = [
         ("connections_opened", 0),
