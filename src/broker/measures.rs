@@ -19,7 +19,7 @@ const SYNC_US: &[u64] = &[
 #[inline]
 pub(super) fn count_sizes(messages: &MessageRun, sizes: &mut Tally) {
     match messages.even_size() {
-        Some(size) => sizes.count(SIZES, size, messages.len() as u64),
+        Some(size) => sizes.count(SIZES, size, messages.len()),
         None => messages.iter().for_each(|message| sizes.count(SIZES, message.body_size(), 1)),
     }
 }

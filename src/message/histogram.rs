@@ -39,28 +39,36 @@ pub struct HistogramFigures {
 /// Values that somebody gathers, to add them all at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
-    counts: [u64; BOUNDS_MAX + 1],
+    counts: [u32; BOUNDS_MAX + 1],
     sum: u64,
-    is_any: bool,
+    /// A bit for each bucket that has some.
+    touched: u16,
 }
 
 impl Tally {
     /// There were so many of this value, in a histogram with these bounds.
     #[inline]
-    pub fn count(&mut self, bounds: &[u64], value: u64, count: u64) {
-        let place = bounds.partition_point(|bound| *bound < value);
+    pub fn count(&mut self, bounds: &[u64], value: u64, count: usize) {
+        let place = bucket(bounds, value);
         if let Some(counter) = self.counts.get_mut(place) {
-            *counter += count;
+            *counter = counter.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+            self.touched |= 1 << place;
         }
-        self.sum += value.saturating_mul(count);
-        self.is_any = true;
+        self.sum += value.saturating_mul(count as u64);
     }
 
     /// Something was gathered since it was added last.
     #[must_use]
+    #[inline]
     pub fn is_any(&self) -> bool {
-        self.is_any
+        self.touched != 0
     }
+}
+
+/// The bucket of a value. Most are small.
+#[inline]
+fn bucket(bounds: &[u64], value: u64) -> usize {
+    bounds.iter().position(|bound| value <= *bound).unwrap_or(bounds.len())
 }
 
 impl Histogram {
@@ -72,22 +80,36 @@ impl Histogram {
     }
 
     /// There were so many of this value. Who adds often has a number of its own, which says where.
+    #[inline]
     pub fn add(&self, who: u64, value: u64, count: u64) {
-        let mut tally = Tally::default();
-        tally.count(self.bounds, value, count);
-        self.add_all(who, &mut tally);
+        let Some(shard) = self.shard(who) else { return };
+        if let Some(counter) = shard.counts.get(bucket(self.bounds, value)) {
+            counter.fetch_add(count, Ordering::Relaxed);
+        }
+        if value > 0 {
+            shard.sum.fetch_add(value.saturating_mul(count), Ordering::Relaxed);
+        }
     }
 
     /// Adds what was gathered, of which nothing is left then.
     pub fn add_all(&self, who: u64, tally: &mut Tally) {
-        let shard = usize::try_from(who).unwrap_or(0) % HISTOGRAM_SHARDS;
-        let Some(shard) = self.shards.get(shard) else { return };
-        let counters = shard.counts.iter().zip(&mut tally.counts).take(self.bounds.len() + 1);
-        for (counter, count) in counters.filter(|(_, count)| **count > 0) {
-            counter.fetch_add(std::mem::take(count), Ordering::Relaxed);
+        let Some(shard) = self.shard(who) else { return };
+        let mut touched = std::mem::take(&mut tally.touched);
+        while touched != 0 {
+            let place = touched.trailing_zeros() as usize;
+            touched &= touched - 1;
+            if let (Some(counter), Some(count)) =
+                (shard.counts.get(place), tally.counts.get_mut(place))
+            {
+                counter.fetch_add(std::mem::take(count).into(), Ordering::Relaxed);
+            }
         }
         shard.sum.fetch_add(std::mem::take(&mut tally.sum), Ordering::Relaxed);
-        tally.is_any = false;
+    }
+
+    #[inline]
+    fn shard(&self, who: u64) -> Option<&Shard> {
+        self.shards.get(usize::try_from(who).unwrap_or(0) % HISTOGRAM_SHARDS)
     }
 
     /// What it came to so far.
