@@ -13,6 +13,7 @@ use super::durability::Durability;
 use super::events::Events;
 use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
+use super::measures::Measures;
 use super::message_counts::MessageCounts;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
@@ -54,6 +55,7 @@ pub struct Broker {
     pub(super) churn: Arc<Churn>,
     /// What clients came to that left.
     pub(super) past_clients: PastClients,
+    pub(super) measures: Measures,
     pub(super) put_off: PutOff,
     pub(super) tallies: Arc<Tallies>,
     pub(super) user_rates: UserRates,
@@ -123,6 +125,7 @@ impl Broker {
             counts: Arc::default(),
             churn: Arc::default(),
             past_clients: PastClients::default(),
+            measures: Measures::default(),
             put_off: PutOff::default(),
             tallies: Arc::default(),
             user_rates: UserRates::default(),

@@ -54,7 +54,6 @@ mod overview;
 mod parameters;
 mod patient_stream;
 mod patterns;
-mod percent;
 mod permissions;
 mod permitted;
 mod policies;
@@ -96,6 +95,7 @@ pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, Place, ProcessF
 pub use websocket::{AmqpDoor, Visit};
 
 use crate::message::Moment;
+use crate::protocol::percent;
 
 /// What the door knows of the node that the broker does not.
 pub struct ManagementOptions {

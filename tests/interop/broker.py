@@ -6,7 +6,8 @@
 BROKER is the path of a leveret binary, or the word `rabbitmq` for Debian's. COMMAND finds in its
 environment where the broker listens, and what restarts it on the same port with the same data:
 
-    LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT  LEVERET_TEST_RESTART
+    LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT
+    LEVERET_TEST_METRICS_PORT  LEVERET_TEST_RESTART
     LEVERET_TEST_TLS_PORT  LEVERET_TEST_CERTIFICATES
     LEVERET_TEST_BROKER  which is BROKER again, for tests that need one of their own
 
@@ -34,7 +35,8 @@ SECONDS_TO_STOP = 20
 SECONDS_TO_START_RABBITMQ = 90
 # Ports below those that systems hand out by themselves; RabbitMQ takes the one 20000 above as well.
 PORTS_OF_RABBITMQ = range(7700, 7900)
-MANAGEMENT_PORTS_OF_RABBITMQ = range(7900, 8000)
+MANAGEMENT_PORTS_OF_RABBITMQ = range(7900, 7950)
+METRICS_PORTS_OF_RABBITMQ = range(7950, 8000)
 TLS_PORTS_OF_RABBITMQ = range(7600, 7700)
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 START = b"\x00\x0a\x00\x0a"  # the class and the method of connection.start
@@ -79,6 +81,7 @@ class Leveret:
         self.port = 0
         self.management_port = 0
         self.tls_port = 0
+        self.metrics_port = 0
         self.process = None
 
     def start(self):
@@ -89,6 +92,8 @@ class Leveret:
             self.binary, "serve", "--listen", f"{HOST}:{self.port}", "--data-dir", self.data,
             "--set", f"management.tcp.port={self.management_port}",
             "--set", f"management.tcp.ip={HOST}",
+            "--set", f"prometheus.tcp.port={self.metrics_port}",
+            "--set", f"prometheus.tcp.ip={HOST}",
             *(part for key in keys for part in ("--set", key)),
         ]
         with open(self.output, "wb") as output:
@@ -103,12 +108,14 @@ class Leveret:
         """Learns the ports from the line that the broker prints when it is ready."""
         with open(self.output, encoding="utf-8", errors="replace") as output:
             found = re.findall(re.escape(HOST) + r":([1-9]\d*)", output.read())
-        ports = [int(port) for port in found]
-        if self.certificates and len(ports) >= 3:
-            self.port, self.tls_port, self.management_port = ports[:3]
-        elif not self.certificates and len(ports) >= 2:
-            self.port, self.management_port = ports[:2]
-        return len(ports) >= (3 if self.certificates else 2)
+        names = ["port", "tls_port", "management_port", "metrics_port"]
+        if not self.certificates:
+            names.remove("tls_port")
+        if len(found) < len(names):
+            return False
+        for name, port in zip(names, found):
+            setattr(self, name, int(port))
+        return True
 
     def ended(self):
         return self.process is not None and self.process.poll() is not None
@@ -137,11 +144,14 @@ class Leveret:
 class RabbitMq:
     """Debian's RabbitMQ, by way of the script that the other comparisons use as well."""
 
-    def __init__(self, folder, plugins=("rabbitmq_management",), certificates=None):
+    def __init__(
+        self, folder, plugins=("rabbitmq_management", "rabbitmq_prometheus"), certificates=None
+    ):
         self.folder = os.path.join(folder, "rabbitmq")
         self.plugins = ",".join(plugins)
         self.port = _free_port(PORTS_OF_RABBITMQ, also=20000)
         self.management_port = _free_port(MANAGEMENT_PORTS_OF_RABBITMQ)
+        self.metrics_port = _free_port(METRICS_PORTS_OF_RABBITMQ)
         self.tls_port, self.keys = 0, []
         if certificates:
             self.plugins += ",rabbitmq_auth_mechanism_ssl"
@@ -155,7 +165,7 @@ class RabbitMq:
             answer = subprocess.run(
                 [script, str(self.port), self.folder, self.plugins,
                  f"management.tcp.port = {self.management_port}",
-                 f"management.tcp.ip = {HOST}", *self.keys],
+                 f"management.tcp.ip = {HOST}", *self._keys_of_metrics(), *self.keys],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 timeout=SECONDS_TO_START_RABBITMQ,
@@ -165,6 +175,12 @@ class RabbitMq:
         if answer.returncode != 0:
             raise BrokerError("RabbitMQ did not start")
         self.pid = int(answer.stdout)
+
+    def _keys_of_metrics(self):
+        """A key of a plugin that is off stops the start."""
+        if "rabbitmq_prometheus" not in self.plugins:
+            return []
+        return [f"prometheus.tcp.port = {self.metrics_port}", f"prometheus.tcp.ip = {HOST}"]
 
     def _runs(self):
         """Whether the process is there and not a zombie, which some first processes leave."""
@@ -256,7 +272,7 @@ class running:
         try:
             certificates = secure.make(self.folder)
             if self.name == "rabbitmq":
-                plugins = ("rabbitmq_management", "rabbitmq_event_exchange")
+                plugins = ("rabbitmq_management", "rabbitmq_prometheus", "rabbitmq_event_exchange")
                 self.broker = RabbitMq(self.folder, plugins, certificates)
             else:
                 keys = ("event_exchange.enabled=true",)
@@ -272,6 +288,7 @@ class running:
             "LEVERET_TEST_MANAGEMENT_PORT": str(self.broker.management_port),
             "LEVERET_TEST_TLS_PORT": str(self.broker.tls_port),
             "LEVERET_TEST_CERTIFICATES": certificates,
+            "LEVERET_TEST_METRICS_PORT": str(self.broker.metrics_port),
             "LEVERET_TEST_RESTART": self.door.command,
             "LEVERET_TEST_BROKER": self.name,
         }

@@ -232,6 +232,8 @@ pub struct MetricsConfig {
     pub tls_addresses: Vec<ListenAddress>,
     /// From the slash on.
     pub path: String,
+    /// The common path tells of each queue and client.
+    pub is_of_each: bool,
 }
 
 /// What the server properties say.

@@ -128,6 +128,7 @@ pub struct Typed {
     pub prometheus_tls_ip: Option<IpAddr>,
     pub prometheus_tls: TypedTls,
     pub prometheus_path: Option<String>,
+    pub prometheus_is_of_each: Option<bool>,
     pub log_console: Option<bool>,
     pub log_console_level: Option<LogLevel>,
     pub log_console_format: Option<LogFormat>,
@@ -322,7 +323,8 @@ impl Typed {
         }
         let path = self.prometheus_path.as_deref().unwrap_or("/metrics");
         let path = format!("/{}", path.trim_start_matches('/'));
-        Some(MetricsConfig { addresses, tls_addresses, path })
+        let is_of_each = self.prometheus_is_of_each == Some(true);
+        Some(MetricsConfig { addresses, tls_addresses, path, is_of_each })
     }
 
     fn tcp(&self) -> TcpOptions {
