@@ -1,10 +1,15 @@
 //! The command line: which command is meant, and who carries it out. The flags of each command are
 //! its own business.
 
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
+use crate::ctl::{self, Tool};
 use crate::inspect;
 use crate::node::{
     self,
@@ -41,6 +46,26 @@ pub enum Command {
     Inspect(inspect::Options),
     /// Load an AMQP 0-9-1 broker, check that every message arrives once and in order, and measure
     Perf(Box<perf::Options>),
+    /// Ask a node and change it, in the words of rabbitmqctl
+    #[command(disable_help_flag = true)]
+    Ctl {
+        /// A verb with its arguments; `help` lists all of them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "VERB")]
+        words: Vec<String>,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        shell: Shell,
+        /// The name that completions are for: leveret, or a link to it such as rabbitmqctl
+        #[arg(default_value = "leveret")]
+        name: String,
+    },
+    /// Print a page of the manual, for `man -l`
+    Man {
+        /// The command that it is about [default: all of leveret]
+        command: Option<String>,
+    },
 }
 
 impl CommandLine {
@@ -51,14 +76,68 @@ impl CommandLine {
     }
 }
 
-/// Runs what the command line asks for, to its end.
+/// Runs what the words of a command line ask for, to its end. The first one is the name by which
+/// the binary was called.
 #[must_use]
-pub fn run(command_line: CommandLine) -> ExitCode {
-    match command_line.into_command() {
+pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = words.collect();
+    if let Some(tool) = words.first().and_then(|name| Tool::called(Path::new(name))) {
+        let words = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+        return ctl::run(tool, &words.collect::<Vec<_>>());
+    }
+    match CommandLine::parse_from(words).into_command() {
         Command::Serve(flags) => node::run(&flags),
         Command::Inspect(options) => inspect::run(&options),
         Command::Perf(options) => perf::run(&options),
+        Command::Ctl { words } => ctl::run(Tool::Ctl, &words),
+        Command::Completions { shell, name } => print_completions(shell, &name),
+        Command::Man { command } => print_manual(command.as_deref()),
     }
+}
+
+/// The whole command line, with the verbs of `ctl`.
+fn whole() -> clap::Command {
+    CommandLine::command().mut_subcommand("ctl", |_| ctl::command(Tool::Ctl))
+}
+
+fn print_completions(shell: Shell, name: &str) -> ExitCode {
+    let mut command = match Tool::called(Path::new(name)) {
+        Some(tool) => ctl::command(tool),
+        None if name == "leveret" => whole(),
+        None => return unknown(name),
+    };
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut text);
+    print(&text)
+}
+
+fn print_manual(command: Option<&str>) -> ExitCode {
+    let mut page = whole();
+    page.build();
+    if let Some(name) = command {
+        match page.find_subcommand(name) {
+            Some(command) => page = command.clone(),
+            None => return unknown(name),
+        }
+    }
+    let mut text = Vec::new();
+    match clap_mangen::Man::new(page).render(&mut text) {
+        Ok(()) => print(&text),
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn print(text: &[u8]) -> ExitCode {
+    match io::stdout().write_all(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn unknown(name: &str) -> ExitCode {
+    // Nobody is left to tell if this fails.
+    let _ = writeln!(io::stderr(), "there is no command {name}");
+    ExitCode::from(64)
 }
 
 fn long_help() -> String {
@@ -67,8 +146,6 @@ fn long_help() -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn serve(line: &str) -> Serve {
@@ -121,5 +198,27 @@ mod tests {
         {
             assert!(help.contains(part), "{part} in\n{help}");
         }
+    }
+
+    #[test]
+    fn all_behind_ctl_is_for_it() {
+        let line = ["leveret", "ctl", "-q", "list_users", "--help"];
+        let command = CommandLine::try_parse_from(line).unwrap().into_command();
+        let words = ["-q", "list_users", "--help"].map(str::to_owned).to_vec();
+        assert_eq!(command, Command::Ctl { words });
+    }
+
+    #[test]
+    fn completions_and_the_manual_know_the_verbs() {
+        let mut command = whole();
+        let mut text = Vec::new();
+        clap_complete::generate(Shell::Bash, &mut command, "leveret", &mut text);
+        assert!(String::from_utf8(text).unwrap().contains("set_permissions"));
+        command.build();
+        let mut page = Vec::new();
+        let command = command.find_subcommand("ctl").unwrap().clone();
+        clap_mangen::Man::new(command).render(&mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        assert!(page.contains("set_permissions") || page.contains("set\\_permissions"), "{page}");
     }
 }

@@ -11,7 +11,7 @@
 //! 5. [`server`]: the AMQP door, where tokio begins. [`management`]: the HTTP door for
 //!    operators. [`metrics`]: the door for Prometheus.
 //! 6. [`node`]: assembly: configuration, boot, shutdown, logs. [`inspect`]: a look into a data
-//!    directory. [`perf`]: a load generator.
+//!    directory. [`perf`]: a load generator. [`ctl`]: the tool that asks a running node.
 //!
 //! [`command_line`] says which command of the binary is meant.
 //!
@@ -38,6 +38,7 @@ pub mod management;
 pub mod metrics;
 pub mod server;
 
+pub mod ctl;
 pub mod inspect;
 pub mod node;
 pub mod perf;

@@ -507,3 +507,17 @@ pub const MANAGEMENT_END_PATIENCE_MS: u64 = 1000;
 pub const SAMPLED_COUNT_MAX: usize = 50_000;
 /// Things of which all samples of ten minutes are kept, some 20 KiB each: those that are drawn.
 pub const CHARTED_COUNT_MAX: usize = 256;
+
+/// How long `leveret ctl` waits for one answer, where nothing else is said: as long as RabbitMQ's
+/// tools wait for a list.
+pub const CTL_PATIENCE_MS: u64 = 60_000;
+
+/// How long `leveret ctl` waits for a node to start or to stop, where nothing else is said: a large
+/// log that is read after a crash, as RabbitMQ's tools wait.
+pub const CTL_START_PATIENCE_MS: u64 = 300_000;
+
+/// How long `leveret ctl` waits before it asks again whether a node is there: nobody notices it.
+pub const CTL_RETRY_MS: u64 = 100;
+
+/// The largest answer that `leveret ctl` takes: a list of a million queues with all their columns.
+pub const CTL_ANSWER_SIZE_MAX: usize = 2 * 1024 * 1024 * 1024;

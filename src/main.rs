@@ -3,11 +3,11 @@
 
 use std::process::ExitCode;
 
-use leveret::command_line::{self, CommandLine};
+use leveret::command_line;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    command_line::run(<CommandLine as clap::Parser>::parse())
+    command_line::run(std::env::args_os())
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{Login, Permissions, TopicPatterns, TopicPermissions};
-use crate::definitions::{PasswordHash, UserDefinition, UserLimits};
+use crate::definitions::{HashingAlgorithm, PasswordHash, UserDefinition, UserLimits};
 use crate::message::Name;
 
 /// A user.
@@ -29,6 +29,9 @@ pub struct User {
     pub limits: UserLimits,
     /// It may log in from this machine only.
     pub is_loopback_only: bool,
+    /// It is nobody who was declared, and nobody can log in as it: who owns the machine asks, and
+    /// may do everything everywhere.
+    pub is_machine_owner: bool,
     /// A digest of the password that proved it, where checking takes long: known in memory only.
     proven: OnceLock<[u8; 32]>,
 }
@@ -42,7 +45,26 @@ pub enum Checked {
     Slow(Arc<User>),
 }
 
+/// The name of who owns the machine, which RabbitMQ gives its command line tools.
+const MACHINE_OWNER: &str = "rmq-cli";
+
 impl User {
+    /// Who owns the machine. A user who was declared with this name is another one.
+    #[must_use]
+    pub fn machine_owner() -> Self {
+        Self {
+            name: MACHINE_OWNER.into(),
+            password: PasswordHash { algorithm: HashingAlgorithm::Sha256, bytes: Vec::new() },
+            tags: vec!["administrator".into()],
+            permissions: BTreeMap::new(),
+            topic_permissions: BTreeMap::new(),
+            limits: UserLimits::default(),
+            is_loopback_only: true,
+            is_machine_owner: true,
+            proven: OnceLock::new(),
+        }
+    }
+
     /// It may publish in the name of others.
     #[must_use]
     pub fn may_impersonate(&self) -> bool {
@@ -112,6 +134,7 @@ impl Users {
             topic_permissions: topic_permissions.unwrap_or_default(),
             limits: UserLimits::of(limits),
             is_loopback_only,
+            is_machine_owner: false,
             proven: OnceLock::new(),
         };
         self.0.insert(name.clone(), Arc::new(user));

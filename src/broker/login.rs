@@ -210,6 +210,9 @@ impl Session {
     /// What the user may do in a virtual host, whatever it was when it logged in: the virtual host
     /// may have gone since, and another of its name come.
     pub(super) fn permissions_now(&self, host: &str) -> Option<Arc<Permissions>> {
+        if self.is_machine_owner() {
+            return Permissions::new(".*", ".*", ".*").ok().map(Arc::new);
+        }
         let users = read(&self.broker.users);
         users.user(self.user_name())?.permissions.get(host).cloned()
     }
@@ -221,8 +224,16 @@ impl Session {
         known.zip(user.as_ref()).is_some_and(|(known, user)| known.password == user.password)
     }
 
+    /// Nothing that was declared says what it may do.
+    fn is_machine_owner(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.is_machine_owner)
+    }
+
     /// Which routing keys it may use there, as above.
     pub(super) fn topics_now(&self, host: &str) -> Option<Arc<TopicPermissions>> {
+        if self.is_machine_owner() {
+            return None;
+        }
         let users = read(&self.broker.users);
         users.user(self.user_name())?.topic_permissions.get(host).cloned()
     }

@@ -1,5 +1,5 @@
-//! Who asks, by HTTP's basic login, and what its tags let it ask for. Passwords are checked by the
-//! broker, and written nowhere.
+//! Who asks, by HTTP's basic login or because it owns the machine, and what its tags let it ask for.
+//! Passwords are checked by the broker, and written nowhere.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -22,6 +22,11 @@ use crate::definitions::PolicyKind;
 /// Tags that let a user ask at all.
 const TAGS: [&str; 4] = ["management", "policymaker", "monitoring", "administrator"];
 
+/// A connection on which who owns the machine asks: root, or the user that the broker runs as. It
+/// needs no login, for it could read the broker's memory and change its files anyway.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnsMachine;
+
 /// A user with one of these tags, as it was when it was asked for.
 #[derive(Debug)]
 pub(super) struct Caller {
@@ -33,9 +38,19 @@ impl FromRequestParts<Shared> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Refusal> {
         let peer = parts.extensions.get::<Peer>().copied().ok_or(Refusal::NotLoggedIn)?;
+        let acquaintance = parts.extensions.get::<Acquaintance>();
+        // Who logs in all the same wants to be that user.
+        if parts.extensions.get::<OwnsMachine>().is_some() && !has_login(&parts.headers) {
+            acquaintance.iter().for_each(|acquaintance| acquaintance.make());
+            return Self::of(Arc::new(User::machine_owner()));
+        }
         let login = login(&parts.headers).ok_or(Refusal::NotLoggedIn)?;
-        Self::log_in(api, login, peer, parts.extensions.get()).await
+        Self::log_in(api, login, peer, acquaintance).await
     }
+}
+
+fn has_login(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION)
 }
 
 /// Name and password stand behind `Basic` as base64, with a colon between them.
@@ -92,6 +107,9 @@ impl Caller {
 
     /// The same user with what it may do by now, unless it has gone or got another password.
     pub(super) fn as_it_is_now(&self, api: &Api) -> Result<Self, Refusal> {
+        if self.user.is_machine_owner {
+            return Ok(Self { user: self.user.clone() });
+        }
         let user = api.broker.user(&self.user.name);
         let user = user.filter(|user| user.password == self.user.password);
         Self::of(user.ok_or(Refusal::NotLoggedIn)?)

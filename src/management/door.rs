@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tracing::debug;
 
 use super::api::{Api, Shared};
+use super::caller::OwnsMachine;
 use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::routes::Routes;
@@ -30,10 +31,11 @@ use super::{
     ManagementOptions, absent, alarm_limits, auth_attempts, bindings, channels, cluster_name,
     connections, consumers, definitions, description, effective_config, exchanges, features,
     front_page, get, global_parameters, hash_password, headers, health, login, methods,
-    node_memory, nodes, overview, parameters, permissions, policies, publish, queues, replicas,
-    topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, websocket, whoami,
+    node_memory, node_operations, nodes, overview, parameters, permissions, policies, publish,
+    queues, replicas, topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts,
+    websocket, whoami,
 };
-use crate::broker::Broker;
+use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
 use crate::limits::{
     MANAGEMENT_BUFFER_SIZE_MAX, MANAGEMENT_CONNECTIONS_MAX, MANAGEMENT_END_PATIENCE_MS,
@@ -92,6 +94,7 @@ pub(super) fn resources() -> Routes {
         .merge(health::routes())
         .merge(login::routes())
         .merge(node_memory::routes())
+        .merge(node_operations::routes())
         .merge(nodes::routes())
         .merge(overview::routes())
         .merge(parameters::routes())
@@ -163,15 +166,40 @@ impl Management {
     ) where
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let visit = visit.into();
-        let upgraded = Upgraded::default();
+        self.answer(stream, visit.into(), None, closing).await;
+    }
+
+    /// The same on a connection of who owns the machine, which needs no login.
+    pub async fn serve_machine_owner<Stream>(
+        self: Arc<Self>,
+        stream: Stream,
+        closing: impl Future<Output = ()>,
+    ) where
+        Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let visit = Visit::from(Peer { address: None });
+        self.answer(stream, visit, Some(OwnsMachine), closing).await;
+    }
+
+    async fn answer<Stream>(
+        &self,
+        stream: Stream,
+        visit: Visit,
+        owner: Option<OwnsMachine>,
+        closing: impl Future<Output = ()>,
+    ) where
+        Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let permit = self.permits.try_acquire().ok();
         let Some((_permit, _visitor)) = permit.zip(self.visitors.enter(visit.peer)) else {
             debug!(target: "management", "too many connections");
             return;
         };
-        let acquaintance = Acquaintance::default();
-        let resources = self.resources_for(visit, &acquaintance, upgraded.clone());
+        let (acquaintance, upgraded) = (Acquaintance::default(), Upgraded::default());
+        let mut resources = self.resources_for(visit, &acquaintance, upgraded.clone());
+        if let Some(owner) = owner {
+            resources = resources.layer(Extension(owner));
+        }
         let resources = TowerToHyperService::new(resources);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -48,6 +48,7 @@ mod name_filter;
 mod names;
 mod node_facts;
 mod node_memory;
+mod node_operations;
 mod nodes;
 mod operation;
 mod overview;
@@ -117,6 +118,8 @@ pub struct ManagementOptions {
     pub cross_origin: CrossOrigin,
     /// What the configuration of the node comes to, without what is secret.
     pub configuration: Vec<(String, String)>,
+    /// Stops the node, as SIGTERM does.
+    pub stop: Box<dyn Fn() + Send + Sync>,
     /// Tells how the process fares, which this floor cannot see.
     pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
 }

@@ -98,7 +98,8 @@ async fn declare(
     let settings = settings(&name, fields, known.as_deref())?;
     let was_there = known.is_some();
     let mut declared = api.broker.create_virtual_host(&name, settings)?;
-    if !was_there {
+    // Who owns the machine needs none.
+    if !was_there && !caller.user.is_machine_owner {
         api.broker.set_permission(&everything(&caller, &name))?;
     }
     if let Some(limits) = limits {

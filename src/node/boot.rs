@@ -14,6 +14,7 @@ use tracing::{debug, error, info, warn};
 use super::command_line::Serve;
 use super::config::{self, Config, MemoryConfig, QueueType};
 use super::listening::Listening;
+use super::management::ManagementDoors;
 use super::password_thread::PasswordThread;
 use super::reload::Reload;
 use super::store_threads::StoreThreads;
@@ -231,10 +232,24 @@ async fn listen(
     for listener in listening.local {
         listener.run(broker.clone(), clock, &doors);
     }
-    management::serve(listening.management, config, facts, certificates, &broker, clock, &doors);
+    let asked = Arc::new(Notify::new());
+    let management = ManagementDoors {
+        config,
+        facts,
+        certificates,
+        broker: &broker,
+        clock,
+        doors: &doors,
+        stop: &asked,
+    };
+    management.serve(listening.management);
+    if let Some(listener) = listening.management_socket {
+        management.serve_socket(listener);
+    }
     metrics::serve(listening.metrics, config, &broker, clock, &doors);
     tokio::select! {
         () = stop.received() => {}
+        () = asked.notified() => {}
         () = failed.notified() => {}
         () = keep_time(&broker, clock) => {}
         () = reload.forever() => {}

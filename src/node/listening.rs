@@ -13,6 +13,9 @@ use crate::server::{
     Listener, ListenerOptions, Proxy, Tls, TlsOptions, UnixListener, WayIn, bind, bind_unix,
 };
 
+/// Nobody but the broker's own user, and root.
+const MANAGEMENT_SOCKET_MODE: u32 = 0o600;
+
 /// All listeners.
 #[derive(Debug)]
 pub(super) struct Listening {
@@ -20,6 +23,8 @@ pub(super) struct Listening {
     /// AMQP for this machine alone.
     pub(super) local: Vec<UnixListener>,
     pub(super) management: Listeners,
+    /// The HTTP API for who owns the machine.
+    pub(super) management_socket: Option<UnixListener>,
     pub(super) metrics: Listeners,
 }
 
@@ -70,7 +75,8 @@ impl Listening {
             encrypted: bind_all(encrypted, options, &ways.management_tls)?,
             tls: ways.management_tls.tls,
         };
-        Ok(Self { amqp, local: bind_local(config)?, management, metrics })
+        let management_socket = bind_management_socket(config)?;
+        Ok(Self { amqp, local: bind_local(config)?, management, management_socket, metrics })
     }
 
     pub(super) fn places(&self) -> Places {
@@ -200,6 +206,21 @@ fn bind_management(config: &Config, way: &WayIn) -> Result<Vec<Listener>, String
         }
     }
     Ok(listeners)
+}
+
+/// The socket of the HTTP API. A path may be longer than the system takes, or lie where sockets
+/// cannot be.
+fn bind_management_socket(config: &Config) -> Result<Option<UnixListener>, String> {
+    let Some(socket) = &config.management_socket else { return Ok(None) };
+    match bind_unix(&socket.path, MANAGEMENT_SOCKET_MODE) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if socket.is_asked_for => Err(cannot_listen(&socket.path.display(), &error)),
+        Err(error) => {
+            let path = socket.path.display();
+            warn!(target: "node", "no HTTP API on {path}, which leveret ctl uses: {error}");
+            Ok(None)
+        }
+    }
 }
 
 struct Wanted {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use rustix::process::{Resource, getrlimit};
+use tokio::sync::Notify;
 
 use super::config::Config;
 use super::config::logs::LogStream;
@@ -16,7 +17,10 @@ use crate::management::{
     Certificates, CrossOrigin, ListenerCertificates, ListenerFacts, ListenerProtocol, Management,
     ManagementOptions, NodeFacts, Place, Visit,
 };
-use crate::server::{AmqpDoor, Clock, Doors};
+use crate::server::{AmqpDoor, Clock, Doors, UnixListener};
+
+/// The number of the user who may do everything on a machine.
+const ROOT: u32 = 0;
 
 /// What the door tells of the node, whose listeners are bound.
 pub(super) fn facts(config: &Config, clock: Clock, listening: &Listening) -> NodeFacts {
@@ -53,7 +57,7 @@ pub(super) fn certificates(listening: &Listening) -> Certificates {
             Some((protocol, tls, places.collect::<Vec<_>>()))
         })
         .collect();
-    Box::new(move || {
+    Arc::new(move || {
         let told = encrypted.iter().flat_map(|(protocol, tls, places)| {
             let ends = tls.ends();
             places.iter().map(move |place| ListenerCertificates {
@@ -96,46 +100,77 @@ fn listeners(listening: &Listening) -> Vec<ListenerFacts> {
     bound.chain(local).collect()
 }
 
-/// Answers on these listeners until the doors close. Without any it does nothing.
-pub(super) fn serve(
-    listeners: Listeners,
-    config: &Config,
-    facts: NodeFacts,
-    certificates: Certificates,
-    broker: &Arc<Broker>,
-    clock: Clock,
-    doors: &Doors,
-) {
-    let Some(management) = &config.management else { return };
-    let amqp = AmqpDoor::new(broker.clone(), clock, doors.clone());
-    let options = ManagementOptions {
-        node: node_name(config),
-        body_size_max: management.body_size_max,
-        path_prefix: management.path_prefix.clone(),
-        cross_origin: CrossOrigin {
+/// What the API of this node is made of. Each of its doors has one of its own, so that nobody
+/// fills that of others.
+pub(super) struct ManagementDoors<'a> {
+    pub(super) config: &'a Config,
+    pub(super) facts: NodeFacts,
+    pub(super) certificates: Certificates,
+    pub(super) broker: &'a Arc<Broker>,
+    pub(super) clock: Clock,
+    pub(super) doors: &'a Doors,
+    /// Who asks for it stops the node.
+    pub(super) stop: &'a Arc<Notify>,
+}
+
+impl ManagementDoors<'_> {
+    /// Answers on these listeners until the doors close. Without any it does nothing.
+    pub(super) fn serve(&self, listeners: Listeners) {
+        let Some(config) = &self.config.management else { return };
+        let management = self.open(config.path_prefix.clone());
+        let login = self.config.certificate_login;
+        for listener in listeners.into_all() {
+            let (management, tasks) = (management.clone(), self.doors.clone());
+            listener.run_with(self.doors, move |stream, (origin, local)| {
+                let visit = Visit {
+                    peer: Peer { address: Some(origin.ip()) },
+                    name: format!("{origin} -> {local}"),
+                    encryption: stream.encryption(login),
+                };
+                management.clone().serve(stream, visit, tasks.closing())
+            });
+        }
+    }
+
+    /// Answers at the socket. Who owns the machine needs no login there.
+    pub(super) fn serve_socket(&self, listener: UnixListener) {
+        let (management, tasks) = (self.open(String::new()), self.doors.clone());
+        let own_user = rustix::process::geteuid().as_raw();
+        listener.run_with(self.doors, move |stream, user| {
+            let (management, closing) = (management.clone(), tasks.closing());
+            async move {
+                if user == ROOT || user == own_user {
+                    management.serve_machine_owner(stream, closing).await;
+                } else {
+                    management.serve(stream, Peer { address: None }, closing).await;
+                }
+            }
+        });
+    }
+
+    /// The API below a prefix.
+    fn open(&self, path_prefix: String) -> Arc<Management> {
+        let (config, clock, stop) = (self.config, self.clock, self.stop.clone());
+        let amqp = AmqpDoor::new(self.broker.clone(), clock, self.doors.clone());
+        let cross_origin = config.management.as_ref().map(|management| CrossOrigin {
             origins: management.cross_origins.clone(),
             max_age_seconds: management.cross_origin_max_age_seconds,
-        },
-        configuration: config.effective.clone().into_iter().collect(),
-        clock: Box::new(move || clock.now()),
-        facts,
-        process: Box::new(process::figures),
-        certificates,
-        amqp: Some(Box::new(move |stream, visit: Visit| {
-            amqp.begin_over(stream, visit.peer, visit.name, visit.encryption);
-        })),
-    };
-    let management = Arc::new(Management::new(broker.clone(), options));
-    for listener in listeners.into_all() {
-        let (management, tasks, login) =
-            (management.clone(), doors.clone(), config.certificate_login);
-        listener.run_with(doors, move |stream, (origin, local)| {
-            let visit = Visit {
-                peer: Peer { address: Some(origin.ip()) },
-                name: format!("{origin} -> {local}"),
-                encryption: stream.encryption(login),
-            };
-            management.clone().serve(stream, visit, tasks.closing())
         });
+        let options = ManagementOptions {
+            node: node_name(config),
+            body_size_max: config.management_body_size_max,
+            path_prefix,
+            cross_origin: cross_origin.unwrap_or_default(),
+            configuration: config.effective.clone().into_iter().collect(),
+            clock: Box::new(move || clock.now()),
+            facts: self.facts.clone(),
+            stop: Box::new(move || stop.notify_one()),
+            process: Box::new(process::figures),
+            certificates: self.certificates.clone(),
+            amqp: Some(Box::new(move |stream, visit: Visit| {
+                amqp.begin_over(stream, visit.peer, visit.name, visit.encryption);
+            })),
+        };
+        Arc::new(Management::new(self.broker.clone(), options))
     }
 }

@@ -14,6 +14,7 @@ mod alarms;
 mod certificates;
 mod configuration;
 mod consumer_timeout;
+mod ctl;
 mod definitions;
 mod descriptors;
 mod disk;

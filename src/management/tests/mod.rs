@@ -21,6 +21,7 @@ mod headers;
 mod health;
 mod lists;
 mod login;
+mod machine_owner;
 mod messages;
 mod nodes;
 mod overview;
@@ -93,7 +94,8 @@ fn options() -> ManagementOptions {
         clock: Box::new(|| Moment(1)),
         facts: facts(),
         amqp: None,
-        certificates: Box::new(Vec::new),
+        certificates: Arc::new(Vec::new),
+        stop: Box::new(|| {}),
         process: Box::new(|| ProcessFigures { memory_bytes: Some(900), open_files: Some(12) }),
     }
 }

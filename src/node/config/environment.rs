@@ -33,8 +33,8 @@ pub fn meaning(variable: &str) -> Result<Meaning, ConfigError> {
     let Some(name) = variable.strip_prefix(PREFIX) else {
         return Ok(Meaning::Nothing);
     };
-    // These two belong to the project's own tests.
-    if name == "REGENERATE" || name.starts_with("TEST_") {
+    // These belong to the project's own tests, and to `leveret ctl`.
+    if name == "REGENERATE" || name.starts_with("TEST_") || name.starts_with("CTL_") {
         return Ok(Meaning::Nothing);
     }
     let mut found: Vec<(usize, Vec<String>)> = keys::all()
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn variables_of_others_and_of_the_tests_are_left_alone() {
-        for variable in ["PATH", "RABBITMQ_NODE_PORT", "LEVERET_REGENERATE", "LEVERET_TEST_SEED"] {
+        for variable in ["PATH", "RABBITMQ_NODE_PORT", "LEVERET_REGENERATE", "LEVERET_CTL_URL"] {
             assert_eq!(meaning(variable), Ok(Meaning::Nothing), "{variable}");
         }
     }

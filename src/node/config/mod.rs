@@ -117,6 +117,10 @@ pub struct Config {
     pub memory: MemoryConfig,
     /// `None` where nobody is to ask.
     pub management: Option<ManagementConfig>,
+    /// Bytes of a request's body, also where only the socket is.
+    pub management_body_size_max: u64,
+    /// `None` where there is to be none.
+    pub management_socket: Option<ManagementSocket>,
     /// `None` where nobody is to scrape them.
     pub metrics: Option<MetricsConfig>,
     pub logging: LogConfig,
@@ -222,6 +226,14 @@ pub struct ProxyConfig {
     pub is_before_management: bool,
     /// Where proxies may be; empty for anywhere.
     pub trusted: Vec<Network>,
+}
+
+/// Where who owns the machine asks without a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagementSocket {
+    pub path: PathBuf,
+    /// The operator says where: that it cannot be had is a reason not to start.
+    pub is_asked_for: bool,
 }
 
 /// Where metrics are told.

@@ -10,8 +10,9 @@ use std::{
 };
 
 use super::{
-    Config, ManagementConfig, MemoryConfig, MetricsConfig, NodeLimits, PasswordRule, Permissions,
-    Product, ProxyConfig, QueueType, StoreConfig, TcpOptions, TlsConfig, effective,
+    Config, ManagementConfig, ManagementSocket, MemoryConfig, MetricsConfig, NodeLimits,
+    PasswordRule, Permissions, Product, ProxyConfig, QueueType, StoreConfig, TcpOptions, TlsConfig,
+    effective,
     errors::{Layer, Warning},
     keys::Setting,
     logs::{
@@ -29,6 +30,9 @@ use crate::server::Network;
 
 const AMQP_PORT: u16 = 5672;
 const MANAGEMENT_PORT: u16 = 15672;
+
+/// The socket of the HTTP API in the data directory, as `leveret ctl` knows it.
+const MANAGEMENT_SOCKET: &str = "management.sock";
 const DAY_MS: u64 = 86_400_000;
 
 /// The obeyed keys as they were set. `None` means that nobody set it.
@@ -119,6 +123,7 @@ pub struct Typed {
     pub management_tls: TypedTls,
     pub management_proxy_protocol: Option<bool>,
     pub management_body_size_max: Option<u64>,
+    pub management_socket: Option<String>,
     pub management_path_prefix: Option<String>,
     pub management_origins: Named<String>,
     pub management_max_age_seconds: Option<u64>,
@@ -204,6 +209,8 @@ impl Typed {
             store: self.store(),
             memory: self.memory(),
             management: self.management(),
+            management_body_size_max: self.management_body_size_max(),
+            management_socket: self.management_socket(),
             metrics: self.metrics(),
             logging: self.logging(),
             proxy: ProxyConfig {
@@ -283,10 +290,27 @@ impl Typed {
         }
     }
 
+    fn management_body_size_max(&self) -> u64 {
+        self.management_body_size_max.unwrap_or(MANAGEMENT_BODY_SIZE_MAX)
+    }
+
+    /// In the data directory no other broker has one.
+    fn management_socket(&self) -> Option<ManagementSocket> {
+        let folder = self.data_dir.as_deref().unwrap_or(Path::new("./data"));
+        match self.management_socket.as_deref() {
+            Some("none") => None,
+            Some(path) => Some(ManagementSocket { path: path.into(), is_asked_for: true }),
+            None => {
+                let path = folder.join(MANAGEMENT_SOCKET);
+                Some(ManagementSocket { path, is_asked_for: false })
+            }
+        }
+    }
+
     /// Where nobody says anything, it is there for this machine alone, like AMQP. Who lists by
     /// flags where the broker listens, a test mostly, gets no door beside those.
     fn management(&self) -> Option<ManagementConfig> {
-        let body_size_max = self.management_body_size_max.unwrap_or(MANAGEMENT_BODY_SIZE_MAX);
+        let body_size_max = self.management_body_size_max();
         let is_plain = self.management_port.is_some() || self.management_ip.is_some();
         let tls_port = self.management_tls_port;
         let is_asked_for = is_plain || tls_port.is_some();

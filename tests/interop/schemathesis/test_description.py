@@ -18,8 +18,8 @@ CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
     "response_schema_conformance,response_headers_conformance"
 )
-# Wrong passwords are answered later each time.
-LEFT_OUT = ["/login"]
+# Wrong passwords are answered later each time, and a broker that was stopped not at all.
+LEFT_OUT = ["/login", "/leveret/authenticate-user", "/leveret/shutdown"]
 THINGS = [
     ("PUT", "vhosts/fuzz", {}),
     ("PUT", "users/fuzz-user", {"password": "secret", "tags": "management"}),

@@ -24,6 +24,15 @@ pub(super) static MANAGEMENT: &[Key] = &[
         "Address of the HTTP API. Where only its port is set, that is every interface.",
         |typed, setting| typed.management_ip = setting.value.to_address().and_then(|a| a.host),
     ),
+    Key::obeyed(
+        "management.unix.path",
+        "",
+        Kind::Text,
+        "Socket of the HTTP API on this machine, where root and the user that the broker runs as \
+         need no password: `leveret ctl` uses it. Without it that is management.sock in the data \
+         directory; none for no such socket. Leveret's own key.",
+        |typed, setting| typed.management_socket = setting.text(),
+    ),
     Key::later("management.tcp.*", "", Kind::Text, "Details of the HTTP API's sockets."),
     Key::obeyed(
         "management.proxy_protocol",

@@ -14,7 +14,7 @@ fn row(key: &str) -> &'static Key {
 /// The inventory of keys, by group, with examples for families.
 const INVENTORY: &str = "
 listeners.tcp.default listeners.tcp.1 listeners.tcp listeners.ssl listeners.ssl.default
-listeners.unix.1 unix_listen_options.mode
+listeners.unix.1 unix_listen_options.mode management.unix.path
 listeners.ssl.2 num_acceptors.tcp num_acceptors.ssl tcp_listen_options.backlog
 tcp_listen_options.nodelay tcp_listen_options.linger.on tcp_listen_options.linger.timeout
 tcp_listen_options.sndbuf tcp_listen_options.recbuf tcp_listen_options.keepalive

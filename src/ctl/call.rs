@@ -1,0 +1,135 @@
+//! A verb as it was typed, and the node that it is about.
+
+use std::cell::OnceCell;
+
+use clap::ArgMatches;
+use serde_json::Value;
+
+use super::api::{Api, Trouble};
+use super::common::Common;
+use super::failure::Failure;
+use super::tool::Tool;
+use super::url::path;
+use super::verb::Verb;
+use super::verbs;
+
+/// A verb with its arguments.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) tool: Tool,
+    pub(super) verb: &'static Verb,
+    pub(super) common: Common,
+    pub(super) api: Api,
+    pub(super) matches: ArgMatches,
+    pub(super) node: OnceCell<String>,
+}
+
+impl Call {
+    /// What stands for a name of the usage line, such as `<username>` or `--limit`.
+    pub(super) fn maybe(&self, name: &str) -> Option<&str> {
+        let values = self.matches.try_get_one::<String>(name);
+        values.ok().flatten().map(String::as_str)
+    }
+
+    /// The same for what has to be there.
+    pub(super) fn word(&self, name: &str) -> &str {
+        self.maybe(name).unwrap_or_default()
+    }
+
+    /// All that stands for it.
+    pub(super) fn words(&self, name: &str) -> Vec<&str> {
+        let values = self.matches.try_get_many::<String>(name).ok().flatten();
+        values.into_iter().flatten().map(String::as_str).collect()
+    }
+
+    /// Whether an option without a value is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.matches.try_get_one::<bool>(name).ok().flatten() == Some(&true)
+    }
+
+    /// A number, where there is one.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Failure> {
+        let parsed = self.maybe(name).map(|text| {
+            text.parse().map_err(|_| self.misused(&format!("{name}: {text} is no number")))
+        });
+        parsed.transpose()
+    }
+
+    /// JSON that was typed.
+    pub(super) fn json(&self, name: &str) -> Result<Value, Failure> {
+        serde_json::from_str(self.word(name))
+            .map_err(|error| Failure::Unavailable(format!("JSON decoding error. Reason: {error}")))
+    }
+
+    pub(super) fn virtual_host(&self) -> &str {
+        self.common.virtual_host.as_deref().unwrap_or("/")
+    }
+
+    /// The name of the node: what was typed, or what it says itself.
+    pub(super) fn node(&self) -> &str {
+        self.node.get_or_init(|| {
+            let typed = self.common.node.clone();
+            typed.or_else(|| self.own_node()).unwrap_or_else(|| self.api.place().to_string())
+        })
+    }
+
+    /// What the node says that it is called, which its paths need.
+    pub(super) fn own_node(&self) -> Option<String> {
+        let overview = self.api.get(format!("{}?columns=node", path(&["overview"]))).ok()?;
+        Some(overview.get("node")?.as_str()?.to_owned())
+    }
+
+    /// It was not typed as it has to be.
+    pub(super) fn misused(&self, why: &str) -> Failure {
+        let (tool, verb) = (self.tool.name(), self.verb);
+        Failure::Usage(format!(
+            "Error (argument validation): {why}\n\nUsage\n\n{tool} {} {}",
+            verb.name, verb.usage
+        ))
+    }
+
+    /// Refuses a virtual host that is not there, of which lists would say that it is empty.
+    pub(super) fn check_host(&self) -> Result<(), Failure> {
+        let host = self.virtual_host();
+        match self.api.get(path(&["vhosts", host])) {
+            // Who may not look at it, may look for what is in it.
+            Ok(_) | Err(Trouble::Refused { status: 401, .. }) => Ok(()),
+            Err(trouble) => Err(verbs::missing_host(host)(trouble)),
+        }
+    }
+
+    /// What is said before the verb is carried out.
+    pub(super) fn banner(&self) -> Vec<String> {
+        self.verb.banner.lines().map(|line| self.filled(line)).collect()
+    }
+
+    /// A text with what was typed in place of the names in braces.
+    pub(super) fn filled(&self, text: &str) -> String {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once('{') {
+            let (name, after) = behind.split_once('}').unwrap_or((behind, ""));
+            filled.push_str(before);
+            filled.push_str(&self.value_of(name));
+            rest = after;
+        }
+        filled.push_str(rest);
+        filled
+    }
+
+    fn value_of(&self, name: &str) -> String {
+        match name {
+            "vhost" if self.maybe("<vhost>").is_none() => self.virtual_host().to_owned(),
+            "node" => self.node().to_owned(),
+            "seconds" => format!("{:?}", self.common.patience().as_secs_f64()),
+            "milliseconds" => self.common.patience().as_millis().to_string(),
+            _ => {
+                let words = self.words(&format!("<{name}>"));
+                match words.is_empty() {
+                    true => self.word(&format!("--{name}")).to_owned(),
+                    false => words.join(", "),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Definitions: all that is declared, as a file.
+
+use std::fs;
+use std::io::{self, Read, Write};
+
+use serde_json::Value;
+
+use super::super::call::Call;
+use super::super::failure::Failure;
+use super::super::output::Output;
+use super::super::url::path;
+use super::super::verb::Verb;
+use super::missing_host;
+
+/// What stands for the standard output and input.
+const STANDARD: &str = "-";
+
+pub(super) const VERBS: &[Verb] = &[
+    Verb::new(
+        "export_definitions",
+        "<file> [--format <format>]",
+        "Write definitions to a file, `-` for the standard output; with --vhost of one virtual host",
+        "",
+        export,
+    ),
+    Verb::new(
+        "import_definitions",
+        "[<file>] [--format <format>] [--skip-if-unchanged]",
+        "Declare what a file says, `-` for the standard input; with --vhost in one virtual host",
+        "",
+        import,
+    ),
+];
+
+fn export(call: &Call) -> Result<Output, Failure> {
+    check_format(call)?;
+    let file = call.word("<file>");
+    let definitions = call.api.get(definitions(call)).map_err(missing(call))?;
+    let json = definitions.to_string();
+    if file == STANDARD {
+        return Ok(Output::Raw(json));
+    }
+    let banner = format!("Exporting definitions in JSON to a file at \"{file}\" ...\n");
+    fs::write(file, json).map_err(|error| unusable(file, &error))?;
+    Ok(Output::Raw(if call.common.tells_what_it_does() { banner } else { String::new() }))
+}
+
+fn import(call: &Call) -> Result<Output, Failure> {
+    check_format(call)?;
+    let file = call.maybe("<file>").unwrap_or(STANDARD);
+    let json = read(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::Data(format!("File {file} does not exist")),
+        _ => unusable(file, &error),
+    })?;
+    let parsed: Value = serde_json::from_slice(json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&json))
+        .map_err(|error| {
+            Failure::Data(format!("Failed to deserialise input (format: JSON) (error: {error})"))
+        })?;
+    if call.common.tells_what_it_does() && file != STANDARD {
+        // A closed pipe is no reason not to import.
+        let _ =
+            writeln!(io::stdout(), "Importing definitions in JSON from a file at \"{file}\" ...");
+    }
+    call.api.post(definitions(call), &parsed).map_err(missing(call))?;
+    Ok(Output::Hint("Successfully imported definitions.".to_owned()))
+}
+
+/// Of the node, or of the virtual host that was named.
+fn definitions(call: &Call) -> String {
+    match &call.common.virtual_host {
+        Some(host) => path(&["definitions", host]),
+        None => path(&["definitions"]),
+    }
+}
+
+fn missing(call: &Call) -> impl Fn(super::super::api::Trouble) -> Failure {
+    missing_host(call.virtual_host())
+}
+
+fn check_format(call: &Call) -> Result<(), Failure> {
+    match call.maybe("--format") {
+        None | Some("json" | "JSON") => Ok(()),
+        Some(format) => Err(call.misused(&format!("the format {format} is not JSON"))),
+    }
+}
+
+fn read(file: &str) -> io::Result<Vec<u8>> {
+    if file != STANDARD {
+        return fs::read(file);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn unusable(file: &str, error: &io::Error) -> Failure {
+    Failure::Data(format!("{file}: {error}"))
+}

@@ -1,0 +1,111 @@
+//! Policies, and those of operators, which override them.
+
+use serde_json::{Value, json};
+
+use super::super::call::Call;
+use super::super::failure::Failure;
+use super::super::listing::Listing;
+use super::super::output::Output;
+use super::super::url::path;
+use super::super::verb::Verb;
+use super::missing;
+
+const USER: &str = "policies";
+const OPERATOR: &str = "operator-policies";
+
+const SET_USAGE: &str =
+    "<name> <pattern> <definition> [--priority <priority>] [--apply-to <apply-to>]";
+
+pub(super) const VERBS: &[Verb] = &[
+    Verb::new(
+        "list_policies",
+        "",
+        "List policies",
+        "Listing policies for vhost \"{vhost}\" ...",
+        |call| list(call, USER),
+    ),
+    Verb::new(
+        "set_policy",
+        SET_USAGE,
+        "Set a policy: what holds for queues and exchanges whose names match",
+        "Setting policy \"{name}\" for pattern \"{pattern}\" to \"{definition}\" for vhost \
+         \"{vhost}\" ...",
+        |call| set(call, USER),
+    ),
+    Verb::new(
+        "clear_policy",
+        "<name>",
+        "Take a policy away",
+        "Clearing policy \"{name}\" on vhost \"{vhost}\" ...",
+        |call| clear(call, USER),
+    ),
+    Verb::new(
+        "list_operator_policies",
+        "",
+        "List policies of operators",
+        "Listing operator policy overrides for vhost \"{vhost}\" ...",
+        |call| list(call, OPERATOR),
+    ),
+    Verb::new(
+        "set_operator_policy",
+        SET_USAGE,
+        "Set a policy of operators, which bounds what users set",
+        "Setting operator policy override \"{name}\" for pattern \"{pattern}\" to \"{definition}\" \
+         for vhost \"{vhost}\" ...",
+        |call| set(call, OPERATOR),
+    ),
+    Verb::new(
+        "clear_operator_policy",
+        "<name>",
+        "Take a policy of operators away",
+        "Clearing operator policy \"{name}\" on vhost \"{vhost}\" ...",
+        |call| clear(call, OPERATOR),
+    ),
+];
+
+const LISTING: Listing = Listing {
+    columns: &[
+        ("vhost", "vhost"),
+        ("name", "name"),
+        ("pattern", "pattern"),
+        ("apply-to", "apply-to"),
+        ("definition", "definition"),
+        ("priority", "priority"),
+    ],
+    defaults: &["vhost", "name", "pattern", "apply-to", "definition", "priority"],
+};
+
+fn list(call: &Call, kind: &str) -> Result<Output, Failure> {
+    call.check_host()?;
+    LISTING.show_with(call, path(&[kind, call.virtual_host()]), |policy| {
+        if let Some(definition) = policy.get_mut("definition") {
+            *definition = Value::from(definition.to_string());
+        }
+    })
+}
+
+fn set(call: &Call, kind: &str) -> Result<Output, Failure> {
+    call.check_host()?;
+    let priority = call.maybe("--priority").unwrap_or("0");
+    let priority: i64 = priority
+        .parse()
+        .map_err(|_| Failure::Unavailable(format!("the priority {priority} is no number")))?;
+    let body = json!({
+        "pattern": call.word("<pattern>"),
+        "definition": call.json("<definition>")?,
+        "priority": priority,
+        "apply-to": call.maybe("--apply-to").unwrap_or("all"),
+    });
+    call.api.put(one(call, kind), &body)?;
+    Ok(Output::Done)
+}
+
+fn clear(call: &Call, kind: &str) -> Result<Output, Failure> {
+    call.check_host()?;
+    call.api.delete(one(call, kind)).map_err(missing("Parameter does not exist"))?;
+    Ok(Output::Done)
+}
+
+fn one(call: &Call, kind: &str) -> String {
+    path(&[kind, call.virtual_host(), call.word("<name>")])
+}
