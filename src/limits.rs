@@ -407,19 +407,16 @@ pub const INSPECT_ATTEMPTS: usize = 5;
 /// closed, so that nobody takes descriptors from AMQP by this door.
 pub const METRICS_CONNECTIONS_MAX: usize = 32;
 
-/// Connections to the HTTP API from one address of another machine at a time: a few browsers behind
-/// one router, and no more than a quarter of the door.
+/// Connections to the HTTP API from one other address at a time: a quarter of the door.
 pub const MANAGEMENT_CONNECTIONS_PER_PEER_MAX: usize = 16;
 
 /// Bytes of a request's head that are kept, and of an answer that the socket does not take yet.
 pub const METRICS_BUFFER_SIZE_MAX: usize = 16 * 1024;
 
-/// How long a connection of a scraper may go without a whole request: longer than Prometheus'
-/// default interval of a minute, so that it keeps its connection.
+/// How long a connection of a scraper may go without a request: Prometheus asks once a minute.
 pub const METRICS_IDLE_PATIENCE_MS: u64 = 90_000;
 
-/// How long after one walk over all queues a scrape is content with what that came to: many may
-/// scrape, and a walk takes the lock of each queue.
+/// How long a walk over all queues, which takes the lock of each, is good for scrapes.
 pub const METRICS_WALK_PAUSE_MS: u64 = 1000;
 
 /// Parts of a histogram to which sessions add: with more processors than these, some share a part
@@ -491,8 +488,7 @@ pub const LIST_CHUNK_SIZE: usize = 32 * 1024;
 /// How long a connection to the HTTP API may last on which nobody has logged in: one request.
 pub const MANAGEMENT_STRANGER_PATIENCE_MS: u64 = 10_000;
 
-/// How long an answer of the HTTP API may find no room in its socket: a client that is there reads
-/// something meanwhile, even over a slow line.
+/// How long an answer of the HTTP API may find no room: who is there reads, over any line.
 pub const MANAGEMENT_WRITE_PATIENCE_MS: u64 = 30_000;
 
 /// How long a connection to the HTTP API may go without a whole request: browsers keep theirs.

@@ -20,6 +20,7 @@ use super::routes::Routes;
 use super::samples::Subject;
 use super::view::View;
 use super::{answer, arguments, connection_name};
+use crate::auth::PeerCertificate;
 use crate::broker::{Encryption, ListedConnection, OctetFigures};
 use crate::message::SessionId;
 
@@ -210,7 +211,6 @@ fn shape(connection: &ListedConnection, view: &View) -> Value {
         "port": port,
         "peer_host": peer_host,
         "peer_port": peer_port,
-        "ssl": connection.encryption().is_some(),
         "channels": connection.channel_count(),
         "channel_max": introduction.channel_max,
         "frame_max": introduction.frame_size_max,
@@ -230,20 +230,22 @@ fn shape(connection: &ListedConnection, view: &View) -> Value {
     shape
 }
 
-/// How the connection is encrypted, and who its client showed to be; empty texts where that is
-/// nothing.
-fn encryption(found: Option<&Encryption>) -> [(String, Value); 7] {
-    let certificate = found.and_then(|found| found.certificate.as_ref());
-    let told = |name: &str, text: Option<&str>| (name.to_owned(), text.unwrap_or("").into());
+/// How it is encrypted; what is not known is an empty text.
+fn encryption(encryption: Option<&Encryption>) -> [(String, Value); 8] {
+    let agreed = |part: fn(&Encryption) -> &str| Value::from(encryption.map_or("", part));
+    let certificate = encryption.and_then(|found| found.certificate.as_ref());
+    let shown = |part: fn(&PeerCertificate) -> &str| Value::from(certificate.map_or("", part));
     [
-        told("ssl_protocol", found.map(|found| found.protocol)),
-        told("ssl_key_exchange", found.map(|found| found.key_exchange)),
-        told("ssl_cipher", found.map(|found| found.cipher)),
-        told("ssl_hash", found.map(|found| found.hash)),
-        told("peer_cert_subject", certificate.map(|found| &*found.subject)),
-        told("peer_cert_issuer", certificate.map(|found| &*found.issuer)),
-        told("peer_cert_validity", certificate.map(|found| &*found.validity)),
+        ("ssl", encryption.is_some().into()),
+        ("ssl_protocol", agreed(|found| found.protocol)),
+        ("ssl_cipher", agreed(|found| found.cipher)),
+        ("ssl_hash", agreed(|found| found.hash)),
+        ("ssl_key_exchange", agreed(|found| found.key_exchange)),
+        ("peer_cert_subject", shown(|found| &found.subject)),
+        ("peer_cert_issuer", shown(|found| &found.issuer)),
+        ("peer_cert_validity", shown(|found| &found.validity)),
     ]
+    .map(|(name, value)| (name.to_owned(), value))
 }
 
 /// How fast bytes come and go.
