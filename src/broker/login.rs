@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use super::churn::{Coming, Happened};
 use super::lock::{lock, read};
 use super::meter::Meter;
-use super::password_checks::Asker;
+use super::password_checks::{Asker, is_right};
 use super::session::{Peer, Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
@@ -148,7 +148,7 @@ impl Session {
         let checked = read(&self.broker.users).check(&login, self.peer.is_loopback());
         let checked = match checked {
             Ok(Checked::Proven(user)) => Some(user),
-            Ok(Checked::Slow(user)) => Some(user).filter(|user| user.password.is_of(secret)),
+            Ok(Checked::Slow(user)) => Some(user).filter(|user| is_right(user, secret)),
             Err(_) => None,
         };
         match checked {
