@@ -201,8 +201,6 @@ pub struct ManagementConfig {
     pub tls_addresses: Vec<ListenAddress>,
     /// The operator says where: an address that cannot be had is a reason not to start.
     pub is_asked_for: bool,
-    /// Bytes of a request's body.
-    pub body_size_max: u64,
     /// What every path begins with: nothing, or a slash and more.
     pub path_prefix: String,
     /// Where web pages that may use it come from; `*` is anywhere.

@@ -310,7 +310,6 @@ impl Typed {
     /// Where nobody says anything, it is there for this machine alone, like AMQP. Who lists by
     /// flags where the broker listens, a test mostly, gets no door beside those.
     fn management(&self) -> Option<ManagementConfig> {
-        let body_size_max = self.management_body_size_max();
         let is_plain = self.management_port.is_some() || self.management_ip.is_some();
         let tls_port = self.management_tls_port;
         let is_asked_for = is_plain || tls_port.is_some();
@@ -328,7 +327,6 @@ impl Typed {
             addresses,
             tls_addresses: tls_port.map(at).into_iter().collect(),
             is_asked_for,
-            body_size_max,
             path_prefix: self.management_path_prefix.clone().unwrap_or_default(),
             cross_origins: self.management_origins.clone().numbered(),
             cross_origin_max_age_seconds: Some(self.management_max_age_seconds.unwrap_or(1800)),

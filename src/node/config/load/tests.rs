@@ -402,8 +402,9 @@ fn the_http_api_is_for_this_machine_unless_somebody_says_where() {
     assert_eq!(places("management.tcp.port = 0"), "*:0");
     assert_eq!(places("management.tcp.ip = ::1"), "[::1]:15672");
     assert!(!management("").is_asked_for && management("management.tcp.ip = ::1").is_asked_for);
-    assert_eq!(management("").body_size_max, 10_000_000);
-    assert_eq!(management("management.http.max_body_size = 5").body_size_max, 5);
+    let body_size_max = |text: &str| config(text).management_body_size_max;
+    assert_eq!(body_size_max(""), 10_000_000);
+    assert_eq!(body_size_max("management.http.max_body_size = 5"), 5);
 }
 
 #[test]
