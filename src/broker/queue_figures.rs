@@ -38,7 +38,7 @@ impl Broker {
             sum.consumers += report.counts.consumers as u64;
             sum.ready_bytes += report.counts.ready_bytes;
             sum.unacked_bytes += report.unsettled_bytes;
-            sum.in_memory += report.in_memory as u64;
+            sum.in_memory += report.in_memory() as u64;
             sum.in_memory_bytes += report.in_memory_bytes;
         }
         sum

@@ -67,7 +67,7 @@ const DETAILS: &[QueueFamily] = &[
     QueueFamily::gauge(
         "queue_messages_ram",
         "Messages of the queue whose bodies are in memory",
-        |_, seen| Some(seen.held.in_memory as u64),
+        |_, seen| Some(seen.held.in_memory() as u64),
     ),
     QueueFamily::gauge(
         "queue_messages_ram_bytes",
@@ -92,7 +92,7 @@ const DETAILS: &[QueueFamily] = &[
     QueueFamily::gauge(
         "queue_messages_paged_out",
         "Messages of the queue whose bodies are on disk only",
-        |_, seen| Some(messages(seen).saturating_sub(seen.held.in_memory as u64)),
+        |_, seen| Some(messages(seen).saturating_sub(seen.held.in_memory() as u64)),
     ),
     QueueFamily::gauge(
         "queue_messages_paged_out_bytes",
