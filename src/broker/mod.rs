@@ -36,6 +36,7 @@ mod live_queue;
 mod lock;
 mod login;
 mod mailbox;
+mod measures;
 mod message_counts;
 mod meter;
 mod node_definitions;
@@ -86,6 +87,7 @@ pub use listed_connection::{ChannelReport, ListedChannel, ListedConnection, Octe
 pub use listed_queue::{ListedConsumer, ListedQueue, QueueReport};
 pub use listing::{ListedBinding, ListedExchange};
 pub use live_connection::ConnectionState;
+pub use measures::MeasuredFigures;
 pub use message_counts::MessageFigures;
 pub use node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 pub use node_room::NodeLimits;

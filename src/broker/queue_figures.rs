@@ -14,6 +14,14 @@ pub struct QueueFigures {
     pub unacked: u64,
     /// Consumers.
     pub consumers: u64,
+    /// Bytes of the bodies that wait.
+    pub ready_bytes: u64,
+    /// Bytes of the bodies that are out.
+    pub unacked_bytes: u64,
+    /// Of those that wait or are out, the messages whose bodies are in memory.
+    pub in_memory: u64,
+    /// Bytes of these bodies.
+    pub in_memory_bytes: u64,
 }
 
 impl Broker {
@@ -24,10 +32,14 @@ impl Broker {
         let hosts: Vec<_> = read(&self.virtual_hosts).values().cloned().collect();
         let mut sum = QueueFigures::default();
         for handle in hosts.iter().flat_map(|host| host.all_queues()) {
-            let counts = lock(&handle.live).queue.counts();
-            sum.ready += counts.ready as u64;
-            sum.unacked += counts.unsettled as u64;
-            sum.consumers += counts.consumers as u64;
+            let report = lock(&handle.live).queue.report();
+            sum.ready += report.counts.ready as u64;
+            sum.unacked += report.counts.unsettled as u64;
+            sum.consumers += report.counts.consumers as u64;
+            sum.ready_bytes += report.counts.ready_bytes;
+            sum.unacked_bytes += report.unsettled_bytes;
+            sum.in_memory += report.in_memory as u64;
+            sum.in_memory_bytes += report.in_memory_bytes;
         }
         sum
     }
@@ -48,7 +60,16 @@ mod tests {
         assert_eq!(world.broker.queue_figures(), QueueFigures::default());
         client.publish("q", &["a", "b", "c"]);
         client.publish("r", &["d"]);
-        let figures = |ready, unacked, consumers| QueueFigures { ready, unacked, consumers };
+        // Each body is one byte, and in memory.
+        let figures = |ready, unacked, consumers| QueueFigures {
+            ready,
+            unacked,
+            consumers,
+            ready_bytes: ready,
+            unacked_bytes: unacked,
+            in_memory: ready + unacked,
+            in_memory_bytes: ready + unacked,
+        };
         assert_eq!(world.broker.queue_figures(), figures(4, 0, 0));
         client.consume("q", 1);
         assert_eq!(world.broker.queue_figures(), figures(1, 3, 1));

@@ -41,7 +41,6 @@ mod overview;
 mod parameters;
 mod patient_stream;
 mod patterns;
-mod percent;
 mod permissions;
 mod policies;
 mod properties;
@@ -73,6 +72,7 @@ pub use door::Management;
 pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, Place, ProcessFigures};
 
 use crate::message::Moment;
+use crate::protocol::percent;
 
 /// What the door knows of the node that the broker does not.
 pub struct ManagementOptions {

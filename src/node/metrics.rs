@@ -20,6 +20,7 @@ pub(super) fn serve(
     let Some(metrics) = &config.metrics else { return };
     let options = MetricsOptions {
         path: metrics.path.clone(),
+        is_of_each: metrics.is_of_each,
         node: node_name(config),
         rabbitmq_version: config.product.version.clone(),
         process: Box::new(move || process_figures(clock)),

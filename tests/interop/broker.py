@@ -6,7 +6,8 @@
 BROKER is the path of a leveret binary, or the word `rabbitmq` for Debian's. COMMAND finds in its
 environment where the broker listens, and what restarts it on the same port with the same data:
 
-    LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT  LEVERET_TEST_RESTART
+    LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT
+    LEVERET_TEST_METRICS_PORT  LEVERET_TEST_RESTART
     LEVERET_TEST_BROKER  which is BROKER again, for tests that need one of their own
 
 The exit code is that of COMMAND, or 1 when the broker ended by itself. Nothing is left behind.
@@ -31,7 +32,8 @@ SECONDS_TO_STOP = 20
 SECONDS_TO_START_RABBITMQ = 90
 # Ports below those that systems hand out by themselves; RabbitMQ takes the one 20000 above as well.
 PORTS_OF_RABBITMQ = range(7700, 7900)
-MANAGEMENT_PORTS_OF_RABBITMQ = range(7900, 8000)
+MANAGEMENT_PORTS_OF_RABBITMQ = range(7900, 7950)
+METRICS_PORTS_OF_RABBITMQ = range(7950, 8000)
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 START = b"\x00\x0a\x00\x0a"  # the class and the method of connection.start
 
@@ -73,6 +75,7 @@ class Leveret:
         self.data = os.path.join(folder, "data")
         self.port = 0
         self.management_port = 0
+        self.metrics_port = 0
         self.process = None
 
     def start(self):
@@ -80,6 +83,8 @@ class Leveret:
             self.binary, "serve", "--listen", f"{HOST}:{self.port}", "--data-dir", self.data,
             "--set", f"management.tcp.port={self.management_port}",
             "--set", f"management.tcp.ip={HOST}",
+            "--set", f"prometheus.tcp.port={self.metrics_port}",
+            "--set", f"prometheus.tcp.ip={HOST}",
             *(part for key in self.keys for part in ("--set", key)),
         ]
         with open(self.output, "wb") as output:
@@ -94,9 +99,9 @@ class Leveret:
         """Learns the ports from the line that the broker prints when it is ready."""
         with open(self.output, encoding="utf-8", errors="replace") as output:
             found = re.findall(re.escape(HOST) + r":([1-9]\d*)", output.read())
-        if len(found) >= 2:
-            self.port, self.management_port = int(found[0]), int(found[1])
-        return len(found) >= 2
+        if len(found) >= 3:
+            self.port, self.management_port, self.metrics_port = map(int, found[:3])
+        return len(found) >= 3
 
     def ended(self):
         return self.process is not None and self.process.poll() is not None
@@ -125,11 +130,12 @@ class Leveret:
 class RabbitMq:
     """Debian's RabbitMQ, by way of the script that the other comparisons use as well."""
 
-    def __init__(self, folder, plugins=("rabbitmq_management",)):
+    def __init__(self, folder, plugins=("rabbitmq_management", "rabbitmq_prometheus")):
         self.folder = os.path.join(folder, "rabbitmq")
         self.plugins = ",".join(plugins)
         self.port = _free_port(PORTS_OF_RABBITMQ, also=20000)
         self.management_port = _free_port(MANAGEMENT_PORTS_OF_RABBITMQ)
+        self.metrics_port = _free_port(METRICS_PORTS_OF_RABBITMQ)
         self.pid = None
 
     def start(self):
@@ -138,7 +144,7 @@ class RabbitMq:
             answer = subprocess.run(
                 [script, str(self.port), self.folder, self.plugins,
                  f"management.tcp.port = {self.management_port}",
-                 f"management.tcp.ip = {HOST}"],
+                 f"management.tcp.ip = {HOST}", *self._keys_of_metrics()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 timeout=SECONDS_TO_START_RABBITMQ,
@@ -148,6 +154,12 @@ class RabbitMq:
         if answer.returncode != 0:
             raise BrokerError("RabbitMQ did not start")
         self.pid = int(answer.stdout)
+
+    def _keys_of_metrics(self):
+        """A key of a plugin that is off stops the start."""
+        if "rabbitmq_prometheus" not in self.plugins:
+            return []
+        return [f"prometheus.tcp.port = {self.metrics_port}", f"prometheus.tcp.ip = {HOST}"]
 
     def _runs(self):
         """Whether the process is there and not a zombie, which some first processes leave."""
@@ -250,6 +262,7 @@ class running:
             "LEVERET_TEST_HOST": HOST,
             "LEVERET_TEST_PORT": str(self.broker.port),
             "LEVERET_TEST_MANAGEMENT_PORT": str(self.broker.management_port),
+            "LEVERET_TEST_METRICS_PORT": str(self.broker.metrics_port),
             "LEVERET_TEST_RESTART": self.door.command,
             "LEVERET_TEST_BROKER": self.name,
         }

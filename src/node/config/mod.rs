@@ -169,6 +169,8 @@ pub struct MetricsConfig {
     pub address: ListenAddress,
     /// From the slash on.
     pub path: String,
+    /// The common path tells of each queue and client.
+    pub is_of_each: bool,
 }
 
 /// What the server properties say.

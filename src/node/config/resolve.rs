@@ -99,6 +99,7 @@ pub struct Typed {
     pub prometheus_port: Option<u16>,
     pub prometheus_ip: Option<IpAddr>,
     pub prometheus_path: Option<String>,
+    pub prometheus_is_of_each: Option<bool>,
     pub log_console: Option<bool>,
     pub log_console_level: Option<LogLevel>,
     pub log_console_format: Option<LogFormat>,
@@ -241,7 +242,8 @@ impl Typed {
     fn metrics(&self) -> Option<MetricsConfig> {
         let address = ListenAddress { host: self.prometheus_ip, port: self.prometheus_port? };
         let path = self.prometheus_path.as_deref().unwrap_or("/metrics");
-        Some(MetricsConfig { address, path: format!("/{}", path.trim_start_matches('/')) })
+        let path = format!("/{}", path.trim_start_matches('/'));
+        Some(MetricsConfig { address, path, is_of_each: self.prometheus_is_of_each == Some(true) })
     }
 
     fn tcp(&self) -> TcpOptions {

@@ -114,11 +114,13 @@ pub(super) static MANAGEMENT: &[Key] = &[
         "Path of the metrics.",
         |typed, setting| typed.prometheus_path = setting.text(),
     ),
-    Key::later(
+    Key::obeyed(
         "prometheus.return_per_object_metrics",
         "false",
         Kind::Boolean,
-        "Show metrics of every queue and connection at the common path.",
+        "Tell of each queue, channel and connection at the common path, too, as \
+         `/metrics/per-object` does.",
+        |typed, setting| typed.prometheus_is_of_each = setting.boolean(),
     ),
     Key::later(
         "prometheus.authentication.enabled",

@@ -1,0 +1,120 @@
+//! Metrics of each queue.
+
+use std::borrow::Cow;
+
+use super::object_family::{Group, LABELS_MAX, Object, ObjectFamily};
+use crate::broker::{ListedQueue, QueueReport};
+use crate::protocol::properties::Properties;
+
+impl Object for ListedQueue {
+    type Seen = QueueReport;
+
+    fn see(&self) -> QueueReport {
+        self.report()
+    }
+
+    fn labels(&self) -> [Cow<'_, str>; LABELS_MAX] {
+        let definition = self.definition();
+        let kind = definition.options.kind.module_name();
+        [self.virtual_host().into(), (&*definition.name).into(), kind.into()]
+    }
+}
+
+type QueueFamily = ObjectFamily<ListedQueue>;
+
+const OF_QUEUE: &[&str] = &["vhost", "queue"];
+
+/// All there are, in the order of the answer.
+pub(super) static QUEUES: &[Group<ListedQueue>] = &[
+    Group { name: "queue_coarse_metrics", labels: OF_QUEUE, families: COARSE },
+    Group { name: "queue_consumer_count", labels: OF_QUEUE, families: CONSUMERS },
+    Group { name: "queue_metrics", labels: OF_QUEUE, families: DETAILS },
+];
+
+/// Told with any of the others.
+pub(super) static QUEUE_INFO: Group<ListedQueue> = Group {
+    name: "queue_info",
+    labels: &["vhost", "queue", "queue_type"],
+    families: &[QueueFamily::gauge("queue_info", "is 1 for each queue, with its type", |_, _| {
+        Some(1)
+    })],
+};
+
+const COARSE: &[QueueFamily] = &[
+    QueueFamily::gauge(
+        "queue_messages_ready",
+        "Messages of the queue that wait for a consumer",
+        |_, seen| Some(seen.held.counts.ready as u64),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_unacked",
+        "Messages of the queue that are out with consumers",
+        |_, seen| Some(seen.held.counts.unsettled as u64),
+    ),
+    QueueFamily::gauge(
+        "queue_messages",
+        "Messages of the queue that wait for a consumer or are out with one",
+        |_, seen| Some(messages(seen)),
+    ),
+];
+
+const CONSUMERS: &[QueueFamily] =
+    &[QueueFamily::gauge("queue_consumers", "Consumers of the queue", |_, seen| {
+        Some(seen.held.counts.consumers as u64)
+    })];
+
+const DETAILS: &[QueueFamily] = &[
+    QueueFamily::gauge(
+        "queue_messages_ram",
+        "Messages of the queue whose bodies are in memory",
+        |_, seen| Some(seen.held.in_memory as u64),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_ram_bytes",
+        "Bytes of the queue's bodies that are in memory",
+        |_, seen| Some(seen.held.in_memory_bytes),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_bytes",
+        "Bytes of the queue's bodies, waiting or out with consumers",
+        |_, seen| Some(bytes(seen)),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_ready_bytes",
+        "Bytes of the queue's bodies that wait for a consumer",
+        |_, seen| Some(seen.held.counts.ready_bytes),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_unacked_bytes",
+        "Bytes of the queue's bodies that are out with consumers",
+        |_, seen| Some(seen.held.unsettled_bytes),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_paged_out",
+        "Messages of the queue whose bodies are on disk only",
+        |_, seen| Some(messages(seen).saturating_sub(seen.held.in_memory as u64)),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_paged_out_bytes",
+        "Bytes of the queue's bodies that are on disk only",
+        |_, seen| Some(bytes(seen).saturating_sub(seen.held.in_memory_bytes)),
+    ),
+    QueueFamily::gauge(
+        "queue_head_message_timestamp",
+        "Timestamp that the publisher gave to the next message of the queue",
+        |_, seen| head_timestamp(seen),
+    ),
+];
+
+fn messages(seen: &QueueReport) -> u64 {
+    (seen.held.counts.ready + seen.held.counts.unsettled) as u64
+}
+
+fn bytes(seen: &QueueReport) -> u64 {
+    seen.held.counts.ready_bytes + seen.held.unsettled_bytes
+}
+
+fn head_timestamp(seen: &QueueReport) -> Option<u64> {
+    let head = seen.held.head.as_ref()?;
+    Properties::decode(head.properties()).ok()?.timestamp
+}
