@@ -7,14 +7,16 @@ use std::sync::Arc;
 use super::answer::Answer;
 use super::channel_families::CHANNELS;
 use super::connection_families::CONNECTIONS;
-use super::exchange_families::{CountedExchange, EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER, Host};
+use super::exchange_families::{
+    CountedExchange, EXCHANGES, EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER, Host,
+};
 use super::family::Seen;
 use super::memory_families::MEMORY;
 use super::object_family::{Group, Object};
 use super::queue_families::{QUEUE_INFO, QUEUES};
 use super::table::{families, text};
 use super::text::Text;
-use crate::broker::{Broker, ListedChannel, ListedConnection, ListedQueue};
+use crate::broker::{Broker, ListedChannel, ListedConnection, ListedExchange, ListedQueue};
 use crate::message::Name;
 use crate::protocol::percent;
 
@@ -118,6 +120,8 @@ pub(super) fn of_each(broker: &Broker, seen: &Seen<'_>) -> Answer {
     let queues: Arc<[ListedQueue]> = queues(broker, |_| true);
     QUEUES.iter().for_each(|group| answer.add(PREFIX, group, &queues));
     answer.add(PREFIX, &QUEUE_INFO, &queues);
+    let exchanges: Arc<[ListedExchange]> = exchanges(broker, |_| true);
+    EXCHANGES.iter().for_each(|group| answer.add(PREFIX, group, &exchanges));
     add_clients(broker, PREFIX, &mut answer, |_| true);
     answer
 }
@@ -136,6 +140,10 @@ pub(super) fn of_wish(broker: &Broker, seen: &Seen<'_>, wish: &Wish) -> Answer {
     let mut answer = Answer::default();
     answer.add_text(text);
     add_queues(broker, wish, &mut answer);
+    if wish.is_for_any(EXCHANGES) {
+        let exchanges: Arc<[ListedExchange]> = exchanges(broker, |host| wish.names(host));
+        EXCHANGES.iter().for_each(|group| answer.add(DETAILED, group, &exchanges));
+    }
     add_clients(broker, DETAILED, &mut answer, |group| wish.is_for(group));
     add_cluster(broker, wish, &mut answer);
     answer
@@ -207,6 +215,10 @@ fn hosts(broker: &Broker, is_wished: impl Fn(&str) -> bool) -> impl Iterator<Ite
 
 fn queues(broker: &Broker, is_wished: impl Fn(&str) -> bool) -> Arc<[ListedQueue]> {
     hosts(broker, is_wished).flat_map(|host| broker.queues(&host)).collect()
+}
+
+fn exchanges(broker: &Broker, is_wished: impl Fn(&str) -> bool) -> Arc<[ListedExchange]> {
+    hosts(broker, is_wished).flat_map(|host| broker.exchanges(&host)).collect()
 }
 
 /// Exchanges that clients may publish to by name.

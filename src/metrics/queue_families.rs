@@ -29,6 +29,13 @@ pub(super) static QUEUES: &[Group<ListedQueue>] = &[
     Group { name: "queue_coarse_metrics", labels: OF_QUEUE, families: COARSE },
     Group { name: "queue_consumer_count", labels: OF_QUEUE, families: CONSUMERS },
     Group { name: "queue_metrics", labels: OF_QUEUE, families: DETAILS },
+    Group { name: "queue_delivery_metrics", labels: OF_QUEUE, families: DELIVERIES },
+    Group { name: "queue_exchange_metrics", labels: OF_QUEUE, families: PUBLISHES },
+    Group {
+        name: "channel_queue_exchange_metrics",
+        labels: &["queue_vhost", "queue"],
+        families: PUBLISHES_BEFORE,
+    },
 ];
 
 /// Told with any of the others.
@@ -105,6 +112,57 @@ const DETAILS: &[QueueFamily] = &[
         |_, seen| head_timestamp(seen),
     ),
 ];
+
+const DELIVERIES: &[QueueFamily] = &[
+    QueueFamily::counter(
+        "queue_get_ack_total",
+        "Messages of the queue fetched by basic.get, to be acknowledged",
+        |_, seen| Some(seen.traffic.got),
+    ),
+    QueueFamily::counter(
+        "queue_get_total",
+        "Messages of the queue fetched by basic.get without acknowledgement",
+        |_, seen| Some(seen.traffic.got_no_ack),
+    ),
+    QueueFamily::counter(
+        "queue_messages_delivered_ack_total",
+        "Messages of the queue delivered to consumers that acknowledge",
+        |_, seen| Some(seen.traffic.delivered),
+    ),
+    QueueFamily::counter(
+        "queue_messages_delivered_total",
+        "Messages of the queue delivered to consumers that acknowledge nothing",
+        |_, seen| Some(seen.traffic.delivered_no_ack),
+    ),
+    QueueFamily::counter(
+        "queue_messages_redelivered_total",
+        "Messages of the queue delivered again",
+        |_, seen| Some(seen.traffic.redelivered),
+    ),
+    QueueFamily::counter(
+        "queue_messages_acked_total",
+        "Messages of the queue that clients acknowledged",
+        |_, seen| Some(seen.traffic.acknowledged),
+    ),
+    QueueFamily::counter(
+        "queue_get_empty_total",
+        "Times that basic.get found the queue empty",
+        |_, seen| Some(seen.traffic.got_empty),
+    ),
+];
+
+const PUBLISHES: &[QueueFamily] = &[QueueFamily::counter(
+    "queue_exchange_messages_published_total",
+    "Messages that clients published to the queue, by whichever exchange",
+    |_, seen| Some(seen.traffic.published),
+)];
+
+/// The same by the name that it had before RabbitMQ 4.
+const PUBLISHES_BEFORE: &[QueueFamily] = &[QueueFamily::counter(
+    "queue_messages_published_total",
+    "Messages that clients published to the queue, by whichever exchange",
+    |_, seen| Some(seen.traffic.published),
+)];
 
 fn messages(seen: &QueueReport) -> u64 {
     (seen.held.counts.ready + seen.held.counts.unsettled) as u64
