@@ -416,6 +416,9 @@ pub const METRICS_IDLE_PATIENCE_MS: u64 = 90_000;
 /// scrape, and a walk takes the lock of each queue.
 pub const METRICS_WALK_PAUSE_MS: u64 = 1000;
 
+/// Places of a queue of which it is known when their message came: ages are right to an eighth.
+pub const TRAIL_MARKS_MAX: usize = 32;
+
 /// Parts of a histogram to which sessions add: with more processors than these, some share a part
 /// and wait for each other for a moment.
 pub const HISTOGRAM_SHARDS: usize = 8;

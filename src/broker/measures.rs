@@ -25,7 +25,8 @@ pub(super) fn count_sizes(messages: &MessageRun, sizes: &mut Tally) {
 }
 
 /// Milliseconds, which is as fine as the broker's clock is.
-const WAIT_MS: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 60_000];
+pub(super) const WAIT_MS: &[u64] =
+    &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 60_000];
 
 /// All of them.
 #[derive(Debug)]
@@ -47,6 +48,9 @@ pub struct MeasuredFigures {
     pub confirm_ms: HistogramFigures,
     /// Microseconds that syncs of the log took.
     pub sync_us: HistogramFigures,
+    /// Milliseconds from the publish to the delivery to a consumer; of messages that are delivered
+    /// together, of their first.
+    pub deliver_ms: HistogramFigures,
 }
 
 impl Default for Measures {
@@ -60,11 +64,13 @@ impl Default for Measures {
 }
 
 impl Measures {
-    pub(super) fn figures(&self) -> MeasuredFigures {
+    /// What they came to, with what queues measure by themselves.
+    pub(super) fn figures(&self, deliver_ms: HistogramFigures) -> MeasuredFigures {
         MeasuredFigures {
             sizes: self.sizes.figures(),
             confirm_ms: self.confirm_ms.figures(),
             sync_us: self.sync_us.figures(),
+            deliver_ms,
         }
     }
 }

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use super::object_family::{Group, LABELS_MAX, Object, ObjectFamily};
 use crate::broker::{ChannelReport, ListedChannel};
+use crate::message::Moment;
 
 impl Object for ListedChannel {
     type Seen = ChannelReport;
 
-    fn see(&self) -> ChannelReport {
+    fn see(&self, _now: Moment) -> ChannelReport {
         self.report()
     }
 

@@ -13,7 +13,7 @@ use super::exchange_families::{
 use super::family::Seen;
 use super::memory_families::MEMORY;
 use super::object_family::{Group, Object};
-use super::queue_families::{QUEUE_INFO, QUEUES};
+use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUES};
 use super::table::{families, text};
 use super::text::Text;
 use crate::broker::{Broker, ListedChannel, ListedConnection, ListedExchange, ListedQueue};
@@ -112,13 +112,14 @@ impl Wish {
 pub(super) fn of_each(broker: &Broker, seen: &Seen<'_>) -> Answer {
     let mut text = Text::default();
     let is_of_objects =
-        |name: &str| object_names().any(|one| name.strip_prefix(PREFIX) == Some(one));
+        |name: &str| object_names().any(|(begin, one)| name.strip_prefix(begin) == Some(one));
     let common = families().filter(|family| !is_of_objects(family.name));
     common.for_each(|family| family.tell(seen, &mut text));
-    let mut answer = Answer::default();
+    let mut answer = Answer::at(seen.now);
     answer.add_text(text);
     let queues: Arc<[ListedQueue]> = queues(broker, |_| true);
     QUEUES.iter().for_each(|group| answer.add(PREFIX, group, &queues));
+    answer.add(OWN, &QUEUE_AGES, &queues);
     answer.add(PREFIX, &QUEUE_INFO, &queues);
     let exchanges: Arc<[ListedExchange]> = exchanges(broker, |_| true);
     EXCHANGES.iter().for_each(|group| answer.add(PREFIX, group, &exchanges));
@@ -137,7 +138,7 @@ pub(super) fn of_wish(broker: &Broker, seen: &Seen<'_>, wish: &Wish) -> Answer {
             family.tell_as(&family.name.replacen(PREFIX, DETAILED, 1), seen, &mut text);
         }
     }
-    let mut answer = Answer::default();
+    let mut answer = Answer::at(seen.now);
     answer.add_text(text);
     add_queues(broker, wish, &mut answer);
     if wish.is_for_any(EXCHANGES) {
@@ -157,15 +158,20 @@ pub(super) fn of_memory(seen: &Seen<'_>) -> String {
 
 const PREFIX: &str = "rabbitmq_";
 const DETAILED: &str = "rabbitmq_detailed_";
+const OWN: &str = "leveret_";
 const CLUSTER: &str = "rabbitmq_cluster_";
 
 fn add_queues(broker: &Broker, wish: &Wish, answer: &mut Answer) {
-    if !wish.is_for_any(QUEUES) {
+    let is_for_ages = wish.is_for(QUEUE_AGES.name);
+    if !wish.is_for_any(QUEUES) && !is_for_ages {
         return;
     }
     let queues: Arc<[ListedQueue]> = queues(broker, |host| wish.names(host));
     let wished = |group: &&Group<ListedQueue>| wish.is_for(group.name);
     QUEUES.iter().filter(wished).for_each(|group| answer.add(DETAILED, group, &queues));
+    if is_for_ages {
+        answer.add(OWN, &QUEUE_AGES, &queues);
+    }
     answer.add(DETAILED, &QUEUE_INFO, &queues);
 }
 
@@ -201,12 +207,13 @@ fn add_cluster(broker: &Broker, wish: &Wish, answer: &mut Answer) {
     }
 }
 
-/// Names of metrics that are told of objects, without what they begin with.
-fn object_names() -> impl Iterator<Item = &'static str> {
+/// Names of metrics that are told of objects, and what they begin with.
+fn object_names() -> impl Iterator<Item = (&'static str, &'static str)> {
     let queues = QUEUES.iter().flat_map(|group| group.families).map(|family| family.name);
     let channels = CHANNELS.iter().flat_map(|group| group.families).map(|family| family.name);
     let connections = CONNECTIONS.iter().flat_map(|group| group.families).map(|family| family.name);
-    queues.chain(channels).chain(connections)
+    let own = QUEUE_AGES.families.iter().map(|family| (OWN, family.name));
+    queues.chain(channels).chain(connections).map(|name| (PREFIX, name)).chain(own)
 }
 
 fn hosts(broker: &Broker, is_wished: impl Fn(&str) -> bool) -> impl Iterator<Item = Name> {

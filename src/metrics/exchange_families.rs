@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::object_family::{Group, LABELS_MAX, Object, ObjectFamily};
 use crate::broker::ListedExchange;
-use crate::message::Name;
+use crate::message::{Moment, Name};
 use crate::routing::ExchangeFigures;
 
 /// An exchange with how many bindings leave it, counted for all of its virtual host at once.
@@ -21,7 +21,7 @@ pub(super) struct Host(pub(super) Name);
 impl Object for CountedExchange {
     type Seen = ();
 
-    fn see(&self) {}
+    fn see(&self, _now: Moment) {}
 
     fn labels(&self) -> [Cow<'_, str>; LABELS_MAX] {
         let definition = &self.exchange.definition;
@@ -33,7 +33,7 @@ impl Object for CountedExchange {
 impl Object for ListedExchange {
     type Seen = ExchangeFigures;
 
-    fn see(&self) -> ExchangeFigures {
+    fn see(&self, _now: Moment) -> ExchangeFigures {
         self.figures()
     }
 
@@ -56,7 +56,7 @@ pub(super) static EXCHANGES: &[Group<ListedExchange>] = &[Group {
 impl Object for Host {
     type Seen = ();
 
-    fn see(&self) {}
+    fn see(&self, _now: Moment) {}
 
     fn labels(&self) -> [Cow<'_, str>; LABELS_MAX] {
         [(&*self.0).into(), "".into(), "".into()]

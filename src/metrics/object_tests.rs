@@ -8,7 +8,7 @@ use super::connection_families::CONNECTIONS;
 use super::exchange_families::{EXCHANGES, EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER};
 use super::memory_families::MEMORY;
 use super::object_family::{Group, Object};
-use super::queue_families::{QUEUE_INFO, QUEUES};
+use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUES};
 use super::tests::{answer_to, broker, declaration, fill, metrics, options};
 use super::text::Kind;
 use super::{Metrics, MetricsOptions};
@@ -77,6 +77,7 @@ async fn each_queue_is_told_by_itself() {
         "rabbitmq_queue_messages_published_total{queue_vhost=\"/\",queue=\"q\"} 1",
         "rabbitmq_exchange_messages_published_total{vhost=\"/\",exchange=\"\"} 1",
         "rabbitmq_exchange_messages_published_total{vhost=\"/\",exchange=\"amq.topic\"} 0",
+        "leveret_queue_oldest_ready_age_seconds{vhost=\"/\",queue=\"q\"} 100.000",
         "rabbitmq_queues 1",
         "rabbitmq_global_messages_received_total{protocol=\"amqp091\"} 1",
     ] {
@@ -242,6 +243,7 @@ fn names_of_objects_are_as_prometheus_wants_them_and_documented() {
     let all = [
         families(QUEUES),
         families(std::slice::from_ref(&QUEUE_INFO)),
+        families(std::slice::from_ref(&QUEUE_AGES)),
         families(CHANNELS),
         families(CONNECTIONS),
         families(EXCHANGES),
