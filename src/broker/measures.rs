@@ -95,7 +95,7 @@ impl Broker {
 mod tests {
     use super::*;
     use crate::broker::test_world::World;
-    use crate::message::{Body, Envelope, Message};
+    use crate::message::{Body, Envelope, Message, Moment};
 
     fn message(size: usize) -> Message {
         let envelope =
@@ -140,6 +140,23 @@ mod tests {
         let waited = world.broker.figures().measured.confirm_ms;
         assert_eq!((waited.sum, waited.counts.iter().sum::<u64>()), (14, 2));
         assert!(!client.session.awaits_disk());
+    }
+
+    #[test]
+    fn a_delivery_is_timed_from_the_publish() {
+        let world = World::new();
+        let mut client = world.client();
+        client.declare("q", false);
+        client.at(10).publish("q", &["a", "b"]);
+        client.at(25).consume("q", 1);
+        let waited = || {
+            let waited = world.broker.figures().measured.deliver_ms;
+            (waited.sum, waited.counts.iter().sum::<u64>())
+        };
+        assert_eq!(waited(), (30, 2));
+        client.at(40).publish("q", &["c"]);
+        assert_eq!(waited(), (30, 3), "it did not wait");
+        assert_eq!(world.broker.queue_figures().unacked_came_at, Some(Moment(10)));
     }
 
     #[test]
