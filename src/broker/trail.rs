@@ -1,5 +1,5 @@
-//! When the messages of a queue came: not of each, but of some places, evenly over the time in which
-//! all came that it has. So an age is known to an eighth of the highest one, whatever waits.
+//! When the messages of a queue came: not of each, but of some places, evenly over the time in
+//! which all came that it has. So an age is known to an eighth of the highest one, whatever waits.
 
 use std::collections::VecDeque;
 
