@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::batch::Batch;
 use super::churn::Present;
 use super::live_connection::{Arrival, LiveChannel};
+use super::login::Checking;
 use super::mailbox::Mailbox;
 use super::meter::Meter;
 use super::pace::Hold;
@@ -54,6 +55,8 @@ pub struct Session {
     pub(super) connection: Connection,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) user: Option<Arc<User>>,
+    /// Its password is being checked.
+    pub(super) checking: Option<Box<Checking>>,
     pub(super) place: Option<Place>,
     /// How often what users may do had changed when it last looked.
     pub(super) permitted: u64,
@@ -173,6 +176,7 @@ impl Session {
             connection,
             mailbox,
             user: None,
+            checking: None,
             place: None,
             permitted: 0,
             admission: None,
@@ -353,6 +357,7 @@ impl Session {
             Event::ConsumerTimedOut { consumer, timeout_ms } => {
                 return self.consumer_timed_out(*consumer, *timeout_ms, Vec::new());
             }
+            Event::PasswordChecked { is_right } => return self.password_checked(*is_right),
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
             Event::Answered { channel, reply: reply @ (Reply::Got { .. } | Reply::GotEmpty) } => {
                 self.count_get(*channel, reply);

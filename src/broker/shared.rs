@@ -16,6 +16,7 @@ use super::measures::Measures;
 use super::message_counts::MessageCounts;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
+use super::password_checks::PasswordChecks;
 use super::publish_rate::UserRates;
 use super::replies::Replies;
 use super::tallies::Tallies;
@@ -44,6 +45,7 @@ pub struct Broker {
     /// Somebody adds what there is a limit on.
     pub(super) adding: Mutex<()>,
     pub(super) login_failures: Mutex<LoginFailures>,
+    pub(super) password_checks: PasswordChecks,
     pub(super) replies: Replies,
     pub(super) timers: Arc<Timers>,
     pub(super) dead_letters: DeadLetterCounts,
@@ -108,6 +110,7 @@ impl Broker {
             virtual_hosts: RwLock::default(),
             adding: Mutex::default(),
             login_failures: Mutex::default(),
+            password_checks: PasswordChecks::default(),
             replies: Replies::default(),
             timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),

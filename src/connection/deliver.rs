@@ -40,7 +40,10 @@ impl Connection {
             Event::Blocked { reason } => self.block(reason),
             Event::Unblocked => self.unblock(),
             // What these mean, the session decides.
-            Event::AlarmsChanged | Event::ConsumerTimedOut { .. } | Event::Released => {}
+            Event::AlarmsChanged
+            | Event::ConsumerTimedOut { .. }
+            | Event::PasswordChecked { .. }
+            | Event::Released => {}
         }
     }
 

@@ -15,6 +15,8 @@ pub enum Event {
         /// How much longer than usual the answer takes.
         delay_ms: u64,
     },
+    /// A password was checked that took long.
+    PasswordChecked { is_right: bool },
     /// The virtual host is open.
     VirtualHostOpened,
     /// A request was carried out; `None` where no answer was wanted.
