@@ -115,8 +115,7 @@ pub const READ_BUFFER_SIZE: usize = 128 * 1024;
 /// message that passed it.
 pub const WRITE_BUFFER_SIZE_MAX: usize = 2 * SESSION_OUTPUT_SIZE_MAX;
 
-/// Who reads as much as this at once publishes as fast as it can: it gives way before it reads
-/// again.
+/// Who reads as much as this at once publishes as fast as it can: it gives way to others then.
 pub const BUSY_READ_SIZE_MIN: usize = 16 * 1024;
 
 /// A delivery of fewer bytes than this may wait for more to be written with it: of larger ones, the
@@ -133,8 +132,7 @@ pub const PACE_WINDOW_MS: u64 = 10;
 /// Consumers have enough to do for so long; publishers that add more may wait.
 pub const WORK_AHEAD_MS: u64 = 3;
 
-/// What would take consumers longer is a backlog: they are slow by choice, and nobody waits for
-/// them.
+/// What would take consumers longer is a backlog: slow by choice, and nobody waits for them.
 pub const WORK_AHEAD_MS_MAX: u64 = 100;
 
 /// The longest a publisher waits for consumers before it goes on.
@@ -397,10 +395,6 @@ pub const INSPECT_PREVIEW_SIZE: usize = 240;
 /// How often an inspection begins anew when a running broker takes a file away under it.
 pub const INSPECT_ATTEMPTS: usize = 5;
 
-/// Parts in which messages of all connections are counted: a line of memory that several processors
-/// write to is slow, and more parts than processors bring nothing.
-pub const TRAFFIC_SHARDS: usize = 16;
-
 /// Connections of scrapers at a time: a Prometheus has one, and a few may watch. One too many is
 /// closed, so that nobody takes descriptors from AMQP by this door.
 pub const METRICS_CONNECTIONS_MAX: usize = 32;
@@ -450,6 +444,12 @@ pub const IMPORT_STEP_MAX: usize = 64;
 /// Bytes of the JSON that says what one thing is to be, as RabbitMQ bounds that of bindings: as
 /// values it takes many times as much memory.
 pub const MANAGEMENT_FIELDS_SIZE_MAX: u64 = 1024 * 1024;
+
+/// KiB of memory and passes over it that a hash by Argon2 may take: a definitions file brings some.
+pub const ARGON2_COSTS_MAX: [u32; 2] = [64 * 1024, 10];
+
+/// Hashes that wait to be made, at some 30 ms each: who is behind them has given up by then.
+pub const PASSWORD_CHECKS_MAX: usize = 512;
 
 /// How long a publish over HTTP may wait for a limit on the rate, or for the disk: less than
 /// clients wait for an answer.

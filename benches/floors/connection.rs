@@ -121,7 +121,7 @@ impl Machine {
         };
         let run = (first..first + count).map(delivery).collect();
         let (consumer, queue) = (self.consumer, QueueId(1));
-        self.notify(Event::Delivered(Delivered { consumer, queue, run }));
+        self.notify(Event::Delivered(Delivered { consumer, queue, run, redelivered: 0 }));
     }
 }
 

@@ -4,12 +4,14 @@
 mod failures;
 mod mechanism;
 mod password;
+mod password_rule;
 mod permission;
 mod topic_permission;
 mod users;
 
 pub use failures::LoginFailures;
 pub use mechanism::{Login, MechanismError, read_response};
+pub use password_rule::PasswordRule;
 pub use permission::{Access, Permissions};
 pub use topic_permission::{TopicPatterns, TopicPermissions};
-pub use users::{LoginRefused, User, Users};
+pub use users::{Checked, LoginRefused, User, Users};

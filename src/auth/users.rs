@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use super::{Login, Permissions, TopicPatterns, TopicPermissions};
 use crate::definitions::{PasswordHash, UserDefinition, UserLimits};
@@ -26,6 +29,17 @@ pub struct User {
     pub limits: UserLimits,
     /// It may log in from this machine only.
     pub is_loopback_only: bool,
+    /// A digest of the password that proved it, where checking takes long: known in memory only.
+    proven: OnceLock<[u8; 32]>,
+}
+
+/// What is known of a login at once.
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// It is this user.
+    Proven(Arc<User>),
+    /// It says to be this user, and to check that takes long.
+    Slow(Arc<User>),
 }
 
 impl User {
@@ -33,6 +47,22 @@ impl User {
     #[must_use]
     pub fn may_impersonate(&self) -> bool {
         self.has_tag("impersonator")
+    }
+
+    /// Remembers the password that proved it, so that the next login is a quick one.
+    pub fn prove(&self, password: &[u8]) {
+        // Who proved it before used the same one.
+        let _ = self.proven.set(self.quick_digest(password));
+    }
+
+    fn is_proven_by(&self, password: &[u8]) -> bool {
+        let proven = self.proven.get();
+        proven.is_some_and(|proven| bool::from(self.quick_digest(password).ct_eq(proven)))
+    }
+
+    /// Of use for nobody else's password: the hash has a salt in it.
+    fn quick_digest(&self, password: &[u8]) -> [u8; 32] {
+        Sha256::new().chain_update(&self.password.bytes).chain_update(password).finalize().into()
     }
 
     /// It was given this tag.
@@ -49,6 +79,8 @@ pub enum LoginRefused {
     WrongCredentials,
     /// The user may come from this machine only.
     NotFromLoopback,
+    /// Too many wait for their password to be checked.
+    TooMany,
 }
 
 impl fmt::Display for LoginRefused {
@@ -56,6 +88,7 @@ impl fmt::Display for LoginRefused {
         formatter.write_str(match self {
             Self::WrongCredentials => "invalid credentials",
             Self::NotFromLoopback => "can only connect via localhost",
+            Self::TooMany => "too many logins wait for their passwords to be checked",
         })
     }
 }
@@ -79,6 +112,7 @@ impl Users {
             topic_permissions: topic_permissions.unwrap_or_default(),
             limits: UserLimits::of(limits),
             is_loopback_only,
+            proven: OnceLock::new(),
         };
         self.0.insert(name.clone(), Arc::new(user));
     }
@@ -125,26 +159,29 @@ impl Users {
     ///
     /// # Errors
     /// The credentials are wrong, or the user may not come from there.
-    pub fn check(&self, login: &Login, is_loopback: bool) -> Result<&Arc<User>, LoginRefused> {
+    pub fn check(&self, login: &Login, is_loopback: bool) -> Result<Checked, LoginRefused> {
         let user = self.0.get(login.user.as_str()).ok_or(LoginRefused::WrongCredentials)?;
-        if !user.password.is_of(&login.password) {
+        let is_slow = user.password.is_slow() && !user.is_proven_by(&login.password);
+        // One that proved it before is right still.
+        if !user.password.is_slow() && !user.password.is_of(&login.password) {
             return Err(LoginRefused::WrongCredentials);
         }
         if user.is_loopback_only && !is_loopback {
             return Err(LoginRefused::NotFromLoopback);
         }
-        Ok(user)
+        Ok(if is_slow { Checked::Slow(user.clone()) } else { Checked::Proven(user.clone()) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::definitions::HashingAlgorithm;
 
     fn definition(name: &str, password: &str, tags: &[&str]) -> UserDefinition {
         UserDefinition {
             name: name.into(),
-            password: PasswordHash::new(password.as_bytes(), [1, 2, 3, 4]),
+            password: PasswordHash::new(HashingAlgorithm::Sha256, password.as_bytes(), [1; 16]),
             tags: tags.iter().map(|tag| Name::from(*tag)).collect(),
             limits: BTreeMap::new(),
         }
@@ -162,7 +199,9 @@ mod tests {
 
     fn check(user: &str, password: &str, is_loopback: bool) -> Result<Name, LoginRefused> {
         let login = Login { user: user.into(), password: password.into() };
-        users().check(&login, is_loopback).map(|user| user.name.clone())
+        users().check(&login, is_loopback).map(|checked| match checked {
+            Checked::Proven(user) | Checked::Slow(user) => user.name.clone(),
+        })
     }
 
     #[test]

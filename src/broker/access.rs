@@ -22,10 +22,26 @@ impl Broker {
         self.node_definitions().user(name).cloned()
     }
 
+    /// What a user may do in a virtual host.
+    #[must_use]
+    pub fn permission(&self, host: &str, user: &str) -> Option<Arc<PermissionDefinition>> {
+        self.node_definitions().permission(host, user).cloned()
+    }
+
     /// All permissions, by virtual host and user.
     #[must_use]
     pub fn permissions(&self) -> Vec<Arc<PermissionDefinition>> {
         self.node_definitions().permissions().cloned().collect()
+    }
+
+    /// What restricts the routing keys of a user in a virtual host, by exchange.
+    #[must_use]
+    pub fn topic_permissions_of(
+        &self,
+        host: &str,
+        user: &str,
+    ) -> Vec<Arc<TopicPermissionDefinition>> {
+        self.node_definitions().topic_permissions_of(host, user).cloned().collect()
     }
 
     /// All topic permissions, by virtual host, user and exchange.
@@ -97,10 +113,9 @@ impl Broker {
     /// Lets a user enter a virtual host no more. Who is in it stays, and may do nothing more there.
     pub fn clear_permission(&self, host: &str, user: &str) -> Declared {
         let mut definitions = self.node_definitions();
-        let mut all = definitions.permissions();
-        let known = all.find(|each| *each.host.name == *host && *each.user == *user);
-        let Some(known) = known.cloned() else { return Declared::Unchanged };
-        drop(all);
+        let Some(known) = definitions.permission(host, user).cloned() else {
+            return Declared::Unchanged;
+        };
         self.declare_node(&mut definitions, &NodeChange::PermissionCleared(known))
     }
 
@@ -113,11 +128,9 @@ impl Broker {
     ) -> Declared {
         let mut definitions = self.node_definitions();
         let is_meant = |each: &&Arc<TopicPermissionDefinition>| {
-            *each.host.name == *host
-                && *each.user == *user
-                && exchange.is_none_or(|exchange| *each.exchange == *exchange)
+            exchange.is_none_or(|exchange| *each.exchange == *exchange)
         };
-        let meant = definitions.topic_permissions().filter(is_meant).cloned();
+        let meant = definitions.topic_permissions_of(host, user).filter(is_meant).cloned();
         let plan: Vec<_> = meant.map(NodeChange::TopicPermissionCleared).collect();
         if plan.is_empty() {
             return Declared::Unchanged;

@@ -7,37 +7,21 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use serde_json::{Map, Value};
-use tracing::warn;
 
 use super::lock::read;
 use super::node_definitions::{DeclarationRefused, DeclarationResult};
 use super::options::Product;
-use super::session::Peer;
 use super::shared::Broker;
-use crate::auth::{Login, User};
+use crate::auth::User;
 use crate::definitions::{
     HOST_LIMITS, HostDefinition, LIMITS, NodeChange, NodeDefinitions, ParameterDefinition,
     PolicyDefinition, PolicyKind, QueueDefinition, USER_LIMITS, UserDefinition,
     VIRTUAL_HOST_LIMITS, check_limits,
 };
-use crate::message::{Moment, Name, QueueKind};
+use crate::message::{Name, QueueKind};
 use crate::store::{Health, Position};
 
 impl Broker {
-    /// The user whom these credentials prove, for a door that keeps no connection of its own.
-    ///
-    /// # Errors
-    /// They are wrong, or the user may not come from there, and for how many milliseconds the
-    /// answer is to wait.
-    pub fn check_login(&self, login: &Login, peer: Peer, now: Moment) -> Result<Arc<User>, u64> {
-        let checked = read(&self.users).check(login, peer.is_loopback()).cloned();
-        checked.map_err(|refused| {
-            let name = login.shown_user();
-            warn!(target: "management", "access denied: user '{name}' - {refused}");
-            self.note_failed_login(peer, now)
-        })
-    }
-
     /// The user of this name, with what it may do now.
     #[must_use]
     pub fn user(&self, name: &str) -> Option<Arc<User>> {
@@ -90,6 +74,17 @@ impl Broker {
             policy.kind == kind && host.is_none_or(|host| *policy.host.name == *host)
         };
         definitions.policies().filter(is_meant).cloned().collect()
+    }
+
+    /// The policy of this name in a virtual host.
+    #[must_use]
+    pub fn policy(
+        &self,
+        kind: PolicyKind,
+        host: &str,
+        name: &str,
+    ) -> Option<Arc<PolicyDefinition>> {
+        self.node_definitions().policy(kind, host, name).cloned()
     }
 
     /// The limits of virtual hosts that have any, as they were set.
@@ -204,10 +199,8 @@ fn known_limits(
     definitions: &NodeDefinitions,
     host: &str,
 ) -> Result<Map<String, Value>, DeclarationRefused> {
-    let known = definitions.host(host);
-    let key = &known.ok_or_else(|| DeclarationRefused::NoVirtualHost(host.into()))?.key;
-    let mut limits = definitions.parameters().filter(|parameter| parameter.is_host_limits());
-    let limits = limits.find(|parameter| parameter.host == *key);
+    definitions.host(host).ok_or_else(|| DeclarationRefused::NoVirtualHost(host.into()))?;
+    let limits = definitions.parameter(host, VIRTUAL_HOST_LIMITS, LIMITS);
     Ok(limits.and_then(|limits| limits.value.as_object()).cloned().unwrap_or_default())
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::publish_tally::PublishTally;
 use super::queue_handle::QueueHandle;
 use super::route_cache::CachedRoute;
 use crate::connection::{Publish, Way};
@@ -28,6 +29,8 @@ pub(super) struct Batch {
     pub(super) is_short: bool,
     /// One of these queues is out of service.
     pub(super) has_met_broken: bool,
+    /// What it came to.
+    pub(super) tally: PublishTally,
     /// Somebody wants copies of what is published.
     pub(super) is_traced: bool,
 }
@@ -282,8 +285,9 @@ mod tests {
     #[test]
     fn routes_are_those_of_their_names_until_they_are_forgotten() {
         let mut routes = Routes::default();
-        let queues = SmallVec::from_buf([queue(1), queue(2)]);
-        routes.remember(Way::of(9).with_other_properties(), Arc::new(CachedRoute { queues }));
+        let queues = [queue(1), queue(2)].into_iter().collect();
+        routes
+            .remember(Way::of(9).with_other_properties(), Arc::new(CachedRoute::new(queues, None)));
         let known = |routes: &Routes, names| routes.get(Way::of(names)).is_some();
         assert_eq!([8, 9, 10].map(|names| known(&routes, names)), [false, true, false]);
         routes.forget();

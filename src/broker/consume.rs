@@ -100,6 +100,7 @@ impl Session {
                 mailbox: mailbox.clone(),
                 key: consume.consumer,
                 consumer_tag: consume.consumer_tag.clone(),
+                no_ack: consume.no_ack,
                 arguments: (!arguments.is_empty()).then(|| Arc::new(arguments.clone())),
             };
             live.subscribe(id, subscriber);

@@ -231,7 +231,7 @@ impl Broker {
     ) {
         let (source, is_new) = (burial.source.clone(), burial.is_new);
         if source.is_waiting_room {
-            let mut routed = 0;
+            let mut routed: u64 = 0;
             for (letter, number) in burial.letters.iter_mut().zip(1..) {
                 let (message, targets) =
                     host.go_on(&source, &letter.message, self.draw(), work.now, is_new);
@@ -239,11 +239,13 @@ impl Broker {
                 claim_for(&message, &queues, &mut deduplicated);
                 outgoing.note(number, deduplicated);
                 queues.retain(|target| !letter.had_by.contains(&target.id()));
-                routed += queues.iter().filter(|target| is_new && !target.is_waiting_room).count();
+                let declared = queues.iter().filter(|target| is_new && !target.is_waiting_room);
+                routed += declared.count() as u64;
                 outgoing.groups.add_numbered(&queues, &MessageRun::one(message), number);
                 letter.is_done = true;
             }
-            self.traffic.count_delayed(routed);
+            self.past_clients.count_delayed(routed);
+            host.past_clients.count_delayed(routed);
             return;
         }
         let Some(way) = Way::of(host, &source, burial) else {

@@ -53,7 +53,7 @@ impl DirectChannel {
         let topics = session.topics_now(&host.name);
         session.meter = session.meter_in(&host);
         session.place = Some(Place { host, permissions, topics });
-        session.channels.insert(CHANNEL, session.new_channel());
+        session.channels.insert(CHANNEL, session.new_channel(CHANNEL));
         Some(Self { session, unsettled: Vec::new(), has_met_broken: false })
     }
 
@@ -165,14 +165,15 @@ impl DirectChannel {
         }
         match event {
             Event::Answered { reply: reply @ (Reply::Got { .. } | Reply::GotEmpty), .. } => {
-                self.session.count_get(reply);
+                self.session.count_get(CHANNEL, reply);
             }
             Event::Confirmed { first, last, .. } => {
-                self.session.connection.traffic().published().confirmed += last - first + 1;
+                if let Some(state) = self.session.channels.get(&CHANNEL) {
+                    state.live.traffic.count_confirmed(last - first + 1);
+                }
             }
-            _ => return,
+            _ => {}
         }
-        self.session.count_traffic();
     }
 
     /// Ends all that it got, in this way.
@@ -198,7 +199,6 @@ impl DirectChannel {
 
     fn end_step(&mut self) {
         self.session.look_after_queues();
-        self.session.count_traffic();
         self.session.work.wake();
     }
 }
@@ -213,6 +213,7 @@ fn properties_size_max(frame_size_max: u32) -> usize {
 impl Drop for DirectChannel {
     /// The session gives it back as it ends, where what breaks ends nothing else.
     fn drop(&mut self) {
+        self.session.count_unlisted();
         let mut settles = self.take_unsettled(Outcome::Requeued);
         self.session.sent_settles.append(&mut settles);
     }

@@ -1,5 +1,6 @@
 //! How the broker fares, for those who watch it. Everything here is told at once, however much the
-//! broker holds: nothing walks over queues or messages. What takes a walk is in `queue_figures`.
+//! broker holds: nothing walks over queues or messages, and of clients only the channels are
+//! looked at. What takes a walk is in `queue_figures`.
 
 use super::alarm::Alarms;
 use super::churn::ChurnFigures;
@@ -9,7 +10,6 @@ use super::measures::MeasuredFigures;
 use super::message_counts::MessageFigures;
 use super::shared::Broker;
 use super::traffic::TrafficFigures;
-use crate::message::QueueKind;
 use crate::store::{Health, StoreFigures};
 
 /// How a broker fares at one moment.
@@ -64,7 +64,7 @@ impl Broker {
             unlogged_body_bytes,
             session_bytes: self.session_memory(),
             dead_letters: self.dead_letters.figures(),
-            traffic: self.traffic_figures(),
+            traffic: self.client_figures().traffic,
             churn: self.churn.figures(),
             measured: self.measures.figures(),
             messages: self.counts.figures(),
@@ -77,14 +77,6 @@ impl Broker {
             health: durability.map_or(Health::Good, |durability| durability.log.health()),
             store: durability.map(|durability| durability.figures()).unwrap_or_default(),
         }
-    }
-
-    /// What sessions counted, and what queues know: which messages went to consumers again.
-    fn traffic_figures(&self) -> TrafficFigures {
-        let mut traffic = self.traffic.figures();
-        traffic.classic.redelivered += self.counts.redelivered_count(QueueKind::Classic);
-        traffic.quorum.redelivered += self.counts.redelivered_count(QueueKind::Quorum);
-        traffic
     }
 
     /// What comes and goes.

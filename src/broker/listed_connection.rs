@@ -1,12 +1,14 @@
 //! Connections and their channels, for who looks at them. No session is stopped for that: each
 //! writes down by itself what is told here. It decides nothing about who may look.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use super::live_connection::{ConnectionState, LiveChannel, LiveConnection};
 use super::lock::lock;
 use super::mailbox::Mailbox;
 use super::shared::Broker;
+use super::traffic::TrafficFigures;
 use crate::connection::{Event, Introduction};
 use crate::message::Moment;
 use crate::protocol::reply::ConnectionError;
@@ -31,6 +33,15 @@ pub struct OctetFigures {
     pub sent_bytes: u64,
     /// In how many writes.
     pub writes: u64,
+}
+
+impl AddAssign for OctetFigures {
+    fn add_assign(&mut self, other: Self) {
+        self.received_bytes += other.received_bytes;
+        self.reads += other.reads;
+        self.sent_bytes += other.sent_bytes;
+        self.writes += other.writes;
+    }
 }
 
 /// A channel where it is.
@@ -62,6 +73,10 @@ pub struct ChannelReport {
     pub unconfirmed: u64,
     /// Publishes that wait for tx.commit.
     pub uncommitted: u64,
+    /// Messages that came and went so far.
+    pub traffic: TrafficFigures,
+    /// When the client last used it; as the connection came where it never did.
+    pub active_at: Moment,
 }
 
 impl ListedConnection {
@@ -115,13 +130,7 @@ impl ListedConnection {
     /// What went over it.
     #[must_use]
     pub fn traffic(&self) -> OctetFigures {
-        let traffic = &self.client.traffic;
-        OctetFigures {
-            received_bytes: traffic.received_bytes.value(),
-            reads: traffic.reads.value(),
-            sent_bytes: traffic.sent_bytes.value(),
-            writes: traffic.writes.value(),
-        }
+        self.client.traffic.figures()
     }
 
     /// How many channels it has.
@@ -159,8 +168,10 @@ impl ListedChannel {
             prefetch_count: live.prefetch_count(),
             global_prefetch_count: live.credit.limit(),
             unsettled: live.credit.used() + live.got.value(),
-            unconfirmed: live.unconfirmed.value(),
+            unconfirmed: if live.is_confirming() { live.traffic.unconfirmed() } else { 0 },
             uncommitted: live.uncommitted.value(),
+            traffic: TrafficFigures::of(&live.traffic),
+            active_at: live.active_at().max(self.connection.connected_at()),
         }
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::live_queue::{Live, Subscriber};
 use super::lock::lock;
 use super::queue_handle::QueueHandle;
+use super::queue_traffic::{Backlog, QueueTraffic};
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use crate::definitions::QueueDefinition;
 use crate::message::queue_options::DeliveryLimit;
-use crate::message::{ConsumerId, Name};
+use crate::message::{ConsumerId, Moment, Name};
 use crate::policy::Applied;
 use crate::protocol::field::FieldTable;
 use crate::queue::{Consumer, Counts, Report};
@@ -27,6 +28,12 @@ pub struct ListedQueue {
 pub struct QueueReport {
     /// What it has.
     pub held: Report,
+    /// What clients published to it and got from it so far.
+    pub traffic: QueueTraffic,
+    /// How long messages waited for consumers.
+    pub backlog: Backlog,
+    /// When somebody last used it.
+    pub used_at: Moment,
     /// The tag of the consumer that has the queue for itself.
     pub exclusive_consumer_tag: Option<Name>,
     /// The tag of the one that is served, of a queue that serves one at a time.
@@ -81,6 +88,12 @@ impl ListedQueue {
         lock(&self.handle.live).queue.counts()
     }
 
+    /// What clients published to it and got from it so far.
+    #[must_use]
+    pub fn traffic(&self) -> QueueTraffic {
+        lock(&self.handle.live).traffic()
+    }
+
     /// What it has.
     #[must_use]
     pub fn report(&self) -> QueueReport {
@@ -88,6 +101,9 @@ impl ListedQueue {
         let held = live.queue.report();
         let tag = |id: Option<ConsumerId>| Some(live.subscribers.get(&id?)?.consumer_tag.clone());
         QueueReport {
+            traffic: live.traffic(),
+            backlog: live.backlog,
+            used_at: live.queue.now(),
             exclusive_consumer_tag: tag(held.exclusive_consumer),
             single_active_consumer_tag: tag(held.active_consumer),
             held,

@@ -10,6 +10,7 @@ use super::virtual_host::VirtualHost;
 use crate::definitions::{Binding, BindingEnd, ExchangeDefinition};
 use crate::message::Name;
 use crate::protocol::field::FieldTable;
+use crate::routing::ExchangeFigures;
 
 /// An exchange where it is.
 #[derive(Clone, Debug)]
@@ -24,6 +25,13 @@ impl ListedExchange {
     #[must_use]
     pub fn virtual_host(&self) -> &str {
         &self.host.name
+    }
+
+    /// What came to it and left it so far.
+    #[must_use]
+    pub fn figures(&self) -> ExchangeFigures {
+        let exchange = self.host.router.exchange(&self.definition.name);
+        exchange.map(|exchange| exchange.figures()).unwrap_or_default()
     }
 
     /// The policy that applies to it now.

@@ -3,40 +3,19 @@
 //! it is in `listed_connection`.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::listed_connection::OctetFigures;
 use super::lock::lock;
 use super::session::Session;
-use crate::connection::{Introduction, Publish, Settle};
+use super::traffic::{ClientFigures, PastClients, TrafficFigures};
+use crate::connection::{ChannelTraffic, Gauge, Introduction, Settle};
 use crate::message::{ConsumerKey, Moment, Name, QueueId};
 use crate::queue::Credit;
 
 /// Deliveries that a consumer lost are settled for no queue.
 const NO_QUEUE: QueueId = QueueId(0);
-
-/// A number that one session writes and others read.
-#[derive(Debug, Default)]
-pub(super) struct Gauge(AtomicU64);
-
-impl Gauge {
-    pub(super) fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Nobody else writes it, so it need not be read and written in one.
-    pub(super) fn add(&self, count: u64) {
-        self.set(self.value().saturating_add(count));
-    }
-
-    pub(super) fn subtract(&self, count: u64) {
-        self.set(self.value().saturating_sub(count));
-    }
-
-    pub(super) fn set(&self, count: u64) {
-        self.0.store(count, Ordering::Relaxed);
-    }
-}
 
 /// What came from a client and went to it.
 #[derive(Debug, Default)]
@@ -45,6 +24,17 @@ pub(super) struct Traffic {
     pub(super) reads: Gauge,
     pub(super) sent_bytes: Gauge,
     pub(super) writes: Gauge,
+}
+
+impl Traffic {
+    pub(super) fn figures(&self) -> OctetFigures {
+        OctetFigures {
+            received_bytes: self.received_bytes.value(),
+            reads: self.reads.value(),
+            sent_bytes: self.sent_bytes.value(),
+            writes: self.writes.value(),
+        }
+    }
 }
 
 /// What is known of a client before it is in a virtual host.
@@ -106,7 +96,22 @@ pub(super) struct LiveConnection {
     pub(super) traffic: Arc<Traffic>,
     state: AtomicU8,
     /// A leaf of the lock order, taken where a channel comes or goes.
-    channels: Mutex<BTreeMap<u16, Arc<LiveChannel>>>,
+    channels: Mutex<LiveChannels>,
+    /// What those came to who left its virtual host.
+    pub(super) past_of_host: Arc<PastClients>,
+}
+
+/// The channels of a client, and what those came to that are closed.
+#[derive(Debug, Default)]
+struct LiveChannels {
+    open: BTreeMap<u16, Arc<LiveChannel>>,
+    closed: TrafficFigures,
+}
+
+impl LiveChannels {
+    fn close(&mut self, channel: &LiveChannel) {
+        self.closed += TrafficFigures::of(&channel.traffic);
+    }
 }
 
 impl LiveConnection {
@@ -116,12 +121,23 @@ impl LiveConnection {
     }
 
     pub(super) fn channel_count(&self) -> usize {
-        lock(&self.channels).len()
+        lock(&self.channels).open.len()
     }
 
     /// Its channels, by number.
     pub(super) fn channels(&self) -> Vec<(u16, Arc<LiveChannel>)> {
-        lock(&self.channels).iter().map(|(number, channel)| (*number, channel.clone())).collect()
+        let channels = lock(&self.channels);
+        channels.open.iter().map(|(number, channel)| (*number, channel.clone())).collect()
+    }
+
+    /// What it came to so far, with the channels that are closed.
+    pub(super) fn figures(&self) -> ClientFigures {
+        let channels = lock(&self.channels);
+        let mut traffic = channels.closed;
+        for channel in channels.open.values() {
+            traffic += TrafficFigures::of(&channel.traffic);
+        }
+        ClientFigures { traffic, octets: self.traffic.figures() }
     }
 }
 
@@ -135,8 +151,10 @@ pub(super) struct LiveChannel {
     is_confirming: AtomicBool,
     is_transactional: AtomicBool,
     pub(super) consumers: Gauge,
-    /// Publishes that wait for their confirm.
-    pub(super) unconfirmed: Gauge,
+    /// Messages that came and went.
+    pub(super) traffic: Arc<ChannelTraffic>,
+    /// When the client last used it; 0 where it only opened it.
+    active_at: Gauge,
     /// Publishes that wait for tx.commit.
     pub(super) uncommitted: Gauge,
     /// Messages that it got and has not settled: they count for no prefetch.
@@ -144,6 +162,20 @@ pub(super) struct LiveChannel {
 }
 
 impl LiveChannel {
+    pub(super) fn new(traffic: Arc<ChannelTraffic>) -> Self {
+        Self { traffic, ..Self::default() }
+    }
+
+    /// The client uses it.
+    pub(super) fn touch(&self, now: Moment) {
+        self.active_at.set(now.0);
+    }
+
+    /// When the client last used it.
+    pub(super) fn active_at(&self) -> Moment {
+        Moment(self.active_at.value())
+    }
+
     pub(super) fn prefetch_count(&self) -> u16 {
         self.prefetch_count.load(Ordering::Relaxed)
     }
@@ -168,9 +200,8 @@ impl LiveChannel {
         self.is_transactional.store(true, Ordering::Relaxed);
     }
 
-    /// The client ended deliveries.
-    pub(super) fn count_settled(&self, settle: &Settle) {
-        let count: u64 = settle.sequences.iter().map(|range| range.count()).sum();
+    /// The client ended so many deliveries.
+    pub(super) fn count_settled(&self, settle: &Settle, count: u64) {
         let got = count.saturating_sub(u64::from(settle.to_consumers));
         if got > 0 && settle.queue != NO_QUEUE {
             self.got.subtract(got);
@@ -192,6 +223,7 @@ impl Session {
             traffic: self.arrival.traffic.clone(),
             state: AtomicU8::new(0),
             channels: Mutex::default(),
+            past_of_host: place.host.past_clients.clone(),
         };
         // Nobody enters twice.
         let _ = self.mailbox.client.set(Arc::new(live));
@@ -215,7 +247,7 @@ impl Session {
     pub(super) fn show_channel(&self, number: u16) {
         let opened = self.mailbox.client.get().zip(self.channels.get(&number));
         if let Some((client, state)) = opened {
-            lock(&client.channels).insert(number, state.live.clone());
+            lock(&client.channels).open.insert(number, state.live.clone());
         }
     }
 
@@ -223,10 +255,11 @@ impl Session {
     pub(super) fn hide_channels(&self, number: Option<u16>) {
         let Some(client) = self.mailbox.client.get() else { return };
         let mut channels = lock(&client.channels);
-        match number {
-            Some(number) => drop(channels.remove(&number)),
-            None => channels.clear(),
-        }
+        let gone: Vec<_> = match number {
+            Some(number) => channels.open.remove(&number).into_iter().collect(),
+            None => std::mem::take(&mut channels.open).into_values().collect(),
+        };
+        gone.iter().for_each(|channel| channels.close(channel));
     }
 
     /// A channel has another consumer.
@@ -243,29 +276,6 @@ impl Session {
         }
     }
 
-    /// Publishes of a channel wait for their confirms, where it has any.
-    pub(super) fn count_unconfirmed(&self, publish: &Publish) {
-        if publish.confirm > 0
-            && let Some(state) = self.channels.get(&publish.channel)
-        {
-            state.live.unconfirmed.add(publish.messages.len() as u64);
-        }
-    }
-
-    /// Publishes of a channel have their answer.
-    pub(super) fn count_answered(&self, channel: u16, count: u64) {
-        if let Some(state) = self.channels.get(&channel) {
-            state.live.unconfirmed.subtract(count);
-        }
-    }
-
-    /// A channel got a message.
-    pub(super) fn count_got(&self, channel: u16, no_ack: bool) {
-        if let Some(state) = self.channels.get(&channel).filter(|_| !no_ack) {
-            state.live.got.add(1);
-        }
-    }
-
     /// So many bytes were read from the client.
     pub fn count_received(&self, size: usize) {
         self.arrival.traffic.received_bytes.add(size as u64);
@@ -276,25 +286,5 @@ impl Session {
     pub fn count_sent(&self, size: usize) {
         self.arrival.traffic.sent_bytes.add(size as u64);
         self.arrival.traffic.writes.add(1);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::broker::test_world::World;
-
-    #[test]
-    fn publishes_are_unconfirmed_until_the_client_is_told() {
-        let mut world = World::new();
-        let mut client = world.client();
-        client.declare("q", true);
-        client.publish("q", &["a", "b", "c"]);
-        let live = client.session.channels[&1].live.clone();
-        assert_eq!(live.unconfirmed.value(), 3);
-        client.session.pump();
-        assert_eq!(live.unconfirmed.value(), 3, "they are not on disk");
-        world.turn();
-        client.session.pump();
-        assert_eq!(live.unconfirmed.value(), 0);
     }
 }

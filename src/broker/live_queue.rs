@@ -10,12 +10,11 @@ use smallvec::SmallVec;
 use super::mailbox::Mailbox;
 use super::message_counts::{MessageCounts, Wait};
 use super::pace::{Hold, Pace};
+use super::queue_traffic::{Backlog, FetchedCounts};
 use super::work::Work;
 use crate::connection::{Event, Reply};
 use crate::limits::{IDLE_QUEUE_SIZE_KEPT, SERVED_QUEUE_SIZE_KEPT};
-use crate::message::{
-    ConsumerId, ConsumerKey, GetId, Message, MessageRun, Moment, Name, QueueKind,
-};
+use crate::message::{ConsumerId, ConsumerKey, GetId, Message, MessageRun, Moment, Name};
 use crate::protocol::field::FieldTable;
 use crate::queue::{Effect, Fetched, Queue, Resident};
 use crate::store::Position;
@@ -26,6 +25,8 @@ pub(super) struct Subscriber {
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) key: ConsumerKey,
     pub(super) consumer_tag: Name,
+    /// It acknowledges nothing.
+    pub(super) no_ack: bool,
     /// As it gave them, for listings; nothing where it gave none.
     pub(super) arguments: Option<Arc<FieldTable>>,
 }
@@ -70,6 +71,15 @@ pub(super) struct Live {
     pub(super) waiting_count: usize,
     /// When it is looked at by itself.
     pub(super) wakes_at: Option<Moment>,
+    /// Messages that clients published to it, and those that they acknowledged.
+    pub(super) published: u64,
+    pub(super) acknowledged: u64,
+    /// Messages that went to consumers that acknowledge nothing.
+    pub(super) delivered_no_ack: u64,
+    /// What went out again, or was fetched: of few queues.
+    pub(super) fetched: Option<Box<FetchedCounts>>,
+    /// How long messages waited for consumers.
+    pub(super) backlog: Backlog,
     /// When somebody last used it, but for publishing; 0 where nobody looked yet.
     pub(super) used_at: Moment,
     /// A panic is planted for the next step.
@@ -104,14 +114,6 @@ impl Live {
         }
     }
 
-    /// Counts messages that went out again, which those of few steps do.
-    pub(super) fn count_redelivered(&mut self, kind: QueueKind, counts: &MessageCounts) {
-        let count = self.queue.take_handed_out_again();
-        if count > 0 {
-            counts.redelivered(kind, count);
-        }
-    }
-
     /// What a queue keeps in RAM though it is on disk.
     pub(super) fn size_kept(&self) -> u64 {
         let is_served = self.queue.counts().consumers > 0;
@@ -134,6 +136,7 @@ impl Live {
             }
             let places = first..first + run.len();
             first = places.end;
+            self.published += run.len() as u64;
             let left = self.without_equals(run);
             let Some(run) = left else { continue };
             let Some(numbers) = numbers else {
@@ -196,8 +199,10 @@ impl Live {
     pub(super) fn get(&mut self, no_ack: bool, get: GetId, getter: Getter) -> Fetched {
         self.touch();
         let fetched = self.queue.get(no_ack, get);
-        if matches!(fetched, Fetched::Later) {
-            self.getters.push((get, getter));
+        match &fetched {
+            Fetched::Later => self.getters.push((get, getter)),
+            Fetched::Empty => self.count_fetched(no_ack, None),
+            Fetched::Got(delivery, _) => self.count_fetched(no_ack, Some(delivery)),
         }
         fetched
     }

@@ -8,11 +8,15 @@ use tracing::{info, warn};
 use super::churn::{Coming, Happened};
 use super::lock::{lock, read};
 use super::meter::Meter;
+use super::password_checks::Asker;
 use super::session::{Peer, Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
 use super::virtual_host::VirtualHost;
-use crate::auth::{Login, MechanismError, Permissions, TopicPermissions, User, read_response};
+use crate::auth::{
+    Checked, Login, LoginRefused, MechanismError, Permissions, TopicPermissions, User,
+    read_response,
+};
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
 use crate::message::{Moment, Name};
@@ -22,14 +26,83 @@ use crate::protocol::reply::{AmqpError, ConnectionError};
 const START_OK: (u16, u16) = (10, 11);
 const OPEN: (u16, u16) = (10, 40);
 
+/// A login whose password is being checked.
+#[derive(Debug)]
+pub(super) struct Checking {
+    user: Arc<User>,
+    login: Login,
+    mechanism: String,
+}
+
 impl Session {
     pub(super) fn authenticate(&mut self, credentials: &Credentials) {
         let offered = &self.broker.connection_options.mechanisms;
         let mechanism = &credentials.mechanism;
-        let event = match read_response(offered, mechanism, &credentials.response) {
-            Ok(login) => self.check_login(&login, mechanism),
-            Err(error) => Event::Refused { channel: 0, error: mechanism_failure(&error) },
+        match read_response(offered, mechanism, &credentials.response) {
+            Ok(login) => self.check_login(login, mechanism),
+            Err(error) => {
+                let error = mechanism_failure(&error);
+                self.answer_login(Event::Refused { channel: 0, error });
+            }
+        }
+    }
+
+    fn check_login(&mut self, login: Login, mechanism: &str) {
+        let checked = read(&self.broker.users).check(&login, self.peer.is_loopback());
+        let user = match checked {
+            Ok(Checked::Slow(user)) => user,
+            Ok(Checked::Proven(user)) => return self.end_login(Ok(user), &login, mechanism),
+            Err(refused) => return self.end_login(Err(refused), &login, mechanism),
         };
+        let asker = Asker::Session(self.mailbox.clone());
+        let password = login.password.clone();
+        match self.broker.check_slowly(user.clone(), password, asker) {
+            Ok(()) => {
+                let mechanism = mechanism.to_owned();
+                self.checking = Some(Box::new(Checking { user, login, mechanism }));
+            }
+            Err(refused) => self.end_login(Err(refused), &login, mechanism),
+        }
+    }
+
+    /// It is known whether a password is right that took long to check.
+    pub(super) fn password_checked(&mut self, is_right: bool) {
+        let Some(checking) = self.checking.take() else { return };
+        let Checking { user, login, mechanism } = *checking;
+        let user = self.broker.still_itself(&user).filter(|_| is_right);
+        self.end_login(user.ok_or(LoginRefused::WrongCredentials), &login, &mechanism);
+    }
+
+    fn end_login(
+        &mut self,
+        proven: Result<Arc<User>, LoginRefused>,
+        login: &Login,
+        mechanism: &str,
+    ) {
+        let event = match proven {
+            Ok(user) => {
+                let name = user.name.clone();
+                self.user = Some(user);
+                self.arrival.auth_mechanism = Some(mechanism.into());
+                Event::Authenticated { user: name }
+            }
+            Err(reason) => self.refuse_login(reason, login, mechanism),
+        };
+        self.answer_login(event);
+    }
+
+    fn refuse_login(&self, reason: LoginRefused, login: &Login, mechanism: &str) -> Event {
+        let (name, user) = (&self.name, login.shown_user());
+        warn!(target: "connection", "connection {name}: login refused: user '{user}' {reason}");
+        let delay_ms = self.broker.note_failed_login(self.peer, self.work.now);
+        let error = ConnectionError::access_refused(format!(
+            "Login was refused using authentication mechanism {mechanism}. \
+             For details see the broker logfile."
+        ));
+        Event::LoginRefused { error, delay_ms }
+    }
+
+    fn answer_login(&mut self, event: Event) {
         self.broker.churn.count(match &event {
             Event::Authenticated { .. } => Happened::LoginSucceeded,
             _ => Happened::LoginFailed,
@@ -37,42 +110,22 @@ impl Session {
         self.post(event);
     }
 
-    fn check_login(&mut self, login: &Login, mechanism: &str) -> Event {
-        let checked = read(&self.broker.users).check(login, self.peer.is_loopback()).cloned();
-        match checked {
-            Ok(user) => {
-                let name = user.name.clone();
-                self.user = Some(user);
-                self.arrival.auth_mechanism = Some(mechanism.into());
-                Event::Authenticated { user: name }
-            }
-            Err(reason) => {
-                let (name, user) = (&self.name, login.shown_user());
-                warn!(
-                    target: "connection",
-                    "connection {name}: login refused: user '{user}' {reason}"
-                );
-                let delay_ms = self.broker.note_failed_login(self.peer, self.work.now);
-                let error = ConnectionError::access_refused(format!(
-                    "Login was refused using authentication mechanism {mechanism}. \
-                     For details see the broker logfile."
-                ));
-                Event::LoginRefused { error, delay_ms }
-            }
-        }
-    }
-
-    /// A new secret is checked as the first one was.
+    /// A new secret is checked as the first one was; at once, for who is in already asks rarely.
     pub(super) fn update_secret(&mut self, secret: &[u8]) -> Result<Reply, AmqpError> {
         let user = self.user_name().to_owned();
         let login = Login { user: user.clone(), password: secret.to_vec() };
-        let checked = read(&self.broker.users).check(&login, self.peer.is_loopback()).cloned();
+        let checked = read(&self.broker.users).check(&login, self.peer.is_loopback());
+        let checked = match checked {
+            Ok(Checked::Proven(user)) => Some(user),
+            Ok(Checked::Slow(user)) => Some(user).filter(|user| user.password.is_of(secret)),
+            Err(_) => None,
+        };
         match checked {
-            Ok(checked) => {
+            Some(checked) => {
                 self.user = Some(checked);
                 Ok(Reply::SecretUpdated)
             }
-            Err(_) => {
+            None => {
                 let text = format!("the new secret of user '{user}' was refused");
                 Err(ConnectionError::not_allowed(text).into())
             }
@@ -246,8 +299,7 @@ mod tests {
     fn a_virtual_host_that_was_made_anew_since_the_login_is_entered_by_new_permissions_only() {
         let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
         let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
-        let login = Login { user: "guest".into(), password: b"guest".to_vec() };
-        session.user = Some(read(&broker.users).check(&login, true).unwrap().clone());
+        session.user = read(&broker.users).user("guest").cloned();
         broker.delete_virtual_host("/", Moment(1));
         broker.declare_virtual_host("/", HostSettings::default());
         let refused = session.enter("/").unwrap_err();
@@ -267,10 +319,9 @@ mod tests {
     #[test]
     fn a_user_that_was_made_anew_since_the_login_does_not_enter() {
         let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
-        let login = Login { user: "guest".into(), password: b"guest".to_vec() };
         let logged_in = || {
             let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
-            session.user = Some(read(&broker.users).check(&login, true).unwrap().clone());
+            session.user = read(&broker.users).user("guest").cloned();
             session
         };
         let (mut late, mut prompt) = (logged_in(), logged_in());

@@ -210,6 +210,7 @@ mod tests {
                 consumer: key(number),
                 queue: QueueId(1),
                 run: Run::new(),
+                redelivered: 0,
             })
         };
         assert!(mailbox.take_timed_out().is_none());

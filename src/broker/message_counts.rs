@@ -1,10 +1,8 @@
 //! Messages that queues know more of than sessions do, counted where they come and go: those that
-//! wait in their exchange or for another try, those that were not taken because their equal was
-//! there, and those that went to consumers again. It walks over nothing, and knows no queue.
+//! wait in their exchange or for another try, and those that were not taken because their equal was
+//! there. It walks over nothing, and knows no queue.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::message::QueueKind;
 
 /// Of all virtual hosts together.
 #[derive(Debug, Default)]
@@ -13,8 +11,6 @@ pub(super) struct MessageCounts {
     retried: AtomicU64,
     seen_by_exchanges: AtomicU64,
     present_in_queues: AtomicU64,
-    redelivered_classic: AtomicU64,
-    redelivered_quorum: AtomicU64,
 }
 
 /// The same at one moment.
@@ -58,23 +54,6 @@ impl MessageCounts {
     /// Queues had the equals of so many messages.
     pub(super) fn present_in_queues(&self, count: usize) {
         self.present_in_queues.fetch_add(count as u64, Ordering::Relaxed);
-    }
-
-    /// A queue of this type gave so many messages to consumers that had been delivered before.
-    pub(super) fn redelivered(&self, kind: QueueKind, count: u64) {
-        self.again(kind).fetch_add(count, Ordering::Relaxed);
-    }
-
-    /// How many queues of this type gave to consumers again.
-    pub(super) fn redelivered_count(&self, kind: QueueKind) -> u64 {
-        self.again(kind).load(Ordering::Relaxed)
-    }
-
-    fn again(&self, kind: QueueKind) -> &AtomicU64 {
-        match kind {
-            QueueKind::Classic => &self.redelivered_classic,
-            QueueKind::Quorum => &self.redelivered_quorum,
-        }
     }
 
     pub(super) fn figures(&self) -> MessageFigures {

@@ -25,6 +25,7 @@ mod expiry;
 mod export;
 mod figures;
 mod firehose;
+mod host_defaults;
 mod host_deletion;
 mod import;
 mod in_force;
@@ -46,14 +47,17 @@ mod options;
 mod out_of_service;
 mod pace;
 mod parameters;
+mod password_checks;
 mod permission;
 mod policies;
 mod pressure;
 mod publish;
 mod publish_rate;
+mod publish_tally;
 mod queue_figures;
 mod queue_handle;
 mod queue_log;
+mod queue_traffic;
 mod queues;
 mod readiness;
 mod redeclare;
@@ -80,6 +84,7 @@ pub use dead_letter_counts::{DeadLetterFigures, DeadLettersSent, Strategy};
 pub use direct_channel::{DirectChannel, Rejection};
 pub use durability::MemoryOptions;
 pub use figures::BrokerFigures;
+pub use host_defaults::{DefaultLimits, DefaultPolicy, DefaultUser, HostDefaults};
 pub use import::{Import, ImportFailure, ImportReport};
 pub use listed_connection::{ChannelReport, ListedChannel, ListedConnection, OctetFigures};
 pub use listed_queue::{ListedConsumer, ListedQueue, QueueReport};
@@ -91,10 +96,12 @@ pub use node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 pub use node_room::NodeLimits;
 pub use opening::{Left, UnreadableDefinition};
 pub use options::{BrokerOptions, Product, server_properties};
+pub use password_checks::{LoginCheck, NewHash};
 pub use queue_figures::QueueFigures;
+pub use queue_traffic::{Backlog, QueueTraffic};
 pub use session::{Peer, Session};
 pub use shared::Broker;
-pub use traffic::TrafficFigures;
+pub use traffic::{ClientFigures, TrafficFigures};
 pub use watermarks::{Watermark, share};
 
 #[cfg(test)]
@@ -103,6 +110,8 @@ mod at_least_once_tests;
 mod firehose_tests;
 #[cfg(test)]
 mod memory_queue_tests;
+#[cfg(test)]
+mod object_traffic_tests;
 #[cfg(test)]
 mod out_of_service_tests;
 #[cfg(test)]

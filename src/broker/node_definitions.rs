@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
-use tracing::error;
+use tracing::{error, info};
 
 use super::lock::{lock, lock_or_fail, write};
 use super::shared::Broker;
@@ -29,6 +29,8 @@ pub enum DeclarationRefused {
     NoUser(Name),
     /// A pattern is no regular expression.
     BadPattern(String),
+    /// A password is none that a new user may have.
+    BadPassword,
     /// There is as much as the node may have: RabbitMQ's words.
     Full(String),
     /// It breaks a rule of its kind: RabbitMQ's words.
@@ -40,6 +42,7 @@ impl fmt::Display for DeclarationRefused {
         match self {
             Self::NoVirtualHost(name) => write!(formatter, "there is no vhost '{name}'"),
             Self::NoUser(name) => write!(formatter, "there is no user '{name}'"),
+            Self::BadPassword => formatter.write_str("credential_validation_failed"),
             Self::BadPattern(reason) | Self::Full(reason) | Self::Invalid(reason) => {
                 formatter.write_str(reason)
             }
@@ -221,6 +224,20 @@ impl Broker {
         Ok(self.add_host(definitions, name, settings))
     }
 
+    /// Protects a virtual host from being deleted by operators, or no longer.
+    ///
+    /// # Errors
+    /// There is no such virtual host.
+    pub fn protect_virtual_host(&self, name: &str, is_protected: bool) -> DeclarationResult {
+        let mut definitions = self.node_definitions();
+        let known = definitions.host(name);
+        let known = known.ok_or_else(|| DeclarationRefused::NoVirtualHost(name.into()))?;
+        let mut host = HostDefinition::clone(known);
+        host.settings.protect(is_protected);
+        let change = NodeChange::HostDeclared(Arc::new(host));
+        Ok(self.declare_node(&mut definitions, &change))
+    }
+
     fn add_host(
         &self,
         mut definitions: MutexGuard<'_, NodeDefinitions>,
@@ -230,12 +247,23 @@ impl Broker {
         let known = definitions.host(name);
         settings.is_traced = settings.is_traced.or_else(|| known?.settings.is_traced);
         let known = known.map(|host| host.key.clone());
-        let key = known.unwrap_or_else(|| HostKey {
-            number: VirtualHostNumber(self.next_id()),
-            name: name.into(),
-        });
-        let change = NodeChange::HostDeclared(Arc::new(HostDefinition { key, settings }));
-        let declared = self.declare_node(&mut definitions, &change);
+        let declared = match known {
+            Some(key) => {
+                let host = HostDefinition { key, settings };
+                self.declare_node(&mut definitions, &NodeChange::HostDeclared(Arc::new(host)))
+            }
+            None => {
+                let number = VirtualHostNumber(self.next_id());
+                let host = HostDefinition { key: HostKey { number, name: name.into() }, settings };
+                let hash = |password: Option<&str>| match password {
+                    Some(password) => self.new_hash(password),
+                    None => PasswordHash::none(),
+                };
+                let plan = self.options.host_defaults.plan(host, &definitions, hash);
+                self.apply_plan_to_node(&mut definitions, &plan);
+                Declared::Changed
+            }
+        };
         if let Some(host) = self.virtual_host(name) {
             host.declare_system_exchanges(|| self.next_exchange_id());
         }
@@ -252,15 +280,38 @@ impl Broker {
 
     /// The hash of a new password. The user's own stays where it is of this password already.
     pub fn hash_password(&self, user: &str, password: &str) -> PasswordHash {
-        let known = self.node_definitions().user(user).map(|user| user.password.clone());
-        let known = known.filter(|known| known.is_of(password.as_bytes()));
-        known.unwrap_or_else(|| self.new_hash(password))
+        self.known_hash(user, password).unwrap_or_else(|| self.new_hash(password))
+    }
+
+    /// The hash that a user has, where it is of this password and made as new ones are. One that
+    /// takes long to make is not asked.
+    pub(super) fn known_hash(&self, user: &str, password: &str) -> Option<PasswordHash> {
+        let known = self.node_definitions().user(user)?.password.clone();
+        let is_as_new = known.algorithm == self.options.hashing_algorithm && !known.is_slow();
+        (is_as_new && known.is_of(password.as_bytes())).then_some(known)
     }
 
     /// A hash of a password that no user has yet.
     pub fn new_hash(&self, password: &str) -> PasswordHash {
-        let [a, b, c, d, ..] = lock(&self.random).draw().to_be_bytes();
-        PasswordHash::new(password.as_bytes(), [a, b, c, d])
+        let algorithm = self.options.hashing_algorithm;
+        PasswordHash::new(algorithm, password.as_bytes(), self.draw_salt())
+    }
+
+    pub(super) fn draw_salt(&self) -> [u8; 16] {
+        let mut random = lock(&self.random);
+        let salt = (u128::from(random.draw()) << 64) | u128::from(random.draw());
+        salt.to_be_bytes()
+    }
+
+    /// Whether a new user may have this password.
+    ///
+    /// # Errors
+    /// It may not: RabbitMQ's words.
+    pub fn check_password(&self, password: &str) -> Result<(), DeclarationRefused> {
+        self.options.password_rule.check(password).map_err(|reason| {
+            info!(target: "node", "a password is refused: {reason}");
+            DeclarationRefused::BadPassword
+        })
     }
 
     /// Lets a user enter a virtual host.

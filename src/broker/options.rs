@@ -1,8 +1,11 @@
 //! What a broker is told when it starts. Where that is written, the node knows.
 
+use super::host_defaults::HostDefaults;
 use super::node_room::NodeLimits;
 use super::watermarks::Watermark;
+use crate::auth::PasswordRule;
 use crate::connection::Options;
+use crate::definitions::HashingAlgorithm;
 use crate::message::{DeclareEquivalence, QueueKind};
 use crate::protocol::field::FieldTable;
 
@@ -30,6 +33,12 @@ pub struct BrokerOptions {
     pub default_user_tags: Vec<String>,
     /// Its permissions: configure, write, read.
     pub default_permissions: [String; 3],
+    /// What new virtual hosts begin with.
+    pub host_defaults: HostDefaults,
+    /// Which passwords new users may have.
+    pub password_rule: PasswordRule,
+    /// How the passwords of new users are hashed.
+    pub hashing_algorithm: HashingAlgorithm,
     /// Users that may come from this machine only.
     pub loopback_users: Vec<String>,
     /// The type of queues that name none.
@@ -92,6 +101,9 @@ impl Default for BrokerOptions {
             default_password: "guest".into(),
             default_user_tags: vec!["administrator".into()],
             default_permissions: [".*".into(), ".*".into(), ".*".into()],
+            host_defaults: HostDefaults::default(),
+            password_rule: PasswordRule::default(),
+            hashing_algorithm: HashingAlgorithm::Sha256,
             loopback_users: vec!["guest".into()],
             default_queue_kind: QueueKind::Classic,
             declare_equivalence: DeclareEquivalence::Strict,

@@ -69,6 +69,7 @@ impl Live {
         self.pace.observe(self.queue.handed_out(), work.now);
         let counts = self.queue.counts();
         work.is_ahead = self.pace.is_ahead(counts.ready);
+        self.backlog.observe(counts, work.now);
         if !self.held.is_empty() && self.pace.is_over(counts) {
             work.wakers.extend(self.held.drain(..).filter_map(|hold| hold.end()));
         }

@@ -21,6 +21,23 @@ impl Broker {
         self.node_definitions().parameters().cloned().collect()
     }
 
+    /// A parameter of a component in a virtual host.
+    #[must_use]
+    pub fn parameter(
+        &self,
+        host: &str,
+        component: &str,
+        name: &str,
+    ) -> Option<Arc<ParameterDefinition>> {
+        self.node_definitions().parameter(host, component, name).cloned()
+    }
+
+    /// The node's parameter of this name.
+    #[must_use]
+    pub fn global_parameter(&self, name: &str) -> Option<Arc<GlobalParameterDefinition>> {
+        self.node_definitions().global_parameter(name).cloned()
+    }
+
     /// The node's parameters, by name.
     #[must_use]
     pub fn global_parameters(&self) -> Vec<Arc<GlobalParameterDefinition>> {
@@ -30,12 +47,9 @@ impl Broker {
     /// Takes a parameter of a component away.
     pub fn clear_parameter(&self, host: &str, component: &str, name: &str) -> Declared {
         let mut definitions = self.node_definitions();
-        let mut all = definitions.parameters();
-        let known = all.find(|each| {
-            *each.host.name == *host && *each.component == *component && *each.name == *name
-        });
-        let Some(known) = known.cloned() else { return Declared::Unchanged };
-        drop(all);
+        let Some(known) = definitions.parameter(host, component, name).cloned() else {
+            return Declared::Unchanged;
+        };
         let declared = self.declare_node(&mut definitions, &NodeChange::ParameterCleared(known));
         drop(definitions);
         self.wake_publishers();
@@ -45,11 +59,9 @@ impl Broker {
     /// Takes a parameter of the node away.
     pub fn clear_global_parameter(&self, name: &str) -> Declared {
         let mut definitions = self.node_definitions();
-        let mut all = definitions.global_parameters();
-        let Some(known) = all.find(|each| *each.name == *name).cloned() else {
+        let Some(known) = definitions.global_parameter(name).cloned() else {
             return Declared::Unchanged;
         };
-        drop(all);
         self.declare_node(&mut definitions, &NodeChange::GlobalParameterCleared(known))
     }
 
@@ -57,8 +69,8 @@ impl Broker {
     #[must_use]
     pub fn cluster_name(&self) -> Name {
         let definitions = self.node_definitions();
-        let mut all = definitions.global_parameters();
-        let name = all.find_map(|parameter| parameter.cluster_name());
+        let parameter = definitions.global_parameter(CLUSTER_NAME);
+        let name = parameter.and_then(|parameter| parameter.cluster_name());
         name.unwrap_or(&self.options.cluster_name).into()
     }
 

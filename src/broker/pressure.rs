@@ -90,7 +90,7 @@ mod tests {
         let host = broker.virtual_host("/").unwrap();
         let permissions = Arc::new(Permissions::new(".*", ".*", ".*").unwrap());
         session.place = Some(Place { host, permissions, topics: None });
-        session.channels.insert(1, session.new_channel());
+        session.channels.insert(1, session.new_channel(1));
         session
     }
 

@@ -43,8 +43,9 @@ impl Routed {
         Self { rewritten: None, route, is_reply: false, deduplicated }
     }
 
-    fn reply(rewritten: Option<Message>) -> Self {
-        Self { rewritten, is_reply: true, ..Self::known(no_queues()) }
+    fn reply(rewritten: Option<Message>, exchange: &Arc<Exchange>) -> Self {
+        let route = CachedRoute::new(SmallVec::new(), Some(exchange.clone()));
+        Self { rewritten, is_reply: true, ..Self::known(Arc::new(route)) }
     }
 
     /// What its queues get of a message.
@@ -73,7 +74,6 @@ impl Session {
             batch.is_traced = self.is_traced();
         }
         self.meter.count(&publish.messages);
-        self.count_unconfirmed(&publish);
         let channel = publish.channel;
         if let Err(error) = self.publish_run(publish, is_transaction, batch) {
             // What came before it is done before the channel closes.
@@ -99,9 +99,9 @@ impl Session {
         is_transaction: bool,
         batch: &mut Batch,
     ) -> Result<(), AmqpError> {
-        let count = publish.messages.len() as u64;
-        self.connection.traffic().published().received += count;
         if !is_transaction && let Some(route) = self.known(&publish, batch) {
+            let count = publish.messages.len() as u64;
+            self.tally(publish.channel, batch).received += count;
             let routed = Routed::known(route);
             if batch.is_traced {
                 self.trace_published(&publish, &routed);
@@ -114,10 +114,8 @@ impl Session {
             let confirm = if confirm == 0 { 0 } else { confirm + place };
             let messages = MessageRun::one(message);
             let publish = Publish { channel, messages, mandatory, confirm, way };
-            if let Err(error) = self.publish_one(publish, batch) {
-                self.connection.traffic().published().received -= count - place - 1;
-                return Err(error);
-            }
+            self.tally(channel, batch).received += 1;
+            self.publish_one(publish, batch)?;
         }
         Ok(())
     }
@@ -136,11 +134,12 @@ impl Session {
     fn publish_one(&mut self, publish: Publish, batch: &mut Batch) -> Result<(), AmqpError> {
         let Some(message) = publish.messages.first() else { return Ok(()) };
         let mut routed = self.route(&publish, message)?;
+        let channel = publish.channel;
         // As in RabbitMQ also where its transaction may yet be rolled back.
         if batch.is_traced {
             self.trace_published(&publish, &routed);
         }
-        let state = self.channels.get_mut(&publish.channel);
+        let state = self.channels.get_mut(&channel);
         if let Some(state) = state
             && let Some(transaction) = &mut state.transaction
         {
@@ -153,7 +152,7 @@ impl Session {
             routed.deduplicated = Deduplicated::default();
             transaction.push(Pending { publish, routed, is_deduplicated, _charge: charge });
             state.live.uncommitted.set(transaction.len() as u64);
-            self.connection.traffic().published().received_confirm += 1;
+            self.tally(channel, batch).received_confirm += 1;
             return Ok(());
         }
         self.take(publish, routed, batch)
@@ -209,13 +208,24 @@ impl Session {
             batch.claims.extend(claims.map(|claim| (number, claim)));
         }
         let Publish { channel, messages, mandatory, confirm, way } = publish;
+        let (count, tally) = (messages.len() as u64, self.tally(channel, batch));
         if confirm > 0 {
-            self.connection.traffic().published().received_confirm += messages.len() as u64;
+            tally.received_confirm += count;
         }
         let is_routed = match is_reply {
-            true => rewritten.as_ref().or(messages.first()).is_some_and(|reply| self.reply(reply)),
+            true => {
+                let reply = rewritten.as_ref().or(messages.first());
+                reply.is_some_and(|reply| self.reply(reply, &mut tally.routed))
+            }
             false => !queues.is_empty(),
         };
+        tally.routed += count * route.declared_count;
+        if !is_routed {
+            *(if mandatory { &mut tally.returned } else { &mut tally.dropped }) += count;
+        }
+        if let Some(exchange) = &route.exchange {
+            batch.tally.pass(exchange, count, count * route.declared_count);
+        }
         if is_routed {
             let (messages, way) = match rewritten {
                 Some(rewritten) => (MessageRun::one(rewritten), None),
@@ -223,10 +233,7 @@ impl Session {
             };
             batch.groups.add_to_all(queues, messages, way, (channel, confirm));
         } else if mandatory {
-            self.connection.traffic().published().returned += messages.len() as u64;
             messages.into_messages().for_each(|message| self.return_message(channel, message));
-        } else {
-            self.connection.traffic().published().dropped += messages.len() as u64;
         }
         if batch.groups.len() >= PUBLISH_GROUPS_MAX {
             self.flush(batch);
@@ -242,13 +249,10 @@ impl Session {
     /// one refuses some for want of room, these are rejected; where one is out of service, nothing
     /// of the batch is confirmed: a message that is refused may have reached its other queues.
     pub(super) fn flush(&mut self, batch: &mut Batch) {
+        self.count_published(batch);
         let mut is_whole = true;
         let mut refused = Vec::new();
         for Group { queue, runs, numbers, .. } in batch.groups.drain() {
-            if !queue.is_waiting_room {
-                let count: usize = runs.iter().map(MessageRun::len).sum();
-                self.connection.traffic().published().routed += count as u64;
-            }
             let enqueued =
                 queue.with(&mut self.work, |live| live.take_in(runs, numbers.as_deref()));
             is_whole &= enqueued.is_ok();
@@ -318,18 +322,24 @@ impl Session {
         match is_plain {
             true => {
                 self.check_topic(&place, Access::Write, &exchange, message.routing_key())?;
-                Ok(self.route_plain(&place, channel, message))
+                Ok(self.route_plain(&place, &exchange, channel, message))
             }
             false => self.route_inspected(&place, &exchange, channel, message),
         }
     }
 
-    fn route_plain(&mut self, place: &Place, channel: u16, message: &Message) -> Routed {
+    fn route_plain(
+        &mut self,
+        place: &Place,
+        exchange: &Arc<Exchange>,
+        channel: u16,
+        message: &Message,
+    ) -> Routed {
         if is_reply(message) {
-            return Routed::reply(None);
+            return Routed::reply(None, exchange);
         }
         let (route, deduplicated) =
-            self.look_up(place, channel, message, message, &[message.routing_key()]);
+            self.look_up((place, exchange), channel, message, message, &[message.routing_key()]);
         Routed { deduplicated, ..Routed::known(route) }
     }
 
@@ -342,7 +352,7 @@ impl Session {
     fn route_inspected(
         &mut self,
         place: &Place,
-        exchange: &Exchange,
+        exchange: &Arc<Exchange>,
         channel: u16,
         original: &Message,
     ) -> Result<Routed, AmqpError> {
@@ -364,7 +374,7 @@ impl Session {
             rewritten = Some(self.with_reply_key(channel, original)?);
         }
         if is_reply(original) {
-            return Ok(Routed::reply(rewritten));
+            return Ok(Routed::reply(rewritten, exchange));
         }
         let message = rewritten.as_ref().unwrap_or(original);
         let with_bcc = rewritten.clone();
@@ -377,7 +387,7 @@ impl Session {
         let cached = if keys.len() == 1 { self.cached(channel, original) } else { None };
         let (route, deduplicated) = match cached {
             Some(route) => (route, Deduplicated::default()),
-            None => self.look_up(place, channel, original, delivered, &keys),
+            None => self.look_up((place, exchange), channel, original, delivered, &keys),
         };
         if selected.has_bcc && route.queues.iter().all(|queue| queue.is_waiting_room) {
             // Those keys are looked at when it has waited.
@@ -390,7 +400,7 @@ impl Session {
     /// `delivered` is the message as queues get it, which exchanges with a history keep.
     fn look_up(
         &mut self,
-        place: &Place,
+        (place, exchange): (&Place, &Arc<Exchange>),
         channel: u16,
         message: &Message,
         delivered: &Message,
@@ -407,7 +417,7 @@ impl Session {
             route.histories.iter().for_each(|exchange| exchange.remember(delivered));
         }
         let queues = place.host.queues_by_id(&route.queues).into();
-        let cached = Arc::new(CachedRoute { queues });
+        let cached = Arc::new(CachedRoute::new(queues, Some(exchange.clone())));
         let is_lasting = route.depends_on_key_only && keys.len() == 1;
         // A name nobody has yet may be declared at any time, and that raises no generation.
         let may_appear = message.exchange().is_empty() && cached.queues.is_empty();
@@ -485,8 +495,4 @@ fn refuses_storing(message: &Message) -> bool {
             })
         },
     )
-}
-
-fn no_queues() -> Arc<CachedRoute> {
-    Arc::new(CachedRoute { queues: SmallVec::new() })
 }

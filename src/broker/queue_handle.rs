@@ -284,7 +284,7 @@ impl QueueHandle {
         }
         self.count(live);
         live.count_waiting(self.wait(), &self.counts);
-        live.count_redelivered(self.definition.options.kind, &self.counts);
+        live.count_handed_out_again();
         live.keep_pace(work);
         if let Some((at, instead_of)) = live.new_deadline() {
             work.deadlines.push(Deadline { at, instead_of, handle: Arc::clone(self) });
@@ -376,6 +376,7 @@ impl QueueHandle {
     ) {
         let Some(at) = live.getters.iter().position(|(waiting, _)| *waiting == get) else { return };
         let (_, getter) = live.getters.remove(at);
+        live.count_fetched(getter.no_ack, got.as_ref().map(|(delivery, _)| delivery));
         let reply = got_reply(self.incarnation, getter.no_ack, got);
         let event = Event::Answered { channel: getter.channel, reply };
         let result = getter.mailbox.push(event, &mut work.wakers);
@@ -389,7 +390,15 @@ impl QueueHandle {
         let Some(subscriber) = live.subscribers.get(&consumer) else {
             return live.queue.return_unseen(consumer, run);
         };
-        let delivered = Delivered { consumer: subscriber.key, queue: self.incarnation, run };
+        let redelivered = match live.queue.has_handed_out_again() {
+            true => run.iter().filter(|delivery| delivery.is_redelivered).count(),
+            false => 0,
+        };
+        if subscriber.no_ack {
+            live.delivered_no_ack += run.len() as u64;
+        }
+        let (key, queue) = (subscriber.key, self.incarnation);
+        let delivered = Delivered { consumer: key, queue, run, redelivered };
         let result = subscriber.mailbox.push(Event::Delivered(delivered), &mut work.wakers);
         if let Err(Event::Delivered(delivered)) = result {
             live.queue.return_unseen(consumer, delivered.run);
@@ -520,6 +529,7 @@ mod tests {
             mailbox: Arc::default(),
             key: ConsumerKey { channel: 1, number: 1 },
             consumer_tag: "".into(),
+            no_ack: false,
             arguments: None,
         };
         let mut work = Work::default();

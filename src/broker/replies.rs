@@ -100,7 +100,7 @@ impl Session {
     }
 
     /// Hands an answer to its requester. False where it left.
-    pub(super) fn reply(&mut self, message: &Message) -> bool {
+    pub(super) fn reply(&mut self, message: &Message, routed: &mut u64) -> bool {
         let Some(target) = self.broker.replies.target(message.routing_key()) else { return false };
         if !target.mailbox.reply_window.take(message.body_size() + DELIVERY_OVERHEAD_SIZE) {
             return true;
@@ -111,10 +111,14 @@ impl Session {
             is_redelivered: false,
             needs_settle: false,
         };
-        let delivered =
-            Delivered { consumer: target.consumer, queue: QueueId(0), run: smallvec![delivery] };
+        let delivered = Delivered {
+            consumer: target.consumer,
+            queue: QueueId(0),
+            run: smallvec![delivery],
+            redelivered: 0,
+        };
         let taken = target.mailbox.push(Event::Delivered(delivered), &mut self.work.wakers).is_ok();
-        self.connection.traffic().published().routed += u64::from(taken);
+        *routed += u64::from(taken);
         taken
     }
 

@@ -11,9 +11,11 @@ use crate::protocol::reply::AmqpError;
 impl Session {
     pub(super) fn handle(&mut self, request: Request) {
         let Request { channel, method, nowait, command } = request;
-        let is_refused = self.channels.get(&channel).is_some_and(|state| state.is_refused);
-        if is_refused && !matches!(command, Command::CloseChannel { .. }) {
-            return;
+        if let Some(state) = self.channels.get(&channel) {
+            if state.is_refused && !matches!(command, Command::CloseChannel { .. }) {
+                return;
+            }
+            state.live.touch(self.work.now);
         }
         self.work.position = 0;
         match self.apply(channel, nowait, command) {
@@ -40,8 +42,8 @@ impl Session {
         match command {
             Command::OpenChannel => {
                 let opened = Some(self.broker.churn.open(Coming::Channel));
-                self.channels
-                    .insert(channel, ChannelState { _opened: opened, ..self.new_channel() });
+                let state = ChannelState { _opened: opened, ..self.new_channel(channel) };
+                self.channels.insert(channel, state);
                 self.show_channel(channel);
                 Ok(self.count_channel(channel).then_some(Reply::ChannelOpened))
             }

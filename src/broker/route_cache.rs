@@ -12,30 +12,46 @@ use smallvec::SmallVec;
 use super::queue_handle::QueueHandle;
 use crate::limits::ROUTE_CACHE_COUNT_MAX;
 use crate::message::QueueId;
+use crate::routing::Exchange;
 
 /// Where messages with one exchange and key go.
 #[derive(Debug)]
 pub(super) struct CachedRoute {
     pub(super) queues: SmallVec<[Arc<QueueHandle>; 2]>,
+    /// Where they enter.
+    pub(super) exchange: Option<Arc<Exchange>>,
+    /// How many of the queues are such that clients know.
+    pub(super) declared_count: u64,
 }
 
 impl CachedRoute {
+    pub(super) fn new(
+        queues: SmallVec<[Arc<QueueHandle>; 2]>,
+        exchange: Option<Arc<Exchange>>,
+    ) -> Self {
+        let declared_count = queues.iter().filter(|queue| !queue.is_waiting_room).count() as u64;
+        Self { queues, exchange, declared_count }
+    }
+
     fn is_stale(&self) -> bool {
         self.queues.iter().any(|queue| queue.is_gone())
     }
 
     fn is_same(&self, other: &Self) -> bool {
         let is_same = |(one, other)| Arc::ptr_eq(one, other);
-        self.queues.len() == other.queues.len()
+        self.exchange.as_ref().map(Arc::as_ptr) == other.exchange.as_ref().map(Arc::as_ptr)
+            && self.queues.len() == other.queues.len()
             && self.queues.iter().zip(&other.queues).all(is_same)
     }
 
-    fn ids(&self) -> QueueIds {
-        self.queues.iter().map(|queue| queue.id()).collect()
+    /// What it is known by: the numbers of its exchange and its queues.
+    fn ids(&self) -> Ids {
+        let exchange = self.exchange.as_ref().map(|exchange| exchange.waiting_room());
+        exchange.into_iter().chain(self.queues.iter().map(|queue| queue.id())).collect()
     }
 }
 
-type QueueIds = SmallVec<[QueueId; 2]>;
+type Ids = SmallVec<[QueueId; 3]>;
 
 /// The routes of one channel.
 #[derive(Debug, Default)]
@@ -44,8 +60,9 @@ pub(super) struct RouteCache {
     /// In the order in which they came: with many keys, what a look-up costs is the memory that it
     /// goes to, and keys that are used together were mostly remembered together.
     routes: IndexMap<Key, Arc<CachedRoute>, foldhash::fast::FixedState>,
-    /// Keys that lead to the same queues have one route, which the processor has at hand.
-    by_queues: HashMap<QueueIds, Arc<CachedRoute>, foldhash::fast::FixedState>,
+    /// Keys that lead from one exchange to the same queues have one route, which the processor has
+    /// at hand.
+    by_queues: HashMap<Ids, Arc<CachedRoute>, foldhash::fast::FixedState>,
 }
 
 /// Exchange and routing key, one behind the other.

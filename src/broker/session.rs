@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::batch::Batch;
 use super::churn::Present;
 use super::live_connection::{Arrival, LiveChannel};
+use super::login::Checking;
 use super::mailbox::Mailbox;
 use super::meter::Meter;
 use super::pace::Hold;
@@ -54,6 +55,8 @@ pub struct Session {
     pub(super) connection: Connection,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) user: Option<Arc<User>>,
+    /// Its password is being checked.
+    pub(super) checking: Option<Box<Checking>>,
     pub(super) place: Option<Place>,
     /// How often what users may do had changed when it last looked.
     pub(super) permitted: u64,
@@ -173,6 +176,7 @@ impl Session {
             connection,
             mailbox,
             user: None,
+            checking: None,
             place: None,
             permitted: 0,
             admission: None,
@@ -278,7 +282,6 @@ impl Session {
             self.connection.applied();
         }
         self.count_buffers();
-        self.count_traffic();
         self.show_state();
         self.work.wake();
     }
@@ -337,7 +340,6 @@ impl Session {
         self.work.now = now;
         self.connection.abort(&mut self.effects);
         self.perform();
-        self.count_traffic();
         self.work.wake();
     }
 
@@ -355,20 +357,14 @@ impl Session {
             Event::ConsumerTimedOut { consumer, timeout_ms } => {
                 return self.consumer_timed_out(*consumer, *timeout_ms, Vec::new());
             }
+            Event::PasswordChecked { is_right } => return self.password_checked(*is_right),
             Event::Returned { message, .. } => self.returned_size -= message.body_size(),
             Event::Answered { channel, reply: reply @ (Reply::Got { .. } | Reply::GotEmpty) } => {
-                self.count_get(reply);
+                self.count_get(*channel, reply);
                 if self.is_traced() && self.connection.takes_answers(*channel) {
                     self.trace_got(*channel, reply);
                 }
-                if let Reply::Got { no_ack, .. } = reply {
-                    self.count_got(*channel, *no_ack);
-                }
             }
-            Event::Confirmed { channel, first, last } => {
-                self.count_answered(*channel, last + 1 - first);
-            }
-            Event::Rejected { channel, .. } => self.count_answered(*channel, 1),
             Event::AlarmsChanged => self.alarms_changed(),
             _ => {}
         }
@@ -441,10 +437,12 @@ impl Session {
         }
     }
 
-    pub(super) fn new_channel(&self) -> ChannelState {
+    /// The state of a channel that others do not see yet. What no connection has counts by itself.
+    pub(super) fn new_channel(&self, number: u16) -> ChannelState {
+        let traffic = self.connection.traffic_of(number).unwrap_or_default();
         ChannelState {
             is_refused: false,
-            live: Arc::default(),
+            live: Arc::new(LiveChannel::new(traffic)),
             routes: RouteCache::default(),
             transaction: None,
             reply_token: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::queue_handle::QueueHandle;
-use super::session::Session;
+use super::session::{ChannelState, Session};
 use crate::connection::Settle;
 use crate::message::{Outcome, QueueId, QueueKind};
 
@@ -16,31 +16,41 @@ impl Session {
 
     /// The client ended deliveries of one queue. Those that it acknowledged are counted.
     pub(super) fn settle(&mut self, settle: &Settle) {
-        if let Some(state) = self.channels.get(&settle.channel) {
-            state.live.count_settled(settle);
+        let count: u64 = settle.sequences.iter().map(|range| range.count()).sum();
+        let acknowledged = if settle.outcome == Outcome::Accepted { count } else { 0 };
+        let kind = self.end_in_queue(settle, acknowledged);
+        let Some(state) = self.channels.get(&settle.channel) else { return };
+        state.live.count_settled(settle, count);
+        state.live.touch(self.work.now);
+        if let Some(kind) = kind.filter(|_| acknowledged > 0) {
+            state.live.traffic.consumed(kind).count_acknowledged(acknowledged);
         }
-        let kind = self.end_deliveries(settle).filter(|_| settle.outcome == Outcome::Accepted);
-        if let Some(kind) = kind {
-            let count: u64 = settle.sequences.iter().map(|range| range.count()).sum();
-            self.connection.traffic().consumed(kind).acknowledged += count;
+        if give_credit_back(state, settle) {
+            self.resume(Some(settle.channel));
         }
     }
 
-    /// Ends deliveries of one queue and gives the channel's credit back; tells the queue's type
-    /// where queue and channel are still there.
-    pub(super) fn end_deliveries(&mut self, settle: &Settle) -> Option<QueueKind> {
-        let handle = self.queue_by_id(settle.queue);
-        if let Some(handle) = &handle {
-            // What leaves service has nothing out any more.
-            let _ = handle.with(&mut self.work, |live| {
-                live.queue.settle(&settle.sequences, settle.outcome);
-            });
-        }
-        let kind = handle.map(|handle| handle.definition.options.kind);
-        let state = self.channels.get(&settle.channel)?;
-        if settle.to_consumers > 0 && state.live.credit.give(u64::from(settle.to_consumers)) {
+    /// Ends deliveries of one queue that the client did not, and gives the channel's credit back.
+    pub(super) fn end_deliveries(&mut self, settle: &Settle) {
+        self.end_in_queue(settle, 0);
+        if self.channels.get(&settle.channel).is_some_and(|state| give_credit_back(state, settle)) {
             self.resume(Some(settle.channel));
         }
-        kind
     }
+
+    /// Tells the type of the queue, where it is still there.
+    fn end_in_queue(&mut self, settle: &Settle, acknowledged: u64) -> Option<QueueKind> {
+        let handle = self.queue_by_id(settle.queue)?;
+        // What leaves service has nothing out any more.
+        let _ = handle.with(&mut self.work, |live| {
+            live.acknowledged += acknowledged;
+            live.queue.settle(&settle.sequences, settle.outcome);
+        });
+        Some(handle.definition.options.kind)
+    }
+}
+
+/// Tells whether consumers of the channel may take more now.
+fn give_credit_back(state: &ChannelState, settle: &Settle) -> bool {
+    settle.to_consumers > 0 && state.live.credit.give(u64::from(settle.to_consumers))
 }

@@ -16,11 +16,12 @@ use super::measures::Measures;
 use super::message_counts::MessageCounts;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
+use super::password_checks::PasswordChecks;
 use super::publish_rate::UserRates;
 use super::replies::Replies;
 use super::tallies::Tallies;
 use super::timers::Timers;
-use super::traffic::TrafficCounts;
+use super::traffic::PastClients;
 use super::virtual_host::VirtualHost;
 use super::watermarks::Watermarks;
 use crate::auth::{LoginFailures, Users};
@@ -44,13 +45,15 @@ pub struct Broker {
     /// Somebody adds what there is a limit on.
     pub(super) adding: Mutex<()>,
     pub(super) login_failures: Mutex<LoginFailures>,
+    pub(super) password_checks: PasswordChecks,
     pub(super) replies: Replies,
     pub(super) timers: Arc<Timers>,
     pub(super) dead_letters: DeadLetterCounts,
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
-    pub(super) traffic: TrafficCounts,
     pub(super) measures: Measures,
+    /// What clients came to that left.
+    pub(super) past_clients: PastClients,
     pub(super) put_off: PutOff,
     pub(super) tallies: Arc<Tallies>,
     pub(super) user_rates: UserRates,
@@ -107,13 +110,14 @@ impl Broker {
             virtual_hosts: RwLock::default(),
             adding: Mutex::default(),
             login_failures: Mutex::default(),
+            password_checks: PasswordChecks::default(),
             replies: Replies::default(),
             timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),
             counts: Arc::default(),
             churn: Arc::default(),
-            traffic: TrafficCounts::default(),
             measures: Measures::default(),
+            past_clients: PastClients::default(),
             put_off: PutOff::default(),
             tallies: Arc::default(),
             user_rates: UserRates::default(),
@@ -177,10 +181,6 @@ impl Broker {
         let id = SessionId(self.next_id());
         lock(&self.sessions).insert(id, mailbox.clone());
         id
-    }
-
-    pub(super) fn unregister(&self, id: SessionId) {
-        lock(&self.sessions).remove(&id);
     }
 
     /// How many sessions there are.

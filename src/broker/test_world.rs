@@ -62,7 +62,7 @@ impl World {
         let host = self.broker.virtual_host("/").unwrap();
         let permissions = Arc::new(Permissions::new(".*", ".*", ".*").unwrap());
         session.place = Some(Place { host, permissions, topics: None });
-        session.channels.insert(1, session.new_channel());
+        session.channels.insert(1, session.new_channel(1));
         Client { session, confirm: 0 }
     }
 }

@@ -1,19 +1,23 @@
-//! Messages of all connections, added up: each session adds what its own came to when a step is
-//! done, so that nothing here is touched for a message. It decides nothing about what counts as
-//! what; that stands where it happens.
+//! What clients came to, added up for who asks: those that are there, whose channels count by
+//! themselves, and those that left. It decides nothing about what counts as what; that stands where
+//! it happens.
+//!
+//! Nothing is missed and nothing counts twice: a channel is among those of its client or in the sum
+//! of those that it closed, a client among the sessions or in the sum of those that left, and each
+//! goes from one to the other under the lock that a look takes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+use std::sync::{Arc, Mutex};
 
+use super::listed_connection::OctetFigures;
+use super::live_connection::LiveConnection;
+use super::lock::{lock, read};
 use super::session::Session;
-use crate::connection::{Consumed, Published, Reply, Traffic};
-use crate::limits::TRAFFIC_SHARDS;
-use crate::message::{QueueKind, SessionId};
-
-/// The sum of all connections, in parts.
-#[derive(Debug, Default)]
-pub(super) struct TrafficCounts {
-    shards: [Shard; TRAFFIC_SHARDS],
-}
+use super::shared::Broker;
+use super::virtual_host::VirtualHost;
+use crate::connection::{ChannelTraffic, Consumed, Published, Reply};
+use crate::message::{Name, QueueKind, SessionId};
 
 /// What clients published and got so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,113 +30,140 @@ pub struct TrafficFigures {
     pub quorum: Consumed,
 }
 
-/// The part of some connections: far enough from the others that two processors do not take the
-/// same line of memory from each other.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Shard {
-    published: [AtomicU64; 6],
-    classic: [AtomicU64; 7],
-    quorum: [AtomicU64; 7],
+/// What clients came to so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientFigures {
+    /// Their messages.
+    pub traffic: TrafficFigures,
+    /// What went over their connections.
+    pub octets: OctetFigures,
 }
 
-impl TrafficCounts {
-    /// Adds what a session came to, which then begins anew.
-    pub(super) fn add(&self, session: SessionId, traffic: &mut Traffic) {
-        let place = usize::try_from(session.0 % TRAFFIC_SHARDS as u64).unwrap_or(0);
-        let Some(shard) = self.shards.get(place) else { return };
-        if let Some(published) = traffic.take_published() {
-            add_published(&shard.published, published);
+/// What those came to who left.
+#[derive(Debug, Default)]
+pub(super) struct PastClients(Mutex<ClientFigures>);
+
+impl TrafficFigures {
+    /// Of one channel.
+    #[must_use]
+    pub(super) fn of(channel: &ChannelTraffic) -> Self {
+        Self {
+            published: channel.published(),
+            classic: channel.consumed(QueueKind::Classic).figures(),
+            quorum: channel.consumed(QueueKind::Quorum).figures(),
         }
-        if let Some(consumed) = traffic.take_consumed(QueueKind::Classic) {
-            add_consumed(&shard.classic, consumed);
-        }
-        if let Some(consumed) = traffic.take_consumed(QueueKind::Quorum) {
-            add_consumed(&shard.quorum, consumed);
-        }
+    }
+
+    /// What went out of queues of all types.
+    #[must_use]
+    pub fn consumed(&self) -> Consumed {
+        let mut sum = self.classic;
+        sum += self.quorum;
+        sum
+    }
+}
+
+impl AddAssign for TrafficFigures {
+    fn add_assign(&mut self, other: Self) {
+        self.published += other.published;
+        self.classic += other.classic;
+        self.quorum += other.quorum;
+    }
+}
+
+impl AddAssign for ClientFigures {
+    fn add_assign(&mut self, other: Self) {
+        self.traffic += other.traffic;
+        self.octets += other.octets;
+    }
+}
+
+impl PastClients {
+    pub(super) fn add(&self, figures: ClientFigures) {
+        *lock(&self.0) += figures;
     }
 
     /// Messages that had waited in their exchange were given to queues.
-    pub(super) fn count_delayed(&self, routed: usize) {
-        if let Some(shard) = self.shards.first() {
-            let [.., counter, _, _] = &shard.published;
-            counter.fetch_add(routed as u64, Ordering::Relaxed);
+    pub(super) fn count_delayed(&self, routed: u64) {
+        lock(&self.0).traffic.published.routed += routed;
+    }
+
+    fn figures(&self) -> ClientFigures {
+        *lock(&self.0)
+    }
+}
+
+impl Broker {
+    /// What all clients came to so far.
+    #[must_use]
+    pub fn client_figures(&self) -> ClientFigures {
+        let sessions = lock(&self.sessions);
+        let mut sum = self.past_clients.figures();
+        for client in sessions.values().filter_map(|mailbox| mailbox.client.get()) {
+            sum += client.figures();
+        }
+        sum
+    }
+
+    /// The same of each virtual host.
+    #[must_use]
+    pub fn client_figures_by_host(&self) -> BTreeMap<Name, ClientFigures> {
+        let hosts: Vec<_> = read(&self.virtual_hosts).values().cloned().collect();
+        let sessions = lock(&self.sessions);
+        let past = |host: &Arc<VirtualHost>| (host.name.clone(), host.past_clients.figures());
+        let mut sums: BTreeMap<Name, ClientFigures> = hosts.iter().map(past).collect();
+        for client in sessions.values().filter_map(|mailbox| mailbox.client.get()) {
+            // Who is still in a deleted one is of no other that has its name.
+            if let Some(host) = hosts.iter().find(|host| client.is_in(host))
+                && let Some(sum) = sums.get_mut(&host.name)
+            {
+                *sum += client.figures();
+            }
+        }
+        sums
+    }
+
+    /// A session is listed no longer.
+    pub(super) fn unregister(&self, id: SessionId) {
+        let mut sessions = lock(&self.sessions);
+        let Some(mailbox) = sessions.remove(&id) else { return };
+        if let Some(client) = mailbox.client.get() {
+            let figures = client.figures();
+            self.past_clients.add(figures);
+            client.past_of_host.add(figures);
         }
     }
+}
 
-    /// All that was added so far.
-    pub(super) fn figures(&self) -> TrafficFigures {
-        TrafficFigures {
-            published: Published::from_array(sum(self.shards.iter().map(|part| &part.published))),
-            classic: Consumed::from_array(sum(self.shards.iter().map(|part| &part.classic))),
-            quorum: Consumed::from_array(sum(self.shards.iter().map(|part| &part.quorum))),
-        }
+impl LiveConnection {
+    fn is_in(&self, host: &VirtualHost) -> bool {
+        Arc::ptr_eq(&self.past_of_host, &host.past_clients)
     }
-}
-
-fn add_published(counters: &[AtomicU64; 6], published: &mut Published) {
-    let [received, received_confirm, confirmed, routed, dropped, returned] = counters;
-    pass_on(received, &mut published.received);
-    pass_on(received_confirm, &mut published.received_confirm);
-    pass_on(confirmed, &mut published.confirmed);
-    pass_on(routed, &mut published.routed);
-    pass_on(dropped, &mut published.dropped);
-    pass_on(returned, &mut published.returned);
-}
-
-fn add_consumed(counters: &[AtomicU64; 7], consumed: &mut Consumed) {
-    let [auto_ack, manual_ack, get_auto_ack, get_manual_ack, get_empty, again, acked] = counters;
-    pass_on(auto_ack, &mut consumed.consume_auto_ack);
-    pass_on(manual_ack, &mut consumed.consume_manual_ack);
-    pass_on(get_auto_ack, &mut consumed.get_auto_ack);
-    pass_on(get_manual_ack, &mut consumed.get_manual_ack);
-    pass_on(get_empty, &mut consumed.get_empty);
-    pass_on(again, &mut consumed.redelivered);
-    pass_on(acked, &mut consumed.acknowledged);
-}
-
-/// In place, and only what is there: most are zero.
-#[inline]
-fn pass_on(counter: &AtomicU64, count: &mut u64) {
-    if *count > 0 {
-        counter.fetch_add(std::mem::take(count), Ordering::Relaxed);
-    }
-}
-
-fn sum<'a, const N: usize>(parts: impl Iterator<Item = &'a [AtomicU64; N]>) -> [u64; N] {
-    let mut sums = [0; N];
-    for part in parts {
-        for (sum, counter) in sums.iter_mut().zip(part) {
-            *sum += counter.load(Ordering::Relaxed);
-        }
-    }
-    sums
 }
 
 impl Session {
-    /// A step is done: what it came to is added to that of all.
-    #[inline]
-    pub(super) fn count_traffic(&mut self) {
-        if self.connection.traffic().is_any() {
-            self.add_traffic();
-        }
-    }
-
-    /// By itself, so that the many steps which come to nothing do not carry it along.
-    #[inline(never)]
-    fn add_traffic(&mut self) {
-        self.broker.traffic.add(self.id, self.connection.traffic());
-    }
-
     /// A get is answered.
-    pub(super) fn count_get(&mut self, reply: &Reply) {
+    pub(super) fn count_get(&mut self, channel: u16, reply: &Reply) {
         let Some(kind) = self.getting.take() else { return };
-        let consumed = self.connection.traffic().consumed(kind);
+        let Some(state) = self.channels.get(&channel) else { return };
+        let consumed = state.live.traffic.consumed(kind);
         match reply {
             Reply::Got { no_ack, delivery, .. } => {
                 consumed.count_got(*no_ack, delivery.is_redelivered);
+                state.live.got.add(u64::from(!no_ack));
             }
-            _ => consumed.get_empty += 1,
+            _ => consumed.count_got_empty(),
+        }
+    }
+
+    /// What a channel came to that no connection has counts among those who left.
+    pub(super) fn count_unlisted(&self) {
+        let Some(place) = &self.place else { return };
+        for state in self.channels.values() {
+            let traffic = TrafficFigures::of(&state.live.traffic);
+            let figures = ClientFigures { traffic, ..ClientFigures::default() };
+            self.broker.past_clients.add(figures);
+            place.host.past_clients.add(figures);
         }
     }
 }

@@ -17,15 +17,15 @@ use crate::protocol::methods::{
 };
 use crate::protocol::properties::Properties;
 
-const NOW: Moment = Moment(1000);
+pub(super) const NOW: Moment = Moment(1000);
 
 /// A client, as its socket's door has it.
-struct Client {
+pub(super) struct Client {
     session: Session,
 }
 
 impl Client {
-    fn new(broker: &Arc<Broker>) -> Self {
+    pub(super) fn new(broker: &Arc<Broker>) -> Self {
         let mut client = Self::unknown(broker, b"\0guest\0guest");
         client.ask(0, &connection::Open { virtual_host: "/" });
         assert!(client.session.connection().is_running());
@@ -33,7 +33,7 @@ impl Client {
     }
 
     /// Says who it is, and no more.
-    fn unknown(broker: &Arc<Broker>, response: &[u8]) -> Self {
+    pub(super) fn unknown(broker: &Arc<Broker>, response: &[u8]) -> Self {
         let session = Session::new(broker.clone(), Peer { address: None }, NOW);
         let mut bytes = PROTOCOL_HEADER.to_vec();
         let start_ok = connection::StartOk {
@@ -51,7 +51,7 @@ impl Client {
     }
 
     /// One read of the socket after the other, until all is taken; and what there is to write.
-    fn send(&mut self, mut bytes: &[u8]) {
+    pub(super) fn send(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = self.session.receive(bytes, NOW);
             bytes = &bytes[used..];
@@ -62,28 +62,34 @@ impl Client {
         }
     }
 
-    fn pump(&mut self) {
+    pub(super) fn pump(&mut self) {
         self.session.pump();
         let _ = self.session.output().take();
         self.session.sent(NOW);
     }
 
-    fn ask(&mut self, channel: u16, method: &impl WireMethod) {
+    pub(super) fn ask(&mut self, channel: u16, method: &impl WireMethod) {
         let mut bytes = Vec::new();
         frame::write_method(&mut bytes, channel, method);
         self.send(&bytes);
     }
 
-    fn open(&mut self, channels: impl IntoIterator<Item = u16>) {
+    pub(super) fn open(&mut self, channels: impl IntoIterator<Item = u16>) {
         channels.into_iter().for_each(|number| self.ask(number, &channel::Open {}));
     }
 
     /// Publishes several in one read.
-    fn publish(&mut self, channel: u16, to: (&str, &str), mandatory: bool, count: usize) {
+    pub(super) fn publish(
+        &mut self,
+        channel: u16,
+        to: (&str, &str),
+        mandatory: bool,
+        count: usize,
+    ) {
         self.publish_with(channel, to, mandatory, count, &Properties::default());
     }
 
-    fn publish_with(
+    pub(super) fn publish_with(
         &mut self,
         channel: u16,
         (exchange, routing_key): (&str, &str),
@@ -102,7 +108,7 @@ impl Client {
         self.send(&bytes);
     }
 
-    fn declare(&mut self, queue: &str, arguments: &[(&str, FieldValue)]) {
+    pub(super) fn declare(&mut self, queue: &str, arguments: &[(&str, FieldValue)]) {
         let arguments: FieldTable = arguments.iter().cloned().collect();
         let durable = !arguments.is_empty();
         let (passive, exclusive, auto_delete, nowait) = (false, false, false, false);
@@ -112,7 +118,7 @@ impl Client {
         );
     }
 
-    fn declare_exchange(&mut self, name: &str, kind: &str, arguments: FieldTable) {
+    pub(super) fn declare_exchange(&mut self, name: &str, kind: &str, arguments: FieldTable) {
         let (passive, durable, auto_delete, internal, nowait) = (false, true, false, false, false);
         let exchange = name;
         self.ask(
@@ -130,12 +136,12 @@ impl Client {
         );
     }
 
-    fn bind(&mut self, queue: &str, exchange: &str) {
+    pub(super) fn bind(&mut self, queue: &str, exchange: &str) {
         let (routing_key, nowait, arguments) = ("", false, FieldTable::new());
         self.ask(1, &queue::Bind { queue, exchange, routing_key, nowait, arguments });
     }
 
-    fn consume(&mut self, channel: u16, queue: &str, no_ack: bool) {
+    pub(super) fn consume(&mut self, channel: u16, queue: &str, no_ack: bool) {
         let (no_local, exclusive, nowait, arguments) = (false, false, false, FieldTable::new());
         let consumer_tag = "tag";
         self.ask(
@@ -145,7 +151,7 @@ impl Client {
         self.pump();
     }
 
-    fn get(&mut self, channel: u16, queue: &str, no_ack: bool) {
+    pub(super) fn get(&mut self, channel: u16, queue: &str, no_ack: bool) {
         self.ask(channel, &basic::Get { queue, no_ack });
     }
 }
@@ -155,18 +161,18 @@ fn broker() -> Arc<Broker> {
 }
 
 /// A broker, and a client of it with channels 1 to 4.
-fn world() -> (Arc<Broker>, Client) {
+pub(super) fn world() -> (Arc<Broker>, Client) {
     let broker = broker();
     let mut client = Client::new(&broker);
     client.open(1..=4);
     (broker, client)
 }
 
-fn text(text: &str) -> FieldValue {
+pub(super) fn text(text: &str) -> FieldValue {
     FieldValue::from(text)
 }
 
-fn published(broker: &Broker) -> Published {
+pub(super) fn published(broker: &Broker) -> Published {
     broker.figures().traffic.published
 }
 
@@ -356,6 +362,7 @@ fn a_direct_reply_is_routed_where_somebody_waits_for_it() {
         panic!("the request is there");
     };
     let address = Properties::decode(delivery.message.properties()).unwrap().reply_to.unwrap();
+    drop(direct);
     client.publish(1, ("", &address), false, 1);
     client.pump();
     let mut expected = Published { received: 2, routed: 2, ..Published::default() };
@@ -382,6 +389,7 @@ fn who_publishes_and_gets_without_a_connection_counts_as_well() {
         while direct.poll(Waker::noop()).is_ready() {}
     }
     direct.settle(Outcome::Accepted, NOW);
+    drop(direct);
     let (received, received_confirm, confirmed, routed) = (1, 1, 1, 1);
     let expected =
         Published { received, received_confirm, confirmed, routed, ..Published::default() };

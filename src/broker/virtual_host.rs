@@ -16,6 +16,7 @@ use super::policies;
 use super::publish_rate::PublishRate;
 use super::queue_handle::QueueHandle;
 use super::timers::Timers;
+use super::traffic::PastClients;
 use super::waiting_room;
 use super::work::Work;
 use crate::definitions::{
@@ -53,6 +54,8 @@ pub(super) struct VirtualHost {
     /// Those of the broker.
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
+    /// What clients came to in it that left.
+    pub(super) past_clients: Arc<PastClients>,
     failure: Arc<Failure>,
     timers: Arc<Timers>,
     default_queue_kind: RwLock<Option<QueueKind>>,
@@ -99,6 +102,7 @@ impl VirtualHost {
             durability,
             counts,
             churn,
+            past_clients: Arc::default(),
             failure,
             timers,
             default_queue_kind: RwLock::default(),

@@ -8,6 +8,8 @@
 //!  '--close from the client--> Released --broker let go--> (gone)
 //! ```
 
+use std::sync::Arc;
+
 use crate::limits::PUBLISH_RUN_COUNT_MAX;
 use crate::message::{
     ConsumerKey, Message, MessageRun, Name, Outcome, QueueId, QueueKind, SequenceRange,
@@ -16,6 +18,7 @@ use crate::message::{
 use super::command::{Effect, Publish, Settle, Way};
 use super::confirms::Confirms;
 use super::content::Incoming;
+use super::traffic::ChannelTraffic;
 use super::unsettled::{TagRun, Unsettled, grouped};
 
 /// Where a channel stands.
@@ -60,6 +63,8 @@ pub(super) struct Channel {
     pub(super) unsettled: Unsettled,
     pub(super) consumers: Vec<KnownConsumer>,
     pub(super) last_queue: Option<Name>,
+    /// What came and went on it, which others see.
+    pub(super) traffic: Arc<ChannelTraffic>,
     last_consumer_number: u32,
 }
 
@@ -73,6 +78,7 @@ impl Channel {
             unsettled: Unsettled::default(),
             consumers: Vec::new(),
             last_queue: None,
+            traffic: Arc::default(),
             last_consumer_number: 0,
         }
     }

@@ -40,7 +40,10 @@ impl Connection {
             Event::Blocked { reason } => self.block(reason),
             Event::Unblocked => self.unblock(),
             // What these mean, the session decides.
-            Event::AlarmsChanged | Event::ConsumerTimedOut { .. } | Event::Released => {}
+            Event::AlarmsChanged
+            | Event::ConsumerTimedOut { .. }
+            | Event::PasswordChecked { .. }
+            | Event::Released => {}
         }
     }
 
@@ -92,7 +95,8 @@ impl Connection {
             }
         }
         if let Some(kind) = queue_kind {
-            self.traffic.consumed(kind).count_consumed(no_ack, delivered.run.len());
+            let consumed = channel.traffic.consumed(kind);
+            consumed.count_delivered(no_ack, delivered.run.len(), delivered.redelivered);
         }
         if !settle.sequences.is_empty() {
             effects.push(Effect::SettleSent(settle));
@@ -118,13 +122,14 @@ impl Connection {
             let method = basic::Ack { delivery_tag: ack.tag, multiple: ack.multiple };
             frame::write_method(output.buffer(), number, &method);
         }
-        self.traffic.published().confirmed += last - first + 1;
+        channel.traffic.count_confirmed(last - first + 1);
     }
 
     fn reject(&mut self, number: u16, publish: u64) {
         let Some((channel, output)) = self.open_channel_mut(number) else { return };
         let Mode::Confirm(confirms) = &mut channel.mode else { return };
         confirms.reject(publish);
+        channel.traffic.count_rejected();
         let method = basic::Nack { delivery_tag: publish, multiple: false, requeue: false };
         frame::write_method(output.buffer(), number, &method);
     }

@@ -15,6 +15,8 @@ pub enum Event {
         /// How much longer than usual the answer takes.
         delay_ms: u64,
     },
+    /// A password was checked that took long.
+    PasswordChecked { is_right: bool },
     /// The virtual host is open.
     VirtualHostOpened,
     /// A request was carried out; `None` where no answer was wanted.
@@ -54,6 +56,8 @@ pub struct Delivered {
     pub queue: QueueId,
     /// The messages, in order.
     pub run: Run,
+    /// How many of them were delivered before.
+    pub redelivered: usize,
 }
 
 /// The answer to a request that went well.

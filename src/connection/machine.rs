@@ -11,7 +11,7 @@ use super::content::Incoming;
 use super::heads::Heads;
 use super::output::Output;
 use super::phase::{Options, Phase};
-use super::traffic::Traffic;
+use super::traffic::ChannelTraffic;
 use crate::limits::CLOSED_INPUT_SIZE_MAX;
 use crate::message::{Moment, Name, Random};
 use crate::protocol::field::FieldTable;
@@ -51,8 +51,6 @@ pub struct Connection {
     pub(super) close_reason: Option<CloseReason>,
     /// What a silent connection says before it ends.
     pub(super) last_word: Option<ConnectionError>,
-    /// Messages that came and went since somebody looked.
-    pub(super) traffic: Traffic,
 }
 
 /// What a client said it can take.
@@ -114,7 +112,6 @@ impl Connection {
             unused_size: 0,
             close_reason: None,
             last_word: None,
-            traffic: Traffic::default(),
         }
     }
 
@@ -123,9 +120,10 @@ impl Connection {
         &mut self.output
     }
 
-    /// Messages that came and went. What a connection cannot know, its owner adds.
-    pub fn traffic(&mut self) -> &mut Traffic {
-        &mut self.traffic
+    /// Messages that come and go on a channel. What a connection cannot know, its owner adds.
+    #[must_use]
+    pub fn traffic_of(&self, channel: u16) -> Option<Arc<ChannelTraffic>> {
+        Some(self.channels.get(&channel)?.traffic.clone())
     }
 
     /// It is over: the socket is closed once the output is written.

@@ -13,6 +13,7 @@ mod confirms;
 mod content;
 mod deliver;
 pub mod event;
+mod gauge;
 mod handshake;
 mod heads;
 mod keep_alive;
@@ -27,11 +28,12 @@ mod whole;
 
 pub use command::{Command, Credentials, Effect, Publish, Request, Settle, Way};
 pub use event::{Delivered, Event, Reply};
+pub use gauge::Gauge;
 pub use handshake::Introduction;
 pub use machine::{CloseReason, Connection};
 pub use output::Output;
 pub use phase::Options;
-pub use traffic::{Consumed, Published, Traffic};
+pub use traffic::{ChannelTraffic, Consumed, Published};
 
 #[cfg(test)]
 mod tests;

@@ -110,6 +110,7 @@ fn delivered(numbers: &[u64]) -> Event {
         consumer: ConsumerKey { channel: 1, number: 1 },
         queue: QueueId(5),
         run: numbers.iter().copied().map(delivery).collect(),
+        redelivered: 0,
     })
 }
 
@@ -243,7 +244,7 @@ fn what_needs_no_acknowledgement_and_is_kept_is_settled_when_it_went_out() {
     assert_eq!(settles(&mut peer), []);
     let run = [10, 11, 13].map(kept_delivery).into_iter().collect();
     let consumer = ConsumerKey { channel: 1, number: 1 };
-    peer.tell(Event::Delivered(Delivered { consumer, queue: QueueId(5), run }));
+    peer.tell(Event::Delivered(Delivered { consumer, queue: QueueId(5), run, redelivered: 0 }));
     let ranges = vec![SequenceRange { first: 10, last: 11 }, SequenceRange::one(13)];
     assert_eq!(settles(&mut peer), [(Outcome::Accepted, ranges, 0)]);
 }

@@ -1,18 +1,11 @@
-//! How many messages came and went on one connection since somebody looked: plain numbers, so that
-//! a message costs none of its own. Who adds them to those of all connections is in the broker.
+//! How many messages came and went on one channel: its session alone counts, once for many
+//! messages, and anybody reads. What all channels come to together is added up by who asks; that
+//! is in the broker.
 
+use std::ops::AddAssign;
+
+use super::gauge::Gauge;
 use crate::message::QueueKind;
-
-/// Messages since the last look. Most steps come to nothing, or to one part of it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Traffic {
-    published: Published,
-    classic: Consumed,
-    quorum: Consumed,
-    has_published: bool,
-    has_classic: bool,
-    has_quorum: bool,
-}
 
 /// Messages that clients published, and what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,47 +43,17 @@ pub struct Consumed {
     pub acknowledged: u64,
 }
 
-impl Traffic {
-    /// Something came or went.
+impl Consumed {
+    /// Messages that went out, in whichever way.
     #[must_use]
-    pub fn is_any(&self) -> bool {
-        self.has_published | self.has_classic | self.has_quorum
-    }
-
-    /// What came in, to be added to.
-    pub fn published(&mut self) -> &mut Published {
-        self.has_published = true;
-        &mut self.published
-    }
-
-    /// What went out of queues of a type, to be added to.
-    pub fn consumed(&mut self, kind: QueueKind) -> &mut Consumed {
-        let (consumed, has_some) = match kind {
-            QueueKind::Classic => (&mut self.classic, &mut self.has_classic),
-            QueueKind::Quorum => (&mut self.quorum, &mut self.has_quorum),
-        };
-        *has_some = true;
-        consumed
-    }
-
-    /// What came in since the last look: whoever takes it leaves nothing.
-    pub fn take_published(&mut self) -> Option<&mut Published> {
-        std::mem::take(&mut self.has_published).then_some(&mut self.published)
-    }
-
-    /// The same of what went out of queues of a type.
-    pub fn take_consumed(&mut self, kind: QueueKind) -> Option<&mut Consumed> {
-        let (consumed, has_some) = match kind {
-            QueueKind::Classic => (&mut self.classic, &mut self.has_classic),
-            QueueKind::Quorum => (&mut self.quorum, &mut self.has_quorum),
-        };
-        std::mem::take(has_some).then_some(consumed)
+    pub fn delivered(&self) -> u64 {
+        self.consume_auto_ack + self.consume_manual_ack + self.get_auto_ack + self.get_manual_ack
     }
 }
 
+#[cfg(test)]
 impl Published {
     /// From its numbers, in the order of the fields.
-    #[must_use]
     pub fn from_array(
         [received, received_confirm, confirmed, routed, dropped, returned]: [u64; 6],
     ) -> Self {
@@ -98,20 +61,12 @@ impl Published {
     }
 }
 
+#[cfg(test)]
 impl Consumed {
     /// From its numbers, in the order of the fields.
-    #[must_use]
-    pub fn from_array(
-        [
-            consume_auto_ack,
-            consume_manual_ack,
-            get_auto_ack,
-            get_manual_ack,
-            get_empty,
-            redelivered,
-            acknowledged,
-        ]: [u64; 7],
-    ) -> Self {
+    pub fn from_array(numbers: [u64; 7]) -> Self {
+        let [consume_auto_ack, consume_manual_ack, get_auto_ack, get_manual_ack, ..] = numbers;
+        let [.., get_empty, redelivered, acknowledged] = numbers;
         Self {
             consume_auto_ack,
             consume_manual_ack,
@@ -122,24 +77,150 @@ impl Consumed {
             acknowledged,
         }
     }
+}
 
-    /// Messages that went out, in whichever way.
-    #[must_use]
-    pub fn delivered(&self) -> u64 {
-        self.consume_auto_ack + self.consume_manual_ack + self.get_auto_ack + self.get_manual_ack
+impl AddAssign for Published {
+    fn add_assign(&mut self, other: Self) {
+        self.received += other.received;
+        self.received_confirm += other.received_confirm;
+        self.confirmed += other.confirmed;
+        self.routed += other.routed;
+        self.dropped += other.dropped;
+        self.returned += other.returned;
+    }
+}
+
+impl AddAssign for Consumed {
+    fn add_assign(&mut self, other: Self) {
+        self.consume_auto_ack += other.consume_auto_ack;
+        self.consume_manual_ack += other.consume_manual_ack;
+        self.get_auto_ack += other.get_auto_ack;
+        self.get_manual_ack += other.get_manual_ack;
+        self.get_empty += other.get_empty;
+        self.redelivered += other.redelivered;
+        self.acknowledged += other.acknowledged;
+    }
+}
+
+/// What one channel came to so far.
+#[derive(Debug, Default)]
+pub struct ChannelTraffic {
+    received: Gauge,
+    received_confirm: Gauge,
+    confirmed: Gauge,
+    rejected: Gauge,
+    routed: Gauge,
+    dropped: Gauge,
+    returned: Gauge,
+    classic: ConsumedTraffic,
+    quorum: ConsumedTraffic,
+}
+
+/// What went to one channel from queues of one type, and came back as acknowledged.
+#[derive(Debug, Default)]
+pub struct ConsumedTraffic {
+    auto_ack: Gauge,
+    manual_ack: Gauge,
+    get_auto_ack: Gauge,
+    get_manual_ack: Gauge,
+    get_empty: Gauge,
+    redelivered: Gauge,
+    acknowledged: Gauge,
+}
+
+impl ChannelTraffic {
+    /// More was published.
+    pub fn count_published(&self, published: &Published) {
+        self.received.add(published.received);
+        self.routed.add(published.routed);
+        if published.received_confirm > 0 {
+            self.received_confirm.add(published.received_confirm);
+        }
+        if published.dropped + published.returned > 0 {
+            self.dropped.add(published.dropped);
+            self.returned.add(published.returned);
+        }
     }
 
-    /// Messages went to a consumer. Which of them went again, their queue counts.
-    pub fn count_consumed(&mut self, no_ack: bool, count: usize) {
-        let counter =
-            if no_ack { &mut self.consume_auto_ack } else { &mut self.consume_manual_ack };
-        *counter += count as u64;
+    /// Publishes were confirmed.
+    pub fn count_confirmed(&self, count: u64) {
+        self.confirmed.add(count);
+    }
+
+    /// A publish was rejected.
+    pub fn count_rejected(&self) {
+        self.rejected.add(1);
+    }
+
+    /// What went out of queues of a type, to be added to.
+    #[must_use]
+    pub fn consumed(&self, kind: QueueKind) -> &ConsumedTraffic {
+        match kind {
+            QueueKind::Classic => &self.classic,
+            QueueKind::Quorum => &self.quorum,
+        }
+    }
+
+    /// What came in so far.
+    #[must_use]
+    pub fn published(&self) -> Published {
+        Published {
+            received: self.received.value(),
+            received_confirm: self.received_confirm.value(),
+            confirmed: self.confirmed.value(),
+            routed: self.routed.value(),
+            dropped: self.dropped.value(),
+            returned: self.returned.value(),
+        }
+    }
+
+    /// Publishes that wait for their answer, of a channel that confirms.
+    #[must_use]
+    pub fn unconfirmed(&self) -> u64 {
+        let answered = self.confirmed.value() + self.rejected.value();
+        self.received_confirm.value().saturating_sub(answered)
+    }
+}
+
+impl ConsumedTraffic {
+    /// Messages went to a consumer, some of them again.
+    #[inline]
+    pub fn count_delivered(&self, no_ack: bool, count: usize, redelivered: usize) {
+        let counter = if no_ack { &self.auto_ack } else { &self.manual_ack };
+        counter.add(count as u64);
+        if redelivered > 0 {
+            self.redelivered.add(redelivered as u64);
+        }
     }
 
     /// A message went to who fetched it.
-    pub fn count_got(&mut self, no_ack: bool, is_redelivered: bool) {
-        let counter = if no_ack { &mut self.get_auto_ack } else { &mut self.get_manual_ack };
-        *counter += 1;
-        self.redelivered += u64::from(is_redelivered);
+    pub fn count_got(&self, no_ack: bool, is_redelivered: bool) {
+        let counter = if no_ack { &self.get_auto_ack } else { &self.get_manual_ack };
+        counter.add(1);
+        self.redelivered.add(u64::from(is_redelivered));
+    }
+
+    /// There was nothing to fetch.
+    pub fn count_got_empty(&self) {
+        self.get_empty.add(1);
+    }
+
+    /// The client acknowledged deliveries.
+    pub fn count_acknowledged(&self, count: u64) {
+        self.acknowledged.add(count);
+    }
+
+    /// All of that so far.
+    #[must_use]
+    pub fn figures(&self) -> Consumed {
+        Consumed {
+            consume_auto_ack: self.auto_ack.value(),
+            consume_manual_ack: self.manual_ack.value(),
+            get_auto_ack: self.get_auto_ack.value(),
+            get_manual_ack: self.get_manual_ack.value(),
+            get_empty: self.get_empty.value(),
+            redelivered: self.redelivered.value(),
+            acknowledged: self.acknowledged.value(),
+        }
     }
 }

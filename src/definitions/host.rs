@@ -4,8 +4,11 @@ use serde_json::{Map, Value};
 
 use crate::message::{DeclareEquivalence, Name, QueueKind, VirtualHostNumber};
 
-/// The key in the metadata.
+/// A key in the metadata.
 const DECLARE_EQUIVALENCE: &str = "declare_equivalence";
+
+/// The key in the metadata of a virtual host that is not to be deleted, as RabbitMQ has it.
+pub const PROTECTED: &str = "protected_from_deletion";
 
 /// A virtual host as other definitions refer to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +45,20 @@ pub struct HostSettings {
 }
 
 impl HostSettings {
+    /// Operators are not to delete it.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.metadata.get(PROTECTED) == Some(&Value::Bool(true))
+    }
+
+    /// Lets operators delete it, or not.
+    pub fn protect(&mut self, is_protected: bool) {
+        match is_protected {
+            true => self.metadata.insert(PROTECTED.to_owned(), Value::Bool(true)),
+            false => self.metadata.remove(PROTECTED),
+        };
+    }
+
     /// What becomes of repeated declarations that say something else, as the metadata have it; none
     /// is as the node has it.
     ///

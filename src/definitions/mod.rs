@@ -28,7 +28,7 @@ mod virtual_host;
 pub use binding::{Binding, BindingEnd};
 pub use change::Change;
 pub use exchange::ExchangeDefinition;
-pub use host::{HostDefinition, HostKey, HostSettings};
+pub use host::{HostDefinition, HostKey, HostSettings, PROTECTED};
 pub use limits::{
     HOST_LIMITS, HostLimits, PublishLimits, USER_LIMITS, UserLimits, check_limits, is_no_rate,
 };

@@ -45,6 +45,12 @@ impl NodeDefinitions {
         self.users.values()
     }
 
+    /// What a user may do in a virtual host.
+    #[must_use]
+    pub fn permission(&self, host: &str, user: &str) -> Option<&Arc<PermissionDefinition>> {
+        self.permissions.get(&(self.number(host)?, user.into()))
+    }
+
     /// All permissions, by virtual host and user.
     pub fn permissions(&self) -> impl Iterator<Item = &Arc<PermissionDefinition>> {
         self.permissions.values()
@@ -55,14 +61,56 @@ impl NodeDefinitions {
         self.topic_permissions.values()
     }
 
+    /// What restricts the routing keys of a user in a virtual host, by exchange.
+    pub fn topic_permissions_of(
+        &self,
+        host: &str,
+        user: &str,
+    ) -> impl Iterator<Item = &Arc<TopicPermissionDefinition>> {
+        let user = Name::from(user);
+        let first = self.number(host).map(|number| (number, user.clone(), Name::from("")));
+        let from = first.into_iter().flat_map(|first| self.topic_permissions.range(first..));
+        let number = self.number(host);
+        from.take_while(move |((at, of, _), _)| Some(*at) == number && *of == user)
+            .map(|(_, permission)| permission)
+    }
+
+    /// The policy of this name in a virtual host.
+    #[must_use]
+    pub fn policy(
+        &self,
+        kind: PolicyKind,
+        host: &str,
+        name: &str,
+    ) -> Option<&Arc<PolicyDefinition>> {
+        self.policies.get(&(self.number(host)?, kind, name.into()))
+    }
+
     /// All policies, by virtual host, kind and name.
     pub fn policies(&self) -> impl Iterator<Item = &Arc<PolicyDefinition>> {
         self.policies.values()
     }
 
+    /// A parameter of a component in a virtual host.
+    #[must_use]
+    pub fn parameter(
+        &self,
+        host: &str,
+        component: &str,
+        name: &str,
+    ) -> Option<&Arc<ParameterDefinition>> {
+        self.parameters.get(&(self.number(host)?, component.into(), name.into()))
+    }
+
     /// All parameters, by virtual host, component and name.
     pub fn parameters(&self) -> impl Iterator<Item = &Arc<ParameterDefinition>> {
         self.parameters.values()
+    }
+
+    /// The node's parameter of this name.
+    #[must_use]
+    pub fn global_parameter(&self, name: &str) -> Option<&Arc<GlobalParameterDefinition>> {
+        self.global_parameters.get(name)
     }
 
     /// The node's parameters, by name.
@@ -167,6 +215,10 @@ impl NodeDefinitions {
         changes.extend(parameters.cloned().map(NodeChange::ParameterCleared));
         changes.push(NodeChange::HostDeleted(host.clone()));
         changes
+    }
+
+    fn number(&self, host: &str) -> Option<VirtualHostNumber> {
+        Some(self.hosts.get(host)?.key.number)
     }
 
     fn clearing_permissions(&self, is_meant: impl Fn(&Name, &HostKey) -> bool) -> Vec<NodeChange> {
@@ -304,6 +356,24 @@ mod tests {
         assert!(definitions.user("ann").is_none() && definitions.user("bob").is_some());
         assert!(definitions.permissions().all(|permission| &*permission.user == "bob"));
         assert_eq!(definitions.topic_permissions().count(), 0);
+    }
+
+    #[test]
+    fn each_is_found_by_what_makes_it_one() {
+        let (mut definitions, one, _) = two_hosts();
+        assert_eq!(definitions.permission("one", "ann").unwrap().host, one.key);
+        assert!(definitions.permission("one", "eve").is_none());
+        assert_eq!(definitions.topic_permissions_of("one", "ann").count(), 1);
+        assert_eq!(definitions.topic_permissions_of("one", "bob").count(), 0);
+        assert_eq!(definitions.topic_permissions_of("three", "ann").count(), 0);
+        let policy = definitions.policy(PolicyKind::Operator, "one", "p").unwrap();
+        assert_eq!((policy.kind, &policy.host), (PolicyKind::Operator, &one.key));
+        assert!(definitions.policy(PolicyKind::User, "one", "q").is_none());
+        assert!(definitions.parameter("one", "shovel", "s").is_some());
+        assert!(definitions.parameter("one", "s", "shovel").is_none());
+        // A name that is declared again is another virtual host.
+        definitions.apply(&NodeChange::HostDeclared(host(3, "one")));
+        assert!(definitions.permission("one", "ann").is_none());
     }
 
     #[test]

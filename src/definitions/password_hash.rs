@@ -1,5 +1,6 @@
 //! A password as it is kept: four bytes of salt, then a digest of salt and password, as in
-//! RabbitMQ. How it is made and compared is the business of `auth`.
+//! RabbitMQ; one of Argon2 is the text that libraries of it agree on. How it is made and compared
+//! is the business of `auth`.
 
 use std::fmt;
 
@@ -21,13 +22,16 @@ pub enum HashingAlgorithm {
     Sha512,
     /// From before RabbitMQ 3.6.
     Md5,
+    /// Slow to guess, at the operator's wish; RabbitMQ does not know it.
+    Argon2id,
 }
 
 impl HashingAlgorithm {
-    const ALL: [(Self, &'static str); 3] = [
+    const ALL: [(Self, &'static str); 4] = [
         (Self::Sha256, "rabbit_password_hashing_sha256"),
         (Self::Sha512, "rabbit_password_hashing_sha512"),
         (Self::Md5, "rabbit_password_hashing_md5"),
+        (Self::Argon2id, "leveret_password_hashing_argon2id"),
     ];
 
     /// The algorithm of RabbitMQ's module of this name.
@@ -36,10 +40,30 @@ impl HashingAlgorithm {
         Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(algorithm, _)| algorithm)
     }
 
+    /// RabbitMQ reads hashes that were made so.
+    #[must_use]
+    pub fn is_rabbitmqs(self) -> bool {
+        self != Self::Argon2id
+    }
+
+    /// It takes long enough that others should not wait for it.
+    #[must_use]
+    pub fn is_slow(self) -> bool {
+        self == Self::Argon2id
+    }
+
     /// The name of RabbitMQ's module.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.into_iter().find(|(known, _)| *known == self).map_or("", |(_, name)| name)
+    }
+}
+
+impl PasswordHash {
+    /// No password proves who has this.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { algorithm: HashingAlgorithm::Sha256, bytes: Vec::new() }
     }
 }
 

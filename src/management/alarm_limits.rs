@@ -2,25 +2,32 @@
 //! publishers are blocked, as `rabbitmqctl` sets it. RabbitMQ's API has nothing of the kind. What
 //! is set holds until the node stops, as there.
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::{Map, Value, json};
 
 use super::answer;
 use super::api::Shared;
 use super::body::Fields;
 use super::caller::Caller;
+use super::operation::{Field, Kind, Operation};
 use super::refusal::Refusal;
+use super::routes::Routes;
 use crate::broker::Watermark;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/leveret/memory-high-watermark", get(memory).put(set_memory))
-        .route("/leveret/disk-free-limit", get(disk).put(set_disk))
+pub(super) fn routes() -> Routes {
+    const MEMORY: &str = "/leveret/memory-high-watermark";
+    const DISK: &str = "/leveret/disk-free-limit";
+    let limit = |summary| Operation::done(summary).takes(FIELDS);
+    Routes::new()
+        .get(MEMORY, Operation::item("From which memory on publishers are blocked"), memory)
+        .put(MEMORY, limit("Sets from which memory on they are"), set_memory)
+        .get(DISK, Operation::item("Below which free disk publishers are blocked"), disk)
+        .put(DISK, limit("Sets below which free disk they are"), set_disk)
 }
+
+const FIELDS: &[Field] = &[("absolute", Kind::Number), ("relative", Kind::Any)];
 
 async fn memory(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
     caller.check_monitor()?;

@@ -15,12 +15,22 @@ pub(super) fn json(value: &Value) -> Response {
 
 /// JSON under any status.
 pub(super) fn json_of(status: StatusCode, value: &Value) -> Response {
-    with_body(status, Body::from(value.to_string()))
+    whole(status, value.to_string().into())
 }
 
 /// JSON that is made already.
 pub(super) fn made(json: Bytes) -> Response {
-    with_body(StatusCode::OK, Body::from(json))
+    whole(StatusCode::OK, json)
+}
+
+/// All of an answer. Who has the same already is told so by its tag.
+fn whole(status: StatusCode, json: Bytes) -> Response {
+    let tag = format!("W/\"{:x}-{:x}\"", json.len(), crc32fast::hash(&json));
+    let mut response = with_body(status, Body::from(json));
+    if let (StatusCode::OK, Ok(tag)) = (status, HeaderValue::try_from(tag)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
 }
 
 /// JSON that is made as the client reads it.

@@ -4,9 +4,13 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use axum::body::Bytes;
+
 use super::ManagementOptions;
+use super::auth_attempts::Attempts;
 use super::refusal::Refusal;
 use crate::broker::{Broker, DeclarationResult};
+use crate::definitions::PasswordHash;
 use crate::message::Moment;
 
 /// The state of every handler.
@@ -17,9 +21,16 @@ pub(super) type Shared = Arc<Api>;
 pub(super) struct Api {
     pub(super) broker: Arc<Broker>,
     pub(super) options: ManagementOptions,
+    /// The API itself, as programs read it.
+    pub(super) description: Bytes,
+    pub(super) attempts: Attempts,
 }
 
 impl Api {
+    pub(super) fn new(broker: Arc<Broker>, options: ManagementOptions, description: Bytes) -> Self {
+        Self { broker, options, description, attempts: Attempts::default() }
+    }
+
     pub(super) fn now(&self) -> Moment {
         (self.options.clock)()
     }
@@ -35,6 +46,13 @@ impl Api {
             Err(why) => Poll::Ready(Err(Refusal::NotStored(why))),
         });
         stored.await
+    }
+
+    /// The hash of a new password, which may be the one that the user has already.
+    pub(super) async fn hash(&self, user: Option<&str>, password: &str) -> PasswordHash {
+        let hash = self.broker.begin_hash(user, password);
+        let made = poll_fn(|context| hash.poll(context.waker()).map_or(Poll::Pending, Poll::Ready));
+        made.await
     }
 
     /// There is one node.

@@ -1,11 +1,9 @@
 //! `/api/bindings`, and the bindings of one exchange or queue: listed, made and taken away.
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::api::{Api, Shared};
@@ -15,9 +13,11 @@ use super::columns::Columns;
 use super::exchanges::named;
 use super::list::{self, ListWish, Row};
 use super::names::Names;
+use super::operation::{Field, Kind, Operation};
 use super::properties_key::{is_meant, properties_key};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::turns::Turns;
 use super::{answer, arguments, percent, wish};
 use crate::broker::ListedBinding;
@@ -27,17 +27,34 @@ use crate::definitions::BindingEnd;
 use crate::limits::LIST_ROWS_PER_TURN;
 use crate::protocol::field::FieldTable;
 
-pub(super) fn routes() -> Router<Shared> {
+pub(super) fn routes() -> Routes {
     let between = "/bindings/{vhost}/e/{source}/{kind}/{destination}";
-    Router::new()
-        .route("/bindings", get(list))
-        .route("/bindings/{vhost}", get(list_in_host))
-        .route(between, get(list_between).post(bind))
-        .route(&format!("{between}/{{props}}"), get(show).delete(unbind))
-        .route("/exchanges/{vhost}/{exchange}/bindings/source", get(list_from))
-        .route("/exchanges/{vhost}/{exchange}/bindings/destination", get(list_to_exchange))
-        .route("/queues/{vhost}/{queue}/bindings", get(list_to_queue))
+    let one = &format!("{between}/{{props}}");
+    Routes::new()
+        .get("/bindings", Operation::pages("All bindings"), list)
+        .get("/bindings/{vhost}", Operation::pages("Bindings of a virtual host"), list_in_host)
+        .get(between, Operation::pages("Bindings between two"), list_between)
+        .post(between, Operation::made("Makes a binding").takes(FIELDS), bind)
+        .get(one, Operation::columns("A binding"), show)
+        .delete(one, Operation::done("Takes a binding away"), unbind)
+        .get(
+            "/exchanges/{vhost}/{exchange}/bindings/source",
+            Operation::pages("Bindings that leave an exchange"),
+            list_from,
+        )
+        .get(
+            "/exchanges/{vhost}/{exchange}/bindings/destination",
+            Operation::pages("Bindings that lead to an exchange"),
+            list_to_exchange,
+        )
+        .get(
+            "/queues/{vhost}/{queue}/bindings",
+            Operation::pages("Bindings that lead to a queue"),
+            list_to_queue,
+        )
 }
+
+const FIELDS: &[Field] = &[("routing_key", Kind::Text), ("arguments", Kind::Object)];
 
 /// A hash of arguments is work like that of so many rows.
 const HASH_WORK: usize = LIST_ROWS_PER_TURN / 16;

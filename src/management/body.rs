@@ -87,11 +87,16 @@ pub(super) async fn bytes(
     check: impl Fn(&Caller) -> Result<(), Refusal>,
 ) -> Result<Bytes, Refusal> {
     check(caller)?;
-    let patience = Duration::from_millis(MANAGEMENT_BODY_PATIENCE_MS);
-    let gathering = gathered(body, size_max, Charged::new(api));
-    let bytes = tokio::time::timeout(patience, gathering).await.map_err(|_| Refusal::Slow)??;
+    let bytes = gather(body, api, size_max).await?;
     check(&caller.as_it_is_now(api)?)?;
     Ok(bytes)
+}
+
+/// Reads a whole body, whoever sends it.
+pub(super) async fn gather(body: Body, api: &Api, size_max: u64) -> Result<Bytes, Refusal> {
+    let patience = Duration::from_millis(MANAGEMENT_BODY_PATIENCE_MS);
+    let gathering = gathered(body, size_max, Charged::new(api));
+    tokio::time::timeout(patience, gathering).await.map_err(|_| Refusal::Slow)?
 }
 
 /// All of a body, which counts as it comes. One that breaks off is refused like one too large.

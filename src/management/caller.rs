@@ -1,7 +1,9 @@
 //! Who asks, by HTTP's basic login, and what its tags let it ask for. Passwords are checked by the
 //! broker, and written nowhere.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -32,18 +34,7 @@ impl FromRequestParts<Shared> for Caller {
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Refusal> {
         let peer = parts.extensions.get::<Peer>().copied().ok_or(Refusal::NotLoggedIn)?;
         let login = login(&parts.headers).ok_or(Refusal::NotLoggedIn)?;
-        let user = match api.broker.check_login(&login, peer, api.now()) {
-            Ok(user) => user,
-            Err(delay_ms) => {
-                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-                return Err(Refusal::NotLoggedIn);
-            }
-        };
-        let caller = Self::of(user)?;
-        if let Some(acquaintance) = parts.extensions.get::<Acquaintance>() {
-            acquaintance.make();
-        }
-        Ok(caller)
+        Self::log_in(api, login, peer, parts.extensions.get()).await
     }
 }
 
@@ -67,6 +58,36 @@ impl Caller {
             return Err(Refusal::Forbidden("Not management user"));
         }
         Ok(Self { user })
+    }
+
+    /// The user whom these credentials prove. Who knows none waits for the answer, the longer the
+    /// more were wrong.
+    pub(super) async fn log_in(
+        api: &Api,
+        login: Login,
+        peer: Peer,
+        acquaintance: Option<&Acquaintance>,
+    ) -> Result<Self, Refusal> {
+        let check = api.broker.begin_login(login, peer);
+        let checked =
+            poll_fn(|context| match api.broker.poll_login(&check, context.waker(), api.now()) {
+                Some(checked) => Poll::Ready(checked),
+                None => Poll::Pending,
+            });
+        let checked = checked.await;
+        api.attempts.count(checked.is_ok());
+        let user = match checked {
+            Ok(user) => user,
+            Err(delay_ms) => {
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                return Err(Refusal::NotLoggedIn);
+            }
+        };
+        let caller = Self::of(user)?;
+        if let Some(acquaintance) = acquaintance {
+            acquaintance.make();
+        }
+        Ok(caller)
     }
 
     /// The same user with what it may do by now, unless it has gone or got another password.

@@ -1,9 +1,7 @@
 //! `/api/channels`: the channels of connections. Who is no monitor sees its own.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 
@@ -12,18 +10,28 @@ use super::caller::Caller;
 use super::columns::Columns;
 use super::list::{self, ListWish, Row};
 use super::names::Names;
+use super::operation::Operation;
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::{answer, connection_name, connections, consumer_shape};
 use crate::broker::{ConnectionState, ListedChannel, ListedConnection, ListedConsumer};
 use crate::limits::LIST_ROWS_PER_TURN;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/channels", get(list))
-        .route("/vhosts/{vhost}/channels", get(list_in_host))
-        .route("/connections/{connection}/channels", get(list_of_connection))
-        .route("/channels/{channel}", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/channels", Operation::pages("All channels"), list)
+        .get(
+            "/vhosts/{vhost}/channels",
+            Operation::pages("Channels in a virtual host"),
+            list_in_host,
+        )
+        .get(
+            "/connections/{connection}/channels",
+            Operation::pages("Channels of a connection"),
+            list_of_connection,
+        )
+        .get("/channels/{channel}", Operation::columns("A channel"), show)
 }
 
 async fn list(

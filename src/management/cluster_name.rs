@@ -1,23 +1,28 @@
 //! `/api/cluster-name`: the name that clients and dashboards are told. It is a parameter of the
 //! node, as in RabbitMQ.
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::answer;
 use super::api::Shared;
 use super::body::Fields;
 use super::caller::Caller;
+use super::operation::{Kind, Operation};
 use super::refusal::Refusal;
+use super::routes::Routes;
 use crate::definitions::{CLUSTER_NAME, GlobalParameterDefinition, term};
 use crate::limits::CLUSTER_NAME_SIZE_MAX;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/cluster-name", get(show).put(set))
+pub(super) fn routes() -> Routes {
+    let set_name = Operation::done("Names the cluster").needs(&[("name", Kind::Text)]);
+    Routes::new().get("/cluster-name", Operation::item("The name of the cluster"), show).put(
+        "/cluster-name",
+        set_name,
+        set,
+    )
 }
 
 async fn show(State(api): State<Shared>, _caller: Caller) -> Response {

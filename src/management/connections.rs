@@ -1,11 +1,9 @@
 //! `/api/connections`: clients that are in a virtual host are listed and closed. Who is no monitor
 //! sees its own. What is told of their channels is in `channels`.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::api::{Api, Shared};
@@ -13,8 +11,10 @@ use super::caller::Caller;
 use super::columns::Columns;
 use super::list::{self, ListWish, Row};
 use super::names::Names;
+use super::operation::Operation;
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::{answer, arguments, connection_name};
 use crate::broker::ListedConnection;
 
@@ -24,12 +24,25 @@ const REASON: &str = "Closed via management plugin";
 /// The header that says why.
 const REASON_HEADER: &str = "x-reason";
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/connections", get(list))
-        .route("/vhosts/{vhost}/connections", get(list_in_host))
-        .route("/connections/username/{user}", get(list_of_user).delete(close_all))
-        .route("/connections/{connection}", get(show).delete(close))
+pub(super) fn routes() -> Routes {
+    const OF_USER: &str = "/connections/username/{user}";
+    const ONE: &str = "/connections/{connection}";
+    Routes::new()
+        .get("/connections", Operation::pages("All connections"), list)
+        .get(
+            "/vhosts/{vhost}/connections",
+            Operation::pages("Connections in a virtual host"),
+            list_in_host,
+        )
+        .get(OF_USER, Operation::pages("Connections of a user"), list_of_user)
+        .delete(OF_USER, Operation::done("Closes the connections of a user"), close_all)
+        .get(ONE, Operation::columns("A connection"), show)
+        .delete(ONE, Operation::done("Closes a connection"), close)
+        .get(
+            "/connections/{connection}/sessions",
+            Operation::all("Sessions of a connection that speaks AMQP 1.0"),
+            list_sessions,
+        )
 }
 
 async fn list(
@@ -101,6 +114,16 @@ async fn show(
 ) -> Result<Response, Refusal> {
     let connection = find(&api, &caller, &name)?;
     Ok(answer::json(&Columns::of(&query).pick(shape(&connection, &api.options.node))))
+}
+
+/// Sessions are AMQP 1.0's, which nobody speaks here.
+async fn list_sessions(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names(name): Names<String>,
+) -> Result<Response, Refusal> {
+    find(&api, &caller, &name)?;
+    Err(Refusal::bad("connection does not use AMQP 1.0"))
 }
 
 async fn close(

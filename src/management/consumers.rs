@@ -1,9 +1,7 @@
 //! `/api/consumers`: who consumes from which queue. What is told of one is in `consumer_shape`.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::Value;
 
 use super::api::{Api, Shared};
@@ -11,13 +9,19 @@ use super::caller::Caller;
 use super::consumer_shape;
 use super::list::{self, ListWish, Row};
 use super::names::Names;
+use super::operation::Operation;
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::turns::Turns;
 use crate::broker::ListedConsumer;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/consumers", get(list)).route("/consumers/{vhost}", get(list_in_host))
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/consumers", Operation::list("All consumers"), list).get(
+        "/consumers/{vhost}",
+        Operation::list("Consumers in a virtual host"),
+        list_in_host,
+    )
 }
 
 async fn list(

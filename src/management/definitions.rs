@@ -2,12 +2,10 @@
 //! out. What goes into one and how it is read is in `definitions::export` and
 //! `definitions::import`.
 
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use tokio::task::yield_now;
 use tracing::{info, warn};
 
@@ -15,16 +13,25 @@ use super::answer;
 use super::api::{Api, Shared};
 use super::body;
 use super::caller::Caller;
-use super::multipart;
 use super::names::Names;
+use super::operation::{BodyKind, Operation};
 use super::refusal::Refusal;
+use super::routes::Routes;
 use crate::broker::{Declared, ImportFailure, ImportReport};
 use crate::definitions::import::{Definitions, DefinitionsError};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/definitions", get(export).post(import))
-        .route("/definitions/{vhost}", get(export_host).post(import_into_host))
+pub(super) fn routes() -> Routes {
+    const OF_HOST: &str = "/definitions/{vhost}";
+    let upload = |summary| Operation::done(summary).reads(BodyKind::Definitions).or(415);
+    Routes::new()
+        .get("/definitions", Operation::item("All definitions").asks(&["download"]), export)
+        .post("/definitions", upload("Declares all of a file"), import)
+        .get(
+            OF_HOST,
+            Operation::item("Definitions of a virtual host").asks(&["download"]),
+            export_host,
+        )
+        .post(OF_HOST, upload("Declares all of a file in a virtual host"), import_into_host)
 }
 
 async fn export(
@@ -33,7 +40,11 @@ async fn export(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    let file = api.broker.inventory().cluster_file(&api.broker.origin());
+    let inventory = api.broker.inventory();
+    for user in inventory.foreign_users() {
+        warn!(target: "management", "RabbitMQ cannot read the password of user '{user}'");
+    }
+    let file = inventory.cluster_file(&api.broker.origin());
     Ok(as_file(file, query.as_deref()))
 }
 
@@ -59,7 +70,7 @@ async fn import(
     caller.check_administrator()?;
     let Some(form) = Form::of(&headers) else { return Ok(unknown_type()) };
     let bytes = read(&api, &caller, body).await?;
-    let definitions = Definitions::read(form.file(&bytes)?).map_err(refused)?;
+    let definitions = Definitions::read(&form.file(bytes).await?).map_err(refused)?;
     carry_out(&api, &caller, &definitions).await
 }
 
@@ -74,7 +85,8 @@ async fn import_into_host(
     let Some(form) = Form::of(&headers) else { return Ok(unknown_type()) };
     let bytes = read(&api, &caller, body).await?;
     api.check_host(&host).map_err(|_| Refusal::Missing("vhost_not_found"))?;
-    let definitions = Definitions::read_for_host(form.file(&bytes)?, &host).map_err(refused)?;
+    let file = form.file(bytes).await?;
+    let definitions = Definitions::read_for_host(&file, &host).map_err(refused)?;
     carry_out(&api, &caller, &definitions).await
 }
 
@@ -132,31 +144,49 @@ fn refused(error: DefinitionsError) -> Refusal {
 /// How a body brings its file.
 enum Form {
     Json,
-    /// In a part of its own, behind this boundary.
-    Multipart(String),
+    /// In a field of a form, which this content type describes.
+    Multipart(HeaderValue),
 }
 
 impl Form {
     /// As in RabbitMQ, nothing else is taken: what a page of somebody else's makes a browser send
     /// is mostly something else.
     fn of(headers: &HeaderMap) -> Option<Self> {
-        let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        if let Some(boundary) = multipart::boundary(content_type) {
-            return Some(Self::Multipart(boundary.to_owned()));
+        let content_type = headers.get(header::CONTENT_TYPE)?;
+        let kind = content_type.to_str().ok()?.split(';').next().unwrap_or_default().trim();
+        if kind.eq_ignore_ascii_case("multipart/form-data") {
+            return Some(Self::Multipart(content_type.clone()));
         }
-        let kind = content_type.split(';').next().unwrap_or_default().trim();
         kind.eq_ignore_ascii_case("application/json").then_some(Self::Json)
     }
 
     /// The file; an empty body has nothing to declare.
-    fn file<'a>(&self, body: &'a [u8]) -> Result<&'a [u8], Refusal> {
+    async fn file(self, body: Bytes) -> Result<Bytes, Refusal> {
         let file = match self {
             Self::Json => body,
-            Self::Multipart(boundary) => multipart::part(body, boundary, "file")
-                .ok_or_else(|| Refusal::bad("failed_to_parse_json: there is no field 'file'"))?,
+            Self::Multipart(content_type) => field(content_type, body, "file").await?,
         };
-        Ok(if file.is_empty() { b"{}" } else { file })
+        Ok(if file.is_empty() { Bytes::from_static(b"{}") } else { file })
     }
+}
+
+/// A field of a form that is there as a whole, within its bounds.
+async fn field(content_type: HeaderValue, form: Bytes, name: &str) -> Result<Bytes, Refusal> {
+    let mut request = Request::new(Body::from(form));
+    request.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    DefaultBodyLimit::disable().apply(&mut request);
+    let malformed = |error: &str| Refusal::bad(format!("failed_to_parse_json: {error}"));
+    let mut form = Multipart::from_request(request, &())
+        .await
+        .map_err(|error| malformed(&error.body_text()))?;
+    while let Some(field) =
+        form.next_field().await.map_err(|error| malformed(&error.body_text()))?
+    {
+        if field.name() == Some(name) {
+            return field.bytes().await.map_err(|error| malformed(&error.body_text()));
+        }
+    }
+    Err(malformed(&format!("there is no field '{name}'")))
 }
 
 fn unknown_type() -> Response {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, header};
-use axum::middleware::map_response;
-use axum::response::Response;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{Redirect, Response};
+use axum::routing::get as by_get;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,11 +21,13 @@ use tracing::debug;
 use super::api::{Api, Shared};
 use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::visitors::{Acquaintance, Visitors};
 use super::{
-    ManagementOptions, alarm_limits, bindings, channels, cluster_name, connections, consumers,
-    definitions, exchanges, features, front_page, get, global_parameters, hash_password, health,
-    nodes, overview, parameters, permissions, policies, publish, queues, topic_permissions,
+    ManagementOptions, absent, alarm_limits, auth_attempts, bindings, channels, cluster_name,
+    connections, consumers, definitions, description, effective_config, exchanges, features,
+    front_page, get, global_parameters, hash_password, headers, health, login, node_memory, nodes,
+    overview, parameters, permissions, policies, publish, queues, replicas, topic_permissions,
     user_limits, users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
@@ -66,20 +69,26 @@ impl Default for Patience {
 }
 
 /// All resources.
-fn resources() -> Router<Shared> {
-    Router::new()
+pub(super) fn resources() -> Routes {
+    Routes::new()
+        .merge(absent::routes())
         .merge(alarm_limits::routes())
+        .merge(auth_attempts::routes())
         .merge(bindings::routes())
         .merge(channels::routes())
         .merge(cluster_name::routes())
         .merge(connections::routes())
         .merge(definitions::routes())
         .merge(consumers::routes())
+        .merge(description::routes())
+        .merge(effective_config::routes())
         .merge(exchanges::routes())
         .merge(features::routes())
         .merge(global_parameters::routes())
         .merge(hash_password::routes())
         .merge(health::routes())
+        .merge(login::routes())
+        .merge(node_memory::routes())
         .merge(nodes::routes())
         .merge(overview::routes())
         .merge(parameters::routes())
@@ -89,6 +98,7 @@ fn resources() -> Router<Shared> {
         .merge(policies::routes("/operator-policies", PolicyKind::Operator))
         .merge(publish::routes())
         .merge(queues::routes())
+        .merge(replicas::routes())
         .merge(topic_permissions::routes())
         .merge(user_limits::routes())
         .merge(users::routes())
@@ -97,15 +107,33 @@ fn resources() -> Router<Shared> {
         .merge(whoami::routes())
 }
 
+/// Puts all below a prefix, where there is one; who asks for nothing is sent there.
+fn below(prefix: &str, all: Router<Shared>) -> Router<Shared> {
+    if prefix.is_empty() {
+        return all;
+    }
+    let home = format!("{prefix}/");
+    let there = Redirect::permanent(&home);
+    let routes = Router::new().route("/", by_get(async move || there));
+    routes.route(&home, front_page::page()).nest(prefix, all)
+}
+
 impl Management {
     /// The API of this broker.
     #[must_use]
     pub fn new(broker: Arc<Broker>, options: ManagementOptions) -> Self {
+        let (resources, operations) = resources().into_parts();
+        let prefix = options.path_prefix.clone();
+        let root = format!("{prefix}/api");
+        let description = description::describe(&operations, &root, &options.node);
+        let cross_origin = Arc::new(options.cross_origin.clone());
+        let api = Api::new(broker, options, description);
+        let all = front_page::routes().nest("/api", resources);
+        let routes = below(&prefix, all).fallback(async || Refusal::NotFound);
+        // Which methods a resource has stands in the answer only when the routes are done with it.
         let router = Router::new()
-            .merge(front_page::routes())
-            .nest("/api", resources())
-            .fallback(async || Refusal::NotFound)
-            .with_state(Arc::new(Api { broker, options }));
+            .fallback_service(routes.with_state(Arc::new(api)))
+            .layer(from_fn_with_state(cross_origin, headers::add));
         Self {
             router,
             permits: Semaphore::new(MANAGEMENT_CONNECTIONS_MAX),

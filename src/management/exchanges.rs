@@ -1,32 +1,46 @@
 //! `/api/exchanges`: exchanges, and the bindings on either side of them. Messages are published in
 //! `publish`.
 
-use axum::Router;
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::columns::Columns;
+use super::entity::{Entity, declare, delete};
 use super::list::{self, ListWish, Row};
 use super::names::Names;
+use super::operation::{Field, Kind, Operation};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::{answer, arguments, wish};
 use crate::broker::ListedExchange;
 use crate::connection::Command;
 use crate::connection::command::DeclareExchange;
+use crate::message::Name;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/exchanges", get(list))
-        .route("/exchanges/{vhost}", get(list_in_host))
-        .route("/exchanges/{vhost}/{exchange}", get(show).put(declare).delete(delete))
+pub(super) fn routes() -> Routes {
+    const ONE: &str = "/exchanges/{vhost}/{exchange}";
+    let declaration = Operation::set("Declares an exchange").takes(FIELDS);
+    let deletion = Operation::done("Deletes an exchange").asks(&["if-unused"]);
+    Routes::new()
+        .get("/exchanges", Operation::pages("All exchanges"), list)
+        .get("/exchanges/{vhost}", Operation::pages("Exchanges of a virtual host"), list_in_host)
+        .get(ONE, Operation::columns("An exchange"), show)
+        .put(ONE, declaration, declare::<Exchanges>)
+        .delete(ONE, deletion, delete::<Exchanges>)
 }
+
+const FIELDS: &[Field] = &[
+    ("type", Kind::Text),
+    ("durable", Kind::Flag),
+    ("auto_delete", Kind::Flag),
+    ("internal", Kind::Flag),
+    ("arguments", Kind::Object),
+];
 
 /// The default exchange has a name of its own in paths, where none cannot stand.
 pub(super) fn named(exchange: &str) -> &str {
@@ -68,47 +82,35 @@ async fn show(
     Ok(answer::json(&Columns::of(&query).pick(shape(&exchange))))
 }
 
-async fn declare(
-    State(api): State<Shared>,
-    caller: Caller,
-    Names((host, name)): Names<(String, String)>,
-    body: Body,
-) -> Result<Response, Refusal> {
-    let check = |caller: &Caller| api.check_may_enter(caller, &host);
-    let fields = Fields::read(body, &api, &caller, check).await?;
-    let declare = declaration(&api, &name, &fields)?;
-    let was_there = api.broker.exchange(&host, &declare.exchange).is_some();
-    api.carry_out(&caller, &host, Command::DeclareExchange(declare)).await?;
-    Ok(answer::set(was_there))
-}
+/// Exchanges as they are declared and deleted.
+struct Exchanges;
 
-fn declaration(api: &Api, name: &str, fields: &Fields) -> Result<DeclareExchange, Refusal> {
-    let fields = &fields.0;
-    wish::check_node(fields, &api.options.node)?;
-    Ok(DeclareExchange {
-        exchange: wish::name("exchange", named(name))?,
-        kind: wish::short_text(fields, "type")?.unwrap_or("direct").into(),
-        passive: wish::flag(fields, "passive")?,
-        durable: wish::flag(fields, "durable")?,
-        auto_delete: wish::flag(fields, "auto_delete")?,
-        internal: wish::flag(fields, "internal")?,
-        arguments: wish::arguments(fields)?,
-    })
-}
+impl Entity for Exchanges {
+    fn name(path: &str) -> &str {
+        named(path)
+    }
 
-async fn delete(
-    State(api): State<Shared>,
-    caller: Caller,
-    Names((host, name)): Names<(String, String)>,
-    query: Query,
-) -> Result<Response, Refusal> {
-    api.check_looks_in(&caller, &host)?;
-    let exchange = named(&name);
-    api.broker.exchange(&host, exchange).ok_or(Refusal::NotFound)?;
-    let if_unused = query.is_true("if-unused");
-    let command = Command::DeleteExchange { exchange: exchange.into(), if_unused };
-    api.carry_out(&caller, &host, command).await?;
-    Ok(answer::done())
+    fn is_there(api: &Api, host: &str, name: &str) -> bool {
+        api.broker.exchange(host, name).is_some()
+    }
+
+    fn declaration(api: &Api, name: &str, fields: &Fields) -> Result<Command, Refusal> {
+        let fields = &fields.0;
+        wish::check_node(fields, &api.options.node)?;
+        Ok(Command::DeclareExchange(DeclareExchange {
+            exchange: wish::name("exchange", name)?,
+            kind: wish::short_text(fields, "type")?.unwrap_or("direct").into(),
+            passive: wish::flag(fields, "passive")?,
+            durable: wish::flag(fields, "durable")?,
+            auto_delete: wish::flag(fields, "auto_delete")?,
+            internal: wish::flag(fields, "internal")?,
+            arguments: wish::arguments(fields)?,
+        }))
+    }
+
+    fn deletion(exchange: Name, query: &Query) -> Command {
+        Command::DeleteExchange { exchange, if_unused: query.is_true("if-unused") }
+    }
 }
 
 /// An exchange in a list.

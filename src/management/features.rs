@@ -2,27 +2,31 @@
 //! feature flags and deprecated features, by RabbitMQ's names. What is not here is not enabled,
 //! whatever the version says.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, put};
 use serde_json::{Value, json};
 
 use super::answer;
 use super::api::Shared;
 use super::caller::Caller;
 use super::names::Names;
+use super::operation::Operation;
 use super::refusal::Refusal;
+use super::routes::Routes;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/version", get(version))
-        .route("/auth", get(login_by))
-        .route("/extensions", get(extensions))
-        .route("/feature-flags", get(flags))
-        .route("/feature-flags/{name}/enable", put(enable))
-        .route("/deprecated-features", get(deprecated))
-        .route("/deprecated-features/used", get(deprecated_in_use))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/version", Operation::text("The version that this follows").open(), version)
+        .get("/auth", Operation::item("How a console logs in").open(), login_by)
+        .get("/extensions", Operation::all("Extensions of a console"), extensions)
+        .get("/feature-flags", Operation::all("Feature flags"), flags)
+        .put("/feature-flags/{name}/enable", Operation::done("Enables a feature flag"), enable)
+        .get("/deprecated-features", Operation::all("Deprecated features"), deprecated)
+        .get(
+            "/deprecated-features/used",
+            Operation::all("Deprecated features that are in use"),
+            deprecated_in_use,
+        )
 }
 
 /// Feature flags: name, what it is, and whether it is so here.

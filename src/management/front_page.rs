@@ -3,14 +3,19 @@
 
 use axum::Router;
 use axum::response::Html;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 
 use super::api::Shared;
 
 const PAGE: &str = include_str!("front_page.html");
 
 pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/", get(show)).route("/api", get(show)).route("/api/index.html", get(show))
+    Router::new().route("/", page()).route("/api", page()).route("/api/index.html", page())
+}
+
+/// The page alone, wherever it is to be.
+pub(super) fn page() -> MethodRouter<Shared> {
+    get(show)
 }
 
 async fn show() -> Html<&'static str> {

@@ -1,11 +1,9 @@
 //! `/api/queues/.../get`: some messages, which go back to their queue or are gone. This is for
 //! looking at a queue, not for consuming it.
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -18,17 +16,25 @@ use super::caller::Caller;
 use super::charged::Charged;
 use super::direct::{answer as next_answer, get_refused};
 use super::names::Names;
+use super::operation::{Field, Kind, Operation};
 use super::publish::check_enters;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::{answer, properties, wish};
 use crate::broker::DirectChannel;
 use crate::connection::{Command, Reply};
 use crate::limits::{LIST_CHUNK_SIZE, MANAGEMENT_GET_COUNT_MAX, MANAGEMENT_GET_SIZE_MAX};
 use crate::message::{Delivery, Message, Name, Outcome};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/queues/{vhost}/{queue}/get", post(get))
+pub(super) fn routes() -> Routes {
+    let messages = Operation::all("Gets messages").needs(NEEDED).takes(OPTIONAL);
+    Routes::new().post("/queues/{vhost}/{queue}/get", messages, get)
 }
+
+const NEEDED: &[Field] =
+    &[("count", Kind::NumberOrText), ("ackmode", Kind::Text), ("encoding", Kind::Text)];
+
+const OPTIONAL: &[Field] = &[("truncate", Kind::NumberOrText)];
 
 /// What is asked of a queue.
 #[derive(Debug)]

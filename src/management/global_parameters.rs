@@ -1,28 +1,30 @@
 //! `/api/global-parameters`: named values of the whole node. What one means knows who looks it up.
 
-use std::sync::Arc;
-
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 
 use super::answer;
-use super::api::{Api, Shared};
+use super::api::Shared;
 use super::body::Fields;
 use super::caller::Caller;
 use super::cluster_name;
 use super::names::Names;
+use super::operation::{Kind, Operation};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::shaped;
 use crate::definitions::{CLUSTER_NAME, GlobalParameterDefinition, export};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/global-parameters", get(list))
-        .route("/global-parameters/{name}", get(show).put(set).delete(clear))
+pub(super) fn routes() -> Routes {
+    const ONE: &str = "/global-parameters/{name}";
+    let value = Operation::set("Sets a parameter of the node").needs(&[("value", Kind::Any)]);
+    Routes::new()
+        .get("/global-parameters", Operation::list("Parameters of the node"), list)
+        .get(ONE, Operation::item("A parameter of the node"), show)
+        .put(ONE, value, set)
+        .delete(ONE, Operation::done("Takes a parameter of the node away"), clear)
 }
 
 async fn list(
@@ -42,7 +44,7 @@ async fn show(
     Names(name): Names<String>,
 ) -> Result<Response, Refusal> {
     caller.check_policymaker()?;
-    let parameter = find(&api, &name).ok_or(Refusal::NotFound)?;
+    let parameter = api.broker.global_parameter(&name).ok_or(Refusal::NotFound)?;
     Ok(answer::json(&export::global_parameter(&parameter)))
 }
 
@@ -55,7 +57,7 @@ async fn set(
     let check = |caller: &Caller| check_changes(caller, &name);
     let mut fields = Fields::read(body, &api, &caller, check).await?;
     fields.check_has(&["value"])?;
-    let was_there = find(&api, &name).is_some();
+    let was_there = api.broker.global_parameter(&name).is_some();
     let value = fields.0.remove("value").unwrap_or_default();
     let parameter = match name == CLUSTER_NAME {
         true => cluster_name::parameter(value)?,
@@ -71,7 +73,7 @@ async fn clear(
     Names(name): Names<String>,
 ) -> Result<Response, Refusal> {
     check_changes(&caller, &name)?;
-    find(&api, &name).ok_or(Refusal::NotFound)?;
+    api.broker.global_parameter(&name).ok_or(Refusal::NotFound)?;
     api.stored(Ok(api.broker.clear_global_parameter(&name))).await?;
     Ok(answer::done())
 }
@@ -82,8 +84,4 @@ fn check_changes(caller: &Caller, name: &str) -> Result<(), Refusal> {
         true => caller.check_administrator(),
         false => caller.check_policymaker(),
     }
-}
-
-fn find(api: &Api, name: &str) -> Option<Arc<GlobalParameterDefinition>> {
-    api.broker.global_parameters().into_iter().find(|parameter| *parameter.name == *name)
 }

@@ -1,11 +1,9 @@
 //! `/api/auth/hash_password`: the hash of a password, as a definitions file or the body of a user
 //! takes it. Newer tools send the password in the body, since paths end up in logs.
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -15,13 +13,18 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::operation::{Kind, Operation};
 use super::patterns;
 use super::refusal::Refusal;
+use super::routes::Routes;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/auth/hash_password", post(hash_sent))
-        .route("/auth/hash_password/{password}", get(hash))
+pub(super) fn routes() -> Routes {
+    let sent = Operation::item("The hash of a password").needs(&[("password", Kind::Text)]);
+    Routes::new().post("/auth/hash_password", sent, hash_sent).get(
+        "/auth/hash_password/{password}",
+        Operation::item("The hash of a password, which the path has"),
+        hash,
+    )
 }
 
 async fn hash(
@@ -30,7 +33,7 @@ async fn hash(
     Names(password): Names<String>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    Ok(hashed(&api, &password))
+    Ok(hashed(&api, &password).await)
 }
 
 async fn hash_sent(
@@ -41,9 +44,10 @@ async fn hash_sent(
     let mut fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
     fields.check_has(&["password"])?;
     let password = patterns::take_text(&mut fields.0, "password")?;
-    Ok(hashed(&api, &password))
+    Ok(hashed(&api, &password).await)
 }
 
-fn hashed(api: &Api, password: &str) -> Response {
-    answer::json(&json!({"ok": STANDARD.encode(&api.broker.new_hash(password).bytes)}))
+async fn hashed(api: &Api, password: &str) -> Response {
+    let hash = api.hash(None, password).await;
+    answer::json(&json!({"ok": STANDARD.encode(&hash.bytes)}))
 }

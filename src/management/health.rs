@@ -1,11 +1,9 @@
 //! `/api/health/checks` and their elders: what deployments ask to know whether the node is well. A
 //! check that fails is answered by 503 with a reason. What cannot be wrong on one node is well.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 
@@ -14,7 +12,9 @@ use super::api::{Api, Shared};
 use super::caller::Caller;
 use super::names::Names;
 use super::node_facts::ListenerProtocol;
+use super::operation::Operation;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use crate::broker::{Alarm, Alarms};
 use crate::definitions::Pattern;
 use crate::limits::LIST_ROWS_PER_TURN;
@@ -22,42 +22,94 @@ use crate::message::QueueKind;
 use crate::store::Health;
 
 /// The checks of which only one node of many could fail.
-const WELL: [&str; 4] = [
-    "/health/checks/virtual-hosts",
-    "/health/checks/metadata-store/initialized",
-    "/health/checks/below-node-connection-limit",
-    "/health/checks/reached-target-cluster-size",
+const WELL: [(&str, &str); 4] = [
+    ("/health/checks/virtual-hosts", "All virtual hosts run"),
+    ("/health/checks/metadata-store/initialized", "Definitions are there"),
+    ("/health/checks/below-node-connection-limit", "One more may connect"),
+    ("/health/checks/reached-target-cluster-size", "All nodes are there"),
 ];
 
-pub(super) fn routes() -> Router<Shared> {
-    let well = WELL.into_iter().fold(Router::new(), |all, path| all.route(path, get(well)));
-    well.route("/health/checks/alarms", get(alarms))
-        .route("/health/checks/local-alarms", get(local_alarms))
-        .route("/health/checks/certificate-expiration/{within}/{unit}", get(certificates))
-        .route("/health/checks/port-listener/{port}", get(port))
-        .route("/health/checks/protocol-listener/{protocol}", get(protocol))
-        .route("/health/checks/node-is-quorum-critical", get(single))
-        .route("/health/checks/node-is-mirror-sync-critical", get(single))
-        .route("/health/checks/metadata-store/initialized/with-data", get(has_data))
-        .route("/health/checks/is-in-service", get(in_service))
-        .route("/health/checks/ready-to-serve-clients", get(ready))
+pub(super) fn routes() -> Routes {
+    let check = Operation::check;
+    let well =
+        WELL.into_iter().fold(Routes::new(), |all, (path, what)| all.get(path, check(what), well));
+    well.get("/health/checks/alarms", check("No alarm is in effect"), alarms)
+        .get("/health/checks/local-alarms", check("None is on this node"), local_alarms)
+        .get(
+            "/health/checks/certificate-expiration/{within}/{unit}",
+            check("No certificate runs out so soon"),
+            certificates,
+        )
+        .get("/health/checks/port-listener/{port}", check("Something listens there"), port)
+        .get(
+            "/health/checks/protocol-listener/{protocol}",
+            check("Something listens for it"),
+            protocol,
+        )
+        .get(
+            "/health/checks/node-is-quorum-critical",
+            check("No queue waits for this node"),
+            single,
+        )
+        .get(
+            "/health/checks/node-is-mirror-sync-critical",
+            check("No mirror waits for this node"),
+            single,
+        )
+        .get(
+            "/health/checks/metadata-store/initialized/with-data",
+            check("Something is declared"),
+            has_data,
+        )
+        .get("/health/checks/is-in-service", check("The node serves clients"), in_service)
+        .get("/health/checks/ready-to-serve-clients", check("Clients may come"), ready)
         .merge(queue_checks())
-        .route("/aliveness-test/{vhost}", get(aliveness))
-        .route("/healthchecks/node", get(well_node))
-        .route("/healthchecks/node/{node}", get(named_node))
-        .route("/rebalance/queues", post(nothing_to_do))
-        .route("/reset", delete(nothing_to_do))
-        .route("/reset/{node}", delete(nothing_to_reset))
+        .merge(elders())
+}
+
+/// What was asked before there were checks, and what is to be put in order where there are more
+/// nodes.
+fn elders() -> Routes {
+    let check = Operation::check;
+    let forget = Operation::done("Forgets statistics of one node: there is nothing to forget");
+    Routes::new()
+        .get("/aliveness-test/{vhost}", check("The virtual host is there"), aliveness)
+        .get("/healthchecks/node", check("No alarm is in effect"), well_node)
+        .get("/healthchecks/node/{node}", check("None is on this node"), named_node)
+        .post(
+            "/rebalance/queues",
+            Operation::done("Spreads queues over nodes: there is one"),
+            nothing_to_do,
+        )
+        .delete(
+            "/reset",
+            Operation::done("Forgets statistics: there is nothing to forget"),
+            nothing_to_do,
+        )
+        .delete("/reset/{node}", forget, nothing_to_reset)
 }
 
 /// Whether queues of quorum type are in service.
-fn queue_checks() -> Router<Shared> {
+fn queue_checks() -> Routes {
     const PATH: &str = "/health/checks/quorum-queues-without-elected-leaders";
-    Router::new()
-        .route(&format!("{PATH}/all-vhosts"), get(queues))
-        .route(&format!("{PATH}/all-vhosts/pattern/{{pattern}}"), get(queues_like))
-        .route(&format!("{PATH}/vhost/{{vhost}}"), get(queues_in_host))
-        .route(&format!("{PATH}/vhost/{{vhost}}/pattern/{{pattern}}"), get(queues_in_host_like))
+    let check = Operation::check;
+    Routes::new()
+        .get(&format!("{PATH}/all-vhosts"), check("All queues are in service"), queues)
+        .get(
+            &format!("{PATH}/all-vhosts/pattern/{{pattern}}"),
+            check("Those are that have such names"),
+            queues_like,
+        )
+        .get(
+            &format!("{PATH}/vhost/{{vhost}}"),
+            check("Those of a virtual host are"),
+            queues_in_host,
+        )
+        .get(
+            &format!("{PATH}/vhost/{{vhost}}/pattern/{{pattern}}"),
+            check("Those of a virtual host are that have such names"),
+            queues_in_host_like,
+        )
 }
 
 fn ok() -> Response {

@@ -5,10 +5,12 @@
 //!
 //! A change is answered when it is on disk (`api`), so that what was answered survives.
 
+mod absent;
 mod alarm_limits;
 mod answer;
 mod api;
 mod arguments;
+mod auth_attempts;
 mod bindings;
 mod body;
 mod caller;
@@ -21,8 +23,11 @@ mod connections;
 mod consumer_shape;
 mod consumers;
 mod definitions;
+mod description;
 mod direct;
 mod door;
+mod effective_config;
+mod entity;
 mod exchange_types;
 mod exchanges;
 mod features;
@@ -30,18 +35,22 @@ mod front_page;
 mod get;
 mod global_parameters;
 mod hash_password;
+mod headers;
 mod health;
 mod list;
-mod multipart;
+mod login;
 mod name_filter;
 mod names;
 mod node_facts;
+mod node_memory;
 mod nodes;
+mod operation;
 mod overview;
 mod parameters;
 mod patient_stream;
 mod patterns;
 mod permissions;
+mod permitted;
 mod policies;
 mod properties;
 mod properties_key;
@@ -51,6 +60,8 @@ mod query;
 mod queue_shape;
 mod queues;
 mod refusal;
+mod replicas;
+mod routes;
 mod row_order;
 mod row_stream;
 mod shaped;
@@ -69,6 +80,7 @@ mod wish;
 use std::fmt;
 
 pub use door::Management;
+pub use headers::CrossOrigin;
 pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, Place, ProcessFigures};
 
 use crate::message::Moment;
@@ -84,6 +96,12 @@ pub struct ManagementOptions {
     pub clock: Box<dyn Fn() -> Moment + Send + Sync>,
     /// What holds as long as the node runs.
     pub facts: NodeFacts,
+    /// What every path begins with: nothing, or a slash and more.
+    pub path_prefix: String,
+    /// Pages of other origins that may use the API.
+    pub cross_origin: CrossOrigin,
+    /// What the configuration of the node comes to, without what is secret.
+    pub configuration: Vec<(String, String)>,
     /// Tells how the process fares, which this floor cannot see.
     pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
 }

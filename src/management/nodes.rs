@@ -1,9 +1,7 @@
 //! `/api/nodes`: the one node there is, and what its process takes. It is for monitors.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::{Map, Value, json};
 
 use super::api::{Api, Shared};
@@ -11,8 +9,10 @@ use super::caller::Caller;
 use super::columns::Columns;
 use super::names::Names;
 use super::node_facts::ListenerProtocol;
+use super::operation::Operation;
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::{answer, exchange_types};
 use crate::broker::Alarm;
 use crate::store::Health;
@@ -27,11 +27,16 @@ const BUILT_IN: [&str; 6] = [
     "rabbitmq_message_deduplication",
 ];
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/nodes", get(list))
-        .route("/nodes/{node}", get(show))
-        .route("/nodes/{node}/memory", get(memory))
+/// Processes that Erlang lets be, where nothing is set. There are none here, and tools work out
+/// which share of these is there.
+const PROCESSES_MAX: u64 = 1_048_576;
+
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/nodes", Operation::list("All nodes: one"), list).get(
+        "/nodes/{node}",
+        Operation::columns("A node"),
+        show,
+    )
 }
 
 async fn list(
@@ -52,27 +57,6 @@ async fn show(
     caller.check_monitor()?;
     api.check_node(&node)?;
     Ok(answer::json(&Columns::of(&query).pick(shape(&api))))
-}
-
-/// What is known of the memory: bodies, what clients hold, and the rest of the process.
-async fn memory(
-    State(api): State<Shared>,
-    caller: Caller,
-    Names(node): Names<String>,
-) -> Result<Response, Refusal> {
-    caller.check_monitor()?;
-    api.check_node(&node)?;
-    let figures = api.broker.figures();
-    let known = figures.logged_body_bytes + figures.unlogged_body_bytes + figures.session_bytes;
-    let all = (api.options.process)().memory_bytes;
-    Ok(answer::json(&json!({"memory": {
-        "leveret_bodies_on_disk_too": figures.logged_body_bytes,
-        "leveret_bodies_in_memory_only": figures.unlogged_body_bytes,
-        "leveret_connections": figures.session_bytes,
-        "other_system": all.map(|all| all.saturating_sub(known)),
-        "strategy": "rss",
-        "total": {"rss": all},
-    }})))
 }
 
 fn shape(api: &Api) -> Value {
@@ -106,6 +90,9 @@ fn facts(api: &Api) -> Map<String, Value> {
         field("processors", facts.processors),
         field("mem_calculation_strategy", "rss"),
         field("fd_total", facts.open_files_max),
+        field("proc_total", PROCESSES_MAX),
+        field("proc_used", 0),
+        field("run_queue", 0),
         field("sockets_total", facts.open_files_max),
         field("db_dir", facts.data_dir.as_str()),
         field("log_files", json!(facts.logs)),

@@ -1,21 +1,21 @@
 //! `/api/overview`: what there is, in numbers, and who answers. Who is no monitor sees the numbers
 //! of its own virtual hosts and connections.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::api::{Api, Shared};
 use super::caller::Caller;
 use super::columns::Columns;
+use super::operation::Operation;
 use super::query::Query;
+use super::routes::Routes;
 use super::totals::Totals;
 use super::{answer, connections, exchange_types};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/overview", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/overview", Operation::columns("How the node fares"), show)
 }
 
 async fn show(State(api): State<Shared>, caller: Caller, query: Query) -> Response {

@@ -1,12 +1,10 @@
 //! `/api/parameters`: what components look up in virtual hosts. Limits of a virtual host and
 //! operator policies are such, and mean the same whichever resource sets them. Of components that
-//! are not here there may be parameters from a definitions file; they can be looked at and cleared.
+//! are not here (`shovel`, `federation-upstream`) parameters are kept, though nobody looks them up.
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::Value;
 
 use super::answer;
@@ -14,8 +12,10 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::operation::{Kind, Operation};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::shaped;
 use crate::broker::DeclarationResult;
 use crate::definitions::{
@@ -24,13 +24,32 @@ use crate::definitions::{
 };
 use crate::message::Name;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/parameters", get(list))
-        .route("/parameters/{component}", get(list_of_component))
-        .route("/parameters/{component}/{vhost}", get(list_in_host))
-        .route("/parameters/{component}/{vhost}/{name}", get(show).put(set).delete(clear))
+pub(super) fn routes() -> Routes {
+    const ONE: &str = "/parameters/{component}/{vhost}/{name}";
+    let value = Operation::set("Sets a parameter").needs(&[("value", Kind::Any)]);
+    Routes::new()
+        .get("/parameters", Operation::list("All parameters"), list)
+        .get(
+            "/parameters/{component}",
+            Operation::list("Parameters of a component"),
+            list_of_component,
+        )
+        .get(
+            "/parameters/{component}/{vhost}",
+            Operation::list("Parameters of a component in a virtual host"),
+            list_in_host,
+        )
+        .get(ONE, Operation::item("A parameter"), show)
+        .put(ONE, value, set)
+        .delete(ONE, Operation::done("Takes a parameter away"), clear)
 }
+
+/// Components of RabbitMQ's plugins: what is set for them is kept, and exported to a broker that
+/// has them.
+const KEPT: [&str; 3] = ["shovel", "federation-upstream", UPSTREAM_SET];
+
+/// Of which the value is a list.
+const UPSTREAM_SET: &str = "federation-upstream-set";
 
 /// A parameter as it is asked for.
 type Place = (String, String, String);
@@ -143,12 +162,25 @@ fn set_value(
             let limits = limits(host.into(), &name, value)?;
             Ok(api.broker.set_parameter(&limits))
         }
+        None if KEPT.contains(&component.as_str()) => {
+            let value = match (component.as_str(), value) {
+                (UPSTREAM_SET, upstreams @ Value::Array(_)) => upstreams,
+                (_, value) => Value::Object(object(value, &component)?),
+            };
+            let (host, component, name) = (host.into(), component.into(), name.into());
+            let parameter = ParameterDefinition { host, component, name, value };
+            Ok(api.broker.set_parameter(&parameter))
+        }
         None => Err(Refusal::invalid(&format!("component {component} not found"))),
     }
 }
 
 /// A virtual host has one parameter with all its limits.
-fn limits(host: Name, name: &str, value: Value) -> Result<ParameterDefinition<Name>, Refusal> {
+pub(super) fn limits(
+    host: Name,
+    name: &str,
+    value: Value,
+) -> Result<ParameterDefinition<Name>, Refusal> {
     if name != LIMITS {
         return Err(Refusal::invalid(&format!("{name} should be {LIMITS}")));
     }
@@ -171,8 +203,10 @@ fn object(value: Value, what: &str) -> Result<serde_json::Map<String, Value>, Re
 }
 
 fn find(api: &Api, (component, host, name): &Place) -> Option<Value> {
-    let all = of_component(api, component);
-    all.into_iter().find(|each| each["vhost"] == **host && each["name"] == **name)
+    if let Some(kind) = PolicyKind::from_component(component) {
+        return Some(export::policy_parameter(&*api.broker.policy(kind, host, name)?));
+    }
+    Some(export::parameter(&*api.broker.parameter(host, component, name)?))
 }
 
 fn of_component(api: &Api, component: &str) -> Vec<Value> {

@@ -1,65 +1,44 @@
 //! `/api/permissions`: what users may do in virtual hosts, and the same by user and by virtual
 //! host. Routing keys are in `topic_permissions`.
 
-use std::sync::Arc;
-
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
-use serde_json::Value;
 
 use super::answer;
 use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::operation::{Field, Kind, Operation};
 use super::patterns;
-use super::query::Query;
+use super::permitted::{list, list_in_host, list_of_user};
 use super::refusal::Refusal;
-use super::shaped;
+use super::routes::Routes;
 use super::users;
 use crate::definitions::{PermissionDefinition, export};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/permissions", get(list))
-        .route("/permissions/{vhost}/{user}", get(show).put(set).delete(clear))
-        .route("/users/{user}/permissions", get(list_of_user))
-        .route("/vhosts/{vhost}/permissions", get(list_in_host))
+pub(super) fn routes() -> Routes {
+    const ONE: &str = "/permissions/{vhost}/{user}";
+    let permission = Operation::set("Says what a user may do in a virtual host");
+    Routes::new()
+        .get("/permissions", Operation::list("What users may do"), list::<PermissionDefinition>)
+        .get(ONE, Operation::item("What a user may do in a virtual host"), show)
+        .put(ONE, permission.needs(FIELDS), set)
+        .delete(ONE, Operation::done("Lets a user no more enter a virtual host"), clear)
+        .get(
+            "/users/{user}/permissions",
+            Operation::list("What a user may do"),
+            list_of_user::<PermissionDefinition>,
+        )
+        .get(
+            "/vhosts/{vhost}/permissions",
+            Operation::list("What users may do in a virtual host"),
+            list_in_host::<PermissionDefinition>,
+        )
 }
 
-async fn list(
-    State(api): State<Shared>,
-    caller: Caller,
-    query: Query,
-) -> Result<Response, Refusal> {
-    caller.check_administrator()?;
-    shaped::list(shapes(&api, |_| true), &query).await
-}
-
-async fn list_of_user(
-    State(api): State<Shared>,
-    caller: Caller,
-    Names(user): Names<String>,
-    query: Query,
-) -> Result<Response, Refusal> {
-    caller.check_administrator()?;
-    users::find(&api, &user)?;
-    shaped::list(shapes(&api, |permission| *permission.user == *user), &query).await
-}
-
-async fn list_in_host(
-    State(api): State<Shared>,
-    caller: Caller,
-    Names(host): Names<String>,
-    query: Query,
-) -> Result<Response, Refusal> {
-    caller.check_administrator()?;
-    api.check_host(&host)?;
-    shaped::list(shapes(&api, |permission| *permission.host.name == *host), &query).await
-}
+const FIELDS: &[Field] = &[("configure", Kind::Text), ("write", Kind::Text), ("read", Kind::Text)];
 
 async fn show(
     State(api): State<Shared>,
@@ -67,7 +46,7 @@ async fn show(
     Names((host, user)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    let permission = find(&api, &host, &user).ok_or(Refusal::NotFound)?;
+    let permission = api.broker.permission(&host, &user).ok_or(Refusal::NotFound)?;
     Ok(answer::json(&export::permission(&permission)))
 }
 
@@ -81,7 +60,7 @@ async fn set(
     check_both(&api, &host, &user)?;
     fields.check_has(&["configure", "write", "read"])?;
     let mut fields = fields.0;
-    let was_there = find(&api, &host, &user).is_some();
+    let was_there = api.broker.permission(&host, &user).is_some();
     let permission = PermissionDefinition {
         user: user.into(),
         host: host.into(),
@@ -99,7 +78,7 @@ async fn clear(
     Names((host, user)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    find(&api, &host, &user).ok_or(Refusal::NotFound)?;
+    api.broker.permission(&host, &user).ok_or(Refusal::NotFound)?;
     api.stored(Ok(api.broker.clear_permission(&host, &user))).await?;
     Ok(answer::done())
 }
@@ -108,15 +87,4 @@ async fn clear(
 pub(super) fn check_both(api: &Api, host: &str, user: &str) -> Result<(), Refusal> {
     let are_there = api.check_host(host).is_ok() && users::find(api, user).is_ok();
     if are_there { Ok(()) } else { Err(Refusal::bad("vhost_or_user_not_found")) }
-}
-
-fn find(api: &Api, host: &str, user: &str) -> Option<Arc<PermissionDefinition>> {
-    let permissions = api.broker.permissions();
-    permissions.into_iter().find(|each| *each.host.name == *host && *each.user == *user)
-}
-
-fn shapes(api: &Api, is_meant: impl Fn(&PermissionDefinition) -> bool) -> Vec<Value> {
-    let permissions = api.broker.permissions();
-    let meant = permissions.iter().filter(|permission| is_meant(permission));
-    meant.map(|permission| export::permission(permission)).collect()
 }

@@ -1,32 +1,43 @@
 //! `/api/policies` and `/api/operator-policies`: what is set for many queues and exchanges at once.
 //! What a policy may say, and what it does, the broker knows.
 
-use std::sync::Arc;
-
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Extension, Router};
 
 use super::answer;
-use super::api::{Api, Shared};
+use super::api::Shared;
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::operation::{Field, Kind, Operation};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::shaped;
-use crate::definitions::{PolicyDefinition, PolicyKind, export, import};
+use crate::definitions::{PolicyKind, export, import};
 
 /// The routes of policies of one kind, below `path`.
-pub(super) fn routes(path: &str, kind: PolicyKind) -> Router<Shared> {
-    Router::new()
-        .route(path, get(list))
-        .route(&format!("{path}/{{vhost}}"), get(list_in_host))
-        .route(&format!("{path}/{{vhost}}/{{name}}"), get(show).put(set).delete(clear))
-        .layer(Extension(kind))
+pub(super) fn routes(path: &str, kind: PolicyKind) -> Routes {
+    let one = &format!("{path}/{{vhost}}/{{name}}");
+    let policy = Operation::set("Sets a policy").needs(NEEDED).takes(OPTIONAL);
+    Routes::new()
+        .get(path, Operation::list("All policies"), list)
+        .get(
+            &format!("{path}/{{vhost}}"),
+            Operation::list("Policies of a virtual host"),
+            list_in_host,
+        )
+        .get(one, Operation::item("A policy"), show)
+        .put(one, policy, set)
+        .delete(one, Operation::done("Takes a policy away"), clear)
+        .with(kind)
 }
+
+const NEEDED: &[Field] = &[("pattern", Kind::Text), ("definition", Kind::Object)];
+
+const OPTIONAL: &[Field] = &[("apply-to", Kind::Text), ("priority", Kind::Number)];
 
 async fn list(
     State(api): State<Shared>,
@@ -59,7 +70,7 @@ async fn show(
     Names((host, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_policies(&api, kind, &host)?;
-    let policy = find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;
+    let policy = api.broker.policy(kind, &host, &name).ok_or(Refusal::NotFound)?;
     Ok(answer::json(&export::policy(&policy)))
 }
 
@@ -76,7 +87,7 @@ async fn set(
     };
     let fields = Fields::read(body, &api, &caller, check).await?;
     fields.check_has(&["pattern", "definition"])?;
-    let was_there = find(&api, kind, &host, &name).is_some();
+    let was_there = api.broker.policy(kind, &host, &name).is_some();
     let policy = import::policy(kind, host.into(), name.into(), fields.0);
     let policy = policy.map_err(|reason| Refusal::invalid(&reason))?;
     api.stored(api.broker.set_policy(&policy, api.now())).await?;
@@ -90,12 +101,7 @@ async fn clear(
     Names((host, name)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_policies(&api, kind, &host)?;
-    find(&api, kind, &host, &name).ok_or(Refusal::NotFound)?;
+    api.broker.policy(kind, &host, &name).ok_or(Refusal::NotFound)?;
     api.stored(Ok(api.broker.clear_policy(kind, &host, &name, api.now()))).await?;
     Ok(answer::done())
-}
-
-fn find(api: &Api, kind: PolicyKind, host: &str, name: &str) -> Option<Arc<PolicyDefinition>> {
-    let policies = api.broker.policies(kind, Some(host));
-    policies.into_iter().find(|policy| *policy.name == *name)
 }

@@ -3,11 +3,9 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::post;
 use serde_json::{Value, json};
 
 use super::api::{Api, Shared};
@@ -15,17 +13,27 @@ use super::caller::Caller;
 use super::direct::{ACCESS_REFUSED, event, refused};
 use super::exchanges::named;
 use super::names::Names;
+use super::operation::{Field, Kind, Operation};
 use super::publish_wish::PublishWish;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::{answer, body, properties, wish};
 use crate::broker::{DirectChannel, Rejection};
 use crate::connection::Event;
 use crate::limits::{BODY_COPIED_SIZE_MAX, MANAGEMENT_PUBLISH_PATIENCE_MS};
 use crate::message::{Body as MessageBody, Envelope, Message};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/exchanges/{vhost}/{exchange}/publish", post(publish))
+pub(super) fn routes() -> Routes {
+    let message = Operation::item("Publishes a message").needs(FIELDS);
+    Routes::new().post("/exchanges/{vhost}/{exchange}/publish", message, publish)
 }
+
+const FIELDS: &[Field] = &[
+    ("properties", Kind::Object),
+    ("routing_key", Kind::Text),
+    ("payload", Kind::Text),
+    ("payload_encoding", Kind::Text),
+];
 
 async fn publish(
     State(api): State<Shared>,

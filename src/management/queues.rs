@@ -3,36 +3,61 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 
 use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::columns::Columns;
+use super::entity::{Entity, declare, delete};
 use super::list::{self, ListWish, Row};
 use super::names::Names;
+use super::operation::{Field, Kind, Operation};
 use super::query::Query;
 use super::queue_shape::{View, consumers_too};
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::{answer, wish};
 use crate::broker::ListedQueue;
 use crate::connection::Command;
 use crate::connection::command::{DeclareQueue, DeleteQueue};
+use crate::message::Name;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/queues", get(list))
-        .route("/queues/detailed", get(list))
-        .route("/queues/{vhost}", get(list_in_host))
-        .route("/queues/{vhost}/{queue}", get(show).put(declare).delete(delete_one))
-        .route("/queues/{vhost}/{queue}/contents", delete(purge))
-        .route("/queues/{vhost}/{queue}/actions", post(act))
+pub(super) fn routes() -> Routes {
+    const ONE: &str = "/queues/{vhost}/{queue}";
+    let declaration = Operation::set("Declares a queue").takes(FIELDS);
+    let deletion = Operation::done("Deletes a queue").asks(&["if-empty", "if-unused"]);
+    let pages = |summary| Operation::pages(summary).asks(STATS);
+    Routes::new()
+        .get("/queues", pages("All queues"), list)
+        .get("/queues/detailed", pages("All queues"), list)
+        .get("/queues/{vhost}", pages("Queues of a virtual host"), list_in_host)
+        .get(ONE, Operation::columns("A queue").asks(STATS), show)
+        .put(ONE, declaration, declare::<Queues>)
+        .delete(ONE, deletion, delete::<Queues>)
+        .delete(
+            "/queues/{vhost}/{queue}/contents",
+            Operation::done("Drops all messages that are ready"),
+            purge,
+        )
+        .post(
+            "/queues/{vhost}/{queue}/actions",
+            Operation::done("Does nothing: there are no mirrors").needs(&[("action", Kind::Text)]),
+            act,
+        )
 }
+
+const STATS: &[&str] = &["disable_stats", "enable_queue_totals"];
+
+const FIELDS: &[Field] = &[
+    ("durable", Kind::Flag),
+    ("auto_delete", Kind::Flag),
+    ("arguments", Kind::Object),
+    ("node", Kind::Text),
+];
 
 async fn list(
     State(api): State<Shared>,
@@ -78,50 +103,33 @@ async fn show(
     Ok(answer::json(&Columns::of(&query).pick(shape)))
 }
 
-async fn declare(
-    State(api): State<Shared>,
-    caller: Caller,
-    Names((host, name)): Names<(String, String)>,
-    body: Body,
-) -> Result<Response, Refusal> {
-    let check = |caller: &Caller| api.check_may_enter(caller, &host);
-    let fields = Fields::read(body, &api, &caller, check).await?;
-    let declare = declaration(&api, &name, &fields)?;
-    let was_there = api.broker.queue(&host, &declare.queue).is_some();
-    api.carry_out(&caller, &host, Command::DeclareQueue(declare)).await?;
-    Ok(answer::set(was_there))
-}
+/// Queues as they are declared and deleted.
+struct Queues;
 
-/// A queue cannot be exclusive here: there is no connection that it could belong to.
-fn declaration(api: &Api, name: &str, fields: &Fields) -> Result<DeclareQueue, Refusal> {
-    let fields = &fields.0;
-    wish::check_node(fields, &api.options.node)?;
-    Ok(DeclareQueue {
-        queue: wish::name("queue", name)?,
-        is_server_named: false,
-        passive: wish::flag(fields, "passive")?,
-        durable: wish::flag(fields, "durable")?,
-        exclusive: false,
-        auto_delete: wish::flag(fields, "auto_delete")?,
-        arguments: wish::arguments(fields)?,
-    })
-}
+impl Entity for Queues {
+    fn is_there(api: &Api, host: &str, name: &str) -> bool {
+        api.broker.queue(host, name).is_some()
+    }
 
-async fn delete_one(
-    State(api): State<Shared>,
-    caller: Caller,
-    Names((host, name)): Names<(String, String)>,
-    query: Query,
-) -> Result<Response, Refusal> {
-    api.check_looks_in(&caller, &host)?;
-    api.broker.queue(&host, &name).ok_or(Refusal::NotFound)?;
-    let command = Command::DeleteQueue(DeleteQueue {
-        queue: name.into(),
-        if_unused: query.is_true("if-unused"),
-        if_empty: query.is_true("if-empty"),
-    });
-    api.carry_out(&caller, &host, command).await?;
-    Ok(answer::done())
+    /// A queue cannot be exclusive here: there is no connection that it could belong to.
+    fn declaration(api: &Api, name: &str, fields: &Fields) -> Result<Command, Refusal> {
+        let fields = &fields.0;
+        wish::check_node(fields, &api.options.node)?;
+        Ok(Command::DeclareQueue(DeclareQueue {
+            queue: wish::name("queue", name)?,
+            is_server_named: false,
+            passive: wish::flag(fields, "passive")?,
+            durable: wish::flag(fields, "durable")?,
+            exclusive: false,
+            auto_delete: wish::flag(fields, "auto_delete")?,
+            arguments: wish::arguments(fields)?,
+        }))
+    }
+
+    fn deletion(queue: Name, query: &Query) -> Command {
+        let (if_unused, if_empty) = (query.is_true("if-unused"), query.is_true("if-empty"));
+        Command::DeleteQueue(DeleteQueue { queue, if_unused, if_empty })
+    }
 }
 
 async fn purge(

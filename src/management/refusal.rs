@@ -28,6 +28,8 @@ pub(super) enum Refusal {
     Absent(String),
     /// AMQP says that who asks may not.
     Denied(String),
+    /// It is protected from that.
+    Protected(String),
     /// Not now.
     Unavailable(&'static str),
     /// There is no such page.
@@ -63,6 +65,9 @@ impl Refusal {
             Self::Missing(what) => (StatusCode::NOT_FOUND, "not_found", what.into()),
             Self::Absent(text) => (StatusCode::NOT_FOUND, "not_found", text.into()),
             Self::Denied(text) => (StatusCode::UNAUTHORIZED, "not_authorised", text.into()),
+            Self::Protected(text) => {
+                (StatusCode::PRECONDITION_FAILED, "precondition_failed", text.into())
+            }
             Self::Unavailable(reason) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", reason.into())
             }
@@ -88,6 +93,7 @@ impl From<DeclarationRefused> for Refusal {
         match refused {
             DeclarationRefused::NoVirtualHost(_) => Self::Missing("vhost_not_found"),
             DeclarationRefused::NoUser(name) => Self::Bad(json!(["no_such_user", &*name])),
+            DeclarationRefused::BadPassword => Self::bad(refused.to_string()),
             DeclarationRefused::Full(reason) => Self::bad(reason),
             DeclarationRefused::BadPattern(reason) | DeclarationRefused::Invalid(reason) => {
                 Self::invalid(&reason)

@@ -4,11 +4,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::Value;
 
 use super::answer;
@@ -16,55 +14,45 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::operation::{Field, Kind, Operation};
 use super::patterns;
 use super::permissions::check_both;
-use super::query::Query;
+use super::permitted::{list, list_in_host, list_of_user};
 use super::refusal::Refusal;
-use super::shaped;
-use super::users;
+use super::routes::Routes;
 use crate::definitions::{TopicPermissionDefinition, export};
 use crate::message::Name;
 
-pub(super) fn routes() -> Router<Shared> {
-    let exchange = get(show_with_exchange).put(set_with_exchange).delete(clear_with_exchange);
-    Router::new()
-        .route("/topic-permissions", get(list))
-        .route("/topic-permissions/{vhost}/{user}", get(show).put(set).delete(clear))
-        .route("/topic-permissions/{vhost}/{user}/{exchange}", exchange)
-        .route("/users/{user}/topic-permissions", get(list_of_user))
-        .route("/vhosts/{vhost}/topic-permissions", get(list_in_host))
+pub(super) fn routes() -> Routes {
+    const OF_USER: &str = "/topic-permissions/{vhost}/{user}";
+    const ONE: &str = "/topic-permissions/{vhost}/{user}/{exchange}";
+    let permission = || Operation::set("Restricts the keys of a user").needs(FIELDS);
+    let lifted = Operation::done;
+    Routes::new()
+        .get(
+            "/topic-permissions",
+            Operation::list("Which keys users may use"),
+            list::<TopicPermissionDefinition>,
+        )
+        .get(OF_USER, Operation::all("Which keys a user may use in a virtual host"), show)
+        .put(OF_USER, permission(), set)
+        .delete(OF_USER, lifted("Lets a user use all keys in a virtual host"), clear)
+        .get(ONE, Operation::all("Which keys a user may use"), show_with_exchange)
+        .put(ONE, permission(), set_with_exchange)
+        .delete(ONE, lifted("Lets a user use all keys with an exchange"), clear_with_exchange)
+        .get(
+            "/users/{user}/topic-permissions",
+            Operation::list("Which keys a user may use"),
+            list_of_user::<TopicPermissionDefinition>,
+        )
+        .get(
+            "/vhosts/{vhost}/topic-permissions",
+            Operation::list("Which keys users may use in a virtual host"),
+            list_in_host::<TopicPermissionDefinition>,
+        )
 }
 
-async fn list(
-    State(api): State<Shared>,
-    caller: Caller,
-    query: Query,
-) -> Result<Response, Refusal> {
-    caller.check_administrator()?;
-    shaped::list(shapes(&api.broker.topic_permissions()), &query).await
-}
-
-async fn list_of_user(
-    State(api): State<Shared>,
-    caller: Caller,
-    Names(user): Names<String>,
-    query: Query,
-) -> Result<Response, Refusal> {
-    caller.check_administrator()?;
-    users::find(&api, &user)?;
-    shaped::list(shapes(&having(&api, |each| *each.user == *user)), &query).await
-}
-
-async fn list_in_host(
-    State(api): State<Shared>,
-    caller: Caller,
-    Names(host): Names<String>,
-    query: Query,
-) -> Result<Response, Refusal> {
-    caller.check_administrator()?;
-    api.check_host(&host)?;
-    shaped::list(shapes(&having(&api, |each| *each.host.name == *host)), &query).await
-}
+const FIELDS: &[Field] = &[("exchange", Kind::Text), ("write", Kind::Text), ("read", Kind::Text)];
 
 async fn show(
     State(api): State<Shared>,
@@ -145,17 +133,8 @@ async fn clear_with(
 }
 
 fn find(api: &Api, host: &str, user: &str) -> Result<Vec<Arc<TopicPermissionDefinition>>, Refusal> {
-    let found = having(api, |each| *each.host.name == *host && *each.user == *user);
+    let found = api.broker.topic_permissions_of(host, user);
     if found.is_empty() { Err(Refusal::NotFound) } else { Ok(found) }
-}
-
-fn having(
-    api: &Api,
-    is_meant: impl Fn(&TopicPermissionDefinition) -> bool,
-) -> Vec<Arc<TopicPermissionDefinition>> {
-    let mut permissions = api.broker.topic_permissions();
-    permissions.retain(|permission| is_meant(permission));
-    permissions
 }
 
 fn shapes(permissions: &[Arc<TopicPermissionDefinition>]) -> Vec<Value> {

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, put};
 use serde_json::{Map, Value, json};
 
 use super::answer;
@@ -14,18 +12,23 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::operation::{Kind, Operation};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::shaped;
 use super::users;
 use crate::broker::DeclarationRefused;
 use crate::definitions::UserDefinition;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/user-limits", get(list))
-        .route("/user-limits/{user}", get(show))
-        .route("/user-limits/{user}/{name}", put(set).delete(clear))
+pub(super) fn routes() -> Routes {
+    const ONE: &str = "/user-limits/{user}/{limit}";
+    let value = Operation::done("Sets a limit of a user").needs(&[("value", Kind::Number)]);
+    Routes::new()
+        .get("/user-limits", Operation::list("Limits of users"), list)
+        .get("/user-limits/{user}", Operation::list("Limits of a user"), show)
+        .put(ONE, value, set)
+        .delete(ONE, Operation::done("Takes a limit of a user away"), clear)
 }
 
 async fn list(

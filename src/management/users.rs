@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -17,20 +15,38 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::operation::{Field, Kind, Operation};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::shaped;
 use crate::definitions::import::{self, DeclaredPassword, UserWish};
 use crate::definitions::{UserDefinition, export, term};
 use crate::message::Name;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/users", get(list))
-        .route("/users/without-permissions", get(list_without_permissions))
-        .route("/users/bulk-delete", post(delete_all))
-        .route("/users/{user}", get(show).put(set).delete(delete))
+pub(super) fn routes() -> Routes {
+    const ONE: &str = "/users/{user}";
+    let user = Operation::set("Declares a user").needs(&[("tags", Kind::Tags)]).takes(FIELDS);
+    let names = Operation::done("Deletes users").needs(&[("users", Kind::List)]);
+    Routes::new()
+        .get("/users", Operation::list("All users"), list)
+        .get(
+            "/users/without-permissions",
+            Operation::list("Users who may enter no virtual host"),
+            list_without_permissions,
+        )
+        .post("/users/bulk-delete", names, delete_all)
+        .get(ONE, Operation::item("A user"), show)
+        .put(ONE, user, set)
+        .delete(ONE, Operation::done("Deletes a user"), delete)
 }
+
+const FIELDS: &[Field] = &[
+    ("password", Kind::Text),
+    ("password_hash", Kind::Text),
+    ("hashing_algorithm", Kind::Text),
+    ("limits", Kind::Object),
+];
 
 async fn list(
     State(api): State<Shared>,
@@ -73,7 +89,10 @@ async fn set(
     let UserWish { name, password, tags, limits } = wish(&name, fields.0)?;
     let password = match password {
         DeclaredPassword::Hash(hash) => hash,
-        DeclaredPassword::Clear(password) => api.broker.hash_password(&name, &password),
+        DeclaredPassword::Clear(password) => {
+            api.broker.check_password(&password)?;
+            api.hash(Some(&name), &password).await
+        }
     };
     let was_there = api.broker.user_definition(&name).is_some();
     api.stored(Ok(api.broker.set_user(&name, password, tags, limits))).await?;

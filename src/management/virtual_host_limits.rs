@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, put};
 use serde_json::{Value, json};
 
 use super::answer;
@@ -15,16 +13,21 @@ use super::api::Shared;
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::operation::{Kind, Operation};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::shaped;
-use crate::definitions::ParameterDefinition;
+use crate::definitions::{LIMITS, ParameterDefinition, VIRTUAL_HOST_LIMITS};
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/vhost-limits", get(list))
-        .route("/vhost-limits/{vhost}", get(show))
-        .route("/vhost-limits/{vhost}/{name}", put(set).delete(clear))
+pub(super) fn routes() -> Routes {
+    const ONE: &str = "/vhost-limits/{vhost}/{limit}";
+    let value = Operation::done("Sets a limit of a virtual host");
+    Routes::new()
+        .get("/vhost-limits", Operation::list("Limits of virtual hosts"), list)
+        .get("/vhost-limits/{vhost}", Operation::list("Limits of a virtual host"), show)
+        .put(ONE, value.needs(&[("value", Kind::Number)]), set)
+        .delete(ONE, Operation::done("Takes a limit of a virtual host away"), clear)
 }
 
 async fn list(
@@ -45,9 +48,8 @@ async fn show(
 ) -> Result<Response, Refusal> {
     api.check_host(&host)?;
     caller.check_sees(&host)?;
-    let limits = api.broker.host_limits();
-    let of_host = limits.iter().filter(|limits| *limits.host.name == *host);
-    shaped::list(of_host.map(shape).collect(), &query).await
+    let limits = api.broker.parameter(&host, VIRTUAL_HOST_LIMITS, LIMITS);
+    shaped::list(limits.iter().map(shape).collect(), &query).await
 }
 
 async fn set(

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::{Map, Value, json};
 
 use super::answer;
@@ -14,18 +12,46 @@ use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
 use super::names::Names;
+use super::operation::{Field, Kind, Operation};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::routes::Routes;
 use super::shaped;
 use super::totals::Totals;
+use super::{parameters, wish};
 use crate::broker::Declared;
-use crate::definitions::{HostDefinition, HostSettings, PermissionDefinition, import};
+use crate::definitions::{
+    HostDefinition, HostSettings, LIMITS, PROTECTED, ParameterDefinition, PermissionDefinition,
+    import,
+};
+use crate::message::Name;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/vhosts", get(list))
-        .route("/vhosts/{vhost}", get(show).put(declare).delete(delete))
+pub(super) fn routes() -> Routes {
+    const ONE: &str = "/vhosts/{vhost}";
+    const PROTECTION: &str = "/vhosts/{vhost}/deletion/protection";
+    Routes::new()
+        .get("/vhosts", Operation::pages("All virtual hosts"), list)
+        .get(ONE, Operation::item("A virtual host"), show)
+        .put(ONE, Operation::set("Declares a virtual host").takes(FIELDS), declare)
+        .delete(ONE, Operation::done("Deletes a virtual host").or(412), delete)
+        .post(PROTECTION, Operation::done("Lets nobody delete a virtual host"), protect)
+        .delete(PROTECTION, Operation::done("Lets it be deleted again"), unprotect)
+        .post(
+            "/vhosts/{vhost}/start/{node}",
+            Operation::done("Starts a virtual host on a node, where it runs already"),
+            start,
+        )
 }
+
+const FIELDS: &[Field] = &[
+    ("description", Kind::Text),
+    ("tags", Kind::Tags),
+    ("default_queue_type", Kind::Text),
+    ("tracing", Kind::Flag),
+    ("protected_from_deletion", Kind::Flag),
+    ("limits", Kind::Object),
+    ("metadata", Kind::Object),
+];
 
 async fn list(
     State(api): State<Shared>,
@@ -57,15 +83,87 @@ async fn declare(
     Names(name): Names<String>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
-    let settings = import::host_settings(&name, fields.0).map_err(Refusal::bad)?;
-    let was_there = api.broker.host_definition(&name).is_some();
-    let declared = api.broker.create_virtual_host(&name, settings)?;
+    let mut fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
+    let limits = limits(&name, fields.0.remove("limits"))?;
+    let known = api.broker.host_definition(&name);
+    let settings = settings(&name, fields, known.as_deref())?;
+    let was_there = known.is_some();
+    let mut declared = api.broker.create_virtual_host(&name, settings)?;
     if !was_there {
         api.broker.set_permission(&everything(&caller, &name))?;
     }
+    if let Some(limits) = limits {
+        declared = api.broker.set_parameter(&limits)?;
+    }
     api.stored(Ok(declared)).await?;
     Ok(answer::set(was_there))
+}
+
+/// A protection from deletion stays until somebody takes it away.
+fn settings(
+    name: &str,
+    mut fields: Fields,
+    known: Option<&HostDefinition>,
+) -> Result<HostSettings, Refusal> {
+    let is_protected = match fields.0.remove("protected_from_deletion") {
+        None => known.is_some_and(|known| known.settings.is_protected()),
+        Some(flag) => {
+            let flag = Map::from_iter([(PROTECTED.to_owned(), flag)]);
+            wish::flag(&flag, PROTECTED)?
+        }
+    };
+    let mut settings = import::host_settings(name, fields.0).map_err(Refusal::bad)?;
+    settings.protect(is_protected);
+    Ok(settings)
+}
+
+/// Limits that come with a virtual host.
+fn limits(host: &str, wished: Option<Value>) -> Result<Option<ParameterDefinition<Name>>, Refusal> {
+    let wished = match wished {
+        None => return Ok(None),
+        Some(Value::Array(none)) if none.is_empty() => return Ok(None),
+        Some(wished) => wished,
+    };
+    parameters::limits(host.into(), LIMITS, wished).map(Some)
+}
+
+async fn protect(
+    state: State<Shared>,
+    caller: Caller,
+    Names(name): Names<String>,
+) -> Result<Response, Refusal> {
+    set_protection(state, &caller, &name, true).await
+}
+
+async fn unprotect(
+    state: State<Shared>,
+    caller: Caller,
+    Names(name): Names<String>,
+) -> Result<Response, Refusal> {
+    set_protection(state, &caller, &name, false).await
+}
+
+async fn set_protection(
+    State(api): State<Shared>,
+    caller: &Caller,
+    name: &str,
+    is_protected: bool,
+) -> Result<Response, Refusal> {
+    caller.check_administrator()?;
+    api.check_host(name)?;
+    api.stored(api.broker.protect_virtual_host(name, is_protected)).await?;
+    Ok(answer::done())
+}
+
+async fn start(
+    State(api): State<Shared>,
+    caller: Caller,
+    Names((host, node)): Names<(String, String)>,
+) -> Result<Response, Refusal> {
+    caller.check_administrator()?;
+    api.check_host(&host)?;
+    api.check_node(&node)?;
+    Ok(answer::done())
 }
 
 async fn delete(
@@ -74,6 +172,12 @@ async fn delete(
     Names(name): Names<String>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
+    let host = api.broker.host_definition(&name).ok_or(Refusal::NotFound)?;
+    if host.settings.is_protected() {
+        return Err(Refusal::Protected(format!(
+            "Refusing to delete virtual host '{name}' because it is protected from deletion"
+        )));
+    }
     let deleted = api.broker.delete_virtual_host(&name, api.now());
     if deleted == Declared::Unchanged {
         return Err(Refusal::NotFound);
@@ -83,7 +187,7 @@ async fn delete(
 }
 
 /// Who makes a virtual host may do everything in it, as in RabbitMQ.
-fn everything(caller: &Caller, host: &str) -> PermissionDefinition<crate::message::Name> {
+fn everything(caller: &Caller, host: &str) -> PermissionDefinition<Name> {
     let all = || ".*".to_owned();
     PermissionDefinition {
         user: caller.user.name.clone(),
@@ -122,7 +226,7 @@ fn shape(api: &Api, host: &Arc<HostDefinition>) -> Value {
         "default_queue_type": kind,
         "metadata": metadata,
         "tracing": is_traced.unwrap_or(false),
-        "protected_from_deletion": false,
+        "protected_from_deletion": host.settings.is_protected(),
         "cluster_state": Map::from_iter([(api.options.node.clone(), Value::from("running"))]),
     })
 }

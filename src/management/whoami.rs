@@ -1,16 +1,15 @@
 //! `/api/whoami`: the user who asks.
 
-use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
 use serde_json::json;
 
 use super::answer;
-use super::api::Shared;
 use super::caller::Caller;
+use super::operation::Operation;
+use super::routes::Routes;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/whoami", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/whoami", Operation::item("Who asks"), show)
 }
 
 async fn show(Caller { user }: Caller) -> Response {

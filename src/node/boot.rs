@@ -14,10 +14,12 @@ use tracing::{debug, error, info, warn};
 use super::command_line::Serve;
 use super::config::{self, Config, MemoryConfig, QueueType};
 use super::listening::Listening;
+use super::password_thread::PasswordThread;
 use super::store_threads::StoreThreads;
-use super::{definitions, logging, management, memory, metrics, process, shutdown};
+use super::{definitions, logging, management, memory, metrics, process, seeds, shutdown};
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, NodeLimits, Product, share};
 use crate::connection;
+use crate::definitions::HashingAlgorithm;
 use crate::message::QueueKind;
 use crate::server::{Clock, Doors};
 use crate::store::{self, Damage, FileStorage, Storage, StoreOptions};
@@ -80,8 +82,9 @@ fn serve(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> R
     raise_open_file_limit();
     let seed = seed().map_err(Failure::unavailable)?;
     let (writer, left) = Left::part(open_store(&config, wrap)?);
-    let broker = Broker::open(broker_options(&config), seed, left, memory_options(&config))
-        .map_err(Failure::unavailable)?;
+    let options = broker_options(&config).map_err(Failure::config)?;
+    let broker =
+        Broker::open(options, seed, left, memory_options(&config)).map_err(Failure::unavailable)?;
     define(&config, &broker, clock).map_err(|text| {
         error!(target: "node", "{text}");
         Failure::config(text)
@@ -91,6 +94,7 @@ fn serve(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> R
     let threads =
         StoreThreads::start(writer, &broker, clock, &failed).map_err(Failure::unavailable)?;
     broker.tell_limits();
+    let passwords = PasswordThread::start(&broker, &failed).map_err(Failure::unavailable)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("leveret-door")
@@ -99,6 +103,7 @@ fn serve(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> R
     let result = runtime.block_on(listen(&config, broker.clone(), clock, &failed));
     // What clients did last is in the log before it is closed.
     drop(runtime);
+    passwords.stop();
     broker.tell_delivered();
     threads.stop();
     info!(target: "node", "stopped");
@@ -260,9 +265,9 @@ fn announce(config: &Config, listening: &Listening, clock: Clock) {
     info!(target: "node", "Server startup complete; 0 plugins started.");
 }
 
-fn broker_options(config: &Config) -> BrokerOptions {
+fn broker_options(config: &Config) -> Result<BrokerOptions, String> {
     let permissions = &config.default_permissions;
-    BrokerOptions {
+    Ok(BrokerOptions {
         connection: connection_options(config),
         node_name: metrics::node_name(config),
         cluster_name: config.cluster_name.clone(),
@@ -281,6 +286,10 @@ fn broker_options(config: &Config) -> BrokerOptions {
             permissions.write.clone(),
             permissions.read.clone(),
         ],
+        host_defaults: seeds::host_defaults(&config.seeds)?,
+        password_rule: seeds::password_rule(&config.password_rule)?,
+        hashing_algorithm: HashingAlgorithm::from_name(&config.password_hashing)
+            .unwrap_or(HashingAlgorithm::Sha256),
         loopback_users: config.loopback_users.clone(),
         default_queue_kind: match config.default_queue_type {
             QueueType::Classic => QueueKind::Classic,
@@ -296,7 +305,7 @@ fn broker_options(config: &Config) -> BrokerOptions {
             .consumer_max_per_channel
             .and_then(|count| usize::try_from(count).ok()),
         consumer_timeout_ms: config.consumer_timeout_ms,
-    }
+    })
 }
 
 fn node_limits(config: &Config) -> NodeLimits {

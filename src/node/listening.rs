@@ -151,15 +151,17 @@ fn listener_options(tcp: &TcpOptions) -> ListenerOptions {
 mod tests {
     use std::net::TcpListener;
 
-    use super::super::config::ManagementConfig;
     use super::*;
 
     fn config(listener: &TcpListener, is_asked_for: bool) -> Config {
         let address = listener.local_addr().unwrap();
         let address = ListenAddress { host: Some(address.ip()), port: address.port() };
-        let management =
-            ManagementConfig { addresses: vec![address], is_asked_for, body_size_max: 1 };
-        Config { management: Some(management), ..Config::default() }
+        let mut config = Config::default();
+        if let Some(management) = &mut config.management {
+            management.addresses = vec![address];
+            management.is_asked_for = is_asked_for;
+        }
+        config
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use super::metrics::node_name;
 use super::process;
 use crate::broker::{Broker, Peer};
 use crate::management::{
-    ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
+    CrossOrigin, ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
 };
 use crate::server::{Clock, Doors, Listener};
 
@@ -66,6 +66,12 @@ pub(super) fn serve(
     let options = ManagementOptions {
         node: node_name(config),
         body_size_max: management.body_size_max,
+        path_prefix: management.path_prefix.clone(),
+        cross_origin: CrossOrigin {
+            origins: management.cross_origins.clone(),
+            max_age_seconds: management.cross_origin_max_age_seconds,
+        },
+        configuration: config.effective.clone().into_iter().collect(),
         clock: Box::new(move || clock.now()),
         facts,
         process: Box::new(process::figures),

@@ -10,7 +10,9 @@ pub mod logging;
 mod management;
 mod memory;
 mod metrics;
+mod password_thread;
 mod process;
+mod seeds;
 mod shutdown;
 mod store_threads;
 

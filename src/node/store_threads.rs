@@ -19,7 +19,7 @@ use crate::server::Clock;
 use crate::store::{Health, Writer, WriterCounts};
 
 /// Unparks a thread.
-struct Unpark(Thread);
+pub(super) struct Unpark(pub(super) Thread);
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
@@ -28,10 +28,10 @@ impl Wake for Unpark {
 }
 
 /// Without its thread the node cannot go on: a panic of it ends the node.
-struct Guard {
-    broker: Arc<Broker>,
-    failed: Arc<Notify>,
-    what: &'static str,
+pub(super) struct Guard {
+    pub(super) broker: Arc<Broker>,
+    pub(super) failed: Arc<Notify>,
+    pub(super) what: &'static str,
 }
 
 impl Drop for Guard {

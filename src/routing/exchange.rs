@@ -2,7 +2,7 @@
 //! those that have one, the latest messages, or the keys of those it has seen.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::deduplication::Deduplication;
@@ -31,6 +31,19 @@ pub struct Exchange {
     /// It outlives the node, as far as it was told.
     pub(super) is_durable: bool,
     pub(super) deduplication: Option<Deduplication>,
+    /// Messages that were published to it.
+    entered: AtomicU64,
+    /// The queues they went to from here, once for each message.
+    left: AtomicU64,
+}
+
+/// What came to an exchange and left it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExchangeFigures {
+    /// Messages that clients published to it.
+    pub published_in: u64,
+    /// The queues they went to, once for each message.
+    pub published_out: u64,
 }
 
 #[derive(Debug)]
@@ -84,6 +97,8 @@ impl Exchange {
             history,
             is_durable: false,
             deduplication,
+            entered: AtomicU64::new(0),
+            left: AtomicU64::new(0),
         })
     }
 
@@ -147,6 +162,21 @@ impl Exchange {
         self.is_delayed_by_policy.store(is_delayed, Ordering::Release);
         self.is_special.store(self.looks_closer(), Ordering::Release);
         is_new
+    }
+
+    /// Messages were published to it, and came to so many queues, once for each.
+    pub fn count(&self, entered: u64, left: u64) {
+        self.entered.fetch_add(entered, Ordering::Relaxed);
+        self.left.fetch_add(left, Ordering::Relaxed);
+    }
+
+    /// Both so far.
+    #[must_use]
+    pub fn figures(&self) -> ExchangeFigures {
+        ExchangeFigures {
+            published_in: self.entered.load(Ordering::Relaxed),
+            published_out: self.left.load(Ordering::Relaxed),
+        }
     }
 
     /// Only other exchanges may publish to it.

@@ -18,7 +18,7 @@ mod topic;
 
 pub use deduplication::{Claim, ClaimId, Deduplicated};
 pub use destination::{BindingKey, Destination, DestinationSet};
-pub use exchange::Exchange;
+pub use exchange::{Exchange, ExchangeFigures};
 pub use kind::ExchangeKind;
 pub use router::{QueueNames, Route, Router};
 pub use table::{RouteInput, Table};

@@ -34,6 +34,7 @@ mod login;
 mod message_ttl;
 mod methods;
 mod nowait;
+mod permissions;
 mod plain;
 mod prefetch;
 mod priority;

@@ -227,3 +227,40 @@ fn a_stop_does_not_wait_for_clients_of_the_api() {
     halfway.write_all(b"PUT /api/vhosts/new HTTP/1.1\r\nContent-Length: 5\r\n\r\n{").unwrap();
     process.stop();
 }
+
+/// With Argon2 no session checks a password itself.
+#[tokio::test]
+async fn a_new_virtual_host_begins_as_it_is_written_and_is_protected_over_a_kill() {
+    let flags = [
+        "--set",
+        "default_users.tester.vhost_pattern=^qa",
+        "--set",
+        "default_users.tester.password=secret",
+        "--set",
+        "default_limits.vhosts.1.max_queues=7",
+        "--set",
+        "default_policies.operator.short.expires=1h",
+        "--set",
+        "password_hashing_module=leveret_password_hashing_argon2id",
+    ];
+    let flags = [&MANAGED[..], &flags].concat();
+    let mut process = Process::start_with(&flags);
+    let body = r#"{"protected_from_deletion": true}"#;
+    assert_eq!(ask(&mut process, "PUT", "/api/vhosts/qa1", body).0, 201);
+    let mut command = std::process::Command::new(crate::process::binary());
+    command.arg("serve").args(MANAGED);
+    let mut process = process.restart_by(Signal::KILL, command);
+    assert_eq!(ask(&mut process, "DELETE", "/api/vhosts/qa1", "").0, 412);
+    let (_, limits) = ask(&mut process, "GET", "/api/vhost-limits/qa1", "");
+    assert_eq!(limits, r#"[{"value":{"max-queues":7},"vhost":"qa1"}]"#);
+    let (_, policies) = ask(&mut process, "GET", "/api/operator-policies/qa1", "");
+    assert!(policies.contains("\"expires\":3600000"), "{policies}");
+    let (_, users) = ask(&mut process, "GET", "/api/users", "");
+    assert_eq!(users.matches("leveret_password_hashing_argon2id").count(), 2, "{users}");
+    let connect = async |password: &str| {
+        let uri = format!("amqp://tester:{password}@{}/qa1", process.address());
+        Connection::connect(&uri, ConnectionProperties::default()).await
+    };
+    assert!(connect("wrong").await.is_err());
+    assert!(connect("secret").await.is_ok() && connect("secret").await.is_ok());
+}

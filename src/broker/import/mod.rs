@@ -81,7 +81,8 @@ impl Import<'_> {
     /// An item was refused; what came before it stays.
     pub fn step(&mut self, now: Moment) -> Result<Option<ImportReport>, ImportFailure> {
         for item in self.rest.by_ref().take(IMPORT_STEP_MAX) {
-            let declared = self.broker.declare(&item.declaration, now, &mut self.known_bindings);
+            let declaration = &item.declaration;
+            let declared = self.broker.declare(declaration, now, &mut self.known_bindings);
             match declared {
                 Ok(Declared::Changed) => self.done.changed += 1,
                 Ok(Declared::Unchanged) => self.done.unchanged += 1,
@@ -89,6 +90,9 @@ impl Import<'_> {
                     let (label, done) = (item.label.clone(), self.done);
                     return Err(ImportFailure { label, reason, done });
                 }
+            }
+            if self.broker.takes_long(declaration) {
+                break;
             }
         }
         Ok(self.rest.as_slice().is_empty().then_some(self.done))
@@ -126,6 +130,13 @@ impl Broker {
         Ok(Import { broker: self, rest, done, known_bindings: KnownBindings::default() })
     }
 
+    /// A password was hashed in a way that takes time, which is a step's worth.
+    fn takes_long(&self, declaration: &Declaration) -> bool {
+        let Declaration::User(user) = declaration else { return false };
+        let is_clear = matches!(user.password, DeclaredPassword::Clear(_));
+        is_clear && self.options.hashing_algorithm.is_slow()
+    }
+
     /// Declares one thing, for the operator.
     fn declare(
         &self,
@@ -134,7 +145,7 @@ impl Broker {
         known_bindings: &mut KnownBindings,
     ) -> DeclarationResult {
         match declaration {
-            Declaration::User(user) => Ok(self.set_wished_user(user)),
+            Declaration::User(user) => self.set_wished_user(user),
             Declaration::Host { name, settings } => {
                 self.create_virtual_host(name, settings.clone())
             }
@@ -154,13 +165,16 @@ impl Broker {
     }
 
     /// Limits that the file does not name stay as they are.
-    fn set_wished_user(&self, user: &UserWish) -> Declared {
+    fn set_wished_user(&self, user: &UserWish) -> DeclarationResult {
         let UserWish { name, password, tags, limits } = user.clone();
         let password = match password {
             DeclaredPassword::Hash(hash) => hash,
-            DeclaredPassword::Clear(password) => self.hash_password(&name, &password),
+            DeclaredPassword::Clear(password) => {
+                self.check_password(&password)?;
+                self.hash_password(&name, &password)
+            }
         };
-        self.set_user(&name, password, tags, limits)
+        Ok(self.set_user(&name, password, tags, limits))
     }
 
     /// It is there, perhaps since a moment: whoever relies on it waits for the disk all the same.

@@ -43,10 +43,9 @@ impl Broker {
     /// Takes a policy away, where it is there.
     pub fn clear_policy(&self, kind: PolicyKind, host: &str, name: &str, now: Moment) -> Declared {
         let definitions = self.node_definitions();
-        let known = definitions.policies().find(|policy| {
-            policy.kind == kind && *policy.host.name == *host && *policy.name == *name
-        });
-        let Some(policy) = known.cloned() else { return Declared::Unchanged };
+        let Some(policy) = definitions.policy(kind, host, name).cloned() else {
+            return Declared::Unchanged;
+        };
         self.change_policies(definitions, &NodeChange::PolicyCleared(policy), now)
     }
 

@@ -35,7 +35,13 @@ impl Inventory {
         let mut file = File::begin(origin, "cluster");
         let cluster = &origin.cluster;
         file.field("original_cluster_name", &cluster.as_str().into());
-        file.field("explanation", &format!("Definitions of cluster '{cluster}'").into());
+        let mut explanation = format!("Definitions of cluster '{cluster}'");
+        let foreign = self.foreign_users();
+        if !foreign.is_empty() {
+            let names = foreign.join("', '");
+            let _ = write!(explanation, "; RabbitMQ cannot read the passwords of '{names}'");
+        }
+        file.field("explanation", &explanation.into());
         file.list("users", self.users.iter().map(|user| items::user(user)));
         file.list("vhosts", self.hosts.iter().map(|host| self.host_item(&host.host)));
         let permissions = self.permissions.iter();
@@ -51,6 +57,13 @@ impl Inventory {
         let hosts: Vec<&HostInventory> = self.hosts.iter().collect();
         self.write_contents(&mut file, &hosts, |item| item);
         file.end()
+    }
+
+    /// Users whose passwords are kept in a way that RabbitMQ does not know.
+    #[must_use]
+    pub fn foreign_users(&self) -> Vec<&str> {
+        let foreign = self.users.iter().filter(|user| !user.password.algorithm.is_rabbitmqs());
+        foreign.map(|user| &*user.name).collect()
     }
 
     /// The file of one virtual host, which can be imported into another one; none where it is not

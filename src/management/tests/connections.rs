@@ -176,3 +176,13 @@ async fn an_alarm_shows_who_is_held_back() {
     client.hear();
     assert_eq!(state().await, "running");
 }
+
+#[tokio::test]
+async fn sessions_are_of_another_protocol() {
+    let world = World::new();
+    let _client = Client::open(&world);
+    let path = format!("/api/connections/{}/sessions", path_of(NAME));
+    let refused = world.refused("GET", &path, &json!({})).await;
+    assert_eq!(refused, (400, "connection does not use AMQP 1.0".into()));
+    assert_eq!(world.ask("GET", "/api/connections/none/sessions", "").await.status, 404);
+}

@@ -2,6 +2,7 @@
 //! does not. What stands in a file is shown beside the code that writes and reads it.
 
 use super::*;
+use crate::definitions::{HashingAlgorithm, PasswordHash};
 use crate::limits::MANAGEMENT_FIELDS_SIZE_MAX;
 
 const FILE: &str = include_str!("../../../tests/data/definitions-4.1.json");
@@ -82,9 +83,14 @@ async fn a_file_may_come_in_the_form_of_a_browser() {
     let answer = post_as(&world, "guest", "/api/definitions", kind, &form("file")).await;
     assert_eq!(answer.status, 204);
     assert_eq!(world.get("/api/vhosts/v9").await["name"], "v9");
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
+    for kind in ["text/plain", "application/x-www-form-urlencoded"] {
         let answer = post_as(&world, "guest", "/api/definitions", kind, "{}").await;
         assert_eq!(answer.status, 415, "{kind}");
+    }
+    for (kind, body) in [("multipart/form-data", "{}"), (kind, "{}"), (kind, "--b\r\n\r\n")] {
+        let answer = post_as(&world, "guest", "/api/definitions", kind, body).await;
+        assert_eq!(answer.status, 400, "{kind}: {body}");
+        assert!(answer.reason().starts_with("failed_to_parse_json: "), "{answer:?}");
     }
 }
 
@@ -162,4 +168,23 @@ async fn a_file_is_saved_under_the_name_that_the_request_gives() {
         assert_eq!(name, expected, "{path}");
         assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
     }
+}
+
+#[tokio::test]
+async fn an_export_names_users_whose_passwords_rabbitmq_cannot_read() {
+    let world = World::new();
+    let file = world.get("/api/definitions").await;
+    assert!(!file["explanation"].as_str().unwrap().contains("RabbitMQ"));
+    let hash = PasswordHash::new(HashingAlgorithm::Argon2id, b"secret", [1; 16]);
+    world.broker.set_user("ann", hash.clone(), Vec::new(), std::collections::BTreeMap::new());
+    let file = world.get("/api/definitions").await;
+    let explanation = file["explanation"].as_str().unwrap();
+    let told = "; RabbitMQ cannot read the passwords of 'ann'";
+    assert!(explanation.ends_with(told), "{explanation}");
+    let other = World::new();
+    let users = file["users"].as_array().unwrap();
+    let ann = users.iter().find(|user| user["name"] == "ann").unwrap();
+    let file = json!({"users": [ann]}).to_string();
+    assert_eq!(post(&other, "/api/definitions", &file).await.status, 204);
+    assert_eq!(other.broker.user_definition("ann").unwrap().password, hash);
 }

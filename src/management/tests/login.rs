@@ -129,3 +129,21 @@ async fn lists_show_what_the_user_may_see() {
     assert_eq!(names("monitoring", "/api/policies").await, "\"here\"");
     assert_eq!(names("administrator", "/api/policies").await, "\"here\" \"there\"");
 }
+
+#[tokio::test]
+async fn a_form_may_ask_whether_a_login_is_good() {
+    let world = World::new();
+    let head = "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n";
+    let ask =
+        async |form: &str| world.ask_from("127.0.0.1", "POST", "/api/login", head, form).await;
+    let answer = ask("username=guest&password=guest").await;
+    assert_eq!((answer.status, &answer.body), (200, &json!("ok")));
+    assert!(!answer.head.contains("set-cookie"), "{}", answer.head);
+    assert_eq!(ask("username=guest&password=other").await.status, 401);
+    assert_eq!(ask("username=none&password=x").await.status, 401, "no tag lets it ask");
+    assert_eq!(ask("").await.status, 401);
+    assert_eq!(ask(&"a".repeat(70_000)).await.status, 400);
+    let json = world.ask_from("127.0.0.1", "POST", "/api/login", "", "{}").await;
+    assert_eq!(json.status, 415);
+    assert_eq!(world.ask_from("127.0.0.1", "DELETE", "/api/login", "", "").await.status, 204);
+}

@@ -1,7 +1,9 @@
 //! What an HTTP client gets: requests over a pipe to a broker in this process. Shapes and texts are
 //! those of a RabbitMQ that was asked the same.
 
+mod absent;
 mod alarm_limits;
+mod auth_attempts;
 mod bindings;
 mod body;
 mod channels;
@@ -9,11 +11,13 @@ mod client;
 mod connections;
 mod consumers;
 mod definitions;
+mod description;
 mod door;
 mod exchanges;
 mod features;
 mod global_parameters;
 mod hash_password;
+mod headers;
 mod health;
 mod lists;
 mod login;
@@ -22,8 +26,10 @@ mod nodes;
 mod overview;
 mod parameters;
 mod permissions;
+mod permitted;
 mod policies;
 mod queues;
+mod replicas;
 mod stored;
 mod topic_permissions;
 mod turns;
@@ -42,7 +48,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
-    ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
+    CrossOrigin, ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
     ProcessFigures, direct,
 };
 use crate::broker::{Alarm, Broker, BrokerOptions, DirectChannel, Peer};
@@ -79,6 +85,9 @@ fn options() -> ManagementOptions {
     ManagementOptions {
         node: "leveret@hare".into(),
         body_size_max: 1000,
+        path_prefix: String::new(),
+        cross_origin: CrossOrigin::default(),
+        configuration: vec![("heartbeat".into(), "60".into())],
         clock: Box::new(|| Moment(1)),
         facts: facts(),
         process: Box::new(|| ProcessFigures { memory_bytes: Some(900), open_files: Some(12) }),

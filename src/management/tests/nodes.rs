@@ -26,6 +26,8 @@ async fn the_node_tells_what_it_is_and_how_it_fares() {
         ("fd_used", json!(12)),
         ("fd_total", json!(1024)),
         ("sockets_used", json!(0)),
+        ("run_queue", json!(0)),
+        ("proc_used", json!(0)),
         ("db_dir", json!("/var/lib/hare")),
         ("log_files", json!(["<stdout>"])),
         ("auth_mechanisms", json!([{"name": "PLAIN", "enabled": true}])),
@@ -50,15 +52,10 @@ async fn the_memory_of_the_node_is_told_by_what_is_in_it() {
     let world = World::new();
     let shown = world.get("/api/nodes/leveret@hare/memory").await;
     let memory = &shown["memory"];
-    assert_eq!(memory["total"], json!({"rss": 900}));
-    let parts = [
-        "leveret_bodies_on_disk_too",
-        "leveret_bodies_in_memory_only",
-        "leveret_connections",
-        "other_system",
-    ];
-    let sum: u64 = parts.map(|name| memory[name].as_u64().unwrap()).iter().sum();
-    assert_eq!(sum, 900);
+    assert_eq!(memory["total"], json!({"rss": 900, "allocated": 900, "erlang": 900}));
+    let parts = memory.as_object().unwrap().values().filter_map(Value::as_u64);
+    assert_eq!(parts.sum::<u64>(), 900);
+    assert_eq!((&memory["strategy"], &memory["mnesia"]), (&json!("rss"), &json!(0)));
 }
 
 #[tokio::test]
@@ -80,4 +77,26 @@ async fn the_node_is_for_monitors() {
             assert_eq!(answer.reason(), "Not monitor user");
         }
     }
+}
+
+#[tokio::test]
+async fn memory_is_told_in_percent_as_well() {
+    let world = World::new();
+    let memory = &world.get("/api/nodes/leveret@hare/memory/relative").await["memory"];
+    assert_eq!((&memory["total"], &memory["other_system"]), (&json!(100), &json!(100)));
+    assert_eq!(memory["strategy"], Value::Null);
+    let tables = json!({"ets_tables_memory": "no_tables"});
+    for path in ["memory/ets", "memory/ets/relative", "memory/ets/a", "memory/ets/a/relative"] {
+        assert_eq!(world.get(&format!("/api/nodes/leveret@hare/{path}")).await, tables);
+    }
+    assert_eq!(world.ask("GET", "/api/nodes/other/memory/ets", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn administrators_see_what_the_configuration_comes_to() {
+    let world = World::new();
+    let expected = json!({"node": "leveret@hare", "config": {"heartbeat": "60"}});
+    assert_eq!(world.get("/api/config/effective").await, expected);
+    let answer = world.ask_as("monitoring", "GET", "/api/config/effective", "").await;
+    assert_eq!(answer.status, 401);
 }

@@ -1,5 +1,5 @@
 //! Parameters of components: limits and operator policies are what they are by their own
-//! resources, other components are not here.
+//! resources, those of plugins are kept.
 
 use super::*;
 use crate::definitions::ParameterDefinition;
@@ -65,10 +65,10 @@ async fn what_no_component_takes_is_refused() {
         (limits, json!({}), 400, "[{key_missing,value}]"),
         ("shovel/v1/s", json!({}), 400, "[{key_missing,value}]"),
         (
-            "shovel/v1/s",
-            json!({"value": {"src-uri": "amqp://"}}),
+            "other/v1/s",
+            json!({"value": {"a": 1}}),
             400,
-            "Validation failed\n\ncomponent shovel not found\n",
+            "Validation failed\n\ncomponent other not found\n",
         ),
         ("shovel/nope/s", json!({"value": 1}), 404, "vhost_not_found"),
         (limits, json!({"value": 5}), 400, "Validation failed\n\nlimits not a list 5\n"),
@@ -148,4 +148,33 @@ async fn policymakers_see_parameters_of_their_hosts_and_change_none_of_the_opera
             assert_eq!((answer.status, answer.reason()), (401, "Not administrator user"), "{path}");
         }
     }
+}
+
+/// Terraform and others set shovels and upstreams: what is set is read back as it is, though
+/// nothing runs it.
+#[tokio::test]
+async fn what_is_set_for_plugins_is_kept() {
+    let world = World::new();
+    let value = json!({"src-uri": "amqp://", "dest-uri": ["amqp://"], "src-queue": "q"});
+    let policymaker = |component| format!("/api/parameters/{component}/v1/one");
+    let upstreams = json!([{"upstream": "one"}]);
+    for (component, value) in [
+        ("shovel", &value),
+        ("federation-upstream", &value),
+        ("federation-upstream-set", &upstreams),
+    ] {
+        let path = policymaker(component);
+        let body = json!({"value": value}).to_string();
+        assert_eq!(world.ask_as("policymaker", "PUT", &path, &body).await.status, 201);
+        assert_eq!(world.ask_as("management", "PUT", &path, &body).await.status, 401);
+        let shape = json!({"component": component, "vhost": "v1", "name": "one", "value": value});
+        assert_eq!(world.get(&path).await, shape);
+        assert_eq!(world.get(&format!("/api/parameters/{component}")).await, json!([shape]));
+        assert_eq!(world.ask_as("policymaker", "PUT", &path, &body).await.status, 204);
+    }
+    assert_eq!(world.get("/api/shovels").await, json!([]));
+    let refused = world.refused("PUT", &policymaker("shovel"), &json!({"value": 5})).await;
+    assert_eq!(refused, (400, "Validation failed\n\nshovel not a list 5\n".into()));
+    assert_eq!(world.change("DELETE", &policymaker("shovel"), &json!({})).await, 204);
+    assert_eq!(world.get("/api/parameters/shovel").await, json!([]));
 }

@@ -1,5 +1,6 @@
 //! An answer to a change comes when the change is on disk, and never where it cannot be.
 
+use axum::body::Bytes;
 use futures_lite::future::poll_once;
 
 use super::*;
@@ -175,7 +176,7 @@ async fn who_waits_for_the_disk_for_too_long_is_told() {
     let (world, mut writer) = world();
     declare_queue(&world, &mut writer).await;
     congest(&world);
-    let api = Api { broker: world.broker.clone(), options: options() };
+    let api = Api::new(world.broker.clone(), options(), Bytes::new());
     let caller = Caller { user: world.broker.user("guest").unwrap() };
     let envelope =
         Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: true };

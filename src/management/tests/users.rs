@@ -8,7 +8,8 @@ const HASH: &str = "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR";
 
 fn may_log_in(world: &World, user: &str, password: &str) -> bool {
     let login = Login { user: user.into(), password: password.into() };
-    world.broker.check_login(&login, Peer { address: None }, Moment(1)).is_ok()
+    let check = world.broker.begin_login(login, Peer { address: None });
+    world.broker.poll_login(&check, std::task::Waker::noop(), Moment(1)).unwrap().is_ok()
 }
 
 fn names(users: &Value) -> Vec<&str> {
@@ -182,4 +183,25 @@ async fn users_and_permissions_are_for_administrators() {
         let answer = world.ask_as("policymaker", method, &format!("/api/{path}"), "{}").await;
         assert_eq!(answer.status, 401, "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn a_password_that_breaks_the_rule_is_refused_and_a_hash_is_not_looked_at() {
+    let options = BrokerOptions {
+        password_rule: crate::auth::PasswordRule::Length(8),
+        ..BrokerOptions::default()
+    };
+    let world = World::of(Arc::new(Broker::new(options, [1, 2]).unwrap()));
+    let refused = (400, "credential_validation_failed".to_owned());
+    let short = json!({"password": "short", "tags": ""});
+    assert_eq!(world.refused("PUT", "/api/users/ann", &short).await, refused);
+    assert_eq!(world.ask("GET", "/api/users/ann", "").await.status, 404);
+    let long = json!({"password": "long enough", "tags": ""});
+    assert_eq!(world.change("PUT", "/api/users/ann", &long).await, 201);
+    let hash = json!({"password_hash": HASH, "tags": ""});
+    assert_eq!(world.change("PUT", "/api/users/bob", &hash).await, 201);
+    let file = json!({"users": [{"name": "eve", "password": "short", "tags": ""}]});
+    let definitions = Definitions::read(file.to_string().as_bytes()).unwrap();
+    let failure = world.broker.import(&definitions, Moment(1)).unwrap_err();
+    assert!(failure.to_string().contains("credential_validation_failed"), "{failure}");
 }

@@ -62,7 +62,9 @@ async fn who_makes_a_virtual_host_may_enter_it() {
     let world = World::new();
     let may_enter = |user: &str, host: &str| {
         let login = crate::auth::Login { user: user.into(), password: b"x".to_vec() };
-        let user = world.broker.check_login(&login, Peer { address: None }, Moment(1)).unwrap();
+        let check = world.broker.begin_login(login, Peer { address: None });
+        let user = world.broker.poll_login(&check, std::task::Waker::noop(), Moment(1));
+        let user = user.unwrap().unwrap();
         user.permissions.contains_key(host)
     };
     assert_eq!(world.ask_as("administrator", "PUT", "/api/vhosts/mine", "").await.status, 201);
@@ -112,4 +114,64 @@ async fn a_node_that_is_full_makes_no_virtual_host_and_still_changes_those_it_ha
     assert_eq!(world.change("PUT", "/api/vhosts/second", &json!({"tags": "a"})).await, 204);
     assert_eq!(world.change("DELETE", "/api/vhosts/second", &json!({})).await, 204);
     assert_eq!(world.change("PUT", "/api/vhosts/third", &json!({})).await, 201);
+}
+
+#[tokio::test]
+async fn a_virtual_host_that_is_protected_is_not_deleted() {
+    let world = World::new();
+    let path = "/api/vhosts/v1/deletion/protection";
+    assert_eq!(world.change("POST", path, &json!({})).await, 204);
+    assert_eq!(world.get("/api/vhosts/v1").await["protected_from_deletion"], true);
+    let answer = world.ask("DELETE", "/api/vhosts/v1", "").await;
+    let reason = "Refusing to delete virtual host 'v1' because it is protected from deletion";
+    let expected = json!({"error": "precondition_failed", "reason": reason});
+    assert_eq!((answer.status, answer.body), (412, expected));
+    // What else is said of it says nothing of that.
+    let body = json!({"description": "Mine"});
+    assert_eq!(world.change("PUT", "/api/vhosts/v1", &body).await, 204);
+    assert_eq!(world.change("DELETE", "/api/vhosts/v1", &json!({})).await, 412);
+    assert_eq!(world.change("DELETE", path, &json!({})).await, 204);
+    assert_eq!(world.change("DELETE", "/api/vhosts/v1", &json!({})).await, 204);
+    assert_eq!(world.change("POST", path, &json!({})).await, 404);
+    assert_eq!(world.ask_as("monitoring", "POST", path, "").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_protection_comes_with_a_body_and_goes_with_one_and_with_definitions() {
+    let world = World::new();
+    let body = |is_protected| json!({"protected_from_deletion": is_protected});
+    assert_eq!(world.change("PUT", "/api/vhosts/new", &body(true)).await, 201);
+    assert_eq!(world.change("DELETE", "/api/vhosts/new", &json!({})).await, 412);
+    let file = world.get("/api/definitions").await;
+    assert_eq!(world.change("PUT", "/api/vhosts/new", &body(false)).await, 204);
+    assert_eq!(world.get("/api/vhosts/new").await["protected_from_deletion"], false);
+    let other = World::new();
+    let login = STANDARD.encode("guest:guest");
+    let head = format!("Authorization: Basic {login}\r\nContent-Type: application/json\r\n");
+    let vhosts = json!({"vhosts": file["vhosts"]}).to_string();
+    let answer = other.ask_from("127.0.0.1", "POST", "/api/definitions", &head, &vhosts).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    assert_eq!(other.change("DELETE", "/api/vhosts/new", &json!({})).await, 412);
+}
+
+#[tokio::test]
+async fn limits_may_come_with_a_virtual_host() {
+    let world = World::new();
+    let body = json!({"limits": {"max-queues": 2}});
+    assert_eq!(world.change("PUT", "/api/vhosts/new", &body).await, 201);
+    let limits = world.get("/api/vhost-limits/new").await;
+    assert_eq!(limits, json!([{"vhost": "new", "value": {"max-queues": 2}}]));
+    let refused = world.refused("PUT", "/api/vhosts/bad", &json!({"limits": {"max-x": 1}})).await;
+    let text = "Validation failed\n\nUnrecognised terms [{<<\"max-x\">>,1}] in limits\n";
+    assert_eq!(refused, (400, text.into()));
+    assert_eq!(world.ask("GET", "/api/vhosts/bad", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_virtual_host_runs_where_it_is_started() {
+    let world = World::new();
+    let start = |host, node| format!("/api/vhosts/{host}/start/{node}");
+    assert_eq!(world.change("POST", &start("v1", "leveret@hare"), &json!({})).await, 204);
+    assert_eq!(world.change("POST", &start("v1", "other"), &json!({})).await, 404);
+    assert_eq!(world.change("POST", &start("none", "leveret@hare"), &json!({})).await, 404);
 }

@@ -11,6 +11,7 @@
 //! `keys` is the one table; `sample` writes `config/leveret.conf` from it; `errors` has the texts
 //! of what went wrong. Reading is done once at the start; nothing here runs later.
 
+mod effective;
 pub mod environment;
 pub mod errors;
 pub mod keys;
@@ -20,9 +21,10 @@ pub mod parse;
 mod rabbitmq;
 pub mod resolve;
 pub mod sample;
+pub mod seeds;
 pub mod values;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::broker::Watermark;
 use crate::message::DeclareEquivalence;
@@ -31,6 +33,7 @@ use crate::node::command_line::Serve;
 pub use self::{
     errors::{ConfigErrors, Warning},
     logs::LogConfig,
+    seeds::Seeds,
     values::ListenAddress,
 };
 
@@ -74,6 +77,12 @@ pub struct Config {
     pub default_pass: String,
     pub default_user_tags: Vec<String>,
     pub default_permissions: Permissions,
+    /// What new virtual hosts begin with.
+    pub seeds: Seeds,
+    /// Which passwords new users may have.
+    pub password_rule: PasswordRule,
+    /// How the passwords of new users are hashed, by the name of the module.
+    pub password_hashing: String,
     /// Users that may connect from this machine only.
     pub loopback_users: Vec<String>,
     /// Files, or folders of files, to import at the start. With any, no default virtual host and
@@ -97,6 +106,8 @@ pub struct Config {
     /// `None` where nobody is to scrape them.
     pub metrics: Option<MetricsConfig>,
     pub logging: LogConfig,
+    /// What was set, and what holds where nothing was, key by key; without what is secret.
+    pub effective: BTreeMap<String, String>,
 }
 
 /// Options of listeners and of the connections they accept.
@@ -118,6 +129,17 @@ pub struct Permissions {
     pub configure: String,
     pub write: String,
     pub read: String,
+}
+
+/// Which passwords new users may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PasswordRule {
+    #[default]
+    Any,
+    /// So many bytes at least.
+    Length(usize),
+    /// What a regular expression finds something in.
+    Pattern(String),
 }
 
 /// The type of queues that are declared without one.
@@ -161,6 +183,11 @@ pub struct ManagementConfig {
     pub is_asked_for: bool,
     /// Bytes of a request's body.
     pub body_size_max: u64,
+    /// What every path begins with: nothing, or a slash and more.
+    pub path_prefix: String,
+    /// Where web pages that may use it come from; `*` is anywhere.
+    pub cross_origins: Vec<String>,
+    pub cross_origin_max_age_seconds: Option<u64>,
 }
 
 /// Where metrics are told.

@@ -10,13 +10,14 @@ use std::{
 };
 
 use super::{
-    Config, ManagementConfig, MemoryConfig, MetricsConfig, NodeLimits, Permissions, Product,
-    QueueType, StoreConfig, TcpOptions,
+    Config, ManagementConfig, MemoryConfig, MetricsConfig, NodeLimits, PasswordRule, Permissions,
+    Product, QueueType, StoreConfig, TcpOptions, effective,
     errors::{Layer, Origin, Warning},
     keys::Setting,
     logs::{
         ConsoleLog, FileLog, LogCategory, LogConfig, LogFilter, LogFormat, LogLevel, LogStream,
     },
+    seeds::{Family, Seeds},
     values::ListenAddress,
 };
 
@@ -77,6 +78,13 @@ pub struct Typed {
     pub default_permissions_configure: Option<String>,
     pub default_permissions_write: Option<String>,
     pub default_permissions_read: Option<String>,
+    pub default_users: Family,
+    pub default_policies: Family,
+    pub default_limits: Family,
+    pub password_hashing_module: Option<String>,
+    pub credential_validator: Option<String>,
+    pub credential_length_min: Option<usize>,
+    pub credential_pattern: Option<String>,
     pub loopback_users: Named<bool>,
     pub load_definitions: Option<String>,
     pub definitions_backend: Option<Setting>,
@@ -96,6 +104,9 @@ pub struct Typed {
     pub management_port: Option<u16>,
     pub management_ip: Option<IpAddr>,
     pub management_body_size_max: Option<u64>,
+    pub management_path_prefix: Option<String>,
+    pub management_origins: Named<String>,
+    pub management_max_age_seconds: Option<u64>,
     pub prometheus_port: Option<u16>,
     pub prometheus_ip: Option<IpAddr>,
     pub prometheus_path: Option<String>,
@@ -131,6 +142,13 @@ impl<T> Named<T> {
         self.none = self.none.max(Some(layer));
     }
 
+    /// Those whose names are numbers in the order of these, then the others.
+    fn numbered(self) -> Vec<T> {
+        let mut named: Vec<_> = self.into_values().collect();
+        named.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
+        named.into_iter().map(|(_, value)| value).collect()
+    }
+
     pub fn insert(&mut self, setting: &Setting, value: T) {
         self.by_name.insert(setting.capture(), (setting.origin.layer(), value));
     }
@@ -157,6 +175,7 @@ impl Typed {
             tcp: self.tcp(),
             default_permissions: self.default_permissions(),
             default_user_tags: self.default_user_tags(),
+            password_rule: self.password_rule(),
             auth_mechanisms: self.mechanisms(&mut warnings),
             definitions: self.definitions(&mut warnings),
             product: self.product(),
@@ -184,9 +203,14 @@ impl Typed {
             handshake_timeout_ms: self
                 .handshake_timeout_ms
                 .map_or(10_000, |deadline| deadline.unwrap_or(DAY_MS)),
+            effective: effective::defaults(),
             default_virtual_host: self.default_virtual_host.unwrap_or_else(|| "/".to_owned()),
             default_user: self.default_user.unwrap_or_else(|| "guest".to_owned()),
             default_pass: self.default_pass.unwrap_or_else(|| "guest".to_owned()),
+            seeds: Seeds::new(self.default_users, self.default_policies, self.default_limits),
+            password_hashing: self
+                .password_hashing_module
+                .unwrap_or_else(|| "rabbit_password_hashing_sha256".to_owned()),
             loopback_users: loopback_users(self.loopback_users),
             default_queue_type: self.default_queue_type.unwrap_or(QueueType::Classic),
             declare_equivalence: self.declare_equivalence.unwrap_or_default(),
@@ -235,7 +259,14 @@ impl Typed {
             true => vec![ListenAddress { host: self.management_ip, port }],
             false => on_loopback(port),
         };
-        Some(ManagementConfig { addresses, is_asked_for, body_size_max })
+        Some(ManagementConfig {
+            addresses,
+            is_asked_for,
+            body_size_max,
+            path_prefix: self.management_path_prefix.clone().unwrap_or_default(),
+            cross_origins: self.management_origins.clone().numbered(),
+            cross_origin_max_age_seconds: Some(self.management_max_age_seconds.unwrap_or(1800)),
+        })
     }
 
     /// Several brokers of one machine would have one port: without one that is set, none listens.
@@ -265,6 +296,19 @@ impl Typed {
             configure: all(&self.default_permissions_configure),
             write: all(&self.default_permissions_write),
             read: all(&self.default_permissions_read),
+        }
+    }
+
+    /// Without a validator its other keys say nothing, as in RabbitMQ.
+    fn password_rule(&self) -> PasswordRule {
+        match self.credential_validator.as_deref() {
+            Some("rabbit_credential_validator_min_password_length") => {
+                PasswordRule::Length(self.credential_length_min.unwrap_or(5))
+            }
+            Some("rabbit_credential_validator_password_regexp") => {
+                PasswordRule::Pattern(self.credential_pattern.clone().unwrap_or_default())
+            }
+            _ => PasswordRule::Any,
         }
     }
 
@@ -367,13 +411,11 @@ fn listeners(
         return without_doubles(flags);
     }
     let is_none = named.is_none();
-    let mut named: Vec<_> = named.into_values().collect();
-    if named.is_empty() && !is_none {
+    let numbered = named.numbered();
+    if numbered.is_empty() && !is_none {
         return otherwise;
     }
-    // Numbered ones in their order, then those with names.
-    named.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
-    without_doubles(named.into_iter().map(|(_, address)| address).collect())
+    without_doubles(numbered)
 }
 
 /// Where to listen if no key and no flag says so: who names a port or an address means it for

@@ -14,6 +14,10 @@ pub enum Kind {
     Number { min: u64, max: u64 },
     /// A whole number, or `infinity` for no limit.
     Limit { min: u64, max: u64 },
+    /// A whole number, or -1 for no limit.
+    LimitOrMinus,
+    /// A length of time: milliseconds, or numbers with units, as `1h30m`.
+    Duration,
     /// A number of milliseconds; `undefined`, as RabbitMQ has it, `infinity`, `false` or 0 for no
     /// limit.
     Timeout,
@@ -27,6 +31,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A regular expression.
     Pattern,
+    /// What paths begin with: nothing, or a slash and more.
+    Path,
     /// A port, or an address with a port.
     Address,
     /// An address without a port.
@@ -74,6 +80,9 @@ impl Kind {
         match *self {
             Self::Boolean => boolean(text),
             Self::Number { min, max } => number(text, min, max),
+            Self::LimitOrMinus if text == "-1" => Some(Value::Infinity),
+            Self::LimitOrMinus => number(text, 0, u64::MAX),
+            Self::Duration => duration(text).map(Value::Number),
             Self::Limit { .. } if text == "infinity" => Some(Value::Infinity),
             Self::Limit { min, max } => number(text, min, max),
             Self::Timeout if matches!(text, "undefined" | "infinity" | "false") => {
@@ -90,6 +99,7 @@ impl Kind {
             Self::Fraction { min, max } => fraction(text, min, max),
             Self::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
             Self::Pattern => Pattern::parse(text).ok().map(|_| Value::Text(text.to_owned())),
+            Self::Path => path(text),
             Self::Address => ListenAddress::parse(text).map(Value::Address),
             Self::Ip => {
                 let host = text.parse().ok()?;
@@ -107,6 +117,8 @@ impl Kind {
             Self::Boolean => "true or false".to_owned(),
             Self::Number { min, max } => format!("a whole number{}", range(min, max)),
             Self::Limit { min, max } => format!("a whole number{}, or infinity", range(min, max)),
+            Self::LimitOrMinus => "a whole number, or -1 for no limit".to_owned(),
+            Self::Duration => "milliseconds, or a time such as 90s or 1h30m".to_owned(),
             Self::Timeout => "a whole number, or undefined for no limit".to_owned(),
             Self::Size { min, max } => {
                 format!("a size in bytes{}, such as 128MiB or 50MB", range(min, max))
@@ -118,6 +130,7 @@ impl Kind {
             Self::Fraction { min, max } => format!("a number from {min} to {max}"),
             Self::Choice(words) => one_of(words),
             Self::Pattern => "a regular expression".to_owned(),
+            Self::Path => "a path of letters, digits, -, _ and ., such as /rabbitmq".to_owned(),
             Self::Address => {
                 "a port (every interface) or ADDRESS:PORT, such as 127.0.0.1:5672 or [::1]:5672"
                     .to_owned()
@@ -206,6 +219,16 @@ fn boolean(text: &str) -> Option<Value> {
     }
 }
 
+/// A slash at the end says nothing, and nothing at all is no prefix.
+fn path(text: &str) -> Option<Value> {
+    let text = text.trim_end_matches('/');
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(is_plain);
+    let is_good = text.is_empty()
+        || text.strip_prefix('/').is_some_and(|names| names.split('/').all(is_name));
+    is_good.then(|| Value::Text(text.to_owned()))
+}
+
 /// Digits only: `parse` alone would take a plus sign.
 fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
@@ -249,6 +272,32 @@ fn size(text: &str) -> Option<u64> {
         _ => return None,
     };
     digits(count)?.checked_mul(u64::pow(step, power))
+}
+
+/// Milliseconds of numbers with units, which follow each other as `1h30m`.
+fn duration(text: &str) -> Option<u64> {
+    if let Some(milliseconds) = digits(text).filter(|_| !text.is_empty()) {
+        return Some(milliseconds);
+    }
+    let (mut total, mut rest) = (0u64, text);
+    while !rest.is_empty() {
+        let unit_at = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let (count, behind) = rest.split_at_checked(unit_at)?;
+        let count_at = behind.find(|letter: char| letter.is_ascii_digit()).unwrap_or(behind.len());
+        let (unit, after) = behind.split_at_checked(count_at)?;
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return None,
+        };
+        total = total.checked_add(digits(count)?.checked_mul(milliseconds)?)?;
+        rest = after;
+    }
+    (total > 0).then_some(total)
 }
 
 fn range(min: u64, max: u64) -> String {
@@ -333,6 +382,45 @@ mod tests {
         }
         for text in ["", "localhost", "127.0.0.1:80", "[::1]"] {
             assert_eq!(Kind::Ip.parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_length_of_time_has_units_or_is_in_milliseconds() {
+        for (text, expected) in [
+            ("500", Some(500)),
+            ("500ms", Some(500)),
+            ("1h30m", Some(5_400_000)),
+            ("1d", Some(86_400_000)),
+            ("2w1s", Some(1_209_601_000)),
+            ("", None),
+            ("h", None),
+            ("1y", None),
+            ("1h30", None),
+            ("-1s", None),
+            ("99999999999999999w", None),
+        ] {
+            let value = Kind::Duration.parse(text).and_then(|value| value.to_number());
+            assert_eq!(value, expected, "{text}");
+        }
+        assert_eq!(Kind::LimitOrMinus.parse("-1"), Some(Value::Infinity));
+        assert_eq!(Kind::LimitOrMinus.parse("-2"), None);
+    }
+
+    #[test]
+    fn a_path_begins_with_a_slash_or_is_none() {
+        for (text, expected) in [
+            ("/rabbit", Some("/rabbit")),
+            ("/a/b-c_d.e/", Some("/a/b-c_d.e")),
+            ("/", Some("")),
+            ("", Some("")),
+            ("rabbit", None),
+            ("/a//b", None),
+            ("/{a}", None),
+            ("/a b", None),
+        ] {
+            let value = Kind::Path.parse(text).and_then(|value| value.to_text());
+            assert_eq!(value.as_deref(), expected, "{text}");
         }
     }
 

@@ -274,7 +274,13 @@ impl Queue {
         self.handed_out
     }
 
-    /// How many messages that had been delivered before went to consumers since the last look.
+    /// Messages that had been delivered before went to consumers since the last look.
+    #[must_use]
+    pub fn has_handed_out_again(&self) -> bool {
+        self.activity.as_ref().is_some_and(|activity| activity.handed_out_again > 0)
+    }
+
+    /// How many these are.
     pub fn take_handed_out_again(&mut self) -> u64 {
         let activity = self.activity.as_mut();
         activity.map_or(0, |activity| std::mem::take(&mut activity.handed_out_again))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import requests
 
 TOOL = os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", ".cache", "interop", "bin",
@@ -16,6 +17,15 @@ TOOL = os.path.join(
 @pytest.fixture(scope="session")
 def management_port():
     return int(os.environ["LEVERET_TEST_MANAGEMENT_PORT"])
+
+
+@pytest.fixture(scope="session")
+def leveret_only(host, management_port):
+    """A RabbitMQ has no plugins for this here, or is too old."""
+    overview = f"http://{host}:{management_port}/api/overview"
+    product = requests.get(overview, auth=("guest", "guest"), timeout=20).json()
+    if product.get("product_name") != "Leveret":
+        pytest.skip("Leveret's own, or of a newer RabbitMQ")
 
 
 @pytest.fixture(scope="session")

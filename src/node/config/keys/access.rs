@@ -4,8 +4,6 @@
 use super::super::values::Kind;
 use super::Key;
 
-const HASHING: &str = "each user's hash says by which algorithm it was made";
-
 pub(super) static SEED: &[Key] = &[
     Key::obeyed(
         "default_vhost",
@@ -73,14 +71,6 @@ pub(super) static SEED: &[Key] = &[
             typed.loopback_users.insert(setting, is_restricted);
         },
     ),
-    Key::later(
-        "default_users.<name>.{vhost_pattern,password,configure,read,write,tags}",
-        "",
-        Kind::Text,
-        "Users to create in every virtual host whose name matches.",
-    ),
-    Key::later("default_policies.operator.*", "", Kind::Text, "Policies for new virtual hosts."),
-    Key::later("default_limits.vhosts.*", "", Kind::Text, "Limits for new virtual hosts."),
     Key::obeyed(
         "load_definitions",
         "",
@@ -134,24 +124,42 @@ pub(super) static AUTHENTICATION: &[Key] = &[
     Key::later("auth_backends.<N>.{authn,authz}", "", Kind::Text, "Who checks what of a user."),
     Key::later("anonymous_login_user", "guest", Kind::Text, "The user of ANONYMOUS logins."),
     Key::later("anonymous_login_pass", "guest", Kind::Text, "The password of that user."),
-    Key::inert("password_hashing_module", HASHING, "How passwords are hashed."),
-    Key::later(
+    Key::obeyed(
+        "password_hashing_module",
+        "rabbit_password_hashing_sha256",
+        Kind::Choice(&[
+            "rabbit_password_hashing_sha256",
+            "rabbit_password_hashing_sha512",
+            "leveret_password_hashing_argon2id",
+        ]),
+        "How new passwords are hashed. Argon2 is slow to guess, and RabbitMQ cannot read it. Each \
+         hash says how it was made, and those of MD5 are still read.",
+        |typed, setting| typed.password_hashing_module = setting.text(),
+    ),
+    Key::obeyed(
         "credential_validator.validation_backend",
         "rabbit_credential_validator_accept_everything",
-        Kind::Text,
+        Kind::Choice(&[
+            "rabbit_credential_validator_accept_everything",
+            "rabbit_credential_validator_min_password_length",
+            "rabbit_credential_validator_password_regexp",
+        ]),
         "Which passwords are accepted for new users.",
+        |typed, setting| typed.credential_validator = setting.text(),
     ),
-    Key::later(
+    Key::obeyed(
         "credential_validator.min_length",
-        "",
+        "5",
         Kind::NUMBER,
-        "Shortest password that is accepted.",
+        "Bytes of the shortest password that is accepted, where lengths are looked at.",
+        |typed, setting| typed.credential_length_min = setting.number(),
     ),
-    Key::later(
+    Key::obeyed(
         "credential_validator.regexp",
         "",
-        Kind::Text,
-        "Expression that a password has to match.",
+        Kind::Pattern,
+        "Expression that a password has to match, where expressions are looked at.",
+        |typed, setting| typed.credential_pattern = setting.text(),
     ),
     Key::later(
         "ssl_cert_login_from",

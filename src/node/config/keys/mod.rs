@@ -10,6 +10,7 @@ pub mod node;
 pub mod pattern;
 pub mod plugins;
 pub mod queues;
+pub mod seeds;
 
 use std::fmt;
 
@@ -68,6 +69,7 @@ pub static GROUPS: &[Group] = &[
     Group { title: "Limits of connections and messages", keys: listeners::LIMITS },
     Group { title: "TLS", keys: listeners::TLS },
     Group { title: "What a first start creates", keys: access::SEED },
+    Group { title: "What new virtual hosts begin with", keys: seeds::SEEDS },
     Group { title: "Authentication", keys: access::AUTHENTICATION },
     Group { title: "Queues", keys: queues::QUEUES },
     Group { title: "Memory and disk", keys: node::MEMORY_AND_DISK },

@@ -27,14 +27,45 @@ pub(super) static MANAGEMENT: &[Key] = &[
     Key::later("management.tcp.*", "", Kind::Text, "Details of the HTTP API's sockets."),
     Key::later("management.ssl.*", "", Kind::Text, "The HTTP API over TLS."),
     Key::later("management.listener.*", "", Kind::Text, "The HTTP API's listener, the old way."),
-    Key::later("management.path_prefix", "", Kind::Text, "What every path begins with."),
+    Key::obeyed(
+        "management.path_prefix",
+        "",
+        Kind::Path,
+        "What every path of the HTTP API begins with, such as /rabbitmq.",
+        |typed, setting| typed.management_path_prefix = setting.text(),
+    ),
     Key::later(
         "management.rates_mode",
         "basic",
         Kind::Choice(&["basic", "detailed", "none"]),
         "How much is counted for rates.",
     ),
-    Key::later("management.cors.*", "", Kind::Text, "Which web pages may use the HTTP API."),
+    Key::obeyed(
+        "management.cors.allow_origins",
+        "",
+        Kind::Choice(&["none"]),
+        "Set to none to let no web page of another origin use the HTTP API.",
+        |typed, setting| typed.management_origins.clear(setting.origin.layer()),
+    ),
+    Key::obeyed(
+        "management.cors.allow_origins.<N>",
+        "",
+        Kind::Text,
+        "An origin whose web pages may use the HTTP API, such as https://example.com, or * for \
+         all. Without any, none may.",
+        |typed, setting| {
+            if let Some(origin) = setting.text() {
+                typed.management_origins.insert(setting, origin);
+            }
+        },
+    ),
+    Key::obeyed(
+        "management.cors.max_age",
+        "1800",
+        Kind::NUMBER,
+        "Seconds for which a browser need not ask again whether a page may.",
+        |typed, setting| typed.management_max_age_seconds = setting.number(),
+    ),
     Key::later("management.{csp,hsts,headers}.*", "", Kind::Text, "Headers of HTTP answers."),
     Key::obeyed(
         "management.http.max_body_size",

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Config,
+    Config, effective,
     environment::{self, Meaning},
     errors::{ConfigError, ConfigErrors, Origin, Warning},
     keys::{self, Setting, Status},
@@ -31,6 +31,7 @@ pub struct Source {
 struct Gathering {
     environment: BTreeMap<String, String>,
     typed: Typed,
+    effective: BTreeMap<String, String>,
     errors: Vec<ConfigError>,
     /// By key, so that one set twice is warned about once.
     warnings: BTreeMap<String, Warning>,
@@ -66,6 +67,7 @@ pub fn resolve(
     let mut gathering = Gathering {
         environment: environment.collect(),
         typed: Typed::default(),
+        effective: effective::defaults(),
         errors,
         warnings: BTreeMap::new(),
     };
@@ -205,7 +207,10 @@ impl Gathering {
             return self.refuse(origin, Some(key), message);
         };
         match row.status {
-            Status::Obeyed(note) => note(&mut self.typed, &Setting { captures, value, origin }),
+            Status::Obeyed(note) => {
+                effective::note(&mut self.effective, row, key, text);
+                note(&mut self.typed, &Setting { captures, value, origin });
+            }
             Status::NotUsedYet => self.warn(origin, key, "is not used yet".to_owned()),
             Status::NoMeaning(reason) => {
                 self.warn(origin, key, format!("has no meaning here: {reason}"));
@@ -245,7 +250,8 @@ impl Gathering {
         if !self.errors.is_empty() {
             return Err(ConfigErrors(self.errors));
         }
-        let (config, more) = self.typed.resolve();
+        let (mut config, more) = self.typed.resolve();
+        config.effective = self.effective;
         Ok((config, self.warnings.into_values().chain(more).collect()))
     }
 }

@@ -1,0 +1,143 @@
+//! What is counted of each thing by itself: of channels, queues and exchanges, for whole clients.
+
+use super::QueueTraffic;
+use super::traffic_tests::{NOW, published, world};
+use crate::broker::Broker;
+use crate::connection::{Consumed, Published};
+use crate::protocol::field::FieldTable;
+use crate::protocol::frame;
+use crate::protocol::methods::{basic, channel, confirm};
+
+#[test]
+fn what_channels_and_connections_came_to_stays_when_they_are_gone() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    client.publish(2, ("", "q"), false, 3);
+    let expected = Published { received: 3, routed: 3, ..Published::default() };
+    let close = channel::Close { reply_code: 200, reply_text: "", class_id: 0, method_id: 0 };
+    client.ask(2, &close);
+    assert_eq!(published(&broker), expected);
+    client.open([2]);
+    client.publish(2, ("", "q"), false, 1);
+    let expected = Published { received: 4, routed: 4, ..expected };
+    let of_host = |broker: &Broker| broker.client_figures_by_host()["/"].traffic.published;
+    assert_eq!((published(&broker), of_host(&broker)), (expected, expected));
+    let octets = broker.client_figures().octets;
+    drop(client);
+    assert_eq!((published(&broker), of_host(&broker)), (expected, expected));
+    assert_eq!(broker.client_figures().octets, octets);
+}
+
+#[test]
+fn a_channel_knows_what_came_and_went_on_it() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    client.ask(2, &confirm::Select { nowait: false });
+    client.publish(2, ("", "q"), false, 3);
+    client.publish(2, ("", "nowhere"), true, 1);
+    client.publish(2, ("", "nowhere"), false, 2);
+    client.publish(3, ("", "q"), false, 1);
+    client.pump();
+    client.consume(4, "q", false);
+    client.ask(4, &basic::Nack { delivery_tag: 1, multiple: false, requeue: true });
+    client.pump();
+    client.ask(4, &basic::Ack { delivery_tag: 0, multiple: true });
+    let report = |number: u16| {
+        let channels = broker.connections()[0].channels();
+        channels.iter().find(|channel| channel.number == number).unwrap().report()
+    };
+    let expected = Published {
+        received: 6,
+        received_confirm: 6,
+        confirmed: 6,
+        routed: 3,
+        dropped: 2,
+        returned: 1,
+    };
+    assert_eq!(report(2).traffic.published, expected);
+    assert_eq!((report(2).unconfirmed, report(2).active_at), (0, NOW));
+    assert_eq!(report(3).traffic.published.received, 1);
+    let expected =
+        Consumed { consume_manual_ack: 5, redelivered: 1, acknowledged: 4, ..Consumed::default() };
+    assert_eq!(report(4).traffic.consumed(), expected);
+}
+
+#[test]
+fn a_queue_knows_what_was_published_to_it_and_got_from_it() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    client.declare_exchange("f", "fanout", FieldTable::new());
+    client.bind("q", "f");
+    client.publish(1, ("", "q"), false, 3);
+    client.publish(2, ("f", ""), false, 4);
+    client.get(1, "q", false);
+    client.get(1, "q", true);
+    client.ask(1, &basic::Nack { delivery_tag: 1, multiple: false, requeue: true });
+    client.consume(2, "q", true);
+    client.get(1, "q", true);
+    client.publish(1, ("", "q"), false, 1);
+    client.pump();
+    client.ask(2, &basic::Cancel { consumer_tag: "tag", nowait: false });
+    client.publish(1, ("", "q"), false, 2);
+    client.consume(3, "q", false);
+    client.ask(3, &basic::Ack { delivery_tag: 2, multiple: true });
+    let expected = QueueTraffic {
+        published: 10,
+        delivered: 2,
+        delivered_no_ack: 7,
+        got: 1,
+        got_no_ack: 1,
+        got_empty: 1,
+        redelivered: 1,
+        acknowledged: 2,
+    };
+    assert_eq!(broker.queue("/", "q").unwrap().traffic(), expected);
+}
+
+#[test]
+fn an_exchange_knows_what_was_published_to_it_and_how_often_it_was_routed() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    client.declare("r", &[]);
+    client.declare_exchange("f", "fanout", FieldTable::new());
+    ["q", "r"].iter().for_each(|queue| client.bind(queue, "f"));
+    client.publish(1, ("f", ""), false, 3);
+    client.publish(1, ("", "q"), false, 2);
+    client.publish(1, ("", "nowhere"), false, 2);
+    client.publish(2, ("f", "other key"), false, 1);
+    client.publish(2, ("amq.direct", ""), true, 1);
+    let figures = |name| {
+        let figures = broker.exchange("/", name).unwrap().figures();
+        (figures.published_in, figures.published_out)
+    };
+    assert_eq!(figures("f"), (4, 8));
+    assert_eq!(figures(""), (4, 2));
+    assert_eq!(figures("amq.direct"), (1, 0));
+    assert_eq!(figures("amq.topic"), (0, 0));
+}
+
+/// Publishes of several channels and exchanges in one read once could have been told apart no more.
+#[test]
+fn publishes_that_come_together_count_each_where_it_belongs() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    client.declare_exchange("f", "fanout", FieldTable::new());
+    client.bind("q", "f");
+    let mut bytes = Vec::new();
+    for (channel, exchange) in [(1, "f"), (2, ""), (1, ""), (2, "f"), (2, "f")] {
+        let (routing_key, mandatory, immediate) = ("q", false, false);
+        let publish = basic::Publish { exchange, routing_key, mandatory, immediate };
+        frame::write_method(&mut bytes, channel, &publish);
+        frame::write_header(&mut bytes, channel, 60, 1, &[0, 0]);
+        frame::write_body(&mut bytes, channel, b"x");
+    }
+    client.send(&bytes);
+    let received = |number: u16| {
+        let channels = broker.connections()[0].channels();
+        let channel = channels.iter().find(|channel| channel.number == number).unwrap();
+        channel.report().traffic.published.received
+    };
+    assert_eq!((received(1), received(2)), (2, 3));
+    let entered = |name| broker.exchange("/", name).unwrap().figures().published_in;
+    assert_eq!((entered("f"), entered("")), (3, 2));
+}
