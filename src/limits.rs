@@ -406,19 +406,16 @@ pub const MANAGEMENT_CONNECTIONS_PER_PEER_MAX: usize = 16;
 /// Bytes of a request's head that are kept, and of an answer that the socket does not take yet.
 pub const METRICS_BUFFER_SIZE_MAX: usize = 16 * 1024;
 
-/// How long a connection of a scraper may go without a whole request: longer than Prometheus'
-/// default interval of a minute, so that it keeps its connection.
+/// How long a scraper may be silent: longer than Prometheus' default interval of a minute.
 pub const METRICS_IDLE_PATIENCE_MS: u64 = 90_000;
 
-/// How long after one walk over all queues a scrape is content with what that came to: many may
-/// scrape, and a walk takes the lock of each queue.
+/// How long scrapes are content with the last walk over all queues, which takes each one's lock.
 pub const METRICS_WALK_PAUSE_MS: u64 = 1000;
 
 /// Places of a queue of which it is known when their message came: ages are right to an eighth.
 pub const TRAIL_MARKS_MAX: usize = 32;
 
-/// Parts of a histogram to which sessions add: with more processors than these, some share a part
-/// and wait for each other for a moment.
+/// Parts of a histogram, so that sessions on different processors seldom add to the same one.
 pub const HISTOGRAM_SHARDS: usize = 8;
 
 /// How long an answer may still take when the node stops.
