@@ -395,8 +395,7 @@ pub const INSPECT_PREVIEW_SIZE: usize = 240;
 /// How often an inspection begins anew when a running broker takes a file away under it.
 pub const INSPECT_ATTEMPTS: usize = 5;
 
-/// Connections of scrapers at a time: a Prometheus has one, and a few may watch. One too many is
-/// closed, so that nobody takes descriptors from AMQP by this door.
+/// Connections of scrapers at a time: a Prometheus has one. More would take descriptors from AMQP.
 pub const METRICS_CONNECTIONS_MAX: usize = 32;
 
 /// Connections to the HTTP API from one address of another machine at a time: a few browsers behind
