@@ -1,6 +1,6 @@
 //! `/api/openapi.json`: the description of the whole API for programs, as OpenAPI 3.1 has it. It is
-//! made once, of the operations that the routes were made with; what each means is in
-//! [management.md](../../docs/management.md).
+//! made once, of the operations that the routes were made with; what each means is written in
+//! docs/management.md.
 
 use std::collections::BTreeMap;
 

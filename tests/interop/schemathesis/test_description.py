@@ -33,6 +33,13 @@ THINGS = [
 ]
 
 
+def test_somebody_answers(host):
+    """With RabbitMQ, too, which has no such description."""
+    root = f"http://{host}:{os.environ['LEVERET_TEST_MANAGEMENT_PORT']}/api"
+    answer = requests.get(f"{root}/whoami", auth=("guest", "guest"), timeout=20)
+    assert answer.json()["name"] == "guest"
+
+
 @pytest.fixture
 def administrator(host, port):
     """The address of the API, and a user whose name nobody guesses."""
@@ -55,10 +62,12 @@ def administrator(host, port):
 @pytest.mark.timeout(SECONDS * 2)
 def test_answers_are_as_the_description_says(administrator):
     root, (name, password) = administrator
+    # One worker: hypothesis sets the recursion limit of all threads, which Python 3.11 may trip
+    # over.
     command = [
         TOOL, "--config-file", os.path.join(HERE, "schemathesis.toml"), "--no-color",
         "run", f"{root}/openapi.json", "--url", root, "--auth", f"{name}:{password}",
-        "--phases", "examples,coverage,fuzzing", "--max-time", str(SECONDS), "--workers", "2",
+        "--phases", "examples,coverage,fuzzing", "--max-time", str(SECONDS), "--workers", "1",
         "--checks", CHECKS, "--request-timeout", "10", "--max-failures", "20",
         "--warnings", "off",
         *[part for path in LEFT_OUT for part in ("--exclude-path", path)],
@@ -69,5 +78,6 @@ def test_answers_are_as_the_description_says(administrator):
     )
     print(done.stdout[-20000:], done.stderr[-2000:])
     assert done.returncode == 0
-    alarms = requests.get(f"{root}/health/checks/alarms", auth=(name, password), timeout=20)
-    assert alarms.status_code == 200, alarms.text
+    # Among what was asked for are alarms.
+    service = requests.get(f"{root}/health/checks/is-in-service", auth=(name, password), timeout=20)
+    assert service.status_code == 200, service.text
