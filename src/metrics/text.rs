@@ -109,7 +109,7 @@ impl Text {
         self.0.push_str(text);
     }
 
-    fn write(&mut self, text: std::fmt::Arguments<'_>) {
+    fn write(&mut self, text: fmt::Arguments<'_>) {
         // A string takes everything.
         let _ = self.0.write_fmt(text);
     }
