@@ -12,10 +12,8 @@ pub const INITIAL_FRAME_SIZE_MAX: u32 = 4096;
 
 /// Channels of one connection: RabbitMQ's default.
 pub const CHANNEL_MAX: u16 = 2047;
-
 /// Seconds between heartbeats offered: RabbitMQ's default.
 pub const HEARTBEAT_SECONDS: u16 = 60;
-
 /// From accept to connection.open: RabbitMQ's default.
 pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
 
@@ -34,16 +32,13 @@ pub const SILENT_CLOSE_DELAY_MS: u64 = 3000;
 
 /// Failed logins from one address that are answered like any: people and restarts mistype.
 pub const LOGIN_FAILURES_FREE: u32 = 10;
-
 /// How much longer the answer to the next one takes; each one after it takes twice as long.
 pub const LOGIN_FAILURE_DELAY_MS: u64 = 250;
-
 /// The longest that such an answer waits: a connection and a socket are held for it.
 pub const LOGIN_FAILURE_DELAY_MAX_MS: u64 = 15_000;
 
 /// For so long after the last one the failures of an address are known.
 pub const LOGIN_FAILURE_MEMORY_MS: u64 = 300_000;
-
 /// Addresses whose failures are known, some 64 bytes each.
 pub const LOGIN_FAILURE_ADDRESSES_MAX: usize = 4096;
 
