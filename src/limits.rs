@@ -12,10 +12,8 @@ pub const INITIAL_FRAME_SIZE_MAX: u32 = 4096;
 
 /// Channels of one connection: RabbitMQ's default.
 pub const CHANNEL_MAX: u16 = 2047;
-
 /// Seconds between heartbeats offered: RabbitMQ's default.
 pub const HEARTBEAT_SECONDS: u16 = 60;
-
 /// From accept to connection.open: RabbitMQ's default.
 pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
 
@@ -34,16 +32,13 @@ pub const SILENT_CLOSE_DELAY_MS: u64 = 3000;
 
 /// Failed logins from one address that are answered like any: people and restarts mistype.
 pub const LOGIN_FAILURES_FREE: u32 = 10;
-
 /// How much longer the answer to the next one takes; each one after it takes twice as long.
 pub const LOGIN_FAILURE_DELAY_MS: u64 = 250;
-
 /// The longest that such an answer waits: a connection and a socket are held for it.
 pub const LOGIN_FAILURE_DELAY_MAX_MS: u64 = 15_000;
 
 /// For so long after the last one the failures of an address are known.
 pub const LOGIN_FAILURE_MEMORY_MS: u64 = 300_000;
-
 /// Addresses whose failures are known, some 64 bytes each.
 pub const LOGIN_FAILURE_ADDRESSES_MAX: usize = 4096;
 
@@ -403,8 +398,7 @@ pub const INSPECT_PREVIEW_SIZE: usize = 240;
 /// How often an inspection begins anew when a running broker takes a file away under it.
 pub const INSPECT_ATTEMPTS: usize = 5;
 
-/// Connections of scrapers at a time: a Prometheus has one, and a few may watch. One too many is
-/// closed, so that nobody takes descriptors from AMQP by this door.
+/// Connections of scrapers at a time: a Prometheus has one. More would take descriptors from AMQP.
 pub const METRICS_CONNECTIONS_MAX: usize = 32;
 
 /// Connections to the HTTP API from one other address at a time: a quarter of the door.
@@ -413,14 +407,16 @@ pub const MANAGEMENT_CONNECTIONS_PER_PEER_MAX: usize = 16;
 /// Bytes of a request's head that are kept, and of an answer that the socket does not take yet.
 pub const METRICS_BUFFER_SIZE_MAX: usize = 16 * 1024;
 
-/// How long a connection of a scraper may go without a request: Prometheus asks once a minute.
+/// How long a scraper may be silent: longer than Prometheus' default interval of a minute.
 pub const METRICS_IDLE_PATIENCE_MS: u64 = 90_000;
 
-/// How long a walk over all queues, which takes the lock of each, is good for scrapes.
+/// How long scrapes are content with the last walk over all queues, which takes each one's lock.
 pub const METRICS_WALK_PAUSE_MS: u64 = 1000;
 
-/// Parts of a histogram to which sessions add: with more processors than these, some share a part
-/// and wait for each other for a moment.
+/// Places of a queue of which it is known when their message came: ages are right to an eighth.
+pub const TRAIL_MARKS_MAX: usize = 32;
+
+/// Parts of a histogram, so that sessions on different processors seldom add to the same one.
 pub const HISTOGRAM_SHARDS: usize = 8;
 
 /// How long an answer may still take when the node stops.

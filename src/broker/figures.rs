@@ -66,7 +66,7 @@ impl Broker {
             dead_letters: self.dead_letters.figures(),
             traffic: self.client_figures().traffic,
             churn: self.churn.figures(),
-            measured: self.measures.figures(),
+            measured: self.measures.figures(self.counts.deliver_ms.figures()),
             messages: self.counts.figures(),
             is_unlogged_over: durability
                 .is_some_and(|durability| durability.memory.is_unlogged_over()),

@@ -34,6 +34,10 @@ pub struct QueueReport {
     pub traffic: QueueTraffic,
     /// How long messages waited for consumers.
     pub backlog: Backlog,
+    /// When the next message came, or a little earlier.
+    pub next_came_at: Option<Moment>,
+    /// When the one came that is out with a consumer and has the lowest place.
+    pub unsettled_came_at: Option<Moment>,
     /// When somebody last used it.
     pub used_at: Moment,
     /// The tag of the consumer that has the queue for itself.
@@ -112,6 +116,8 @@ impl ListedQueue {
             memory_bytes: memory_bytes(&held, &self.handle),
             traffic: live.traffic(),
             backlog: live.backlog,
+            next_came_at: held.next_ready.and_then(|place| live.came_at(place)),
+            unsettled_came_at: held.first_unsettled.and_then(|place| live.came_at(place)),
             used_at: live.queue.now(),
             exclusive_consumer_tag: tag(held.exclusive_consumer),
             single_active_consumer_tag: tag(held.active_consumer),

@@ -25,7 +25,8 @@ pub(super) fn count_sizes(messages: &MessageRun, sizes: &mut Tally) {
 }
 
 /// Milliseconds, which is as fine as the broker's clock is.
-const WAIT_MS: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 60_000];
+pub(super) const WAIT_MS: &[u64] =
+    &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 60_000];
 
 /// All of them.
 #[derive(Debug)]
@@ -47,6 +48,9 @@ pub struct MeasuredFigures {
     pub confirm_ms: HistogramFigures,
     /// Microseconds that syncs of the log took.
     pub sync_us: HistogramFigures,
+    /// Milliseconds from the publish to the delivery to a consumer; of messages that are delivered
+    /// together, of their first.
+    pub deliver_ms: HistogramFigures,
 }
 
 impl Default for Measures {
@@ -60,11 +64,13 @@ impl Default for Measures {
 }
 
 impl Measures {
-    pub(super) fn figures(&self) -> MeasuredFigures {
+    /// What they came to, with what queues measure by themselves.
+    pub(super) fn figures(&self, deliver_ms: HistogramFigures) -> MeasuredFigures {
         MeasuredFigures {
             sizes: self.sizes.figures(),
             confirm_ms: self.confirm_ms.figures(),
             sync_us: self.sync_us.figures(),
+            deliver_ms,
         }
     }
 }
@@ -89,7 +95,7 @@ impl Broker {
 mod tests {
     use super::*;
     use crate::broker::test_world::World;
-    use crate::message::{Body, Envelope, Message};
+    use crate::message::{Body, Envelope, Message, Moment};
 
     fn message(size: usize) -> Message {
         let envelope =
@@ -134,6 +140,23 @@ mod tests {
         let waited = world.broker.figures().measured.confirm_ms;
         assert_eq!((waited.sum, waited.counts.iter().sum::<u64>()), (14, 2));
         assert!(!client.session.awaits_disk());
+    }
+
+    #[test]
+    fn a_delivery_is_timed_from_the_publish() {
+        let world = World::new();
+        let mut client = world.client();
+        client.declare("q", false);
+        client.at(10).publish("q", &["a", "b"]);
+        client.at(25).consume("q", 1);
+        let waited = || {
+            let waited = world.broker.figures().measured.deliver_ms;
+            (waited.sum, waited.counts.iter().sum::<u64>())
+        };
+        assert_eq!(waited(), (30, 2));
+        client.at(40).publish("q", &["c"]);
+        assert_eq!(waited(), (30, 3), "it did not wait");
+        assert_eq!(world.broker.queue_figures().unacked_came_at, Some(Moment(10)));
     }
 
     #[test]

@@ -74,6 +74,7 @@ mod tallies;
 mod targets;
 mod timers;
 mod traffic;
+mod trail;
 mod virtual_host;
 mod waiting;
 mod waiting_room;

@@ -4,6 +4,7 @@
 
 use super::lock::{lock, read};
 use super::shared::Broker;
+use crate::message::{Moment, Sequence};
 
 /// What the queues of all virtual hosts hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub struct QueueFigures {
     pub in_memory: u64,
     /// Bytes of these bodies.
     pub in_memory_bytes: u64,
+    /// When the one came that waits longest, of those that are next in their queues.
+    pub next_came_at: Option<Moment>,
+    /// The same of those that are out.
+    pub unacked_came_at: Option<Moment>,
 }
 
 impl Broker {
@@ -32,7 +37,11 @@ impl Broker {
         let hosts: Vec<_> = read(&self.virtual_hosts).values().cloned().collect();
         let mut sum = QueueFigures::default();
         for handle in hosts.iter().flat_map(|host| host.all_queues()) {
-            let report = lock(&handle.live).queue.report();
+            let live = lock(&handle.live);
+            let report = live.queue.report();
+            let came_at = |place: Option<Sequence>| place.and_then(|place| live.came_at(place));
+            sum.next_came_at = earlier(sum.next_came_at, came_at(report.next_ready));
+            sum.unacked_came_at = earlier(sum.unacked_came_at, came_at(report.first_unsettled));
             sum.ready += report.counts.ready as u64;
             sum.unacked += report.counts.unsettled as u64;
             sum.consumers += report.counts.consumers as u64;
@@ -43,6 +52,10 @@ impl Broker {
         }
         sum
     }
+}
+
+fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    one.into_iter().chain(other).min()
 }
 
 #[cfg(test)]
@@ -69,6 +82,9 @@ mod tests {
             unacked_bytes: unacked,
             in_memory: ready + unacked,
             in_memory_bytes: ready + unacked,
+            // All came at the beginning.
+            next_came_at: (ready > 0).then_some(Moment(0)),
+            unacked_came_at: (unacked > 0).then_some(Moment(0)),
         };
         assert_eq!(world.broker.queue_figures(), figures(4, 0, 0));
         client.consume("q", 1);

@@ -15,6 +15,7 @@ use hyper::body::{Body, Frame};
 use super::object_family::{Group, Object, ObjectFamily};
 use super::text::Text;
 use crate::limits::{LIST_CHUNK_SIZE, LIST_ROWS_PER_TURN};
+use crate::message::Moment;
 
 /// A part of an answer.
 trait Section: Send + Sync {
@@ -28,6 +29,8 @@ pub(super) struct Answer {
     sections: VecDeque<Box<dyn Section>>,
     /// The next piece is made when others had their turn.
     is_resting: bool,
+    /// When it was asked for.
+    now: Moment,
 }
 
 impl fmt::Debug for Answer {
@@ -37,6 +40,11 @@ impl fmt::Debug for Answer {
 }
 
 impl Answer {
+    /// One to who asks now.
+    pub(super) fn at(now: Moment) -> Self {
+        Self { now, ..Self::default() }
+    }
+
     /// Text that is made already.
     pub(super) fn add_text(&mut self, text: Text) {
         self.sections.push_back(Box::new(Some(text)));
@@ -51,8 +59,8 @@ impl Answer {
     ) {
         for family in group.families {
             let name = format!("{begin}{}", family.name);
-            let rows =
-                Rows { name, labels: group.labels, family, objects: objects.clone(), at: None };
+            let (labels, objects) = (group.labels, objects.clone());
+            let rows = Rows { name, labels, family, objects, now: self.now, at: None };
             self.sections.push_back(Box::new(rows));
         }
     }
@@ -90,6 +98,7 @@ struct Rows<T: Object> {
     labels: &'static [&'static str],
     family: &'static ObjectFamily<T>,
     objects: Arc<[T]>,
+    now: Moment,
     /// The object that is next, once the head is told.
     at: Option<usize>,
 }
@@ -102,7 +111,7 @@ impl<T: Object> Section for Rows<T> {
             return true;
         };
         let Some(object) = self.objects.get(at) else { return false };
-        self.family.tell(&self.name, self.labels, object, text);
+        self.family.tell(&self.name, self.labels, (object, self.now), text);
         self.at = Some(at + 1);
         true
     }
@@ -145,7 +154,7 @@ mod tests {
     impl Object for Numbered {
         type Seen = u64;
 
-        fn see(&self) -> u64 {
+        fn see(&self, _now: Moment) -> u64 {
             self.0
         }
 

@@ -95,6 +95,16 @@ pub(super) static CLIENTS: &[Family] = &[
         "Bytes of all queues' bodies that are in memory",
         |seen, values| values.one(seen.queues.in_memory_bytes),
     ),
+    Family::gauge(
+        "leveret_queue_oldest_ready_age_seconds",
+        "Age of the message that is next in its queue and waits longest of these",
+        |seen, values| values.age(seen.queues.next_came_at, seen.now),
+    ),
+    Family::gauge(
+        "leveret_queue_oldest_unacked_age_seconds",
+        "Age of the message that is the oldest of those that are out",
+        |seen, values| values.age(seen.queues.unacked_came_at, seen.now),
+    ),
     Family::gauge("rabbitmq_queue_consumers", "Consumers of all queues", |seen, values| {
         values.one(seen.queues.consumers)
     }),

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use super::object_family::{Group, LABELS_MAX, Object, ObjectFamily};
 use crate::broker::{ListedConnection, OctetFigures};
+use crate::message::Moment;
 
 impl Object for ListedConnection {
     type Seen = OctetFigures;
 
-    fn see(&self) -> OctetFigures {
+    fn see(&self, _now: Moment) -> OctetFigures {
         self.traffic()
     }
 

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use super::answer::Answer;
 use super::channel_families::CHANNELS;
 use super::connection_families::CONNECTIONS;
-use super::exchange_families::{CountedExchange, EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER, Host};
+use super::exchange_families::{
+    CountedExchange, EXCHANGES, EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER, Host,
+};
 use super::family::Seen;
 use super::memory_families::MEMORY;
 use super::object_family::{Group, Object};
-use super::queue_families::{QUEUE_INFO, QUEUES};
+use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUES};
 use super::table::{families, text};
 use super::text::Text;
-use crate::broker::{Broker, ListedChannel, ListedConnection, ListedQueue};
+use crate::broker::{Broker, ListedChannel, ListedConnection, ListedExchange, ListedQueue};
 use crate::message::Name;
 use crate::protocol::percent;
 
@@ -110,14 +112,17 @@ impl Wish {
 pub(super) fn of_each(broker: &Broker, seen: &Seen<'_>) -> Answer {
     let mut text = Text::default();
     let is_of_objects =
-        |name: &str| object_names().any(|one| name.strip_prefix(PREFIX) == Some(one));
+        |name: &str| object_names().any(|(begin, one)| name.strip_prefix(begin) == Some(one));
     let common = families().filter(|family| !is_of_objects(family.name));
     common.for_each(|family| family.tell(seen, &mut text));
-    let mut answer = Answer::default();
+    let mut answer = Answer::at(seen.now);
     answer.add_text(text);
     let queues: Arc<[ListedQueue]> = queues(broker, |_| true);
     QUEUES.iter().for_each(|group| answer.add(PREFIX, group, &queues));
+    answer.add(OWN, &QUEUE_AGES, &queues);
     answer.add(PREFIX, &QUEUE_INFO, &queues);
+    let exchanges: Arc<[ListedExchange]> = exchanges(broker, |_| true);
+    EXCHANGES.iter().for_each(|group| answer.add(PREFIX, group, &exchanges));
     add_clients(broker, PREFIX, &mut answer, |_| true);
     answer
 }
@@ -133,9 +138,13 @@ pub(super) fn of_wish(broker: &Broker, seen: &Seen<'_>, wish: &Wish) -> Answer {
             family.tell_as(&family.name.replacen(PREFIX, DETAILED, 1), seen, &mut text);
         }
     }
-    let mut answer = Answer::default();
+    let mut answer = Answer::at(seen.now);
     answer.add_text(text);
     add_queues(broker, wish, &mut answer);
+    if wish.is_for_any(EXCHANGES) {
+        let exchanges: Arc<[ListedExchange]> = exchanges(broker, |host| wish.names(host));
+        EXCHANGES.iter().for_each(|group| answer.add(DETAILED, group, &exchanges));
+    }
     add_clients(broker, DETAILED, &mut answer, |group| wish.is_for(group));
     add_cluster(broker, wish, &mut answer);
     answer
@@ -149,15 +158,20 @@ pub(super) fn of_memory(seen: &Seen<'_>) -> String {
 
 const PREFIX: &str = "rabbitmq_";
 const DETAILED: &str = "rabbitmq_detailed_";
+const OWN: &str = "leveret_";
 const CLUSTER: &str = "rabbitmq_cluster_";
 
 fn add_queues(broker: &Broker, wish: &Wish, answer: &mut Answer) {
-    if !wish.is_for_any(QUEUES) {
+    let is_for_ages = wish.is_for(QUEUE_AGES.name);
+    if !wish.is_for_any(QUEUES) && !is_for_ages {
         return;
     }
     let queues: Arc<[ListedQueue]> = queues(broker, |host| wish.names(host));
     let wished = |group: &&Group<ListedQueue>| wish.is_for(group.name);
     QUEUES.iter().filter(wished).for_each(|group| answer.add(DETAILED, group, &queues));
+    if is_for_ages {
+        answer.add(OWN, &QUEUE_AGES, &queues);
+    }
     answer.add(DETAILED, &QUEUE_INFO, &queues);
 }
 
@@ -193,12 +207,13 @@ fn add_cluster(broker: &Broker, wish: &Wish, answer: &mut Answer) {
     }
 }
 
-/// Names of metrics that are told of objects, without what they begin with.
-fn object_names() -> impl Iterator<Item = &'static str> {
+/// Names of metrics that are told of objects, and what they begin with.
+fn object_names() -> impl Iterator<Item = (&'static str, &'static str)> {
     let queues = QUEUES.iter().flat_map(|group| group.families).map(|family| family.name);
     let channels = CHANNELS.iter().flat_map(|group| group.families).map(|family| family.name);
     let connections = CONNECTIONS.iter().flat_map(|group| group.families).map(|family| family.name);
-    queues.chain(channels).chain(connections)
+    let own = QUEUE_AGES.families.iter().map(|family| (OWN, family.name));
+    queues.chain(channels).chain(connections).map(|name| (PREFIX, name)).chain(own)
 }
 
 fn hosts(broker: &Broker, is_wished: impl Fn(&str) -> bool) -> impl Iterator<Item = Name> {
@@ -207,6 +222,10 @@ fn hosts(broker: &Broker, is_wished: impl Fn(&str) -> bool) -> impl Iterator<Ite
 
 fn queues(broker: &Broker, is_wished: impl Fn(&str) -> bool) -> Arc<[ListedQueue]> {
     hosts(broker, is_wished).flat_map(|host| broker.queues(&host)).collect()
+}
+
+fn exchanges(broker: &Broker, is_wished: impl Fn(&str) -> bool) -> Arc<[ListedExchange]> {
+    hosts(broker, is_wished).flat_map(|host| broker.exchanges(&host)).collect()
 }
 
 /// Exchanges that clients may publish to by name.

@@ -62,6 +62,7 @@ impl Source {
     fn see_but_queues(&self, endpoint: &'static str) -> Seen<'_> {
         Seen {
             options: &self.options,
+            now: (self.options.clock)(),
             endpoint,
             cluster: self.broker.cluster_name(),
             queues: QueueFigures::default(),

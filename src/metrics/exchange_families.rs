@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::object_family::{Group, LABELS_MAX, Object, ObjectFamily};
 use crate::broker::ListedExchange;
-use crate::message::Name;
+use crate::message::{Moment, Name};
+use crate::routing::ExchangeFigures;
 
 /// An exchange with how many bindings leave it, counted for all of its virtual host at once.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(super) struct Host(pub(super) Name);
 impl Object for CountedExchange {
     type Seen = ();
 
-    fn see(&self) {}
+    fn see(&self, _now: Moment) {}
 
     fn labels(&self) -> [Cow<'_, str>; LABELS_MAX] {
         let definition = &self.exchange.definition;
@@ -29,10 +30,33 @@ impl Object for CountedExchange {
     }
 }
 
+impl Object for ListedExchange {
+    type Seen = ExchangeFigures;
+
+    fn see(&self, _now: Moment) -> ExchangeFigures {
+        self.figures()
+    }
+
+    fn labels(&self) -> [Cow<'_, str>; LABELS_MAX] {
+        [self.virtual_host().into(), (&*self.definition.name).into(), "".into()]
+    }
+}
+
+/// What there is to tell of each exchange, in the order of the answer.
+pub(super) static EXCHANGES: &[Group<ListedExchange>] = &[Group {
+    name: "exchange_metrics",
+    labels: &["vhost", "exchange"],
+    families: &[ObjectFamily::<ListedExchange>::counter(
+        "exchange_messages_published_total",
+        "Messages that clients published to the exchange",
+        |_, seen| Some(seen.published_in),
+    )],
+}];
+
 impl Object for Host {
     type Seen = ();
 
-    fn see(&self) {}
+    fn see(&self, _now: Moment) {}
 
     fn labels(&self) -> [Cow<'_, str>; LABELS_MAX] {
         [(&*self.0).into(), "".into(), "".into()]

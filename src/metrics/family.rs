@@ -1,15 +1,16 @@
 //! A metric: its name with its help text, and where its values come from. Names of RabbitMQ are its
 //! own, help texts are ours; what it has not begins with `leveret_`.
 
-use super::text::{Kind, Text};
+use super::text::{Kind, Seconds, Text};
 use super::{MetricsOptions, ProcessFigures};
 use crate::broker::{BrokerFigures, QueueFigures};
-use crate::message::{HistogramFigures, Name};
+use crate::message::{HistogramFigures, Moment, Name};
 
 /// What is told, all of one moment.
 #[derive(Debug)]
 pub(super) struct Seen<'a> {
     pub(super) options: &'a MetricsOptions,
+    pub(super) now: Moment,
     /// Which of the answers this is for.
     pub(super) endpoint: &'static str,
     /// The name of the cluster.
@@ -83,6 +84,12 @@ impl Values<'_> {
     /// Of the only protocol there is.
     pub(super) fn amqp(&mut self, value: u64) {
         self.text.sample(self.name, &[AMQP], value);
+    }
+
+    /// The age of what came then, in seconds; 0 where there is none.
+    pub(super) fn age(&mut self, came_at: Option<Moment>, now: Moment) {
+        let age_ms = came_at.map_or(0, |at| now.since(at));
+        self.text.sample(self.name, &[], Seconds(age_ms));
     }
 
     /// Nothing where it is not known.

@@ -125,6 +125,11 @@ pub(super) static MESSAGES: &[Family] = &[
         "Time from the publish to the confirm, of messages whose confirm waited for the disk",
         |seen, values| values.histogram(&[], &seen.broker.measured.confirm_ms, 1e3),
     ),
+    Family::histogram(
+        "leveret_deliver_seconds",
+        "Time from the publish to the delivery to a consumer",
+        |seen, values| values.histogram(&[], &seen.broker.measured.deliver_ms, 1e3),
+    ),
     Family::gauge(
         "leveret_messages_waiting",
         "Messages that no consumer gets yet: delayed in their exchange, or before another try",

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::message::Moment;
+
 mod answer;
 mod channel_families;
 mod channel_sum_families;
@@ -34,6 +36,8 @@ pub struct MetricsOptions {
     pub is_of_each: bool,
     /// The version of RabbitMQ whose behavior it follows.
     pub rabbitmq_version: String,
+    /// Tells the time, which this floor does not read.
+    pub clock: Box<dyn Fn() -> Moment + Send + Sync>,
     /// Tells what the process takes.
     pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
 }
@@ -53,7 +57,7 @@ pub struct ProcessFigures {
 
 impl fmt::Debug for MetricsOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, node, is_of_each, rabbitmq_version, process: _ } = self;
+        let Self { path, node, is_of_each, rabbitmq_version, clock: _, process: _ } = self;
         formatter
             .debug_struct("MetricsOptions")
             .field("path", path)

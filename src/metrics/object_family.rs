@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::text::{Kind, Text};
+use super::text::{Kind, Seconds, Text};
+use crate::message::Moment;
 
 /// Something of which there may be very many.
 pub(super) trait Object: Send + Sync + 'static {
@@ -12,7 +13,7 @@ pub(super) trait Object: Send + Sync + 'static {
     type Seen;
 
     /// Looks at it.
-    fn see(&self) -> Self::Seen;
+    fn see(&self, now: Moment) -> Self::Seen;
 
     /// What tells it from others: the texts of its labels, in the order of their names.
     fn labels(&self) -> [Cow<'_, str>; LABELS_MAX];
@@ -31,12 +32,21 @@ pub(super) struct Group<T: Object> {
     pub(super) families: &'static [ObjectFamily<T>],
 }
 
+/// What a value is a number of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    One,
+    /// They are told in seconds.
+    Millisecond,
+}
+
 /// One of them.
 pub(super) struct ObjectFamily<T: Object> {
     /// Without what it begins with.
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) help: &'static str,
+    unit: Unit,
     /// Nothing where it has none.
     pub(super) value: fn(&T, &T::Seen) -> Option<u64>,
 }
@@ -53,7 +63,7 @@ impl<T: Object> ObjectFamily<T> {
         help: &'static str,
         value: fn(&T, &T::Seen) -> Option<u64>,
     ) -> Self {
-        Self { name, kind: Kind::Counter, help, value }
+        Self { name, kind: Kind::Counter, help, unit: Unit::One, value }
     }
 
     pub(super) const fn gauge(
@@ -61,15 +71,33 @@ impl<T: Object> ObjectFamily<T> {
         help: &'static str,
         value: fn(&T, &T::Seen) -> Option<u64>,
     ) -> Self {
-        Self { name, kind: Kind::Gauge, help, value }
+        Self { name, kind: Kind::Gauge, help, unit: Unit::One, value }
+    }
+
+    /// A gauge of seconds, whose values come in milliseconds.
+    pub(super) const fn seconds(
+        name: &'static str,
+        help: &'static str,
+        value: fn(&T, &T::Seen) -> Option<u64>,
+    ) -> Self {
+        Self { name, kind: Kind::Gauge, help, unit: Unit::Millisecond, value }
     }
 
     /// The row of one object.
-    pub(super) fn tell(&self, name: &str, labels: &[&str], object: &T, text: &mut Text) {
-        let Some(value) = (self.value)(object, &object.see()) else { return };
+    pub(super) fn tell(
+        &self,
+        name: &str,
+        labels: &[&str],
+        (object, now): (&T, Moment),
+        text: &mut Text,
+    ) {
+        let Some(value) = (self.value)(object, &object.see(now)) else { return };
         let texts = object.labels();
         let texts = texts.iter().map(|text| &**text);
         let pairs: Vec<(&str, &str)> = labels.iter().copied().zip(texts).collect();
-        text.sample(name, &pairs, value);
+        match self.unit {
+            Unit::One => text.sample(name, &pairs, value),
+            Unit::Millisecond => text.sample(name, &pairs, Seconds(value)),
+        }
     }
 }

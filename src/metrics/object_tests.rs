@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::channel_families::CHANNELS;
 use super::connection_families::CONNECTIONS;
-use super::exchange_families::{EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER};
+use super::exchange_families::{EXCHANGES, EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER};
 use super::memory_families::MEMORY;
 use super::object_family::{Group, Object};
-use super::queue_families::{QUEUE_INFO, QUEUES};
+use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUES};
 use super::tests::{answer_to, broker, declaration, fill, metrics, options};
 use super::text::Kind;
 use super::{Metrics, MetricsOptions};
@@ -73,6 +73,11 @@ async fn each_queue_is_told_by_itself() {
         "rabbitmq_queue_messages_ram_bytes{vhost=\"/\",queue=\"q\"} 1",
         "rabbitmq_queue_messages_paged_out{vhost=\"/\",queue=\"q\"} 0",
         "rabbitmq_queue_info{vhost=\"/\",queue=\"q\",queue_type=\"rabbit_classic_queue\"} 1",
+        "rabbitmq_queue_exchange_messages_published_total{vhost=\"/\",queue=\"q\"} 1",
+        "rabbitmq_queue_messages_published_total{queue_vhost=\"/\",queue=\"q\"} 1",
+        "rabbitmq_exchange_messages_published_total{vhost=\"/\",exchange=\"\"} 1",
+        "rabbitmq_exchange_messages_published_total{vhost=\"/\",exchange=\"amq.topic\"} 0",
+        "leveret_queue_oldest_ready_age_seconds{vhost=\"/\",queue=\"q\"} 100.000",
         "rabbitmq_queues 1",
         "rabbitmq_global_messages_received_total{protocol=\"amqp091\"} 1",
     ] {
@@ -238,8 +243,10 @@ fn names_of_objects_are_as_prometheus_wants_them_and_documented() {
     let all = [
         families(QUEUES),
         families(std::slice::from_ref(&QUEUE_INFO)),
+        families(std::slice::from_ref(&QUEUE_AGES)),
         families(CHANNELS),
         families(CONNECTIONS),
+        families(EXCHANGES),
         families(EXCHANGES_OF_CLUSTER),
         families(HOSTS_OF_CLUSTER),
         of_memory.collect(),
@@ -254,6 +261,7 @@ fn names_of_objects_are_as_prometheus_wants_them_and_documented() {
     }
     let groups = QUEUES.iter().map(|group| group.name);
     let groups = groups.chain(CHANNELS.iter().map(|group| group.name));
+    let groups = groups.chain(EXCHANGES.iter().map(|group| group.name));
     let groups = groups.chain(CONNECTIONS.iter().map(|group| group.name));
     for group in groups {
         assert!(documentation.contains(&format!("`{group}`")), "{group} in docs/metrics.md");

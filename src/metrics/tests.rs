@@ -24,12 +24,16 @@ use crate::message::{Body, DeathReason, Envelope, HistogramFigures, Message, Mom
 use crate::protocol::field::FieldTable;
 use crate::store::{Health, StoreFigures};
 
+/// When all are asked.
+const NOW: Moment = Moment(100_000);
+
 pub(super) fn options() -> MetricsOptions {
     MetricsOptions {
         path: "/metrics".into(),
         node: "leveret@hare".into(),
         is_of_each: false,
         rabbitmq_version: "4.3.5".into(),
+        clock: Box::new(|| NOW),
         process: Box::new(process),
     }
 }
@@ -100,6 +104,7 @@ fn figures() -> BrokerFigures {
             sizes: HistogramFigures { bounds: &[100], counts: vec![90, 91], sum: 92 },
             confirm_ms: HistogramFigures { bounds: &[2], counts: vec![93, 94], sum: 95 },
             sync_us: HistogramFigures { bounds: &[50], counts: vec![96, 97], sum: 98 },
+            deliver_ms: HistogramFigures { bounds: &[5], counts: vec![1, 2], sum: 1001 },
         },
         messages: MessageFigures {
             delayed: 30,
@@ -147,9 +152,11 @@ fn text_of(broker: BrokerFigures, process: ProcessFigures) -> String {
         unacked_bytes: 85,
         in_memory: 86,
         in_memory_bytes: 87,
+        next_came_at: Some(Moment(97_655)),
+        unacked_came_at: None,
     };
     let (options, endpoint, cluster) = (&options(), "aggregated", "field".into());
-    let seen = Seen { options, endpoint, cluster, process, queues, broker };
+    let seen = Seen { options, now: NOW, endpoint, cluster, process, queues, broker };
     table::text(families(), &seen)
 }
 
@@ -225,6 +232,8 @@ fn every_metric_has_its_own_value() {
         "rabbitmq_queue_messages_unacked_bytes 85",
         "rabbitmq_queue_messages_ram 86",
         "rabbitmq_queue_messages_ram_bytes 87",
+        "leveret_queue_oldest_ready_age_seconds 2.345",
+        "leveret_queue_oldest_unacked_age_seconds 0.000",
         "rabbitmq_queue_consumers 82",
         "rabbitmq_auth_attempts_total{protocol=\"amqp091\"} 155",
         "rabbitmq_auth_attempts_succeeded_total{protocol=\"amqp091\"} 77",
@@ -270,6 +279,10 @@ fn every_metric_has_its_own_value() {
         "leveret_confirm_seconds_bucket{le=\"+Inf\"} 187",
         "leveret_confirm_seconds_sum 0.095",
         "leveret_confirm_seconds_count 187",
+        "leveret_deliver_seconds_bucket{le=\"0.005\"} 1",
+        "leveret_deliver_seconds_bucket{le=\"+Inf\"} 3",
+        "leveret_deliver_seconds_sum 1.001",
+        "leveret_deliver_seconds_count 3",
         "leveret_messages_waiting{kind=\"delay\"} 30",
         "leveret_messages_waiting{kind=\"retry\"} 31",
         "leveret_duplicates_total{kind=\"exchange\"} 32",
@@ -415,9 +428,9 @@ pub(super) async fn answer_to(metrics: &Arc<Metrics>, request: &str) -> String {
 
 #[tokio::test]
 async fn a_scrape_is_answered_with_what_is_now() {
-    let broker = broker();
-    let metrics = metrics(&broker, "/metrics");
-    broker.set_global_parameter(GlobalParameterDefinition {
+    let world = broker();
+    let metrics = metrics(&world, "/metrics");
+    world.set_global_parameter(GlobalParameterDefinition {
         name: CLUSTER_NAME.into(),
         value: "set since".into(),
     });
@@ -427,14 +440,13 @@ async fn a_scrape_is_answered_with_what_is_now() {
     assert!(before.contains(kind), "{before}");
     let (_, body) = before.split_once("\r\n\r\n").unwrap();
     let (options, cluster) = (options(), "set since".into());
-    let (process, queues, broker_figures) = (process(), broker.queue_figures(), broker.figures());
-    let (endpoint, broker_figures) = ("aggregated", broker_figures);
-    let seen =
-        Seen { options: &options, endpoint, cluster, process, queues, broker: broker_figures };
+    let (process, queues, broker_figures) = (process(), world.queue_figures(), world.figures());
+    let (now, endpoint, broker) = (NOW, "aggregated", broker_figures);
+    let seen = Seen { options: &options, now, endpoint, cluster, process, queues, broker };
     let expected = table::text(families(), &seen);
     assert_eq!(body, expected);
     assert!(body.contains("\nrabbitmq_connections 0\n"), "{body}");
-    let _session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
+    let _session = Session::new(world.clone(), Peer { address: None }, Moment(0));
     let after = answer(&metrics, "GET", "/metrics").await;
     assert!(after.contains("\nrabbitmq_connections 1\n"), "{after}");
 }

@@ -1,6 +1,6 @@
 //! Prometheus' text format 0.0.4, which is what RabbitMQ answers with. It knows no metric.
 
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 
 use crate::message::HistogramFigures;
 
@@ -16,6 +16,16 @@ pub(super) enum Kind {
     Gauge,
     /// How many values are of which size, from the start of the node on.
     Histogram,
+}
+
+/// So many milliseconds, told in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seconds(pub(super) u64);
+
+impl Display for Seconds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{:03}", self.0 / 1000, self.0 % 1000)
+    }
 }
 
 /// The text of one answer.
@@ -99,7 +109,7 @@ impl Text {
         self.0.push_str(text);
     }
 
-    fn write(&mut self, text: std::fmt::Arguments<'_>) {
+    fn write(&mut self, text: fmt::Arguments<'_>) {
         // A string takes everything.
         let _ = self.0.write_fmt(text);
     }

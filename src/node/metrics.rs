@@ -24,6 +24,7 @@ pub(super) fn serve(
         is_of_each: metrics.is_of_each,
         node: node_name(config),
         rabbitmq_version: config.product.version.clone(),
+        clock: Box::new(move || clock.now()),
         process: Box::new(move || process_figures(clock)),
     };
     let metrics = Arc::new(Metrics::new(broker.clone(), options));

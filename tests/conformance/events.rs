@@ -78,12 +78,12 @@ fn nobody_publishes_to_the_exchange_of_events_nor_deletes_it() {
             "ACCESS_REFUSED - cannot publish to internal exchange '{EVENT_EXCHANGE}' in vhost '/'"
         );
         let publish = plain::publish(EVENT_EXCHANGE, "x");
-        client.refuse_publish(&publish, &Properties::default(), 403, text);
+        client.refuse_publish(&publish, &Properties::default(), 403, &text);
         let text = format!(
             "ACCESS_REFUSED - deletion of system exchange '{EVENT_EXCHANGE}' in vhost '/' not \
              allowed"
         );
-        client.refuse(&plain::exchange_delete(EVENT_EXCHANGE), 403, text);
+        client.refuse(&plain::exchange_delete(EVENT_EXCHANGE), 403, &text);
     });
 }
 
@@ -94,6 +94,6 @@ fn there_is_no_exchange_of_events_unasked() {
         let mut client = world.client();
         let declare = plain::exchange_declare(EVENT_EXCHANGE, "topic");
         let passive = exchange::Declare { passive: true, ..declare };
-        client.refuse(&passive, 404, no_exchange(EVENT_EXCHANGE));
+        client.refuse(&passive, 404, &no_exchange(EVENT_EXCHANGE));
     });
 }

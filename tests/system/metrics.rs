@@ -153,7 +153,11 @@ async fn each_queue_channel_and_connection_is_told_by_itself() {
         ("/metrics/per-object", "rabbitmq"),
         (
             "/metrics/detailed?family=queue_coarse_metrics&family=queue_metrics\
-             &family=channel_metrics&family=connection_metrics&family=connection_coarse_metrics",
+             &family=channel_metrics&family=connection_metrics&family=connection_coarse_metrics\
+             &family=queue_delivery_metrics&family=queue_exchange_metrics\
+             &family=channel_queue_exchange_metrics&family=exchange_metrics\
+             &family=channel_exchange_metrics&family=channel_queue_metrics\
+             &family=leveret_queue_ages",
             "rabbitmq_detailed",
         ),
     ] {
@@ -162,6 +166,16 @@ async fn each_queue_channel_and_connection_is_told_by_itself() {
         assert_eq!(told("queue_messages_ready", "queue=\"q\""), 0);
         assert_eq!(told("queue_messages_unacked", "queue=\"q\""), 1);
         assert_eq!(told("queue_messages_unacked_bytes", "queue=\"q\""), 5000);
+        assert_eq!(told("queue_exchange_messages_published_total", "queue=\"q\""), 1);
+        assert_eq!(told("queue_messages_published_total", "queue_vhost=\"/\",queue=\"q\""), 1);
+        assert_eq!(told("exchange_messages_published_total", "exchange=\"\""), 1);
+        assert_eq!(told("channel_messages_published_total", "(1)\""), 1);
+        assert_eq!(told("channel_messages_confirmed_total", "(1)\""), 1);
+        for (name, count) in [("get_ack", 1), ("get", 0), ("get_empty", 0), ("messages_acked", 0)] {
+            assert_eq!(told(&format!("queue_{name}_total"), "queue=\"q\""), count, "{name}");
+            assert_eq!(told(&format!("channel_{name}_total"), "(1)\""), count, "{name}");
+        }
+        assert!(body.contains("leveret_queue_oldest_unacked_age_seconds{vhost=\"/\",queue=\"q\"}"));
         assert_eq!(told("channel_messages_unacked", "(1)\""), 1);
         assert_eq!(told("channel_messages_unconfirmed", "(1)\""), 0);
         assert_eq!(told("channel_consumers", "(1)\""), 0);

@@ -153,3 +153,16 @@ def test_exchanges_and_virtual_hosts_are_told_of_the_cluster(traffic, prometheus
     prometheus.becomes(chosen, lambda found: len(found) == 1)
     prometheus.becomes('rabbitmq_cluster_vhost_status{vhost="/"}',
                        lambda found: [value for _, value in found] == [1])
+
+
+@pytest.mark.parametrize("name", [
+    "rabbitmq_message_size_bytes", "leveret_confirm_seconds", "leveret_store_sync_seconds",
+])
+def test_histograms_add_up(traffic, prometheus, is_leveret, name):
+    if not is_leveret:
+        pytest.skip("sizes of messages are told since 4.1 only, and times never")
+    of_all = f'sum({name}_bucket{{job="aggregated",le="+Inf"}}) == sum({name}_count' \
+        '{job="aggregated"}) > 0'
+    prometheus.becomes(of_all, lambda found: len(found) == 1)
+    median = f'histogram_quantile(0.5, sum by (le) ({name}_bucket{{job="aggregated"}}))'
+    prometheus.becomes(median, lambda found: len(found) == 1 and found[0][1] > 0)
