@@ -30,7 +30,6 @@ fn keys(client: &mut Client, events: &str) -> Vec<String> {
     told.map(|got| got.method.routing_key.to_owned()).collect()
 }
 
-// Rule: rabbitmq.events.told
 #[test]
 fn a_client_is_told_from_its_login_to_its_end() {
     check_with_options(switched_on(), |world| {
@@ -53,7 +52,6 @@ fn a_client_is_told_from_its_login_to_its_end() {
     });
 }
 
-// Rule: rabbitmq.events.told
 #[test]
 fn a_client_that_hangs_up_is_told_with_what_goes_with_it() {
     check_with_options(switched_on(), |world| {
@@ -68,7 +66,6 @@ fn a_client_that_hangs_up_is_told_with_what_goes_with_it() {
     });
 }
 
-// Rule: rabbitmq.events.exchange
 #[test]
 fn nobody_publishes_to_the_exchange_of_events_nor_deletes_it() {
     check_with_options(switched_on(), |world| {
@@ -87,7 +84,6 @@ fn nobody_publishes_to_the_exchange_of_events_nor_deletes_it() {
     });
 }
 
-// Rule: rabbitmq.events.exchange
 #[test]
 fn there_is_no_exchange_of_events_unasked() {
     check_in_process(|world| {
