@@ -256,9 +256,11 @@ class running:
         try:
             certificates = secure.make(self.folder)
             if self.name == "rabbitmq":
-                self.broker = RabbitMq(self.folder, certificates=certificates)
+                plugins = ("rabbitmq_management", "rabbitmq_event_exchange")
+                self.broker = RabbitMq(self.folder, plugins, certificates)
             else:
-                self.broker = Leveret(self.name, self.folder, certificates=certificates)
+                keys = ("event_exchange.enabled=true",)
+                self.broker = Leveret(self.name, self.folder, keys, certificates)
             self.broker.start()
             self.door = RestartDoor(self.broker, self.folder)
         except BaseException:
