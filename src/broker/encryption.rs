@@ -17,3 +17,22 @@ pub struct Encryption {
     /// What the client showed of itself.
     pub certificate: Option<PeerCertificate>,
 }
+
+impl Encryption {
+    /// What is told of it, under RabbitMQ's names; what is not there is an empty text.
+    #[must_use]
+    pub fn told(encryption: Option<&Self>) -> [(&'static str, &str); 7] {
+        let agreed = |part: fn(&Self) -> &str| encryption.map_or("", part);
+        let certificate = encryption.and_then(|found| found.certificate.as_ref());
+        let shown = |part: fn(&PeerCertificate) -> &str| certificate.map_or("", part);
+        [
+            ("ssl_protocol", agreed(|found| found.protocol)),
+            ("ssl_cipher", agreed(|found| found.cipher)),
+            ("ssl_hash", agreed(|found| found.hash)),
+            ("ssl_key_exchange", agreed(|found| found.key_exchange)),
+            ("peer_cert_subject", shown(|found| &found.subject)),
+            ("peer_cert_issuer", shown(|found| &found.issuer)),
+            ("peer_cert_validity", shown(|found| &found.validity)),
+        ]
+    }
+}

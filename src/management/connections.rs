@@ -20,7 +20,6 @@ use super::routes::Routes;
 use super::samples::Subject;
 use super::view::View;
 use super::{answer, arguments, connection_name};
-use crate::auth::PeerCertificate;
 use crate::broker::{Encryption, ListedConnection, OctetFigures};
 use crate::message::SessionId;
 
@@ -224,28 +223,13 @@ fn shape(connection: &ListedConnection, view: &View) -> Value {
     if let Some(shape) = shape.as_object_mut() {
         let name = introduction.client_name.as_deref();
         shape.extend(name.map(|name| ("user_provided_name".to_owned(), name.into())));
-        shape.extend(encryption(connection.encryption()));
+        let encryption = connection.encryption();
+        shape.insert("ssl".to_owned(), encryption.is_some().into());
+        let told = Encryption::told(encryption);
+        shape.extend(told.map(|(name, value)| (name.to_owned(), value.into())));
         shape.extend(rates(connection.session(), &traffic, view));
     }
     shape
-}
-
-/// How it is encrypted; what is not known is an empty text.
-fn encryption(encryption: Option<&Encryption>) -> [(String, Value); 8] {
-    let agreed = |part: fn(&Encryption) -> &str| Value::from(encryption.map_or("", part));
-    let certificate = encryption.and_then(|found| found.certificate.as_ref());
-    let shown = |part: fn(&PeerCertificate) -> &str| Value::from(certificate.map_or("", part));
-    [
-        ("ssl", encryption.is_some().into()),
-        ("ssl_protocol", agreed(|found| found.protocol)),
-        ("ssl_cipher", agreed(|found| found.cipher)),
-        ("ssl_hash", agreed(|found| found.hash)),
-        ("ssl_key_exchange", agreed(|found| found.key_exchange)),
-        ("peer_cert_subject", shown(|found| &found.subject)),
-        ("peer_cert_issuer", shown(|found| &found.issuer)),
-        ("peer_cert_validity", shown(|found| &found.validity)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
 }
 
 /// How fast bytes come and go.
