@@ -497,3 +497,7 @@ pub const MANAGEMENT_BODY_PATIENCE_MS: u64 = 60_000;
 
 /// How long an answer of the HTTP API may still take when the node stops.
 pub const MANAGEMENT_END_PATIENCE_MS: u64 = 1000;
+/// Things of which up to three samples are kept, some 600 bytes: more than a monitor walks through.
+pub const SAMPLED_COUNT_MAX: usize = 50_000;
+/// Things of which all samples of ten minutes are kept, some 20 KiB each: those that are drawn.
+pub const CHARTED_COUNT_MAX: usize = 256;

@@ -10,7 +10,7 @@ use super::mailbox::Mailbox;
 use super::shared::Broker;
 use super::traffic::TrafficFigures;
 use crate::connection::{Event, Introduction};
-use crate::message::Moment;
+use crate::message::{Moment, SessionId};
 use crate::protocol::reply::ConnectionError;
 
 /// A connection of a client that is in a virtual host.
@@ -67,12 +67,14 @@ pub struct ChannelReport {
     pub prefetch_count: u16,
     /// How many all consumers together may have; 0 means any number.
     pub global_prefetch_count: u64,
-    /// Deliveries that are not settled.
+    /// Deliveries that are not settled, also not in the transaction of the moment.
     pub unsettled: u64,
     /// Publishes that wait for their confirm.
     pub unconfirmed: u64,
     /// Publishes that wait for tx.commit.
     pub uncommitted: u64,
+    /// Settlements that wait for tx.commit.
+    pub acks_uncommitted: u64,
     /// Messages that came and went so far.
     pub traffic: TrafficFigures,
     /// When the client last used it; as the connection came where it never did.
@@ -80,6 +82,12 @@ pub struct ChannelReport {
 }
 
 impl ListedConnection {
+    /// Its number: no other connection has it.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.client.session
+    }
+
     /// Where it comes from and goes to.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -161,15 +169,18 @@ impl ListedChannel {
     #[must_use]
     pub fn report(&self) -> ChannelReport {
         let live = &self.live;
+        let unsettled = live.credit.used() + live.got.value();
+        let acks_uncommitted = live.traffic.acks_uncommitted();
         ChannelReport {
             is_confirming: live.is_confirming(),
             is_transactional: live.is_transactional(),
             consumers: live.consumers.value(),
             prefetch_count: live.prefetch_count(),
             global_prefetch_count: live.credit.limit(),
-            unsettled: live.credit.used() + live.got.value(),
+            unsettled: unsettled.saturating_sub(acks_uncommitted),
             unconfirmed: if live.is_confirming() { live.traffic.unconfirmed() } else { 0 },
             uncommitted: live.uncommitted.value(),
+            acks_uncommitted,
             traffic: TrafficFigures::of(&live.traffic),
             active_at: live.active_at().max(self.connection.connected_at()),
         }

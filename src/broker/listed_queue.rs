@@ -11,7 +11,7 @@ use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use crate::definitions::QueueDefinition;
 use crate::message::queue_options::DeliveryLimit;
-use crate::message::{ConsumerId, Moment, Name};
+use crate::message::{ConsumerId, Moment, Name, QueueId};
 use crate::policy::Applied;
 use crate::protocol::field::FieldTable;
 use crate::queue::{Consumer, Counts, Report};
@@ -28,6 +28,8 @@ pub struct ListedQueue {
 pub struct QueueReport {
     /// What it has.
     pub held: Report,
+    /// Bytes that it takes in RAM, about.
+    pub memory_bytes: u64,
     /// What clients published to it and got from it so far.
     pub traffic: QueueTraffic,
     /// How long messages waited for consumers.
@@ -74,6 +76,12 @@ impl ListedQueue {
         &self.host.name
     }
 
+    /// Its number in this life: what is counted of it begins with that.
+    #[must_use]
+    pub fn incarnation(&self) -> QueueId {
+        self.handle.incarnation
+    }
+
     /// As it was declared.
     #[must_use]
     pub fn definition(&self) -> &QueueDefinition {
@@ -105,6 +113,7 @@ impl ListedQueue {
         let held = live.queue.report();
         let tag = |id: Option<ConsumerId>| Some(live.subscribers.get(&id?)?.consumer_tag.clone());
         QueueReport {
+            memory_bytes: memory_bytes(&held, &self.handle),
             traffic: live.traffic(),
             backlog: live.backlog,
             next_came_at: held.next_ready.and_then(|place| live.came_at(place)),
@@ -167,6 +176,13 @@ impl ListedQueue {
             arguments: subscriber.arguments.clone(),
         }
     }
+}
+
+/// What a queue takes with its messages and its consumers, but for what the allocator adds.
+fn memory_bytes(held: &Report, handle: &QueueHandle) -> u64 {
+    let consumers = held.counts.consumers * (size_of::<Consumer>() + size_of::<Subscriber>());
+    let itself = size_of::<QueueHandle>() + size_of::<QueueDefinition>();
+    held.resident_bytes + (itself + handle.definition.name.len() + consumers) as u64
 }
 
 impl Broker {

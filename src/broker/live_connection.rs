@@ -11,7 +11,7 @@ use super::lock::lock;
 use super::session::Session;
 use super::traffic::{ClientFigures, PastClients, TrafficFigures};
 use crate::connection::{ChannelTraffic, Gauge, Introduction, Settle};
-use crate::message::{ConsumerKey, Moment, Name, QueueId};
+use crate::message::{ConsumerKey, Moment, Name, QueueId, SessionId};
 use crate::queue::Credit;
 
 /// Deliveries that a consumer lost are settled for no queue.
@@ -86,6 +86,7 @@ impl ConnectionState {
 /// A client that is in a virtual host.
 #[derive(Debug)]
 pub(super) struct LiveConnection {
+    pub(super) session: SessionId,
     /// Where it comes from and goes to.
     pub(super) name: Name,
     pub(super) user: Name,
@@ -214,6 +215,7 @@ impl Session {
     pub(super) fn show_connection(&mut self) {
         let Some((user, place)) = self.user.as_ref().zip(self.place.as_ref()) else { return };
         let live = LiveConnection {
+            session: self.id,
             name: self.name.clone(),
             user: user.name.clone(),
             virtual_host: place.host.name.clone(),

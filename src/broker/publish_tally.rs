@@ -30,6 +30,11 @@ impl PublishTally {
         self.left += left;
     }
 
+    /// Whatever is published was received, or comes to its exchange now that it is committed.
+    fn is_any(&self) -> bool {
+        self.published.received > 0 || self.exchange.is_some()
+    }
+
     fn leave_exchange(&mut self) {
         if let Some(exchange) = self.exchange.take() {
             exchange.count(std::mem::take(&mut self.entered), std::mem::take(&mut self.left));
@@ -49,13 +54,18 @@ impl Session {
     }
 
     /// What a batch came to is seen from now on.
+    #[inline]
     pub(super) fn count_published(&mut self, batch: &mut Batch) {
-        let tally = &mut batch.tally;
+        if batch.tally.is_any() {
+            self.add_published(&mut batch.tally);
+        }
+    }
+
+    /// By itself, so that the many steps which publish nothing do not carry it along.
+    #[inline(never)]
+    fn add_published(&mut self, tally: &mut PublishTally) {
         tally.leave_exchange();
         let published = std::mem::take(&mut tally.published);
-        if published.received + published.routed + published.dropped + published.returned == 0 {
-            return;
-        }
         if let Some(state) = self.channels.get(&tally.channel) {
             state.live.traffic.count_published(&published);
             state.live.touch(self.work.now);

@@ -11,7 +11,6 @@ use std::ops::AddAssign;
 use std::sync::{Arc, Mutex};
 
 use super::listed_connection::OctetFigures;
-use super::live_connection::LiveConnection;
 use super::lock::{lock, read};
 use super::session::Session;
 use super::shared::Broker;
@@ -110,17 +109,18 @@ impl Broker {
     pub fn client_figures_by_host(&self) -> BTreeMap<Name, ClientFigures> {
         let hosts: Vec<_> = read(&self.virtual_hosts).values().cloned().collect();
         let sessions = lock(&self.sessions);
-        let past = |host: &Arc<VirtualHost>| (host.name.clone(), host.past_clients.figures());
-        let mut sums: BTreeMap<Name, ClientFigures> = hosts.iter().map(past).collect();
+        // By what is its own: who is still in a deleted one is of no other that has its name.
+        let past = |host: &Arc<VirtualHost>| {
+            let sum = host.past_clients.figures();
+            (Arc::as_ptr(&host.past_clients).addr(), (host.name.clone(), sum))
+        };
+        let mut sums: BTreeMap<usize, (Name, ClientFigures)> = hosts.iter().map(past).collect();
         for client in sessions.values().filter_map(|mailbox| mailbox.client.get()) {
-            // Who is still in a deleted one is of no other that has its name.
-            if let Some(host) = hosts.iter().find(|host| client.is_in(host))
-                && let Some(sum) = sums.get_mut(&host.name)
-            {
+            if let Some((_, sum)) = sums.get_mut(&Arc::as_ptr(&client.past_of_host).addr()) {
                 *sum += client.figures();
             }
         }
-        sums
+        sums.into_values().collect()
     }
 
     /// A session is listed no longer.
@@ -132,12 +132,6 @@ impl Broker {
             self.past_clients.add(figures);
             client.past_of_host.add(figures);
         }
-    }
-}
-
-impl LiveConnection {
-    fn is_in(&self, host: &VirtualHost) -> bool {
-        Arc::ptr_eq(&self.past_of_host, &host.past_clients)
     }
 }
 

@@ -167,6 +167,7 @@ impl Channel {
     /// Takes the settlements of the transaction, in their order.
     pub(super) fn commit(&mut self) -> Vec<Settle> {
         let Mode::Transaction(settled) = &mut self.mode else { return Vec::new() };
+        self.traffic.acks_uncommitted.set(0);
         let mut groups = Vec::new();
         for run in std::mem::take(settled).chunk_by(|left, right| left.0 == right.0) {
             let Some((outcome, ..)) = run.first() else { continue };
@@ -191,6 +192,7 @@ impl Channel {
     pub(super) fn restore_transaction(&mut self) {
         if let Mode::Transaction(settled) = &mut self.mode {
             let taken = std::mem::take(settled);
+            self.traffic.acks_uncommitted.set(0);
             if !taken.is_empty() {
                 self.unsettled.restore(taken.into_iter().map(|(_, taken)| taken));
             }

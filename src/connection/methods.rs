@@ -6,7 +6,7 @@ use super::command::{
     Bind, Command, Consume, DeclareExchange, DeclareQueue, DeleteQueue, Effect, Request,
 };
 use super::machine::{Connection, begin_content, decode_method};
-use super::unsettled::grouped;
+use super::unsettled::{TagRun, grouped};
 use crate::message::{Name, Outcome, Random, cleaned};
 use crate::protocol::field::{FieldTable, FieldValue};
 use crate::protocol::frame::Frame;
@@ -77,6 +77,8 @@ fn settle(
         .take(tag, multiple)
         .ok_or_else(|| ChannelError::precondition_failed(format!("unknown delivery tag {tag}")))?;
     if let Mode::Transaction(settled) = &mut channel.mode {
+        let count = taken.iter().map(TagRun::count).sum();
+        channel.traffic.acks_uncommitted.add(count);
         settled.extend(taken.into_iter().map(|taken| (outcome, taken)));
     } else {
         effects.extend(grouped(channel.number, outcome, taken).into_iter().map(Effect::Settle));

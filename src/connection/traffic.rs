@@ -112,6 +112,8 @@ pub struct ChannelTraffic {
     routed: Gauge,
     dropped: Gauge,
     returned: Gauge,
+    /// Settlements that wait for tx.commit.
+    pub(super) acks_uncommitted: Gauge,
     classic: ConsumedTraffic,
     quorum: ConsumedTraffic,
 }
@@ -172,6 +174,12 @@ impl ChannelTraffic {
             dropped: self.dropped.value(),
             returned: self.returned.value(),
         }
+    }
+
+    /// Settlements that wait for tx.commit.
+    #[must_use]
+    pub fn acks_uncommitted(&self) -> u64 {
+        self.acks_uncommitted.value()
     }
 
     /// Publishes that wait for their answer, of a channel that confirms.

@@ -38,6 +38,11 @@ pub(super) struct TagRun {
 pub(super) type TagRuns = SmallVec<[TagRun; 2]>;
 
 impl TagRun {
+    /// How many deliveries.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
     fn last_tag(&self) -> u64 {
         self.first_tag + self.count - 1
     }

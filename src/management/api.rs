@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use super::ManagementOptions;
 use super::auth_attempts::Attempts;
 use super::refusal::Refusal;
+use super::samples::Samples;
 use crate::broker::{Broker, DeclarationResult};
 use crate::definitions::PasswordHash;
 use crate::message::Moment;
@@ -21,6 +22,8 @@ pub(super) type Shared = Arc<Api>;
 pub(super) struct Api {
     pub(super) broker: Arc<Broker>,
     pub(super) options: ManagementOptions,
+    /// What was seen at earlier looks.
+    pub(super) samples: Samples,
     /// The API itself, as programs read it.
     pub(super) description: Bytes,
     pub(super) attempts: Attempts,
@@ -28,7 +31,13 @@ pub(super) struct Api {
 
 impl Api {
     pub(super) fn new(broker: Arc<Broker>, options: ManagementOptions, description: Bytes) -> Self {
-        Self { broker, options, description, attempts: Attempts::default() }
+        Self {
+            broker,
+            options,
+            description,
+            attempts: Attempts::default(),
+            samples: Samples::default(),
+        }
     }
 
     pub(super) fn now(&self) -> Moment {

@@ -1,5 +1,7 @@
 //! `/api/channels`: the channels of connections. Who is no monitor sees its own.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -9,13 +11,18 @@ use super::api::{Api, Shared};
 use super::caller::Caller;
 use super::columns::Columns;
 use super::list::{self, ListWish, Row};
+use super::message_stats::MessageStats;
 use super::names::Names;
 use super::operation::Operation;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::routes::Routes;
+use super::samples::Subject;
+use super::view::View;
 use super::{answer, connection_name, connections, consumer_shape};
-use crate::broker::{ConnectionState, ListedChannel, ListedConnection, ListedConsumer};
+use crate::broker::{
+    ChannelReport, ConnectionState, ListedChannel, ListedConnection, ListedConsumer,
+};
 use crate::limits::LIST_ROWS_PER_TURN;
 
 pub(super) fn routes() -> Routes {
@@ -39,7 +46,7 @@ async fn list(
     caller: Caller,
     query: Query,
 ) -> Result<Response, Refusal> {
-    answer_with(&api, connections::seen(&api, &caller), ListWish::of(&query)?).await
+    answer_with(&api, connections::seen(&api, &caller), ListWish::of(&query)?, &query).await
 }
 
 async fn list_in_host(
@@ -51,7 +58,7 @@ async fn list_in_host(
     api.check_looks_in(&caller, &host)?;
     let mut seen = connections::seen(&api, &caller);
     seen.retain(|connection| connection.virtual_host() == host);
-    answer_with(&api, seen, ListWish::of(&query)?).await
+    answer_with(&api, seen, ListWish::of(&query)?, &query).await
 }
 
 async fn list_of_connection(
@@ -61,17 +68,19 @@ async fn list_of_connection(
     query: Query,
 ) -> Result<Response, Refusal> {
     let connection = connections::find(&api, &caller, &name)?;
-    answer_with(&api, vec![connection], ListWish::whole(&query)).await
+    answer_with(&api, vec![connection], ListWish::whole(&query), &query).await
 }
 
 async fn answer_with(
     api: &Shared,
     mut connections: Vec<ListedConnection>,
     wish: ListWish,
+    query: &Query,
 ) -> Result<Response, Refusal> {
     connections.sort_by(|left, right| left.virtual_host().cmp(right.virtual_host()));
     let channels = connections.iter().flat_map(ListedConnection::channels);
-    let row = |channel| ChannelRow::new(channel, &api.options.node);
+    let view = Arc::new(View::of(api, query));
+    let row = |channel| ChannelRow::new(channel, view.clone());
     list::answer(channels.map(row).collect(), wish).await
 }
 
@@ -86,9 +95,12 @@ async fn show(
     let channel = connection.channels().into_iter().find(|channel| channel.number == number);
     let channel = channel.ok_or(Refusal::NotFound)?;
     let consumers = consumers(&api, &channel).await;
-    let mut shape = ChannelRow::new(channel, &api.options.node).shape();
-    if let Some(shape) = shape.as_object_mut() {
+    let view = Arc::new(View::of(&api, &query));
+    let mut shape = ChannelRow::new(channel, view.clone()).shape();
+    if let Some(shape) = shape.as_object_mut().filter(|_| view.has_stats) {
         shape.insert("consumer_details".to_owned(), consumers);
+        // Pairs of exchanges and queues with it are not told apart.
+        shape.extend(["publishes", "deliveries"].map(|name| (name.to_owned(), json!([]))));
     }
     Ok(answer::json(&Columns::of(&query).pick(shape)))
 }
@@ -125,13 +137,28 @@ async fn consumers(api: &Api, channel: &ListedChannel) -> Value {
 struct ChannelRow {
     channel: ListedChannel,
     name: String,
-    node: String,
+    view: Arc<View>,
 }
 
 impl ChannelRow {
-    fn new(channel: ListedChannel, node: &str) -> Self {
+    fn new(channel: ListedChannel, view: Arc<View>) -> Self {
         let name = format!("{} ({})", channel.connection.name(), channel.number);
-        Self { channel, name, node: node.to_owned() }
+        Self { channel, name, view }
+    }
+}
+
+impl ChannelRow {
+    /// What came and went on it, and since when nothing does.
+    fn stats(&self, report: &ChannelReport) -> impl Iterator<Item = (String, Value)> {
+        let stats = MessageStats::of_channels(&report.traffic);
+        let numbers = stats.numbers();
+        let counters = numbers.len();
+        let subject = Subject::Channel(self.channel.connection.session(), self.channel.number);
+        let look = self.view.look(subject, numbers, counters);
+        let stats = stats.shape(&look, self.view.spans.rates);
+        let idle_since = self.view.idle_since(report.active_at).map(Value::from);
+        let named = |name: &str, value: Option<Value>| value.map(|value| (name.to_owned(), value));
+        named("message_stats", stats).into_iter().chain(named("idle_since", idle_since))
     }
 }
 
@@ -157,14 +184,14 @@ impl Row for ChannelRow {
             ConnectionState::Flow => "flow",
             _ => "running",
         };
-        json!({
+        let mut shape = json!({
             "name": self.name,
             "number": number,
             "connection_details": connection_name::shape(connection.name()),
             "vhost": connection.virtual_host(),
             "user": connection.user(),
             "user_who_performed_action": connection.user(),
-            "node": self.node,
+            "node": self.view.api.options.node,
             "state": state,
             "confirm": report.is_confirming,
             "transactional": report.is_transactional,
@@ -174,6 +201,12 @@ impl Row for ChannelRow {
             "messages_unacknowledged": report.unsettled,
             "messages_unconfirmed": report.unconfirmed,
             "messages_uncommitted": report.uncommitted,
-        })
+            "acks_uncommitted": report.acks_uncommitted,
+            "pending_raft_commands": 0,
+        });
+        if let Some(shape) = shape.as_object_mut().filter(|_| self.view.has_stats) {
+            shape.extend(self.stats(&report));
+        }
+        shape
     }
 }

@@ -1,6 +1,8 @@
 //! `/api/connections`: clients that are in a virtual host are listed and closed. Who is no monitor
 //! sees its own. What is told of their channels is in `channels`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -15,14 +17,28 @@ use super::operation::Operation;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::routes::Routes;
+use super::samples::Subject;
+use super::view::View;
 use super::{answer, arguments, connection_name};
-use crate::broker::ListedConnection;
+use crate::broker::{ListedConnection, OctetFigures};
+use crate::message::SessionId;
 
 /// Why a connection is closed where nobody says.
 const REASON: &str = "Closed via management plugin";
 
 /// The header that says why.
 const REASON_HEADER: &str = "x-reason";
+
+/// What RabbitMQ says of a connection with TLS, and leaves empty without.
+const NO_TLS: [&str; 7] = [
+    "ssl_protocol",
+    "ssl_key_exchange",
+    "ssl_cipher",
+    "ssl_hash",
+    "peer_cert_subject",
+    "peer_cert_issuer",
+    "peer_cert_validity",
+];
 
 pub(super) fn routes() -> Routes {
     const OF_USER: &str = "/connections/username/{user}";
@@ -95,7 +111,8 @@ async fn answer_with(
 ) -> Result<Response, Refusal> {
     let wish = ListWish::of(query)?;
     connections.sort_by(|left, right| left.virtual_host().cmp(right.virtual_host()));
-    let row = |connection| ConnectionRow { connection, node: api.options.node.clone() };
+    let view = Arc::new(View::of(api, query));
+    let row = |connection| ConnectionRow { connection, view: view.clone() };
     list::answer(connections.into_iter().map(row).collect(), wish).await
 }
 
@@ -113,7 +130,7 @@ async fn show(
     query: Query,
 ) -> Result<Response, Refusal> {
     let connection = find(&api, &caller, &name)?;
-    Ok(answer::json(&Columns::of(&query).pick(shape(&connection, &api.options.node))))
+    Ok(answer::json(&Columns::of(&query).pick(shape(&connection, &View::of(&api, &query)))))
 }
 
 /// Sessions are AMQP 1.0's, which nobody speaks here.
@@ -159,7 +176,7 @@ fn reason(headers: &HeaderMap) -> String {
 /// A connection in a list.
 struct ConnectionRow {
     connection: ListedConnection,
-    node: String,
+    view: Arc<View>,
 }
 
 impl Row for ConnectionRow {
@@ -178,24 +195,23 @@ impl Row for ConnectionRow {
     }
 
     fn shape(&self) -> Value {
-        shape(&self.connection, &self.node)
+        shape(&self.connection, &self.view)
     }
 }
 
-fn shape(connection: &ListedConnection, node: &str) -> Value {
+fn shape(connection: &ListedConnection, view: &View) -> Value {
     let name = connection.name();
     let (peer_host, peer_port) = connection_name::origin(name);
     let (host, port) = connection_name::destination(name);
     let introduction = connection.introduction();
     let traffic = connection.traffic();
-    json!({
+    let mut shape = json!({
         "name": name,
         "vhost": connection.virtual_host(),
         "user": connection.user(),
         "user_who_performed_action": connection.user(),
-        "user_provided_name": introduction.client_name,
         "client_properties": arguments::shape(&introduction.client_properties),
-        "node": node,
+        "node": view.api.options.node,
         "type": "network",
         "protocol": "AMQP 0-9-1",
         "auth_mechanism": connection.auth_mechanism(),
@@ -214,5 +230,21 @@ fn shape(connection: &ListedConnection, node: &str) -> Value {
         "recv_cnt": traffic.reads,
         "send_oct": traffic.sent_bytes,
         "send_cnt": traffic.writes,
-    })
+        "send_pend": 0,
+    });
+    if let Some(shape) = shape.as_object_mut() {
+        let name = introduction.client_name.as_deref();
+        shape.extend(name.map(|name| ("user_provided_name".to_owned(), name.into())));
+        shape.extend(NO_TLS.map(|name| (name.to_owned(), "".into())));
+        shape.extend(rates(connection.session(), &traffic, view));
+    }
+    shape
+}
+
+/// How fast bytes come and go.
+fn rates(session: SessionId, traffic: &OctetFigures, view: &View) -> [(String, Value); 2] {
+    let numbers = vec![traffic.received_bytes, traffic.sent_bytes];
+    let look = view.look(Subject::Connection(session), numbers, 2);
+    let details = |name: &str, index| (name.to_owned(), look.details(index, view.spans.octets));
+    [details("recv_oct_details", 0), details("send_oct_details", 1)]
 }

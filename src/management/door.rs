@@ -6,12 +6,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Request, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{Redirect, Response};
 use axum::routing::get as by_get;
 use axum::{Extension, Router};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -26,9 +28,9 @@ use super::visitors::{Acquaintance, Visitors};
 use super::{
     ManagementOptions, absent, alarm_limits, auth_attempts, bindings, channels, cluster_name,
     connections, consumers, definitions, description, effective_config, exchanges, features,
-    front_page, get, global_parameters, hash_password, headers, health, login, node_memory, nodes,
-    overview, parameters, permissions, policies, publish, queues, replicas, topic_permissions,
-    user_limits, users, virtual_host_limits, virtual_hosts, whoami,
+    front_page, get, global_parameters, hash_password, headers, health, login, methods,
+    node_memory, nodes, overview, parameters, permissions, policies, publish, queues, replicas,
+    topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -107,6 +109,14 @@ pub(super) fn resources() -> Routes {
         .merge(whoami::routes())
 }
 
+/// A request without a slash at the end of its path.
+fn plain(mut request: Request<Incoming>) -> Request<Incoming> {
+    if let Some(uri) = methods::without_last_slash(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
 /// Puts all below a prefix, where there is one; who asks for nothing is sent there.
 fn below(prefix: &str, all: Router<Shared>) -> Router<Shared> {
     if prefix.is_empty() {
@@ -158,13 +168,14 @@ impl Management {
             return;
         };
         let acquaintance = Acquaintance::default();
+        let resources = TowerToHyperService::new(self.resources_for(peer, &acquaintance));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.patience.idle)
             .max_buf_size(MANAGEMENT_BUFFER_SIZE_MAX)
             .serve_connection(
                 TokioIo::new(PatientStream::new(stream, self.patience.write)),
-                TowerToHyperService::new(self.resources_for(peer, &acquaintance)),
+                service_fn(move |request| resources.call(plain(request))),
             );
         let mut connection = pin!(connection);
         let result = tokio::select! {

@@ -1,6 +1,8 @@
 //! `/api/exchanges`: exchanges, and the bindings on either side of them. Messages are published in
 //! `publish`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -11,11 +13,14 @@ use super::caller::Caller;
 use super::columns::Columns;
 use super::entity::{Entity, declare, delete};
 use super::list::{self, ListWish, Row};
+use super::message_stats::MessageStats;
 use super::names::Names;
 use super::operation::{Field, Kind, Operation};
 use super::query::Query;
 use super::refusal::Refusal;
 use super::routes::Routes;
+use super::samples::Subject;
+use super::view::View;
 use super::{answer, arguments, wish};
 use crate::broker::ListedExchange;
 use crate::connection::Command;
@@ -56,7 +61,7 @@ async fn list(
     let hosts = api.broker.host_names();
     let seen = hosts.iter().filter(|host| caller.may_see_in(host));
     let exchanges = seen.flat_map(|host| api.broker.exchanges(host));
-    list::answer(exchanges.map(ExchangeRow).collect(), wish).await
+    list::answer(rows(exchanges, &api, &query), wish).await
 }
 
 async fn list_in_host(
@@ -68,7 +73,16 @@ async fn list_in_host(
     api.check_looks_in(&caller, &host)?;
     let wish = ListWish::of(&query)?;
     let exchanges = api.broker.exchanges(&host).into_iter();
-    list::answer(exchanges.map(ExchangeRow).collect(), wish).await
+    list::answer(rows(exchanges, &api, &query), wish).await
+}
+
+fn rows(
+    exchanges: impl Iterator<Item = ListedExchange>,
+    api: &Shared,
+    query: &Query,
+) -> Vec<ExchangeRow> {
+    let view = Arc::new(View::of(api, query));
+    exchanges.map(|exchange| ExchangeRow { exchange, view: view.clone() }).collect()
 }
 
 async fn show(
@@ -79,7 +93,14 @@ async fn show(
 ) -> Result<Response, Refusal> {
     api.check_looks_in(&caller, &host)?;
     let exchange = api.broker.exchange(&host, named(&name)).ok_or(Refusal::NotFound)?;
-    Ok(answer::json(&Columns::of(&query).pick(shape(&exchange))))
+    let view = View::of(&api, &query);
+    let mut shape = shape(&exchange, &view);
+    if let Some(shape) = shape.as_object_mut().filter(|_| view.has_stats) {
+        // Pairs of channels and queues with it are not told apart.
+        let none = |name: &str| (name.to_owned(), json!([]));
+        shape.extend(["incoming", "outgoing"].map(none));
+    }
+    Ok(answer::json(&Columns::of(&query).pick(shape)))
 }
 
 /// Exchanges as they are declared and deleted.
@@ -114,37 +135,40 @@ impl Entity for Exchanges {
 }
 
 /// An exchange in a list.
-struct ExchangeRow(ListedExchange);
+struct ExchangeRow {
+    exchange: ListedExchange,
+    view: Arc<View>,
+}
 
 impl Row for ExchangeRow {
     type Key<'a> = (&'a str, &'a str);
 
     fn key(&self) -> Self::Key<'_> {
-        (self.0.virtual_host(), self.name())
+        (self.exchange.virtual_host(), self.name())
     }
 
     fn virtual_host(&self) -> &str {
-        self.0.virtual_host()
+        self.exchange.virtual_host()
     }
 
     fn name(&self) -> &str {
-        &self.0.definition.name
+        &self.exchange.definition.name
     }
 
     fn shape(&self) -> Value {
-        shape(&self.0)
+        shape(&self.exchange, &self.view)
     }
 
     fn field(&self, name: &str) -> Option<Value> {
         match name {
             "name" => Some(self.name().into()),
-            "type" => Some((&*self.0.definition.kind).into()),
+            "type" => Some((&*self.exchange.definition.kind).into()),
             _ => None,
         }
     }
 }
 
-fn shape(exchange: &ListedExchange) -> Value {
+fn shape(exchange: &ListedExchange, view: &View) -> Value {
     let definition = &exchange.definition;
     let mut shape = json!({
         "name": &*definition.name,
@@ -155,8 +179,18 @@ fn shape(exchange: &ListedExchange) -> Value {
         "internal": definition.internal,
         "arguments": arguments::shape(&definition.arguments),
     });
-    if let (Some(policy), Some(shape)) = (exchange.policy(), shape.as_object_mut()) {
-        shape.insert("policy".into(), (&*policy).into());
+    if let Some(shape) = shape.as_object_mut() {
+        shape.extend(exchange.policy().map(|policy| ("policy".into(), (&*policy).into())));
+        let stats = if view.has_stats { stats(exchange, view) } else { None };
+        shape.extend(stats.map(|stats| ("message_stats".into(), stats)));
     }
     shape
+}
+
+fn stats(exchange: &ListedExchange, view: &View) -> Option<Value> {
+    let stats = MessageStats::of_exchange(exchange.figures());
+    let numbers = stats.numbers();
+    let counters = numbers.len();
+    let look = view.look(Subject::Exchange(exchange.definition.id), numbers, counters);
+    stats.shape(&look, view.spans.rates)
 }

@@ -8,6 +8,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use serde_json::json;
+
+use super::methods;
 
 /// Pages of other origins that may use the API from a browser.
 #[derive(Clone, Debug, Default)]
@@ -56,9 +59,10 @@ pub(super) async fn add(
     let mut response = next.run(request).await;
     // Where there is a resource, that it has no such method tells which it has.
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        add_options(response.headers_mut());
-        if asked.is_options {
-            *response.status_mut() = StatusCode::OK;
+        tell_methods(response.headers_mut());
+        match asked.is_options {
+            true => *response.status_mut() = StatusCode::OK,
+            false => say_why(&mut response),
         }
     }
     let varies = match response.headers().contains_key(header::ETAG) {
@@ -79,13 +83,19 @@ pub(super) async fn add(
     response
 }
 
-/// OPTIONS is a method that every resource has.
-fn add_options(headers: &mut HeaderMap) {
-    let allowed = headers.get(header::ALLOW).and_then(|allowed| allowed.to_str().ok());
-    let allowed = allowed.map(|allowed| HeaderValue::try_from(format!("{allowed},OPTIONS")));
-    if let Some(Ok(allowed)) = allowed {
+fn tell_methods(headers: &mut HeaderMap) {
+    if let Ok(allowed) = HeaderValue::try_from(methods::allowed(headers)) {
         headers.insert(header::ALLOW, allowed);
     }
+}
+
+/// A refusal like all others.
+fn say_why(response: &mut Response) {
+    let why = json!({"error": "method_not_allowed", "reason": "Method Not Allowed"});
+    *response.body_mut() = Body::from(why.to_string());
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
 }
 
 fn admit(cross_origin: &CrossOrigin, origin: &HeaderValue, asked: &Asked, headers: &mut HeaderMap) {

@@ -1,7 +1,7 @@
 //! Floor 5: the HTTP door for operators and their tools, as RabbitMQ's management plugin has it.
 //! HTTP itself is in `door`, who asks in `caller`, what is refused and how in `refusal`; each
 //! resource has a file of its own that gives its routes. It knows no other door, listens nowhere by
-//! itself, and keeps nothing between requests.
+//! itself, and keeps nothing between requests but what it counted at the last looks (`samples`).
 //!
 //! A change is answered when it is on disk (`api`), so that what was answered survives.
 
@@ -39,6 +39,10 @@ mod headers;
 mod health;
 mod list;
 mod login;
+mod look;
+mod message_stats;
+mod methods;
+mod moment_text;
 mod name_filter;
 mod names;
 mod node_facts;
@@ -64,13 +68,16 @@ mod replicas;
 mod routes;
 mod row_order;
 mod row_stream;
+mod samples;
 mod shaped;
+mod spans;
 mod topic_permissions;
 mod totals;
 mod turns;
 mod user_limits;
 mod users;
 mod value_order;
+mod view;
 mod virtual_host_limits;
 mod virtual_hosts;
 mod visitors;

@@ -10,9 +10,12 @@ use super::columns::Columns;
 use super::names::Names;
 use super::node_facts::ListenerProtocol;
 use super::operation::Operation;
+use super::overview::churn;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::routes::Routes;
+use super::samples::Subject;
+use super::view::View;
 use super::{answer, exchange_types};
 use crate::broker::Alarm;
 use crate::store::Health;
@@ -45,7 +48,7 @@ async fn list(
     query: Query,
 ) -> Result<Response, Refusal> {
     caller.check_monitor()?;
-    Ok(answer::json(&json!([Columns::of(&query).pick(shape(&api))])))
+    Ok(answer::json(&json!([Columns::of(&query).pick(shape(&View::of(&api, &query)))])))
 }
 
 async fn show(
@@ -56,12 +59,12 @@ async fn show(
 ) -> Result<Response, Refusal> {
     caller.check_monitor()?;
     api.check_node(&node)?;
-    Ok(answer::json(&Columns::of(&query).pick(shape(&api))))
+    Ok(answer::json(&Columns::of(&query).pick(shape(&View::of(&api, &query)))))
 }
 
-fn shape(api: &Api) -> Value {
-    let mut shape = facts(api);
-    shape.extend(figures(api));
+fn shape(view: &View) -> Value {
+    let mut shape = facts(&view.api);
+    shape.extend(figures(view));
     Value::Object(shape)
 }
 
@@ -85,7 +88,7 @@ fn facts(api: &Api) -> Map<String, Value> {
         field("being_drained", false),
         field("partitions", json!([])),
         field("cluster_links", json!([])),
-        field("rates_mode", "none"),
+        field("rates_mode", "basic"),
         field("os_pid", facts.process_id.to_string()),
         field("processors", facts.processors),
         field("mem_calculation_strategy", "rss"),
@@ -108,20 +111,36 @@ fn facts(api: &Api) -> Map<String, Value> {
 }
 
 /// How it fares now.
-fn figures(api: &Api) -> [(String, Value); 10] {
+fn figures(view: &View) -> Map<String, Value> {
+    let api = &view.api;
     let process = (api.options.process)();
     let broker = api.broker.figures();
     let started_at = api.options.facts.started_at;
-    [
+    let mut figures = Map::from_iter([
         field("uptime", api.now().since(started_at)),
         field("mem_used", process.memory_bytes),
         field("mem_limit", broker.memory_limit),
         field("mem_alarm", broker.alarms.has(Alarm::Memory)),
-        field("disk_free", broker.store.free_bytes),
         field("disk_free_limit", broker.disk_free_limit),
         field("disk_free_alarm", broker.alarms.has(Alarm::Disk)),
         field("fd_used", process.open_files),
-        field("sockets_used", broker.connections),
         field("leveret_store_is_poisoned", matches!(broker.health, Health::Poisoned(_))),
-    ]
+    ]);
+    let store = &broker.store;
+    let mut counters = churn(broker.churn).to_vec();
+    counters.extend([
+        ("io_write_count", store.batches),
+        ("io_write_bytes", store.log_bytes + store.index_bytes + store.checkpoint_bytes),
+        ("io_sync_count", store.syncs),
+    ]);
+    let mut gauges =
+        vec![("disk_free", broker.store.free_bytes), ("sockets_used", broker.connections)];
+    // Not every system tells these.
+    gauges.extend(process.memory_bytes.map(|bytes| ("mem_used", bytes)));
+    gauges.extend(process.open_files.map(|count| ("fd_used", count)));
+    let numbers = counters.iter().chain(&gauges).map(|(_, count)| *count).collect();
+    let look = view.look(Subject::Process, numbers, counters.len());
+    figures.extend(look.told(&counters, 0, view.spans.node));
+    figures.extend(look.told(&gauges, counters.len(), view.spans.node));
+    figures
 }

@@ -3,8 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::api::Shared;
-use super::query::Query;
+use super::look::{Look, rounded};
+use super::message_stats::MessageStats;
+use super::samples::Subject;
+use super::view::View;
 use super::{arguments, connection_name, consumer_shape};
 use crate::broker::{ListedQueue, QueueReport};
 use crate::message::queue_options::DeliveryLimit;
@@ -13,23 +15,7 @@ use crate::policy::Applied;
 use crate::protocol::properties::PropertyView;
 use crate::queue::{Counts, Report};
 
-/// How much of queues is asked for.
-#[derive(Debug)]
-pub(super) struct View {
-    api: Shared,
-    /// Numbers, policies and consumers.
-    has_stats: bool,
-    /// Where these are not wanted, how many messages there are.
-    has_totals: bool,
-}
-
 impl View {
-    pub(super) fn of(api: &Shared, query: &Query) -> Self {
-        let has_stats = !query.is_true("disable_stats");
-        let has_totals = query.is_true("enable_queue_totals");
-        Self { api: api.clone(), has_stats, has_totals }
-    }
-
     pub(super) fn shape(&self, queue: &ListedQueue) -> Value {
         let mut shape = self.basics(queue);
         if self.has_stats {
@@ -37,7 +23,7 @@ impl View {
             return Value::Object(shape);
         }
         if self.has_totals {
-            shape.extend(totals(queue.counts()));
+            shape.extend(lengths(queue.counts()).map(|(name, count)| field(name, count)));
         }
         let policy = queue.policies().and_then(|applied| applied.user);
         shape.extend(policy.map(|policy| field("policy", &*policy)));
@@ -86,8 +72,22 @@ impl View {
 
     fn add_stats(&self, queue: &ListedQueue, shape: &mut Map<String, Value>) {
         let report = queue.report();
-        shape.extend(totals(report.held.counts));
-        shape.extend(stats(&report));
+        let stats = MessageStats::of_queue(&report.traffic);
+        let mut numbers = stats.numbers();
+        let backlog = numbers.len();
+        numbers.push(report.backlog.until(self.api.now()));
+        let counters = numbers.len();
+        let lengths = lengths(report.held.counts);
+        numbers.extend(lengths.map(|(_, count)| count));
+        let look = self.look(Subject::Queue(queue.incarnation()), numbers, counters);
+        shape.extend(look.told(&lengths, counters, self.spans.lengths));
+        let stats = stats.shape(&look, self.spans.rates);
+        shape.extend(stats.map(|stats| field("message_stats", stats)));
+        shape.extend(self.idle_since(report.used_at).map(|since| field("idle_since", since)));
+        let capacity = capacity(&report, &look, backlog);
+        shape.extend([field("consumer_capacity", capacity.clone())]);
+        shape.extend([field("consumer_utilisation", capacity)]);
+        shape.extend(figures(&report));
         shape.extend(policies(queue.policies()));
         shape.extend(by_kind(queue, &report));
         if let Some(connection) = queue.owner(&self.api.broker) {
@@ -105,7 +105,7 @@ fn number(queue: &ListedQueue, name: &str) -> Option<u64> {
         "messages_unacknowledged" => counts.unsettled,
         "consumers" => counts.consumers,
         "leveret_messages_held" => counts.delayed_retry,
-        "messages_ram" => queue.report().held.in_memory,
+        "messages_ram" => queue.report().held.in_memory(),
         _ => return number_of_bytes(queue, name),
     };
     Some(count as u64)
@@ -131,6 +131,8 @@ pub(super) fn consumers_too(view: &View, queue: &ListedQueue) -> Value {
         let consumers = queue.consumers();
         let consumers = consumers.iter().map(|consumer| consumer_shape::shape(consumer, node));
         shape.insert("consumer_details".into(), consumers.collect());
+        // Pairs of channels and exchanges with it are not told apart.
+        shape.extend(["incoming", "deliveries"].map(|name| field(name, json!([]))));
     }
     shape
 }
@@ -139,22 +141,42 @@ fn field(name: &str, value: impl Into<Value>) -> (String, Value) {
     (name.to_owned(), value.into())
 }
 
-fn totals(counts: Counts) -> Map<String, Value> {
-    Map::from_iter([
-        field("messages", counts.ready + counts.unsettled),
-        field("messages_ready", counts.ready),
-        field("messages_unacknowledged", counts.unsettled),
-    ])
+/// How many messages it has.
+fn lengths(counts: Counts) -> [(&'static str, u64); 3] {
+    [
+        ("messages", (counts.ready + counts.unsettled) as u64),
+        ("messages_ready", counts.ready as u64),
+        ("messages_unacknowledged", counts.unsettled as u64),
+    ]
 }
 
-fn stats(report: &QueueReport) -> [(String, Value); 10] {
+/// For which part of the time since an earlier look its consumers could have taken more at once.
+fn capacity(report: &QueueReport, look: &Look, backlog: usize) -> Value {
+    if report.held.counts.consumers == 0 {
+        return 0.into();
+    }
+    let is_waiting = report.held.counts.ready > 0;
+    let waited = look.share(backlog).unwrap_or(if is_waiting { 1.0 } else { 0.0 });
+    rounded((1.0 - waited).clamp(0.0, 1.0)).into()
+}
+
+fn figures(report: &QueueReport) -> [(String, Value); 17] {
     let held = &report.held;
     let counts = held.counts;
+    let (count, bytes) =
+        (counts.ready + counts.unsettled, counts.ready_bytes + held.unsettled_bytes);
     [
-        field("message_bytes", counts.ready_bytes + held.unsettled_bytes),
+        field("memory", report.memory_bytes),
+        field("messages_persistent", held.logged),
+        field("message_bytes_persistent", held.logged_bytes),
+        field("messages_ready_ram", held.ready_in_memory),
+        field("messages_unacknowledged_ram", held.unsettled_in_memory),
+        field("messages_paged_out", count.saturating_sub(held.in_memory())),
+        field("message_bytes_paged_out", bytes.saturating_sub(held.in_memory_bytes)),
+        field("message_bytes", bytes),
         field("message_bytes_ready", counts.ready_bytes),
         field("message_bytes_unacknowledged", held.unsettled_bytes),
-        field("messages_ram", held.in_memory),
+        field("messages_ram", held.in_memory()),
         field("message_bytes_ram", held.in_memory_bytes),
         field("leveret_messages_held", counts.delayed_retry),
         field("consumers", counts.consumers),
@@ -184,6 +206,7 @@ fn by_kind(queue: &ListedQueue, report: &QueueReport) -> Vec<(String, Value)> {
     }
     if is_quorum || report.held.dead_letters > 0 {
         fields.push(field("messages_dlx", report.held.dead_letters));
+        fields.push(field("message_bytes_dlx", report.held.dead_letter_bytes));
     }
     if !is_quorum {
         fields.push(field("storage_version", 2));

@@ -1,7 +1,6 @@
 //! What the queues of a virtual host hold together. Every queue is asked, and others have their
 //! turns in between.
 
-use serde_json::{Map, Value};
 use tokio::task::yield_now;
 
 use super::api::Api;
@@ -41,12 +40,11 @@ impl Totals {
     }
 
     /// Messages, under RabbitMQ's names.
-    pub(super) fn messages(&self) -> Map<String, Value> {
-        let field = |name: &str, count: usize| (name.to_owned(), Value::from(count));
-        Map::from_iter([
-            field("messages", self.ready + self.unsettled),
-            field("messages_ready", self.ready),
-            field("messages_unacknowledged", self.unsettled),
-        ])
+    pub(super) fn messages(&self) -> [(&'static str, u64); 3] {
+        [
+            ("messages", (self.ready + self.unsettled) as u64),
+            ("messages_ready", self.ready as u64),
+            ("messages_unacknowledged", self.unsettled as u64),
+        ]
     }
 }

@@ -1,5 +1,6 @@
 //! `/api/vhosts`: virtual hosts and what they are for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,15 +12,19 @@ use super::answer;
 use super::api::{Api, Shared};
 use super::body::Fields;
 use super::caller::Caller;
+use super::columns::Columns;
+use super::message_stats::MessageStats;
 use super::names::Names;
 use super::operation::{Field, Kind, Operation};
 use super::query::Query;
 use super::refusal::Refusal;
 use super::routes::Routes;
+use super::samples::Subject;
 use super::shaped;
 use super::totals::Totals;
+use super::view::View;
 use super::{parameters, wish};
-use crate::broker::Declared;
+use crate::broker::{ClientFigures, Declared, OctetFigures};
 use crate::definitions::{
     HostDefinition, HostSettings, LIMITS, PROTECTED, ParameterDefinition, PermissionDefinition,
     import,
@@ -58,10 +63,11 @@ async fn list(
     caller: Caller,
     query: Query,
 ) -> Result<Response, Refusal> {
+    let (view, clients) = (View::of(&api, &query), api.broker.client_figures_by_host());
     let mut shapes = Vec::new();
     for host in api.broker.host_definitions() {
         if caller.may_see(&host.key.name) {
-            shapes.push(with_messages(&api, &host).await);
+            shapes.push(with_figures(&view, &host, &clients).await);
         }
     }
     shaped::pages(shapes, &query).await
@@ -71,10 +77,13 @@ async fn show(
     State(api): State<Shared>,
     caller: Caller,
     Names(name): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     let host = api.broker.host_definition(&name).ok_or(Refusal::NotFound)?;
-    Ok(answer::json(&with_messages(&api, &host).await))
+    let (view, clients) = (View::of(&api, &query), api.broker.client_figures_by_host());
+    let shape = with_figures(&view, &host, &clients).await;
+    Ok(answer::json(&Columns::of(&query).pick(shape)))
 }
 
 async fn declare(
@@ -198,12 +207,32 @@ fn everything(caller: &Caller, host: &str) -> PermissionDefinition<Name> {
     }
 }
 
-/// The same with what its queues hold.
-async fn with_messages(api: &Api, host: &Arc<HostDefinition>) -> Value {
-    let totals = Totals::of(api, &host.key.name).await;
-    let mut shape = shape(api, host);
+/// The same with what its queues hold, and with what its clients came to.
+async fn with_figures(
+    view: &View,
+    host: &Arc<HostDefinition>,
+    clients: &BTreeMap<Name, ClientFigures>,
+) -> Value {
+    let lengths = Totals::of(&view.api, &host.key.name).await.messages();
+    let clients = clients.get(&host.key.name).copied().unwrap_or_default();
+    let octets =
+        [("recv_oct", clients.octets.received_bytes), ("send_oct", clients.octets.sent_bytes)];
+    let stats = MessageStats::of_channels(&clients.traffic);
+    let mut numbers = stats.numbers();
+    let octets_at = numbers.len();
+    numbers.extend(octets.map(|(_, count)| count));
+    let lengths_at = numbers.len();
+    numbers.extend(lengths.map(|(_, count)| count));
+    let look = view.look(Subject::VirtualHost(host.key.number), numbers, lengths_at);
+    let mut shape = shape(&view.api, host);
     if let Some(shape) = shape.as_object_mut() {
-        shape.extend(totals.messages());
+        shape.extend(look.told(&lengths, lengths_at, view.spans.lengths));
+        // What was never used has neither, as in RabbitMQ.
+        if clients.octets != OctetFigures::default() {
+            shape.extend(look.told(&octets, octets_at, view.spans.octets));
+        }
+        let stats = stats.shape(&look, view.spans.rates);
+        shape.extend(stats.map(|stats| ("message_stats".to_owned(), stats)));
     }
     shape
 }

@@ -29,6 +29,7 @@ async fn a_channel_is_told_as_it_is() {
         "node": "leveret@hare", "state": "running", "confirm": false, "transactional": false,
         "consumer_count": 0, "prefetch_count": 0, "global_prefetch_count": 0,
         "messages_unacknowledged": 0, "messages_unconfirmed": 0, "messages_uncommitted": 0,
+        "acks_uncommitted": 0, "pending_raft_commands": 0,
     });
     assert_eq!(world.get("/api/channels").await, json!([expected]));
     client.send(3, &confirm::Select { nowait: false });
@@ -70,9 +71,12 @@ async fn what_waits_on_a_channel_is_counted() {
     client.send(3, &basic::Ack { delivery_tag: 4, multiple: true });
     assert_eq!(waiting().await, (1, 0), "one that it got, and one for the consumer");
     client.send(3, &tx::Select {});
+    client.send(3, &basic::Ack { delivery_tag: 5, multiple: false });
+    assert_eq!(world.get(PATH).await["acks_uncommitted"], 1);
+    assert_eq!(waiting().await, (0, 0), "it is settled, if it is committed");
     client.publish(3, "nowhere");
     client.publish(3, "nowhere");
-    assert_eq!(waiting().await, (1, 2));
+    assert_eq!(waiting().await, (0, 2));
     client.send(3, &tx::Rollback {});
     assert_eq!(waiting().await, (1, 0));
     client.publish(3, "nowhere");

@@ -34,7 +34,10 @@ async fn a_connection_is_told_as_it_is() {
         "auth_mechanism": "PLAIN", "state": "running", "connected_at": 7,
         "peer_host": "192.0.2.7", "peer_port": 50007, "host": "192.0.2.1", "port": 5672,
         "ssl": false, "channels": 1, "channel_max": 9, "frame_max": 131_072, "timeout": 20,
-        "recv_oct": 111, "recv_cnt": 2, "send_oct": 34, "send_cnt": 2,
+        "recv_oct": 111, "recv_cnt": 2, "send_oct": 34, "send_cnt": 2, "send_pend": 0,
+        "recv_oct_details": {"rate": 0.0}, "send_oct_details": {"rate": 0.0},
+        "ssl_protocol": "", "ssl_key_exchange": "", "ssl_cipher": "", "ssl_hash": "",
+        "peer_cert_subject": "", "peer_cert_issuer": "", "peer_cert_validity": "",
     });
     let path = format!("/api/connections/{}", path_of(NAME));
     assert_eq!(world.get(&path).await, expected);

@@ -21,7 +21,7 @@ async fn an_exchange_is_declared_shown_and_deleted() {
     assert_eq!(world.change("PUT", one, &body).await, 204);
     let expected = json!({
         "name": "a/b", "vhost": "/", "type": "topic", "durable": true, "auto_delete": true,
-        "internal": true,
+        "internal": true, "incoming": [], "outgoing": [],
         "arguments": {"alternate-exchange": "amq.fanout", "n": 1, "f": 1.5, "o": {"k": ["v"]}},
     });
     assert_eq!(world.get(one).await, expected);

@@ -41,7 +41,7 @@ async fn who_has_the_same_answer_already_is_told_so() {
 async fn options_tells_which_methods_there_are() {
     let world = World::new();
     let answer = world.ask_from("127.0.0.1", "OPTIONS", "/api/vhosts", "", "").await;
-    assert_eq!((answer.status, header(&answer, "allow")), (200, Some("get,head,options")));
+    assert_eq!((answer.status, header(&answer, "allow")), (200, Some("head, get, options")));
     assert_eq!(header(&answer, "access-control-allow-origin"), None);
     assert_eq!(world.ask("OPTIONS", "/api/nothing", "").await.status, 404);
 }
@@ -54,7 +54,7 @@ async fn pages_of_the_origins_that_are_named_may_use_the_api() {
     for (name, value) in [
         ("access-control-allow-origin", "https://hare.example"),
         ("access-control-allow-credentials", "true"),
-        ("access-control-allow-methods", "get,head,put,delete,options"),
+        ("access-control-allow-methods", "head, get, put, delete, options"),
         ("access-control-allow-headers", "authorization"),
         ("access-control-max-age", "60"),
     ] {

@@ -29,6 +29,7 @@ mod permissions;
 mod permitted;
 mod policies;
 mod queues;
+mod rates;
 mod replicas;
 mod stored;
 mod topic_permissions;
@@ -41,6 +42,7 @@ mod virtual_hosts;
 use std::future::pending;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -133,6 +135,17 @@ impl World {
     fn of(broker: Arc<Broker>) -> Self {
         let management = Arc::new(Management::new(broker.clone(), options()));
         Self { broker, management }
+    }
+
+    /// The same with a clock that is moved by hand.
+    fn with_clock() -> (Self, Arc<AtomicU64>) {
+        let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
+        let clock = Arc::new(AtomicU64::new(1_000_000));
+        let hand = clock.clone();
+        let now = move || Moment(hand.load(Ordering::Relaxed));
+        let options = ManagementOptions { clock: Box::new(now), ..options() };
+        let management = Arc::new(Management::new(broker.clone(), options));
+        (Self { broker, management }, clock)
     }
 
     fn add_user(&self, name: &str, tags: &[&str]) {
@@ -273,8 +286,12 @@ async fn what_is_not_there_and_what_is_not_done_is_said() {
     let expected = json!({"error": "Object Not Found", "reason": "Not Found"});
     assert_eq!((answer.status, answer.body), (404, expected));
     let answer = world.ask("POST", "/api/policies", "").await;
-    assert_eq!(answer.status, 405);
-    assert!(answer.head.contains("allow: get,head"), "{}", answer.head);
+    assert_eq!((answer.status, &answer.body["error"]), (405, &json!("method_not_allowed")));
+    assert!(answer.head.contains("allow: head, get, options"), "{}", answer.head);
+    let answer = world.ask("OPTIONS", "/api/queues/%2F/q", "").await;
+    assert_eq!((answer.status, answer.body), (200, json!("")));
+    assert!(answer.head.contains("allow: head, get, put, delete, options"), "{}", answer.head);
+    assert_eq!(world.ask("GET", "/api/policies/", "").await.status, 200);
 }
 
 #[tokio::test]

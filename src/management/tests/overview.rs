@@ -15,7 +15,7 @@ async fn the_overview_says_who_answers() {
         ("cluster_name", "leveret@localhost"),
         ("node", "leveret@hare"),
         ("default_queue_type", "classic"),
-        ("rates_mode", "none"),
+        ("rates_mode", "basic"),
     ] {
         assert_eq!(shown[name], value, "{name}");
     }
@@ -42,18 +42,31 @@ async fn the_overview_counts_what_there_is() {
     let mut client = Client::open(&world);
     client.consume("q", "tag", false);
     let shown = world.get("/api/overview").await;
-    let messages = json!({"messages": 3, "messages_ready": 1, "messages_unacknowledged": 2});
+    let still = json!({"rate": 0.0});
+    let messages = json!({
+        "messages": 3, "messages_ready": 1, "messages_unacknowledged": 2,
+        "messages_details": still, "messages_ready_details": still,
+        "messages_unacknowledged_details": still,
+    });
     assert_eq!(shown["queue_totals"], messages);
     let objects =
         json!({"channels": 1, "connections": 1, "consumers": 1, "exchanges": 21, "queues": 1});
     assert_eq!(shown["object_totals"], objects);
     drop(client);
     let shown = world.get("/api/overview?columns=churn_rates,object_totals.connections").await;
-    let churn = json!({
-        "connection_created": 1, "connection_closed": 1, "channel_created": 1, "channel_closed": 1,
-        "queue_declared": 1, "queue_created": 1, "queue_deleted": 0,
-    });
-    assert_eq!(shown, json!({"churn_rates": churn, "object_totals": {"connections": 0}}));
+    for (name, count) in [
+        ("connection_created", 1),
+        ("connection_closed", 1),
+        ("channel_created", 1),
+        ("channel_closed", 1),
+        ("queue_declared", 1),
+        ("queue_created", 1),
+        ("queue_deleted", 0),
+    ] {
+        assert_eq!(shown["churn_rates"][name], count, "{name}");
+        assert_eq!(shown["churn_rates"][format!("{name}_details")], still, "{name}");
+    }
+    assert_eq!(shown["object_totals"], json!({"connections": 0}));
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ fn shape(name: &str, description: &str, tags: &[&str], kind: &str) -> Value {
         "tracing": false, "protected_from_deletion": false,
         "cluster_state": {"leveret@hare": "running"},
         "messages": 0, "messages_ready": 0, "messages_unacknowledged": 0,
+        "messages_details": {"rate": 0.0}, "messages_ready_details": {"rate": 0.0},
+        "messages_unacknowledged_details": {"rate": 0.0},
     })
 }
 

@@ -8,6 +8,10 @@ use crate::queue::Totals;
 use crate::queue::consumer::Consumer;
 use crate::queue::stretch::Stretch;
 
+/// Stretches that are looked at to tell which messages the log has, where it has some and not
+/// others: well below a millisecond.
+const SURVEYED_STRETCHES_MAX: usize = 4096;
+
 /// What a queue has.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -17,10 +21,21 @@ pub struct Report {
     pub unsettled_bytes: u64,
     /// Messages that died, and stay until another queue has them.
     pub dead_letters: usize,
-    /// Of those that wait or are out, the ones whose bodies are in RAM.
-    pub in_memory: usize,
-    /// Bytes of these bodies.
+    /// Bytes of their bodies.
+    pub dead_letter_bytes: u64,
+    /// Of those that wait, the ones whose bodies are in RAM.
+    pub ready_in_memory: usize,
+    /// The same of those that are out.
+    pub unsettled_in_memory: usize,
+    /// Bytes of the bodies of both.
     pub in_memory_bytes: u64,
+    /// Bytes in RAM, with what each message takes besides its body.
+    pub resident_bytes: u64,
+    /// Of those that wait or are out, the ones that the log has: those that are persistent, and
+    /// others that made room.
+    pub logged: usize,
+    /// Bytes of their bodies.
+    pub logged_bytes: u64,
     /// The next message, where its body is in RAM.
     pub head: Option<Message>,
     /// The place of the next message.
@@ -33,16 +48,31 @@ pub struct Report {
     pub active_consumer: Option<ConsumerId>,
 }
 
+impl Report {
+    /// Of those that wait or are out, the ones whose bodies are in RAM.
+    #[must_use]
+    pub fn in_memory(&self) -> usize {
+        self.ready_in_memory + self.unsettled_in_memory
+    }
+}
+
 impl Queue {
     /// What it has now.
     #[must_use]
     pub fn report(&self) -> Report {
         let (ready, out) = (self.contents.totals(), self.out());
+        let (logged, logged_bytes) = self.logged();
+        let dead_letters = self.kept_dead_letters();
         Report {
             counts: self.counts(),
+            logged,
+            logged_bytes,
+            resident_bytes: [ready, out, self.held()].into_iter().map(resident_bytes).sum(),
             unsettled_bytes: out.body_bytes,
-            dead_letters: self.kept_dead_letters(),
-            in_memory: in_memory(ready) + in_memory(out),
+            dead_letters: dead_letters.count,
+            dead_letter_bytes: dead_letters.body_bytes,
+            ready_in_memory: in_memory(ready),
+            unsettled_in_memory: in_memory(out),
             in_memory_bytes: in_memory_bytes(ready) + in_memory_bytes(out),
             head: self.contents.first().and_then(|stretch| stretch.message(0)).cloned(),
             next_ready: self.contents.first().map(Stretch::first),
@@ -74,10 +104,38 @@ impl Queue {
         if self.is_single_active() { self.consumers.active() } else { None }
     }
 
-    fn kept_dead_letters(&self) -> usize {
+    /// Messages that the log has, and the bytes of their bodies. Mostly it has all or none; else as
+    /// many stretches are looked at as is quickly done, and the others taken to be like them.
+    fn logged(&self) -> (usize, u64) {
+        let mut all = self.contents.totals();
+        all += self.out();
+        match (all.resident.logged, all.resident.unlogged) {
+            (_, 0) => return (all.count, all.body_bytes),
+            (0, _) if all.paged_count == 0 => return (0, 0),
+            _ => {}
+        }
+        let out = self.activity.iter().flat_map(|activity| activity.unsettled.iter());
+        let stretches = self.contents.stretches().chain(out).take(SURVEYED_STRETCHES_MAX);
+        let (mut seen, mut logged) = (Totals::default(), Totals::default());
+        for stretch in stretches {
+            seen += stretch.totals();
+            if stretch.marks().is_logged {
+                logged += stretch.totals();
+            }
+        }
+        let share = |part: u64, of: u64, all: u64| {
+            let whole = u128::from(part) * u128::from(all) / u128::from(of.max(1));
+            u64::try_from(whole).unwrap_or(all)
+        };
+        let count = share(logged.count as u64, seen.count as u64, all.count as u64);
+        let bytes = share(logged.body_bytes, seen.body_bytes, all.body_bytes);
+        (usize::try_from(count).unwrap_or(all.count), bytes)
+    }
+
+    fn kept_dead_letters(&self) -> Totals {
         match &self.activity {
-            Some(activity) if self.traits.keeps_dead_letters => activity.leaving.kept().count,
-            _ => 0,
+            Some(activity) if self.traits.keeps_dead_letters => activity.leaving.kept(),
+            _ => Totals::default(),
         }
     }
 }
@@ -86,8 +144,11 @@ fn in_memory(totals: Totals) -> usize {
     totals.count - totals.paged_count
 }
 
+fn resident_bytes(totals: Totals) -> u64 {
+    totals.resident.logged + totals.resident.unlogged
+}
+
 /// Without what each message takes besides its body.
 fn in_memory_bytes(totals: Totals) -> u64 {
-    let resident = totals.resident.logged + totals.resident.unlogged;
-    resident.saturating_sub(in_memory(totals) as u64 * MESSAGE_OVERHEAD_SIZE)
+    resident_bytes(totals).saturating_sub(in_memory(totals) as u64 * MESSAGE_OVERHEAD_SIZE)
 }

@@ -1,11 +1,11 @@
 //! What a queue tells to who looks at it.
 
 use super::*;
-use crate::queue::machine::Report;
 
 fn told(queue: &Queue) -> (usize, u64, Option<u64>) {
-    let Report { in_memory, in_memory_bytes, head, .. } = queue.report();
-    (in_memory, in_memory_bytes, head.map(|message| message.body_size()))
+    let report = queue.report();
+    let (in_memory, head) = (report.in_memory(), report.head);
+    (in_memory, report.in_memory_bytes, head.map(|message| message.body_size()))
 }
 
 #[test]
