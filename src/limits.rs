@@ -12,35 +12,33 @@ pub const INITIAL_FRAME_SIZE_MAX: u32 = 4096;
 
 /// Channels of one connection: RabbitMQ's default.
 pub const CHANNEL_MAX: u16 = 2047;
-
 /// Seconds between heartbeats offered: RabbitMQ's default.
 pub const HEARTBEAT_SECONDS: u16 = 60;
-
 /// From accept to connection.open: RabbitMQ's default.
 pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
 
-/// What the copy of a traced message tells at most of properties and further keys, in bytes: a
-/// larger table of headers is left out. With the queues below it goes into one frame.
+/// Bytes of properties that the copy of a traced message has: it goes into one frame with the rest.
 pub const TRACED_PROPERTIES_SIZE_MAX: usize = 40 * 1024;
-
-/// The same for the names of the queues that a message went to.
+/// The same for the names of the queues that the message went to.
 pub const TRACED_QUEUES_SIZE_MAX: usize = 32 * 1024;
+
+/// What happened and waits to be told, some 500 bytes each; what is more is lost.
+pub const EVENTS_WAITING_MAX: usize = 20_000;
+/// So much of it is told in one look at the timers, behind which queues wait.
+pub const EVENTS_STEP_MAX: usize = 1000;
 
 /// Silence after a failed login, so that guessing passwords is slow.
 pub const SILENT_CLOSE_DELAY_MS: u64 = 3000;
 
 /// Failed logins from one address that are answered like any: people and restarts mistype.
 pub const LOGIN_FAILURES_FREE: u32 = 10;
-
 /// How much longer the answer to the next one takes; each one after it takes twice as long.
 pub const LOGIN_FAILURE_DELAY_MS: u64 = 250;
-
 /// The longest that such an answer waits: a connection and a socket are held for it.
 pub const LOGIN_FAILURE_DELAY_MAX_MS: u64 = 15_000;
 
 /// For so long after the last one the failures of an address are known.
 pub const LOGIN_FAILURE_MEMORY_MS: u64 = 300_000;
-
 /// Addresses whose failures are known, some 64 bytes each.
 pub const LOGIN_FAILURE_ADDRESSES_MAX: usize = 4096;
 

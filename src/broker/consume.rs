@@ -34,9 +34,10 @@ impl Session {
         match subscribed.map_err(|out_of_service| out_of_service.refusal(resource))? {
             Ok(()) => {
                 self.connection.consumes_from(consume.consumer, kind);
-                let live = LiveConsumer { id, queue: handle };
+                let live = LiveConsumer { id, tag: consume.consumer_tag.clone(), queue: handle };
                 self.consumers.insert(consume.consumer, live);
                 self.count_consumer(consume.consumer);
+                self.note_consumer(consume);
                 Ok(())
             }
             Err(SubscribeRefused::Gone) => Err(not_found(resource).into()),
@@ -122,10 +123,12 @@ impl Session {
         consumer_tag: Name,
         nowait: bool,
     ) {
-        if let Some(live) = consumer.and_then(|key| self.consumers.remove(&key)) {
-            consumer.into_iter().for_each(|key| self.discount_consumer(key));
+        let live = consumer.and_then(|key| Some((key, self.consumers.remove(&key)?)));
+        if let Some((key, live)) = live {
+            self.discount_consumer(key);
             // In what is out of service, nobody is a consumer.
             let _ = live.queue.with(&mut self.work, |queue| queue.unsubscribe(live.id));
+            self.note_consumer_end(key, &live, true);
         } else if let Some(key) = consumer {
             self.cancel_replies(key);
         }
@@ -136,10 +139,14 @@ impl Session {
     /// for each queue, so that nobody else is served before everything is back in its place, and
     /// nothing goes to a consumer that is going as well.
     pub(super) fn let_go(&mut self, channel: Option<u16>, settles: &[Settle]) {
+        let state = channel.and_then(|number| self.channels.get(&number));
+        let is_asked_for = state.is_some_and(|state| !state.is_refused);
         let is_meant = |key: &ConsumerKey| channel.is_none_or(|number| key.channel == number);
         let keys: Vec<ConsumerKey> = self.consumers.keys().copied().filter(is_meant).collect();
         let mut queues: BTreeMap<QueueId, (Arc<QueueHandle>, Vec<ConsumerId>)> = BTreeMap::new();
-        for live in keys.iter().filter_map(|key| self.consumers.remove(key)) {
+        for key in keys {
+            let Some(live) = self.consumers.remove(&key) else { continue };
+            self.note_consumer_end(key, &live, is_asked_for);
             let id = live.queue.incarnation;
             queues.entry(id).or_insert_with(|| (live.queue, Vec::new())).1.push(live.id);
         }

@@ -60,11 +60,13 @@ impl Session {
     ) {
         let window_size = unread.iter().map(window_cost).sum();
         let mut count: u64 = unread.iter().map(|delivered| delivered.run.len() as u64).sum();
-        let Some(LiveConsumer { id, queue }) = self.consumers.remove(&key) else {
+        let Some(consumer) = self.consumers.remove(&key) else {
             unread.into_iter().for_each(|delivered| self.give_back(delivered));
             return self.give_credit(key.channel, count, window_size);
         };
         self.discount_consumer(key);
+        self.note_consumer_end(key, &consumer, false);
+        let LiveConsumer { id, queue, .. } = consumer;
         let places = queue.with(&mut self.work, |live| {
             unread.into_iter().for_each(|one| live.queue.return_unseen(id, one.run));
             live.expel(id)

@@ -48,6 +48,7 @@ impl DirectChannel {
         let host = broker.virtual_host(host)?;
         let mut session = Session::unlisted(broker.clone(), Peer { address: None }, now);
         session.user = Some(user.clone());
+        session.work.user = Some(user.name.clone());
         session.name = session.process_id(0).into();
         let permissions = session.permissions_now(&host.name)?;
         let topics = session.topics_now(&host.name);

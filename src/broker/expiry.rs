@@ -36,6 +36,7 @@ impl Broker {
         for timer in due {
             match timer.why {
                 Why::DeadLetters => self.bury_rest(&mut work),
+                Why::Events => self.tell_events(&mut work),
                 Why::Messages | Why::Unused => self.look_at_queue(&timer, &mut work),
             }
             self.look_after(&mut work);

@@ -22,12 +22,6 @@ struct Firehose {
 }
 
 impl Session {
-    /// What tools know the connection by, or, where that is not 0, a channel: in the shape of an
-    /// Erlang process's.
-    pub(super) fn process_id(&self, channel: u16) -> String {
-        format!("<{}.1.{}.{channel}>", self.broker.options.node_name, self.id.0)
-    }
-
     /// Somebody wants copies of what is published and delivered where this client is.
     #[inline]
     pub(super) fn is_traced(&self) -> bool {

@@ -83,10 +83,16 @@ impl Session {
             Ok(user) => {
                 let name = user.name.clone();
                 self.user = Some(user);
+                self.work.user = Some(name.clone());
+                self.note_login(login, mechanism, None);
                 self.arrival.auth_mechanism = Some(mechanism.into());
                 Event::Authenticated { user: name }
             }
-            Err(reason) => self.refuse_login(reason, login, mechanism),
+            Err(reason) => {
+                let told = format!("user '{}' - {reason}", login.shown_user());
+                self.note_login(login, mechanism, Some(&told));
+                self.refuse_login(reason, login, mechanism)
+            }
         };
         self.answer_login(event);
     }
@@ -143,6 +149,7 @@ impl Session {
                 );
                 self.place = Some(place);
                 self.show_connection();
+                self.note_connection();
                 Event::VirtualHostOpened
             }
             Err(error) => Event::Refused { channel: 0, error: error.at(OPEN.0, OPEN.1).into() },

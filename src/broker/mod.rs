@@ -20,6 +20,7 @@ mod dead_letters;
 mod deduplication;
 mod direct_channel;
 mod durability;
+mod events;
 mod exchanges;
 mod expiry;
 mod export;
@@ -104,6 +105,12 @@ pub use session::{Peer, Session};
 pub use shared::Broker;
 pub use traffic::{ClientFigures, TrafficFigures};
 pub use watermarks::{Watermark, share};
+
+/// What tools know a connection by, or, where that is not 0, a channel of it: in the shape of an
+/// Erlang process's name.
+fn process_id(node: &str, session: crate::message::SessionId, channel: u16) -> String {
+    format!("<{node}.1.{}.{channel}>", session.0)
+}
 
 #[cfg(test)]
 mod at_least_once_tests;

@@ -3,11 +3,13 @@
 //! at (the live virtual hosts, the users), follow there.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
 use tracing::{error, info};
 
+use super::events::Announcement;
 use super::lock::{lock, lock_or_fail, write};
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
@@ -64,10 +66,36 @@ pub enum Declared {
 /// What comes of a declaration.
 pub type DeclarationResult = Result<Declared, DeclarationRefused>;
 
+/// The definitions of the node, locked. What is noted of changes meanwhile is announced when the
+/// lock is free: the fields are dropped in this order.
+#[derive(Debug)]
+pub(super) struct LockedDefinitions<'a> {
+    definitions: MutexGuard<'a, NodeDefinitions>,
+    _announcement: Announcement<'a>,
+}
+
+impl Deref for LockedDefinitions<'_> {
+    type Target = NodeDefinitions;
+
+    fn deref(&self) -> &NodeDefinitions {
+        &self.definitions
+    }
+}
+
+impl DerefMut for LockedDefinitions<'_> {
+    fn deref_mut(&mut self) -> &mut NodeDefinitions {
+        &mut self.definitions
+    }
+}
+
 impl Broker {
     /// The definitions of the node, locked.
-    pub(super) fn node_definitions(&self) -> MutexGuard<'_, NodeDefinitions> {
-        lock_or_fail(&self.node_definitions, "the definitions of the node", &self.failure)
+    pub(super) fn node_definitions(&self) -> LockedDefinitions<'_> {
+        let what = "the definitions of the node";
+        LockedDefinitions {
+            definitions: lock_or_fail(&self.node_definitions, what, &self.failure),
+            _announcement: Announcement(&self.events),
+        }
     }
 
     /// Makes a change true: in the definitions, among the live virtual hosts, for logins. Nothing
@@ -91,6 +119,7 @@ impl Broker {
             self.note_change(appender.position());
         }
         for change in plan {
+            self.events.note_node_change(change, definitions);
             self.restore_to_node(definitions, change);
         }
     }
@@ -146,7 +175,7 @@ impl Broker {
         let live = live.unwrap_or_else(|| {
             let (durability, failure) = (self.durability.clone(), self.failure.clone());
             let timers = self.timers.clone();
-            let counts = (self.counts.clone(), self.churn.clone());
+            let counts = (self.counts.clone(), self.churn.clone(), self.events.clone());
             Arc::new(VirtualHost::new(*number, name.clone(), durability, failure, timers, counts))
         });
         live.set_up(&definition.settings);
@@ -240,7 +269,7 @@ impl Broker {
 
     fn add_host(
         &self,
-        mut definitions: MutexGuard<'_, NodeDefinitions>,
+        mut definitions: LockedDefinitions<'_>,
         name: &str,
         mut settings: HostSettings,
     ) -> Declared {

@@ -62,6 +62,8 @@ pub struct BrokerOptions {
     /// Milliseconds for which consumers may hold a delivery where neither they nor their queue say;
     /// 0 is for ever. None means half an hour on queues of quorum type, and for ever on others.
     pub consumer_timeout_ms: Option<u64>,
+    /// The virtual host with the exchange that what happens is told to; none where nothing is told.
+    pub event_exchange: Option<String>,
 }
 
 /// Who connection.start says we are: clients branch on name and version.
@@ -114,6 +116,7 @@ impl Default for BrokerOptions {
             memory_available: None,
             consumers_per_channel_max: None,
             consumer_timeout_ms: None,
+            event_exchange: None,
         }
     }
 }

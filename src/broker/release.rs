@@ -17,7 +17,8 @@ impl Session {
         self.getting = None;
         self.let_go(None, settles);
         self.requeue_unsent();
-        for state in std::mem::take(&mut self.channels).into_values() {
+        for (channel, state) in std::mem::take(&mut self.channels) {
+            self.note_channel_end(channel);
             if let Some(token) = state.reply_token {
                 self.broker.replies.remove(&token);
             }
@@ -25,9 +26,11 @@ impl Session {
         self.hide_channels(None);
         let unread = self.mailbox.take();
         self.give_back_unread(unread);
+        let user = self.work.user.take();
         for queue in std::mem::take(&mut self.exclusive_queues) {
             self.delete_live_queue(&queue, false);
         }
+        self.work.user = user;
         self.admission = None;
         self.post(Event::Released);
     }
@@ -90,6 +93,9 @@ impl Drop for Session {
                 break;
             }
         }
-        self.broker.unregister(self.id);
+        if self.broker.unregister(self.id) {
+            self.note_end();
+            self.work.wake();
+        }
     }
 }

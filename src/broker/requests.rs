@@ -45,6 +45,7 @@ impl Session {
                 let state = ChannelState { _opened: opened, ..self.new_channel(channel) };
                 self.channels.insert(channel, state);
                 self.show_channel(channel);
+                self.note_channel(channel);
                 Ok(self.count_channel(channel).then_some(Reply::ChannelOpened))
             }
             Command::CloseChannel { settles, error } => {
@@ -131,6 +132,7 @@ impl Session {
     fn close_channel(&mut self, channel: u16, settles: &[Settle]) {
         self.let_go(Some(channel), settles);
         self.hide_channels(Some(channel));
+        self.note_channel_end(channel);
         if let Some(token) = self.channels.remove(&channel).and_then(|state| state.reply_token) {
             self.broker.replies.remove(&token);
         }

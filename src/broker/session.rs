@@ -140,6 +140,7 @@ pub(super) struct Pending {
 #[derive(Clone, Debug)]
 pub(super) struct LiveConsumer {
     pub(super) id: ConsumerId,
+    pub(super) tag: Name,
     pub(super) queue: Arc<QueueHandle>,
 }
 
@@ -380,8 +381,9 @@ impl Session {
     /// A consumer lost its queue. Credit that a queue took and left unused as it broke is free for
     /// others, who are offered again.
     fn consumer_cancelled(&mut self, key: ConsumerKey) {
-        if self.consumers.remove(&key).is_some() {
+        if let Some(consumer) = self.consumers.remove(&key) {
             self.discount_consumer(key);
+            self.note_consumer_end(key, &consumer, false);
         }
         let state = self.channels.get(&key.channel);
         if state.is_some_and(|state| state.live.credit.give(0)) {

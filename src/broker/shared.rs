@@ -10,6 +10,7 @@ use super::churn::Churn;
 use super::dead_letter_counts::DeadLetterCounts;
 use super::dead_letters::PutOff;
 use super::durability::Durability;
+use super::events::Events;
 use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
 use super::measures::Measures;
@@ -48,6 +49,7 @@ pub struct Broker {
     pub(super) password_checks: PasswordChecks,
     pub(super) replies: Replies,
     pub(super) timers: Arc<Timers>,
+    pub(super) events: Arc<Events>,
     pub(super) dead_letters: DeadLetterCounts,
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
@@ -96,12 +98,19 @@ impl Broker {
         connection_options.server_properties =
             server_properties(&options.product, &options.cluster_name);
         let connection_options = Arc::new(connection_options);
+        let timers = Arc::<Timers>::default();
         let watermarks = Watermarks::new(
             options.memory_high_watermark,
             options.disk_free_limit,
             options.memory_available,
         );
         Self {
+            events: Arc::new(Events::new(
+                options.event_exchange.as_deref(),
+                &options.node_name,
+                timers.clone(),
+            )),
+            timers,
             greeting: RwLock::new(connection_options.clone()),
             connection_options,
             options,
@@ -112,7 +121,6 @@ impl Broker {
             login_failures: Mutex::default(),
             password_checks: PasswordChecks::default(),
             replies: Replies::default(),
-            timers: Arc::default(),
             dead_letters: DeadLetterCounts::default(),
             counts: Arc::default(),
             churn: Arc::default(),

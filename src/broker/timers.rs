@@ -18,6 +18,8 @@ pub(super) enum Why {
     Unused,
     /// No queue: dead letters of any were put off.
     DeadLetters,
+    /// No queue: what happened is to be told.
+    Events,
 }
 
 /// A queue that is to be looked at; who it is by itself keeps it alive no longer than it lives.
@@ -30,6 +32,12 @@ pub(super) struct Timer {
 }
 
 impl Timer {
+    /// Something is to be told, at once.
+    pub(super) fn for_events() -> Self {
+        let at = Moment::default();
+        Self { at, queue: QueueId(0), why: Why::Events, host: "".into() }
+    }
+
     /// Dead letters were put off until then.
     pub(super) fn for_dead_letters(at: Moment) -> Self {
         Self { at, queue: QueueId(0), why: Why::DeadLetters, host: "".into() }

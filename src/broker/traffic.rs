@@ -123,15 +123,16 @@ impl Broker {
         sums.into_values().collect()
     }
 
-    /// A session is listed no longer.
-    pub(super) fn unregister(&self, id: SessionId) {
+    /// A session is listed no longer; true where it was.
+    pub(super) fn unregister(&self, id: SessionId) -> bool {
         let mut sessions = lock(&self.sessions);
-        let Some(mailbox) = sessions.remove(&id) else { return };
+        let Some(mailbox) = sessions.remove(&id) else { return false };
         if let Some(client) = mailbox.client.get() {
             let figures = client.figures();
             self.past_clients.add(figures);
             client.past_of_host.add(figures);
         }
+        true
     }
 }
 

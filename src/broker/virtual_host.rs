@@ -9,6 +9,7 @@ use tracing::info;
 
 use super::churn::Churn;
 use super::durability::Durability;
+use super::events::{EVENT_EXCHANGE, Events};
 use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
 use super::message_counts::MessageCounts;
@@ -54,6 +55,7 @@ pub(super) struct VirtualHost {
     /// Those of the broker.
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
+    events: Arc<Events>,
     /// What clients came to in it that left.
     pub(super) past_clients: Arc<PastClients>,
     failure: Arc<Failure>,
@@ -94,7 +96,7 @@ impl VirtualHost {
         durability: Option<Arc<Durability>>,
         failure: Arc<Failure>,
         timers: Arc<Timers>,
-        (counts, churn): (Arc<MessageCounts>, Arc<Churn>),
+        (counts, churn, events): (Arc<MessageCounts>, Arc<Churn>, Arc<Events>),
     ) -> Self {
         Self {
             number,
@@ -102,6 +104,7 @@ impl VirtualHost {
             durability,
             counts,
             churn,
+            events,
             past_clients: Arc::default(),
             failure,
             timers,
@@ -122,7 +125,9 @@ impl VirtualHost {
     /// Declares those system exchanges that are not there. The log has them not: every host does.
     pub(super) fn declare_system_exchanges(&self, mut next_id: impl FnMut() -> ExchangeId) {
         let mut definitions = self.definitions();
-        for (name, kind, internal) in SYSTEM_EXCHANGES {
+        let events = Some((EVENT_EXCHANGE, "topic", true));
+        let events = events.filter(|_| self.events.are_in(&self.name));
+        for (name, kind, internal) in SYSTEM_EXCHANGES.into_iter().chain(events) {
             if definitions.exchange(name).is_some() {
                 continue;
             }
@@ -292,6 +297,9 @@ impl VirtualHost {
     ) {
         self.log(definitions, change, work);
         self.restore(definitions, change, None, work);
+        if self.events.are_watched() {
+            self.events.note_change(change, self, work);
+        }
     }
 
     /// Tells the log of a change.
@@ -363,12 +371,22 @@ impl VirtualHost {
                 if let Some((exchange, key)) = self.routing_of(definitions, binding) {
                     self.router.bind(&exchange, &key);
                 }
+                self.look_at_events(definitions, binding);
             }
             Change::Unbound(binding) => {
                 if let Some((exchange, key)) = self.routing_of(definitions, binding) {
                     self.router.unbind(&exchange, &key);
                 }
+                self.look_at_events(definitions, binding);
             }
+        }
+    }
+
+    /// Where it is bound to the exchange of events, somebody wants to know of them, or nobody does
+    /// any more.
+    fn look_at_events(&self, definitions: &VirtualHostDefinitions, binding: &Binding) {
+        if *binding.source == *EVENT_EXCHANGE {
+            self.events.look_at_bindings(&self.name, definitions);
         }
     }
 

@@ -216,6 +216,7 @@ impl Broker {
         }
         let mailboxes: Vec<_> = lock(&self.sessions).values().cloned().collect();
         let mut work = Work::default();
+        self.events.note_alarm(name, on.has(alarm), &mut work.wakers);
         for mailbox in mailboxes {
             // Who left needs no word.
             let _ = mailbox.push(Event::AlarmsChanged, &mut work.wakers);

@@ -10,7 +10,7 @@ use super::burial::Burial;
 use super::out_of_service::Broken;
 use super::queue_handle::QueueHandle;
 use super::timers::Deadline;
-use crate::message::Moment;
+use crate::message::{Moment, Name};
 use crate::store::Position;
 
 /// Things left to do.
@@ -30,6 +30,8 @@ pub(super) struct Work {
     pub(super) position: Position,
     /// When this step is done.
     pub(super) now: Moment,
+    /// In whose name; none is nobody's but the node's.
+    pub(super) user: Option<Name>,
     /// The queue of the last step has more than its consumers need for now.
     pub(super) is_ahead: bool,
 }

@@ -52,3 +52,7 @@ pub use read_back::ReadBack;
 pub use recovered::RecoveredRun;
 pub use resource::{Resource, ResourceKind};
 pub use sequence::{Sequence, SequenceRange};
+pub use term::{binary_term, table_terms};
+
+#[cfg(test)]
+mod equivalence_tests;

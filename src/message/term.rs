@@ -5,11 +5,11 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::protocol::field::FieldValue;
+use crate::protocol::field::{FieldTable, FieldValue};
 
-/// A reply text is cut to 255 bytes, so nothing longer than this can reach a client. The bound
-/// also ends the walk into a table that is nested deeply.
-const TEXT_LENGTH_MAX: usize = 300;
+/// A reply text is cut to 255 bytes, and what an event tells of arguments is for people to read.
+/// The bound also ends the walk into a table that is nested deeply.
+const TEXT_LENGTH_MAX: usize = 2000;
 
 /// The name of a value's type, for instance `signedint` or `longstr`.
 pub(super) fn type_name(value: &FieldValue) -> &'static str {
@@ -87,7 +87,26 @@ fn byte_list(bytes: &[u8]) -> String {
     bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(",")
 }
 
+/// The entries of a table, each as a term: `{<<"name">>,type,value}`.
+pub fn table_terms(table: &FieldTable) -> impl Iterator<Item = String> {
+    table.iter().map(|(name, value)| {
+        let mut out = format!("{{{},{},", binary(name.as_bytes()), type_name(value));
+        write_term(&mut out, value);
+        out.push('}');
+        out
+    })
+}
+
+/// A text as a term.
+#[must_use]
+pub fn binary_term(text: &str) -> String {
+    binary(text.as_bytes())
+}
+
 fn binary(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "<<>>".to_owned();
+    }
     match std::str::from_utf8(bytes).ok().and_then(escaped) {
         Some(shown) => format!("<<\"{shown}\">>"),
         None => format!("<<{}>>", byte_list(bytes)),
@@ -190,7 +209,7 @@ mod tests {
             value = FieldValue::Array(vec![value]);
         }
         let shown = bare(&value).len();
-        assert!((255..1000).contains(&shown), "{shown}");
+        assert!((255..5000).contains(&shown), "{shown}");
     }
 
     #[test]

@@ -305,6 +305,7 @@ fn broker_options(config: &Config) -> Result<BrokerOptions, String> {
             .consumer_max_per_channel
             .and_then(|count| usize::try_from(count).ok()),
         consumer_timeout_ms: config.consumer_timeout_ms,
+        event_exchange: config.event_exchange.clone(),
     })
 }
 

@@ -8,6 +8,7 @@
 //! a [`fact`].
 
 pub mod consumer;
+pub mod consumer_order;
 pub mod contents;
 pub mod credit;
 pub mod dispatch;
@@ -31,7 +32,8 @@ pub mod totals;
 mod traits;
 pub mod unsettled;
 
-pub use consumer::{Consumer, ConsumerOrder, Served};
+pub use consumer::{Consumer, Served};
+pub use consumer_order::ConsumerOrder;
 pub use contents::Contents;
 pub use credit::Credit;
 pub use due::{Arrival, Due, Lifetime};

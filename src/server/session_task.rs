@@ -334,3 +334,62 @@ fn is_ready(poll: Poll<io::Result<()>>) -> io::Result<bool> {
         Poll::Pending => Ok(false),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::AsyncRead;
+
+    use super::*;
+    use crate::broker::{Broker, BrokerOptions, Peer};
+
+    /// Longer than anything here takes.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A client that sent this, and reads nothing.
+    struct Deaf(&'static [u8]);
+
+    impl AsyncRead for Deaf {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if self.0.is_empty() {
+                return Poll::Pending;
+            }
+            buffer.put_slice(std::mem::take(&mut self.0));
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Transport for Deaf {
+        fn poll_read_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.0.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+        }
+
+        fn poll_write_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn try_write(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    /// It was once waited for until it read, for ever.
+    #[tokio::test]
+    async fn a_client_that_reads_nothing_is_gone_when_its_time_is_over() {
+        let mut options = BrokerOptions::default();
+        options.connection.handshake_timeout_ms = 20;
+        let broker = Arc::new(Broker::new(options, [1, 2]).unwrap());
+        let clock = Clock::start();
+        let session = Session::new(broker.clone(), Peer { address: None }, clock.now());
+        let client = Deaf(b"AMQP\x00\x00\x09\x01");
+        let task = SessionTask::new(session, client, clock, "deaf".to_owned());
+        let ended = tokio::time::timeout(PATIENCE, Box::new(task).run()).await;
+        assert!(ended.is_ok(), "it is still waited for");
+        assert_eq!(broker.session_count(), 0);
+    }
+}

@@ -1,92 +1,13 @@
 //! What gathers for the log until it is cut: references to messages, not bytes. What is settled
 //! before the cut leaves no trace. It encodes nothing.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
 
+use super::queue_facts::{Added, QueueFacts, Stay, Tail, low_half, size_of_message};
 use super::ranges::RangeCounts;
-use super::record::Came;
-use crate::message::{DeliveryCounts, Message, Moment, QueueId, Sequence, SequenceRange};
-
-/// A queue as the log knows it: its number, and how far it is on disk.
-#[derive(Debug)]
-pub struct Tail {
-    queue: QueueId,
-    /// All that was given to the log below this place is in a file (synced or not).
-    stored_below: AtomicU64,
-}
-
-impl Tail {
-    /// The tail of a queue; what is below `stored_below` is on disk already.
-    #[must_use]
-    pub fn new(queue: QueueId, stored_below: Sequence) -> Self {
-        Self { queue, stored_below: AtomicU64::new(stored_below) }
-    }
-
-    /// The queue.
-    #[must_use]
-    pub fn queue(&self) -> QueueId {
-        self.queue
-    }
-
-    /// All that was given to the log below this place can be read back.
-    #[must_use]
-    pub fn stored_below(&self) -> Sequence {
-        self.stored_below.load(Ordering::Acquire)
-    }
-
-    pub(super) fn stored(&self, below: Sequence) {
-        self.stored_below.fetch_max(below, Ordering::AcqRel);
-    }
-}
-
-/// What a queue says of messages it gives to the log, besides what is in them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stay {
-    /// The queue survives this boot, and with it what is persistent.
-    pub is_durable: bool,
-    /// When they came; 0 is when they are written.
-    pub arrived: Moment,
-    /// Their priority, where it is another than the queue takes without being told.
-    pub level: Option<u8>,
-}
-
-impl Stay {
-    /// In a queue that is durable and knows no priorities.
-    #[must_use]
-    pub fn durable(arrived: Moment) -> Self {
-        Self { is_durable: true, arrived, level: None }
-    }
-}
-
-/// A message on its way to disk for one queue.
-#[derive(Clone, Debug)]
-pub(super) struct Added {
-    pub(super) sequence: Sequence,
-    pub(super) message: Message,
-    pub(super) is_transient: bool,
-    /// It went to several queues, as it was when it came here.
-    pub(super) is_shared: bool,
-    pub(super) level: Option<u8>,
-    /// The low half of the moment at which it came; 0 is when the batch is cut.
-    pub(super) arrived: u32,
-}
-
-/// The facts of one queue.
-#[derive(Debug)]
-pub(super) struct QueueFacts {
-    pub(super) tail: Arc<Tail>,
-    /// Rising, but for what is written late.
-    pub(super) added: VecDeque<Added>,
-    pub(super) removed: Vec<SequenceRange>,
-    pub(super) returned: RangeCounts,
-    pub(super) delivered: Vec<SequenceRange>,
-    /// Above every place that was ever given.
-    pub(super) next_sequence: Sequence,
-}
+use crate::message::{DeliveryCounts, Message, QueueId, Sequence, SequenceRange};
 
 /// A definition under its key, or that it is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,9 +35,6 @@ pub(super) struct Batch {
     /// About as many of those as hold messages.
     pub(super) body_size: u64,
 }
-
-/// What a message takes besides what it says, about.
-const MESSAGE_OVERHEAD: u64 = 64;
 
 /// What another fact takes, about.
 const FACT_OVERHEAD: u64 = 40;
@@ -279,108 +197,15 @@ impl Batch {
     }
 }
 
-fn size_of_message(message: &Message) -> u64 {
-    let names = message.exchange().len() + message.routing_key().len();
-    message.body_size() + (message.properties().len() + names) as u64 + MESSAGE_OVERHEAD
-}
-
 fn size_of_change(change: &Change) -> u64 {
     let size = change.key.len() + change.value.as_ref().map_or(0, Vec::len);
     size as u64 + FACT_OVERHEAD
 }
 
-impl Added {
-    fn size(&self) -> u64 {
-        size_of_message(&self.message)
-    }
-
-    /// How it came, told at a moment that is at most weeks later.
-    pub(super) fn came(&self, now: Moment) -> Came {
-        let arrived = match self.arrived {
-            0 => now.0,
-            // Who looked at the clock for this batch may have done so a little earlier.
-            arrived => now.0.saturating_add_signed(difference(arrived, low_half(now))),
-        };
-        Came { arrived, level: self.level }
-    }
-}
-
-/// How much later one is than the other, or earlier; both are less than weeks apart.
-fn difference(one: u32, other: u32) -> i64 {
-    i64::from(one.wrapping_sub(other).cast_signed())
-}
-
-/// Half of a moment is enough for a while, and a batch may have very many.
-#[expect(clippy::cast_possible_truncation, reason = "the other half is known")]
-fn low_half(moment: Moment) -> u32 {
-    moment.0 as u32
-}
-
-impl QueueFacts {
-    fn new(tail: Arc<Tail>) -> Self {
-        Self {
-            tail,
-            added: VecDeque::new(),
-            removed: Vec::new(),
-            returned: RangeCounts::default(),
-            delivered: Vec::new(),
-            next_sequence: 0,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.added.is_empty()
-            && self.removed.is_empty()
-            && self.returned.is_empty()
-            && self.delivered.is_empty()
-    }
-
-    fn push(&mut self, added: Added) {
-        self.next_sequence = self.next_sequence.max(added.sequence + 1);
-        if self.added.back().is_none_or(|last| last.sequence < added.sequence) {
-            return self.added.push_back(added);
-        }
-        let at = self.added.partition_point(|known| known.sequence < added.sequence);
-        self.added.insert(at, added);
-    }
-
-    /// Takes back what was added in a range, and notes the parts that were not. Gives its size.
-    fn cancel(&mut self, range: SequenceRange) -> u64 {
-        self.returned.remove(range);
-        let start = self.added.partition_point(|known| known.sequence < range.first);
-        let end = self.added.partition_point(|known| known.sequence <= range.last);
-        let mut bytes = 0;
-        let mut next = range.first;
-        let mut gaps: Vec<SequenceRange> = Vec::new();
-        for added in self.added.drain(start..end) {
-            bytes += added.size();
-            if added.sequence > next {
-                gaps.push(SequenceRange { first: next, last: added.sequence - 1 });
-            }
-            next = added.sequence + 1;
-        }
-        if next <= range.last {
-            gaps.push(SequenceRange { first: next, last: range.last });
-        }
-        gaps.into_iter().for_each(|gap| self.note_removed(gap));
-        bytes
-    }
-
-    fn note_removed(&mut self, range: SequenceRange) {
-        if let Some(last) = self.removed.last_mut()
-            && last.last + 1 == range.first
-        {
-            last.last = range.last;
-            return;
-        }
-        self.removed.push(range);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Body, Envelope};
+    use crate::message::{Body, Envelope, Moment};
 
     fn message() -> Message {
         let envelope =

@@ -3,9 +3,10 @@
 
 use hashbrown::HashMap;
 
-use super::batch::{Added, Batch, QueueFacts};
+use super::batch::Batch;
 use super::header::BATCH_HEADER_SIZE;
 use super::index::{IndexBuilder, IndexEntry, List};
+use super::queue_facts::{Added, QueueFacts};
 use super::ranges::RangeCounts;
 use super::record::{
     FLAG_EXPIRES, FLAG_PERSISTENT, FLAG_SHARED, FLAG_TRANSIENT, Kind, OWNERS_MAX, Place,

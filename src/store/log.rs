@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
-use super::batch::{Batch, Change, Stay, Tail};
+use super::appender::{Appender, Woken};
+use super::batch::Batch;
 use crate::limits::{LOG_BATCH_SIZE_MIN, LOG_PENDING_SIZE_MAX, LOG_RIDE_MS};
-use crate::message::{DeliveryCounts, Message, Moment, QueueId, Sequence, SequenceRange};
+use crate::message::Moment;
 
 /// A place in the log, by which waiting is counted: what was appended is on disk when
 /// [`Log::durable`] reaches it. Zero is always reached.
@@ -35,16 +36,16 @@ pub struct Log {
     /// The last position that is in a file, synced or not.
     stored: AtomicU64,
     /// Messages that wait to be written, in bytes.
-    pending_size: AtomicU64,
+    pub(super) pending_size: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     /// The number of the batch that gathers; what is appended now has it as its position.
-    number: Position,
-    open: Batch,
+    pub(super) number: Position,
+    pub(super) open: Batch,
     /// Something was appended since the last cut.
-    is_open: bool,
+    pub(super) is_open: bool,
     /// Not after this, as far as the turner knows.
     opened_at: Option<Moment>,
     /// When the turner last saw that nothing is open.
@@ -53,31 +54,12 @@ struct Inner {
     wanted: Position,
     waiters: Vec<(Position, Waker)>,
     /// Who turns the log.
-    turner: Option<Waker>,
-    health: Health,
+    pub(super) turner: Option<Waker>,
+    pub(super) health: Health,
     /// Bytes of the batch that is being written.
-    writing_size: u64,
+    pub(super) writing_size: u64,
     /// The last position that is in a file.
     written: Position,
-}
-
-/// Facts are appended through this; the log is locked as long as it lives.
-#[derive(Debug)]
-pub struct Appender<'a> {
-    log: &'a Log,
-    inner: MutexGuard<'a, Inner>,
-    /// Below the lock, so that it is free when the turner wakes and takes it.
-    woken: Woken,
-}
-
-/// Wakes the turner at its end.
-#[derive(Debug)]
-struct Woken(Option<Waker>);
-
-impl Drop for Woken {
-    fn drop(&mut self) {
-        self.0.take().into_iter().for_each(Waker::wake);
-    }
 }
 
 /// A batch that was cut, to be written.
@@ -115,7 +97,7 @@ impl Log {
 
     /// Locks the log to append facts that belong together.
     pub fn append(&self) -> Appender<'_> {
-        Appender { log: self, inner: self.lock(), woken: Woken(None) }
+        Appender { log: self, inner: self.lock(), woken: Woken::default() }
     }
 
     /// All positions up to this one are on disk.
@@ -319,7 +301,7 @@ impl Inner {
     }
 
     /// There is something to cut at once.
-    fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self) -> bool {
         self.health == Health::Good
             && (self.wanted >= self.number || self.open.size >= LOG_BATCH_SIZE_MIN)
     }
@@ -351,77 +333,13 @@ impl Inner {
     }
 }
 
-impl Appender<'_> {
-    /// The position of what is appended now.
-    #[must_use]
-    pub fn position(&self) -> Position {
-        self.inner.number
-    }
-
-    /// A definition holds, or no longer.
-    pub fn changed(&mut self, change: Change) {
-        self.with_batch(|batch| batch.changed(change));
-    }
-
-    /// Something is kept under a key that is no definition, or no longer. It is on disk no sooner
-    /// than what was appended before.
-    pub fn noted(&mut self, change: Change) {
-        self.with_batch(|batch| batch.noted(change));
-    }
-
-    /// A queue is gone with all it held.
-    pub fn forgotten(&mut self, queue: QueueId) {
-        self.with_batch(|batch| batch.forget(queue));
-    }
-
-    /// Messages took consecutive places of a queue. What is not persistent, or is in a queue that
-    /// is not durable, does not survive this boot.
-    pub fn added(&mut self, tail: &Arc<Tail>, first: Sequence, messages: Vec<Message>, stay: Stay) {
-        self.with_batch(|batch| batch.added(tail, first, messages, stay));
-    }
-
-    /// Places of a queue are free again.
-    pub fn removed(&mut self, tail: &Arc<Tail>, range: SequenceRange) {
-        self.with_batch(|batch| batch.removed(tail, range));
-    }
-
-    /// These places came back so often.
-    pub fn returned(&mut self, tail: &Arc<Tail>, range: SequenceRange, counts: DeliveryCounts) {
-        self.with_batch(|batch| batch.returned(tail, range, counts));
-    }
-
-    /// At a clean stop: these were delivered before.
-    pub fn delivered(&mut self, tail: &Arc<Tail>, range: SequenceRange) {
-        self.with_batch(|batch| batch.delivered(tail, range));
-    }
-
-    fn with_batch(&mut self, step: impl FnOnce(&mut Batch)) {
-        let inner = &mut *self.inner;
-        if matches!(inner.health, Health::Poisoned(_)) {
-            return;
-        }
-        step(&mut inner.open);
-        inner.is_open = true;
-        let pending = inner.open.body_size + inner.writing_size;
-        self.log.pending_size.store(pending, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Appender<'_> {
-    /// A batch that became due is told to who turns the log.
-    fn drop(&mut self) {
-        if self.inner.is_due() {
-            self.woken.0 = self.inner.turner.take();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
-    use crate::message::{Body, Envelope};
+    use crate::message::{Body, Envelope, Message, QueueId};
+    use crate::store::{Stay, Tail};
 
     fn tail() -> Arc<Tail> {
         Arc::new(Tail::new(QueueId(1), 0))

@@ -7,6 +7,7 @@
 //! Every byte on disk is drawn here:
 #![doc = include_str!("format.md")]
 
+mod appender;
 mod batch;
 mod checkpoint;
 mod checksum;
@@ -21,6 +22,7 @@ mod ledger;
 mod log;
 pub mod memory;
 mod places;
+mod queue_facts;
 mod ranges;
 mod reader;
 mod record;
@@ -32,12 +34,14 @@ pub mod survey;
 mod write_cache;
 mod writer;
 
-pub use batch::{Change, Stay, Tail};
+pub use appender::Appender;
+pub use batch::Change;
 pub use error::StoreError;
 pub use faulty::{Failure, Faults, FaultyStorage, Operation};
 pub use figures::StoreFigures;
-pub use log::{Appender, Health, Log, Position};
+pub use log::{Health, Log, Position};
 pub use memory::MemoryStorage;
+pub use queue_facts::{Stay, Tail};
 pub use reader::{Found, Reader};
 pub use recovery::{Damage, Definition, Opened, RecoveredQueue, StoreOptions, open};
 pub use storage::{FileStorage, Storage, StorageFile};

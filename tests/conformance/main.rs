@@ -18,6 +18,7 @@ mod declare_equivalence;
 mod deduplication;
 mod delivery_count;
 mod differences;
+mod events;
 mod exchange;
 mod exchange_bind;
 mod exchange_types;

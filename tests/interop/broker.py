@@ -250,9 +250,11 @@ class running:
         self.door = None
         try:
             if self.name == "rabbitmq":
-                self.broker = RabbitMq(self.folder)
+                plugins = ("rabbitmq_management", "rabbitmq_event_exchange")
+                self.broker = RabbitMq(self.folder, plugins)
             else:
-                self.broker = Leveret(self.name, self.folder)
+                keys = ("event_exchange.enabled=true",)
+                self.broker = Leveret(self.name, self.folder, keys)
             self.broker.start()
             self.door = RestartDoor(self.broker, self.folder)
         except BaseException:

@@ -1,10 +1,10 @@
 //! Policies that are set and cleared: what they change is in force at once, for all queues and
 //! exchanges that are there. Which of them apply, and how they go together, is decided in `policy`.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use super::in_force::InForce;
-use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
+use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared, LockedDefinitions};
 use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
 use super::shared::Broker;
@@ -12,7 +12,7 @@ use super::virtual_host::VirtualHost;
 use super::waiting_room::is_delayed;
 use super::work::Work;
 use crate::definitions::{
-    Change, NodeChange, NodeDefinitions, Pattern, PolicyDefinition, PolicyKind, QueueDefinition,
+    Change, NodeChange, Pattern, PolicyDefinition, PolicyKind, QueueDefinition,
     VirtualHostDefinitions,
 };
 use crate::message::{Era, Moment, Name, QueueOptions};
@@ -53,7 +53,7 @@ impl Broker {
     /// crash in between changes nothing.
     fn change_policies(
         &self,
-        mut definitions: MutexGuard<'_, NodeDefinitions>,
+        mut definitions: LockedDefinitions<'_>,
         change: &NodeChange,
         now: Moment,
     ) -> Declared {

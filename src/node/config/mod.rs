@@ -97,6 +97,8 @@ pub struct Config {
     pub lets_quorum_be_classic: bool,
     /// 0 is no limit. `None` leaves it to the type of the queue.
     pub consumer_timeout_ms: Option<u64>,
+    /// The virtual host with the exchange of events. `None` where there is none.
+    pub event_exchange: Option<String>,
     pub cluster_name: String,
     pub product: Product,
     pub store: StoreConfig,

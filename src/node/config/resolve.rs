@@ -96,6 +96,8 @@ pub struct Typed {
     pub lets_quorum_be_classic: Option<bool>,
     /// 0 is no limit.
     pub consumer_timeout_ms: Option<u64>,
+    pub event_exchange: Option<bool>,
+    pub event_exchange_host: Option<String>,
     pub cluster_name: Option<String>,
     pub product_name: Option<String>,
     pub product_version: Option<String>,
@@ -171,7 +173,11 @@ impl Typed {
     #[must_use]
     pub fn resolve(self) -> (Config, Vec<Warning>) {
         let mut warnings = Vec::new();
+        let default_virtual_host = self.default_virtual_host.clone();
+        let default_virtual_host = default_virtual_host.unwrap_or_else(|| "/".to_owned());
         let config = Config {
+            event_exchange: self.event_exchange(&default_virtual_host),
+            default_virtual_host,
             tcp: self.tcp(),
             default_permissions: self.default_permissions(),
             default_user_tags: self.default_user_tags(),
@@ -204,7 +210,6 @@ impl Typed {
                 .handshake_timeout_ms
                 .map_or(10_000, |deadline| deadline.unwrap_or(DAY_MS)),
             effective: effective::defaults(),
-            default_virtual_host: self.default_virtual_host.unwrap_or_else(|| "/".to_owned()),
             default_user: self.default_user.unwrap_or_else(|| "guest".to_owned()),
             default_pass: self.default_pass.unwrap_or_else(|| "guest".to_owned()),
             seeds: Seeds::new(self.default_users, self.default_policies, self.default_limits),
@@ -219,6 +224,13 @@ impl Typed {
             cluster_name: self.cluster_name.unwrap_or_else(|| "leveret".to_owned()),
         };
         (config, warnings)
+    }
+
+    /// Who names a virtual host for it wants it, unless it is said to be off.
+    fn event_exchange(&self, default_virtual_host: &str) -> Option<String> {
+        let host = self.event_exchange_host.as_deref();
+        let is_on = self.event_exchange.unwrap_or(host.is_some());
+        is_on.then(|| host.unwrap_or(default_virtual_host).to_owned())
     }
 
     fn store(&self) -> StoreConfig {

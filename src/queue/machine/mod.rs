@@ -7,7 +7,8 @@
 
 use std::collections::VecDeque;
 
-use super::consumer::{Consumer, ConsumerOrder, Served};
+use super::consumer::{Consumer, Served};
+use super::consumer_order::ConsumerOrder;
 use super::due::Arrival;
 use super::fact::{Fact, Facts};
 use super::far::Far;

@@ -7,7 +7,7 @@ mod tend;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::batch::{Batch, QueueFacts};
+use super::batch::Batch;
 use super::encode::{self, Shared};
 use super::error::{StoreError, is_full};
 use super::figures::Figures;
@@ -16,6 +16,7 @@ use super::header::{
 };
 use super::ledger::Ledger;
 use super::log::{Cut, Health, Log, Position};
+use super::queue_facts::QueueFacts;
 use super::reader::Reader;
 use super::shelf::Shelf;
 use super::storage::StorageFile;

@@ -248,7 +248,21 @@ pub(super) static OTHER: &[Key] = &[
     Key::later("web_stomp.*", "", Kind::Text, "The door for STOMP over WebSocket."),
     Key::later("shovel.*", "", Kind::Text, "Shovels."),
     Key::later("federation.*", "", Kind::Text, "Federation."),
-    Key::later("event_exchange.*", "", Kind::Text, "Events of the broker as messages."),
+    Key::obeyed(
+        "event_exchange.enabled",
+        "",
+        Kind::Boolean,
+        "Tell what happens in the node, as messages through the exchange amq.rabbitmq.event. It is \
+         off, unless the next key is set.",
+        |typed, setting| typed.event_exchange = setting.boolean(),
+    ),
+    Key::obeyed(
+        "event_exchange.vhost",
+        "",
+        Kind::Text,
+        "Virtual host that has this exchange. Without the key it is that of default_vhost.",
+        |typed, setting| typed.event_exchange_host = setting.text(),
+    ),
     Key::inert("amqp_client.*", ERLANG, "RabbitMQ's own client."),
     Key::inert("erlang.*", ERLANG, "Flags of the virtual machine."),
     Key::inert("sysmon_handler.*", ERLANG, "Watching busy Erlang processes."),

@@ -127,6 +127,17 @@ fn infinity_is_no_limit_but_a_handshake_ends_within_a_day() {
 }
 
 #[test]
+fn events_are_told_where_they_are_switched_on_or_have_a_virtual_host() {
+    let host = |text: &str| config(text).event_exchange;
+    assert_eq!(host(""), None);
+    assert_eq!(host("event_exchange.enabled = true\n").as_deref(), Some("/"));
+    let text = "default_vhost = v\nevent_exchange.enabled = true\n";
+    assert_eq!(host(text).as_deref(), Some("v"));
+    assert_eq!(host("event_exchange.vhost = e\n").as_deref(), Some("e"));
+    assert_eq!(host("event_exchange.vhost = e\nevent_exchange.enabled = false\n"), None);
+}
+
+#[test]
 fn a_consumer_timeout_is_set_or_lifted_or_left_to_the_type_of_the_queue() {
     assert_eq!(config("").consumer_timeout_ms, None);
     assert_eq!(config("consumer_timeout = 5000\n").consumer_timeout_ms, Some(5000));
