@@ -379,8 +379,7 @@ pub const STORE_TEND_MS: u64 = 50;
 /// How often it looks at the free space of the disk.
 pub const DISK_CHECK_MS: u64 = 250;
 
-/// Steps back of a permission's pattern that needs a search: milliseconds at most, and more than
-/// any sensible pattern takes for a name of 255 bytes.
+/// Steps back of a permission's pattern: milliseconds, and more than any sensible one takes.
 pub const PATTERN_BACKTRACK_MAX: usize = 100_000;
 
 /// Messages that an inspection reads at a time: a bound for those without a body.
@@ -425,8 +424,7 @@ pub const METRICS_END_PATIENCE_MS: u64 = 1000;
 /// Bytes of a name that failed to log in that the log shows: as many as AMQP's names may have.
 pub const SHOWN_USER_SIZE_MAX: usize = 255;
 
-/// Connections to the HTTP API at a time: a tool has a few, and some may watch. One too many is
-/// closed, so that nobody takes descriptors from AMQP by this door.
+/// Connections to the HTTP API at a time: a tool has a few. More would take descriptors from AMQP.
 pub const MANAGEMENT_CONNECTIONS_MAX: usize = 64;
 
 /// Bytes of a request's head that are kept, and of an answer that the socket does not take yet.
@@ -435,8 +433,7 @@ pub const MANAGEMENT_BUFFER_SIZE_MAX: usize = 64 * 1024;
 /// Bytes of a request's body: RabbitMQ's default.
 pub const MANAGEMENT_BODY_SIZE_MAX: u64 = 10_000_000;
 
-/// How deep the JSON of a request may be nested: in an export it stands some levels deeper, and
-/// what reads that goes 127 deep.
+/// How deep the JSON of a request may be nested: in an export it stands deeper, of 127 levels.
 pub const MANAGEMENT_DEPTH_MAX: usize = 100;
 
 /// Items of a definitions file that are declared in one go: well below a millisecond.

@@ -14,7 +14,7 @@ use crate::message::queue_options::DeliveryLimit;
 use crate::message::{ConsumerId, Moment, Name, QueueId};
 use crate::policy::Applied;
 use crate::protocol::field::FieldTable;
-use crate::queue::{Consumer, Counts, Report};
+use crate::queue::{Consumer, Counts, Queue, Report};
 
 /// A queue where it is.
 #[derive(Clone, Debug)]
@@ -109,8 +109,18 @@ impl ListedQueue {
     /// What it has.
     #[must_use]
     pub fn report(&self) -> QueueReport {
+        self.report_with(Queue::report)
+    }
+
+    /// The same without what the log has: for who looks at very many queues, again and again.
+    #[must_use]
+    pub fn brief_report(&self) -> QueueReport {
+        self.report_with(Queue::brief_report)
+    }
+
+    fn report_with(&self, look: fn(&Queue) -> Report) -> QueueReport {
         let live = lock(&self.handle.live);
-        let held = live.queue.report();
+        let held = look(&live.queue);
         let tag = |id: Option<ConsumerId>| Some(live.subscribers.get(&id?)?.consumer_tag.clone());
         QueueReport {
             memory_bytes: memory_bytes(&held, &self.handle),

@@ -38,7 +38,7 @@ impl Broker {
         let mut sum = QueueFigures::default();
         for handle in hosts.iter().flat_map(|host| host.all_queues()) {
             let live = lock(&handle.live);
-            let report = live.queue.report();
+            let report = live.queue.brief_report();
             let came_at = |place: Option<Sequence>| place.and_then(|place| live.came_at(place));
             sum.next_came_at = earlier(sum.next_came_at, came_at(report.next_ready));
             sum.unacked_came_at = earlier(sum.unacked_came_at, came_at(report.first_unsettled));

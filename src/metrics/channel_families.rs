@@ -113,6 +113,11 @@ const CHANNEL: &[ChannelFamily] = &[
         |_, seen| Some(seen.uncommitted),
     ),
     ChannelFamily::gauge(
+        "channel_acks_uncommitted",
+        "Settlements on the channel that wait for tx.commit",
+        |_, seen| Some(seen.acks_uncommitted),
+    ),
+    ChannelFamily::gauge(
         "consumer_prefetch",
         "Unacknowledged messages that a new consumer of the channel may have; 0 is any number",
         |_, seen| Some(seen.prefetch_count.into()),

@@ -18,7 +18,7 @@ impl Object for ListedQueue {
     type Seen = QueueSeen;
 
     fn see(&self, now: Moment) -> QueueSeen {
-        QueueSeen { report: self.report(), now }
+        QueueSeen { report: self.brief_report(), now }
     }
 
     fn labels(&self) -> [Cow<'_, str>; LABELS_MAX] {
@@ -106,6 +106,21 @@ const DETAILS: &[QueueFamily] = &[
         "queue_messages_ram_bytes",
         "Bytes of the queue's bodies that are in memory",
         |_, seen| Some(seen.report.held.in_memory_bytes),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_ready_ram",
+        "Messages of the queue that wait and whose bodies are in memory",
+        |_, seen| Some(seen.report.held.ready_in_memory as u64),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_unacked_ram",
+        "Messages of the queue that are out and whose bodies are in memory",
+        |_, seen| Some(seen.report.held.unsettled_in_memory as u64),
+    ),
+    QueueFamily::gauge(
+        "queue_process_memory_bytes",
+        "Bytes of memory that the queue takes, about, with its messages and consumers",
+        |_, seen| Some(seen.report.memory_bytes),
     ),
     QueueFamily::gauge(
         "queue_messages_bytes",

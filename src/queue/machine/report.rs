@@ -60,13 +60,19 @@ impl Queue {
     /// What it has now.
     #[must_use]
     pub fn report(&self) -> Report {
-        let (ready, out) = (self.contents.totals(), self.out());
         let (logged, logged_bytes) = self.logged();
+        Report { logged, logged_bytes, ..self.brief_report() }
+    }
+
+    /// The same without what the log has: for who looks at very many queues, again and again.
+    #[must_use]
+    pub fn brief_report(&self) -> Report {
+        let (ready, out) = (self.contents.totals(), self.out());
         let dead_letters = self.kept_dead_letters();
         Report {
             counts: self.counts(),
-            logged,
-            logged_bytes,
+            logged: 0,
+            logged_bytes: 0,
             resident_bytes: [ready, out, self.held()].into_iter().map(resident_bytes).sum(),
             unsettled_bytes: out.body_bytes,
             dead_letters: dead_letters.count,
