@@ -19,7 +19,7 @@ pub(super) const VERBS: &[Verb] = &[
     Verb::new(
         "export_definitions",
         "<file> [--format <format>]",
-        "Write definitions to a file, `-` for the standard output; with --vhost of one virtual host",
+        "Write definitions to a file, `-` for standard output; with --vhost of one virtual host",
         "",
         export,
     ),

@@ -11,6 +11,7 @@
 //! `keys` is the one table; `sample` writes `config/leveret.conf` from it; `errors` has the texts
 //! of what went wrong. Reading is done once at the start; nothing here runs later.
 
+mod doors;
 mod effective;
 pub mod environment;
 pub mod errors;

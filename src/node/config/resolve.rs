@@ -10,8 +10,7 @@ use std::{
 };
 
 use super::{
-    Config, ManagementConfig, ManagementSocket, MemoryConfig, MetricsConfig, NodeLimits,
-    PasswordRule, Permissions, Product, ProxyConfig, QueueType, StoreConfig, TcpOptions, TlsConfig,
+    Config, MemoryConfig, NodeLimits, PasswordRule, Permissions, Product, ProxyConfig, QueueType, StoreConfig, TcpOptions, TlsConfig,
     effective,
     errors::{Layer, Warning},
     keys::Setting,
@@ -24,15 +23,11 @@ use super::{
 };
 
 use crate::broker::Watermark;
-use crate::limits::{MANAGEMENT_BODY_SIZE_MAX, READ_WINDOW_SIZE};
+use crate::limits::READ_WINDOW_SIZE;
 use crate::message::DeclareEquivalence;
 use crate::server::Network;
 
 const AMQP_PORT: u16 = 5672;
-const MANAGEMENT_PORT: u16 = 15672;
-
-/// The socket of the HTTP API in the data directory, as `leveret ctl` knows it.
-const MANAGEMENT_SOCKET: &str = "management.sock";
 const DAY_MS: u64 = 86_400_000;
 
 /// The obeyed keys as they were set. `None` means that nobody set it.
@@ -166,7 +161,7 @@ impl<T> Named<T> {
     }
 
     /// Those whose names are numbers in the order of these, then the others.
-    fn numbered(self) -> Vec<T> {
+    pub(super) fn numbered(self) -> Vec<T> {
         let mut named: Vec<_> = self.into_values().collect();
         named.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
         named.into_iter().map(|(_, value)| value).collect()
@@ -288,65 +283,6 @@ impl Typed {
             available: self.memory_available,
             monitor_interval: Duration::from_millis(self.memory_interval_ms.unwrap_or(2500)),
         }
-    }
-
-    fn management_body_size_max(&self) -> u64 {
-        self.management_body_size_max.unwrap_or(MANAGEMENT_BODY_SIZE_MAX)
-    }
-
-    /// In the data directory no other broker has one.
-    fn management_socket(&self) -> Option<ManagementSocket> {
-        let folder = self.data_dir.as_deref().unwrap_or(Path::new("./data"));
-        match self.management_socket.as_deref() {
-            Some("none") => None,
-            Some(path) => Some(ManagementSocket { path: path.into(), is_asked_for: true }),
-            None => {
-                let path = folder.join(MANAGEMENT_SOCKET);
-                Some(ManagementSocket { path, is_asked_for: false })
-            }
-        }
-    }
-
-    /// Where nobody says anything, it is there for this machine alone, like AMQP. Who lists by
-    /// flags where the broker listens, a test mostly, gets no door beside those.
-    fn management(&self) -> Option<ManagementConfig> {
-        let is_plain = self.management_port.is_some() || self.management_ip.is_some();
-        let tls_port = self.management_tls_port;
-        let is_asked_for = is_plain || tls_port.is_some();
-        if !is_asked_for && !self.listen_flags.is_empty() {
-            return None;
-        }
-        let port = self.management_port.unwrap_or(MANAGEMENT_PORT);
-        let addresses = match (is_plain, is_asked_for) {
-            (true, _) => vec![ListenAddress { host: self.management_ip, port }],
-            (false, true) => Vec::new(),
-            (false, false) => on_loopback(port),
-        };
-        let at = |port| ListenAddress { host: self.management_tls_ip, port };
-        Some(ManagementConfig {
-            addresses,
-            tls_addresses: tls_port.map(at).into_iter().collect(),
-            is_asked_for,
-            path_prefix: self.management_path_prefix.clone().unwrap_or_default(),
-            cross_origins: self.management_origins.clone().numbered(),
-            cross_origin_max_age_seconds: Some(self.management_max_age_seconds.unwrap_or(1800)),
-        })
-    }
-
-    /// Several brokers of one machine would have one port: without one that is set, none listens.
-    fn metrics(&self) -> Option<MetricsConfig> {
-        let at = |host: Option<IpAddr>| move |port| ListenAddress { host, port };
-        let addresses: Vec<_> =
-            self.prometheus_port.map(at(self.prometheus_ip)).into_iter().collect();
-        let tls_addresses: Vec<_> =
-            self.prometheus_tls_port.map(at(self.prometheus_tls_ip)).into_iter().collect();
-        if addresses.is_empty() && tls_addresses.is_empty() {
-            return None;
-        }
-        let path = self.prometheus_path.as_deref().unwrap_or("/metrics");
-        let path = format!("/{}", path.trim_start_matches('/'));
-        let is_of_each = self.prometheus_is_of_each == Some(true);
-        Some(MetricsConfig { addresses, tls_addresses, path, is_of_each })
     }
 
     fn tcp(&self) -> TcpOptions {
@@ -484,7 +420,7 @@ fn otherwise(host: Option<Option<IpAddr>>, port: Option<u16>) -> Vec<ListenAddre
 }
 
 /// A port that this machine alone can reach.
-fn on_loopback(port: u16) -> Vec<ListenAddress> {
+pub(super) fn on_loopback(port: u16) -> Vec<ListenAddress> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     loopback.map(|host| ListenAddress { host: Some(host), port }).to_vec()
 }
