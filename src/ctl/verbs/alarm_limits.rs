@@ -14,19 +14,19 @@ pub(super) const VERBS: &[Verb] = &[
         "<fraction> [<value>]",
         "Block publishers above a part of the memory, or above `absolute` bytes",
         "Setting memory threshold on {node} to {fraction} {value} ...",
-        |call| set(call, "memory-high-watermark", wish(call, "<fraction>", "absolute", true)?),
+        |call| set(call, "memory-high-watermark", &wish(call, "<fraction>", "absolute", true)?),
     ),
     Verb::new(
         "set_disk_free_limit",
         "<limit> [<value>]",
         "Block publishers below so many free bytes, or below a part of the memory (mem_relative)",
         "Setting disk free limit on {node} to {limit} {value} ...",
-        |call| set(call, "disk-free-limit", wish(call, "<limit>", "mem_relative", false)?),
+        |call| set(call, "disk-free-limit", &wish(call, "<limit>", "mem_relative", false)?),
     ),
 ];
 
-fn set(call: &Call, what: &str, wish: Value) -> Result<Output, Failure> {
-    call.api.put(path(&["leveret", what]), &wish)?;
+fn set(call: &Call, what: &str, wish: &Value) -> Result<Output, Failure> {
+    call.api.put(path(&["leveret", what]), wish)?;
     Ok(Output::Done)
 }
 

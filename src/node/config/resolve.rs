@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Config, MemoryConfig, NodeLimits, PasswordRule, Permissions, Product, ProxyConfig, QueueType, StoreConfig, TcpOptions, TlsConfig,
-    effective,
+    Config, MemoryConfig, NodeLimits, PasswordRule, Permissions, Product, ProxyConfig, QueueType,
+    StoreConfig, TcpOptions, TlsConfig, effective,
     errors::{Layer, Warning},
     keys::Setting,
     logs::{
