@@ -23,7 +23,11 @@ const STALL: Duration = Duration::from_millis(500);
 fn main() -> ExitCode {
     match CommandLine::parse().into_command() {
         Command::Serve(flags) => node::run_over(&flags, stalling),
-        Command::Inspect(_) | Command::Perf(_) => ExitCode::FAILURE,
+        Command::Inspect(_)
+        | Command::Perf(_)
+        | Command::Ctl { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. } => ExitCode::FAILURE,
     }
 }
 

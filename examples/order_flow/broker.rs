@@ -5,8 +5,7 @@ use std::error::Error;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-use clap::Parser;
-use leveret::command_line::{self, CommandLine};
+use leveret::command_line;
 
 /// The argument that makes a broker of this program.
 pub(crate) const ROLE: &str = "broker";
@@ -22,8 +21,7 @@ pub(crate) struct Broker {
 
 /// Is the broker, to its end.
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
-    let flags = std::env::args().filter(|argument| argument != ROLE);
-    let code = command_line::run(CommandLine::try_parse_from(flags)?);
+    let code = command_line::run(std::env::args_os().filter(|word| word != ROLE));
     if code == std::process::ExitCode::SUCCESS { Ok(()) } else { Err("the broker failed".into()) }
 }
 

@@ -1,5 +1,5 @@
-//! SASL mechanisms: from a client's first response to a name and a password. Whether they are right
-//! is not decided here.
+//! SASL mechanisms: from a client's first response to how it proves who it is, mostly a name and a
+//! password. Whether they are right is not decided here.
 
 use std::borrow::Cow;
 
@@ -27,6 +27,17 @@ impl Login {
     }
 }
 
+/// How a client proves who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// By a password.
+    Password(Login),
+    /// By the certificate that it showed when the connection was encrypted.
+    Certificate,
+    /// Not at all: it comes in as whoever is let in so.
+    Anonymous,
+}
+
 /// Why a response gives no login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MechanismError {
@@ -44,11 +55,13 @@ pub fn read_response(
     offered: &str,
     mechanism: &str,
     response: &[u8],
-) -> Result<Login, MechanismError> {
+) -> Result<Claim, MechanismError> {
     let is_offered = offered.split(' ').any(|name| name == mechanism);
     match mechanism {
-        "PLAIN" if is_offered => read_plain(response),
-        "AMQPLAIN" if is_offered => read_amqplain(response),
+        "PLAIN" if is_offered => read_plain(response).map(Claim::Password),
+        "AMQPLAIN" if is_offered => read_amqplain(response).map(Claim::Password),
+        "EXTERNAL" if is_offered => Ok(Claim::Certificate),
+        "ANONYMOUS" if is_offered => Ok(Claim::Anonymous),
         _ => Err(MechanismError::Unknown(mechanism.to_owned())),
     }
 }
@@ -86,8 +99,8 @@ mod tests {
 
     const OFFERED: &str = "PLAIN AMQPLAIN";
 
-    fn guest() -> Login {
-        Login { user: "guest".into(), password: b"secret".to_vec() }
+    fn guest() -> Claim {
+        Claim::Password(Login { user: "guest".into(), password: b"secret".to_vec() })
     }
 
     #[test]
@@ -110,8 +123,17 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_and_nothing_at_all_need_no_response() {
+        let offered = "EXTERNAL ANONYMOUS";
+        assert_eq!(read_response(offered, "EXTERNAL", b""), Ok(Claim::Certificate));
+        assert_eq!(read_response(offered, "ANONYMOUS", b"me"), Ok(Claim::Anonymous));
+    }
+
+    #[test]
     fn what_is_not_offered_is_unknown() {
-        for (offered, mechanism) in [(OFFERED, "EXTERNAL"), ("AMQPLAIN", "PLAIN"), (OFFERED, "")] {
+        for (offered, mechanism) in
+            [(OFFERED, "EXTERNAL"), (OFFERED, "ANONYMOUS"), ("AMQPLAIN", "PLAIN"), (OFFERED, "")]
+        {
             let result = read_response(offered, mechanism, b"\0guest\0secret");
             assert_eq!(result, Err(MechanismError::Unknown(mechanism.into())));
         }

@@ -189,10 +189,20 @@ impl Users {
         if !user.password.is_slow() && !user.password.is_of(&login.password) {
             return Err(LoginRefused::WrongCredentials);
         }
+        let user = self.check_proven(&login.user, is_loopback)?.clone();
+        Ok(if is_slow { Checked::Slow(user) } else { Checked::Proven(user) })
+    }
+
+    /// The user of this name, who has proved to be it by something else than a password.
+    ///
+    /// # Errors
+    /// There is none, or the user may not come from there.
+    pub fn check_proven(&self, name: &str, is_loopback: bool) -> Result<&Arc<User>, LoginRefused> {
+        let user = self.0.get(name).ok_or(LoginRefused::WrongCredentials)?;
         if user.is_loopback_only && !is_loopback {
             return Err(LoginRefused::NotFromLoopback);
         }
-        Ok(if is_slow { Checked::Slow(user.clone()) } else { Checked::Proven(user.clone()) })
+        Ok(user)
     }
 }
 

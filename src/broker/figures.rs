@@ -6,6 +6,7 @@ use super::alarm::Alarms;
 use super::churn::ChurnFigures;
 use super::dead_letter_counts::DeadLetterFigures;
 use super::lock::read;
+use super::measures::MeasuredFigures;
 use super::message_counts::MessageFigures;
 use super::shared::Broker;
 use super::traffic::TrafficFigures;
@@ -30,6 +31,8 @@ pub struct BrokerFigures {
     pub traffic: TrafficFigures,
     /// Connections, channels and queues that came and went.
     pub churn: ChurnFigures,
+    /// How large messages are, and how long things take.
+    pub measured: MeasuredFigures,
     /// Messages that wait, and those that were not taken because their equal was there.
     pub messages: MessageFigures,
     /// Bodies that are in memory only are more than they should be, and are written out.
@@ -63,6 +66,7 @@ impl Broker {
             dead_letters: self.dead_letters.figures(),
             traffic: self.client_figures().traffic,
             churn: self.churn.figures(),
+            measured: self.measures.figures(self.counts.deliver_ms.figures()),
             messages: self.counts.figures(),
             is_unlogged_over: durability
                 .is_some_and(|durability| durability.memory.is_unlogged_over()),

@@ -4,6 +4,7 @@
 use std::ops::AddAssign;
 use std::sync::Arc;
 
+use super::encryption::Encryption;
 use super::live_connection::{ConnectionState, LiveChannel, LiveConnection};
 use super::lock::lock;
 use super::mailbox::Mailbox;
@@ -110,6 +111,12 @@ impl ListedConnection {
     #[must_use]
     pub fn auth_mechanism(&self) -> Option<&str> {
         self.client.auth_mechanism.as_deref()
+    }
+
+    /// How it is encrypted; none where it is not.
+    #[must_use]
+    pub fn encryption(&self) -> Option<&Encryption> {
+        self.client.encryption.as_deref()
     }
 
     /// When it came.

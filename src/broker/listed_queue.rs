@@ -14,7 +14,7 @@ use crate::message::queue_options::DeliveryLimit;
 use crate::message::{ConsumerId, Moment, Name, QueueId};
 use crate::policy::Applied;
 use crate::protocol::field::FieldTable;
-use crate::queue::{Consumer, Counts, Report};
+use crate::queue::{Consumer, Counts, Queue, Report};
 
 /// A queue where it is.
 #[derive(Clone, Debug)]
@@ -34,6 +34,10 @@ pub struct QueueReport {
     pub traffic: QueueTraffic,
     /// How long messages waited for consumers.
     pub backlog: Backlog,
+    /// When the next message came, or a little earlier.
+    pub next_came_at: Option<Moment>,
+    /// When the one came that is out with a consumer and has the lowest place.
+    pub unsettled_came_at: Option<Moment>,
     /// When somebody last used it.
     pub used_at: Moment,
     /// The tag of the consumer that has the queue for itself.
@@ -105,13 +109,25 @@ impl ListedQueue {
     /// What it has.
     #[must_use]
     pub fn report(&self) -> QueueReport {
+        self.report_with(Queue::report)
+    }
+
+    /// The same without what the log has: for who looks at very many queues, again and again.
+    #[must_use]
+    pub fn brief_report(&self) -> QueueReport {
+        self.report_with(Queue::brief_report)
+    }
+
+    fn report_with(&self, look: fn(&Queue) -> Report) -> QueueReport {
         let live = lock(&self.handle.live);
-        let held = live.queue.report();
+        let held = look(&live.queue);
         let tag = |id: Option<ConsumerId>| Some(live.subscribers.get(&id?)?.consumer_tag.clone());
         QueueReport {
             memory_bytes: memory_bytes(&held, &self.handle),
             traffic: live.traffic(),
             backlog: live.backlog,
+            next_came_at: held.next_ready.and_then(|place| live.came_at(place)),
+            unsettled_came_at: held.first_unsettled.and_then(|place| live.came_at(place)),
             used_at: live.queue.now(),
             exclusive_consumer_tag: tag(held.exclusive_consumer),
             single_active_consumer_tag: tag(held.active_consumer),

@@ -154,6 +154,13 @@ impl Broker {
         bindings
     }
 
+    /// The exchange that each declared binding of a virtual host leaves, in no order.
+    #[must_use]
+    pub fn binding_sources(&self, host: &str) -> Vec<Name> {
+        let Some(host) = self.virtual_host(host) else { return Vec::new() };
+        host.definitions().bindings().map(|binding| binding.source.clone()).collect()
+    }
+
     /// The bindings that leave this exchange.
     #[must_use]
     pub fn bindings_from(&self, host: &str, exchange: &str) -> Vec<ListedBinding> {

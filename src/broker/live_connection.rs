@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::encryption::Encryption;
 use super::listed_connection::OctetFigures;
 use super::lock::lock;
 use super::session::Session;
@@ -42,12 +43,14 @@ impl Traffic {
 pub(super) struct Arrival {
     pub(super) at: Moment,
     pub(super) auth_mechanism: Option<Name>,
+    /// None where everybody on the way can read along.
+    pub(super) encryption: Option<Box<Encryption>>,
     pub(super) traffic: Arc<Traffic>,
 }
 
 impl Arrival {
     pub(super) fn new(at: Moment) -> Self {
-        Self { at, auth_mechanism: None, traffic: Arc::default() }
+        Self { at, auth_mechanism: None, encryption: None, traffic: Arc::default() }
     }
 }
 
@@ -92,6 +95,7 @@ pub(super) struct LiveConnection {
     pub(super) user: Name,
     pub(super) virtual_host: Name,
     pub(super) auth_mechanism: Option<Name>,
+    pub(super) encryption: Option<Box<Encryption>>,
     pub(super) connected_at: Moment,
     pub(super) introduction: Introduction,
     pub(super) traffic: Arc<Traffic>,
@@ -211,6 +215,14 @@ impl LiveChannel {
 }
 
 impl Session {
+    /// Says how its connection is encrypted.
+    #[must_use]
+    pub fn encrypted(mut self, encryption: Encryption) -> Self {
+        self.arrival.encryption = Some(Box::new(encryption));
+        self.connection.encrypt();
+        self
+    }
+
     /// From now on listings have it.
     pub(super) fn show_connection(&mut self) {
         let Some((user, place)) = self.user.as_ref().zip(self.place.as_ref()) else { return };
@@ -220,6 +232,7 @@ impl Session {
             user: user.name.clone(),
             virtual_host: place.host.name.clone(),
             auth_mechanism: self.arrival.auth_mechanism.take(),
+            encryption: self.arrival.encryption.take(),
             connected_at: self.arrival.at,
             introduction: self.connection.introduce(),
             traffic: self.arrival.traffic.clone(),

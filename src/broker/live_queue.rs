@@ -11,6 +11,7 @@ use super::mailbox::Mailbox;
 use super::message_counts::{MessageCounts, Wait};
 use super::pace::{Hold, Pace};
 use super::queue_traffic::{Backlog, FetchedCounts};
+use super::trail::Trail;
 use super::work::Work;
 use crate::connection::{Event, Reply};
 use crate::limits::{IDLE_QUEUE_SIZE_KEPT, SERVED_QUEUE_SIZE_KEPT};
@@ -80,6 +81,8 @@ pub(super) struct Live {
     pub(super) fetched: Option<Box<FetchedCounts>>,
     /// How long messages waited for consumers.
     pub(super) backlog: Backlog,
+    /// When its messages came; nothing where none ever did.
+    pub(super) trail: Option<Box<Trail>>,
     /// When somebody last used it, but for publishing; 0 where nobody looked yet.
     pub(super) used_at: Moment,
     /// A panic is planted for the next step.

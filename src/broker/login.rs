@@ -8,13 +8,13 @@ use tracing::{info, warn};
 use super::churn::{Coming, Happened};
 use super::lock::{lock, read};
 use super::meter::Meter;
-use super::password_checks::Asker;
+use super::password_checks::{Asker, is_right};
 use super::session::{Peer, Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
 use super::virtual_host::VirtualHost;
 use crate::auth::{
-    Checked, Login, LoginRefused, MechanismError, Permissions, TopicPermissions, User,
+    Checked, Claim, Login, LoginRefused, MechanismError, Permissions, TopicPermissions, User,
     read_response,
 };
 use crate::connection::{Credentials, Event, Reply};
@@ -36,10 +36,15 @@ pub(super) struct Checking {
 
 impl Session {
     pub(super) fn authenticate(&mut self, credentials: &Credentials) {
-        let offered = &self.broker.connection_options.mechanisms;
+        let offered = self.connection.mechanisms();
         let mechanism = &credentials.mechanism;
-        match read_response(offered, mechanism, &credentials.response) {
-            Ok(login) => self.check_login(login, mechanism),
+        match read_response(&offered, mechanism, &credentials.response) {
+            Ok(Claim::Password(login)) => self.check_login(login, mechanism),
+            Ok(Claim::Certificate) => self.check_certificate(mechanism),
+            Ok(Claim::Anonymous) => match self.broker.options.anonymous.clone() {
+                Some(login) => self.check_login(login, mechanism),
+                None => self.answer_login(self.refusal("nobody comes in so", mechanism)),
+            },
             Err(error) => {
                 let error = mechanism_failure(&error);
                 self.answer_login(Event::Refused { channel: 0, error });
@@ -63,6 +68,22 @@ impl Session {
             }
             Err(refused) => self.end_login(Err(refused), &login, mechanism),
         }
+    }
+
+    /// The certificate was checked when the connection was encrypted: whose it is, is left.
+    fn check_certificate(&mut self, mechanism: &str) {
+        let encryption = self.arrival.encryption.as_deref();
+        let Some(certificate) = encryption.and_then(|found| found.certificate.as_ref()) else {
+            let refusal = self.refusal("the client presented no certificate", mechanism);
+            return self.answer_login(refusal);
+        };
+        let Some(name) = certificate.user.clone() else {
+            let refusal = self.refusal("no name was found in the certificate", mechanism);
+            return self.answer_login(refusal);
+        };
+        let is_loopback = self.peer.is_loopback();
+        let proven = read(&self.broker.users).check_proven(&name, is_loopback).cloned();
+        self.end_login(proven, &Login { user: name, password: Vec::new() }, mechanism);
     }
 
     /// It is known whether a password is right that took long to check.
@@ -98,8 +119,12 @@ impl Session {
     }
 
     fn refuse_login(&self, reason: LoginRefused, login: &Login, mechanism: &str) -> Event {
-        let (name, user) = (&self.name, login.shown_user());
-        warn!(target: "connection", "connection {name}: login refused: user '{user}' {reason}");
+        self.refusal(&format!("user '{}' {reason}", login.shown_user()), mechanism)
+    }
+
+    fn refusal(&self, why: &str, mechanism: &str) -> Event {
+        let name = &self.name;
+        warn!(target: "connection", "connection {name}: login refused: {why}");
         let delay_ms = self.broker.note_failed_login(self.peer, self.work.now);
         let error = ConnectionError::access_refused(format!(
             "Login was refused using authentication mechanism {mechanism}. \
@@ -123,7 +148,7 @@ impl Session {
         let checked = read(&self.broker.users).check(&login, self.peer.is_loopback());
         let checked = match checked {
             Ok(Checked::Proven(user)) => Some(user),
-            Ok(Checked::Slow(user)) => Some(user).filter(|user| user.password.is_of(secret)),
+            Ok(Checked::Slow(user)) => Some(user).filter(|user| is_right(user, secret)),
             Err(_) => None,
         };
         match checked {

@@ -4,13 +4,30 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::measures::WAIT_MS;
+use crate::message::Histogram;
+
 /// Of all virtual hosts together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct MessageCounts {
+    /// Milliseconds from a publish to its delivery to a consumer.
+    pub(super) deliver_ms: Histogram,
     delayed: AtomicU64,
     retried: AtomicU64,
     seen_by_exchanges: AtomicU64,
     present_in_queues: AtomicU64,
+}
+
+impl Default for MessageCounts {
+    fn default() -> Self {
+        Self {
+            deliver_ms: Histogram::new(WAIT_MS),
+            delayed: AtomicU64::default(),
+            retried: AtomicU64::default(),
+            seen_by_exchanges: AtomicU64::default(),
+            present_in_queues: AtomicU64::default(),
+        }
+    }
 }
 
 /// The same at one moment.

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use super::measures::count_sizes;
 use super::publish_rate::{PublishRate, Spent};
 use super::session::Session;
-use crate::message::{MessageRun, Moment};
+use crate::message::{MessageRun, Moment, Tally};
 
 /// What a session published, and what it owes.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Meter {
     is_on: bool,
     /// What this step published.
     spent: Spent,
+    /// How large that was; also where there is no limit.
+    pub(super) sizes: Tally,
     /// This portion brought something that counts.
     has_paid: bool,
     debt: Option<Debt>,
@@ -58,6 +61,7 @@ impl Meter {
 
     /// These are published.
     pub(super) fn count(&mut self, messages: &MessageRun) {
+        count_sizes(messages, &mut self.sizes);
         if self.is_on {
             self.spent.messages += messages.len() as u64;
             self.spent.bytes += messages.body_bytes();
@@ -104,6 +108,7 @@ impl Session {
 
     /// Takes what was published off what may be.
     pub(super) fn pay(&mut self) {
+        self.tell_sizes();
         if self.meter.spent.messages == 0 {
             return;
         }

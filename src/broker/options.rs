@@ -3,7 +3,7 @@
 use super::host_defaults::HostDefaults;
 use super::node_room::NodeLimits;
 use super::watermarks::Watermark;
-use crate::auth::PasswordRule;
+use crate::auth::{Login, PasswordRule};
 use crate::connection::Options;
 use crate::definitions::HashingAlgorithm;
 use crate::message::{DeclareEquivalence, QueueKind};
@@ -41,6 +41,8 @@ pub struct BrokerOptions {
     pub hashing_algorithm: HashingAlgorithm,
     /// Users that may come from this machine only.
     pub loopback_users: Vec<String>,
+    /// Who comes in without a proof, with the password it needs for that; none where nobody does.
+    pub anonymous: Option<Login>,
     /// The type of queues that name none.
     pub default_queue_kind: QueueKind,
     /// What becomes of repeated declarations that say something else, where the virtual host does
@@ -107,6 +109,7 @@ impl Default for BrokerOptions {
             password_rule: PasswordRule::default(),
             hashing_algorithm: HashingAlgorithm::Sha256,
             loopback_users: vec!["guest".into()],
+            anonymous: None,
             default_queue_kind: QueueKind::Classic,
             declare_equivalence: DeclareEquivalence::Strict,
             lets_quorum_be_classic: false,

@@ -66,6 +66,7 @@ impl Hold {
 impl Live {
     /// Sees how fast consumers are, and lets publishers go on that waited for them.
     pub(super) fn keep_pace(&mut self, work: &mut Work) {
+        self.note_arrivals(work.now);
         self.pace.observe(self.queue.handed_out(), work.now);
         let counts = self.queue.counts();
         work.is_ahead = self.pace.is_ahead(counts.ready);

@@ -121,7 +121,7 @@ impl Asker {
 }
 
 /// It takes its time. What is right is known from then on.
-fn is_right(user: &User, password: &[u8]) -> bool {
+pub(super) fn is_right(user: &User, password: &[u8]) -> bool {
     let is_right = user.password.is_of(password);
     if is_right {
         user.prove(password);

@@ -4,6 +4,7 @@
 
 use super::lock::{lock, read};
 use super::shared::Broker;
+use crate::message::{Moment, Sequence};
 
 /// What the queues of all virtual hosts hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,18 @@ pub struct QueueFigures {
     pub unacked: u64,
     /// Consumers.
     pub consumers: u64,
+    /// Bytes of the bodies that wait.
+    pub ready_bytes: u64,
+    /// Bytes of the bodies that are out.
+    pub unacked_bytes: u64,
+    /// Of those that wait or are out, the messages whose bodies are in memory.
+    pub in_memory: u64,
+    /// Bytes of these bodies.
+    pub in_memory_bytes: u64,
+    /// When the one came that waits longest, of those that are next in their queues.
+    pub next_came_at: Option<Moment>,
+    /// The same of those that are out.
+    pub unacked_came_at: Option<Moment>,
 }
 
 impl Broker {
@@ -24,13 +37,25 @@ impl Broker {
         let hosts: Vec<_> = read(&self.virtual_hosts).values().cloned().collect();
         let mut sum = QueueFigures::default();
         for handle in hosts.iter().flat_map(|host| host.all_queues()) {
-            let counts = lock(&handle.live).queue.counts();
-            sum.ready += counts.ready as u64;
-            sum.unacked += counts.unsettled as u64;
-            sum.consumers += counts.consumers as u64;
+            let live = lock(&handle.live);
+            let report = live.queue.brief_report();
+            let came_at = |place: Option<Sequence>| place.and_then(|place| live.came_at(place));
+            sum.next_came_at = earlier(sum.next_came_at, came_at(report.next_ready));
+            sum.unacked_came_at = earlier(sum.unacked_came_at, came_at(report.first_unsettled));
+            sum.ready += report.counts.ready as u64;
+            sum.unacked += report.counts.unsettled as u64;
+            sum.consumers += report.counts.consumers as u64;
+            sum.ready_bytes += report.counts.ready_bytes;
+            sum.unacked_bytes += report.unsettled_bytes;
+            sum.in_memory += report.in_memory() as u64;
+            sum.in_memory_bytes += report.in_memory_bytes;
         }
         sum
     }
+}
+
+fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    one.into_iter().chain(other).min()
 }
 
 #[cfg(test)]
@@ -48,7 +73,19 @@ mod tests {
         assert_eq!(world.broker.queue_figures(), QueueFigures::default());
         client.publish("q", &["a", "b", "c"]);
         client.publish("r", &["d"]);
-        let figures = |ready, unacked, consumers| QueueFigures { ready, unacked, consumers };
+        // Each body is one byte, and in memory.
+        let figures = |ready, unacked, consumers| QueueFigures {
+            ready,
+            unacked,
+            consumers,
+            ready_bytes: ready,
+            unacked_bytes: unacked,
+            in_memory: ready + unacked,
+            in_memory_bytes: ready + unacked,
+            // All came at the beginning.
+            next_came_at: (ready > 0).then_some(Moment(0)),
+            unacked_came_at: (unacked > 0).then_some(Moment(0)),
+        };
         assert_eq!(world.broker.queue_figures(), figures(4, 0, 0));
         client.consume("q", 1);
         assert_eq!(world.broker.queue_figures(), figures(1, 3, 1));

@@ -397,6 +397,9 @@ impl QueueHandle {
         if subscriber.no_ack {
             live.delivered_no_ack += run.len() as u64;
         }
+        let first = run.first().and_then(|delivery| live.came_at(delivery.sequence));
+        let waited_ms = first.map_or(0, |came_at| work.now.since(came_at));
+        self.counts.deliver_ms.add(self.id().0, waited_ms, run.len() as u64);
         let (key, queue) = (subscriber.key, self.incarnation);
         let delivered = Delivered { consumer: key, queue, run, redelivered };
         let result = subscriber.mailbox.push(Event::Delivered(delivered), &mut work.wakers);

@@ -13,6 +13,7 @@ use super::durability::Durability;
 use super::events::Events;
 use super::lock::{Failure, lock, read};
 use super::mailbox::Mailbox;
+use super::measures::Measures;
 use super::message_counts::MessageCounts;
 use super::node_definitions::DeclarationRefused;
 use super::options::{BrokerOptions, server_properties};
@@ -52,6 +53,7 @@ pub struct Broker {
     pub(super) dead_letters: DeadLetterCounts,
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
+    pub(super) measures: Measures,
     /// What clients came to that left.
     pub(super) past_clients: PastClients,
     pub(super) put_off: PutOff,
@@ -122,6 +124,7 @@ impl Broker {
             dead_letters: DeadLetterCounts::default(),
             counts: Arc::default(),
             churn: Arc::default(),
+            measures: Measures::default(),
             past_clients: PastClients::default(),
             put_off: PutOff::default(),
             tallies: Arc::default(),

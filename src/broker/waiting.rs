@@ -5,13 +5,24 @@ use std::collections::VecDeque;
 
 use super::session::Session;
 use crate::connection::{Event, Reply};
+use crate::message::Moment;
 use crate::protocol::reply::{AmqpError, ConnectionError};
 use crate::store::Position;
+
+/// An event that waits.
+#[derive(Debug)]
+struct Held {
+    /// What has to be on disk.
+    position: Position,
+    /// When it came, or the first of those that are one.
+    since: Moment,
+    event: Event,
+}
 
 /// Events that wait, in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    events: VecDeque<(Position, Event)>,
+    events: VecDeque<Held>,
     /// How many of them are answers to requests.
     answers: usize,
 }
@@ -19,7 +30,7 @@ pub(super) struct Waiting {
 impl Waiting {
     /// The position that the first one waits for.
     pub(super) fn first(&self) -> Option<Position> {
-        self.events.front().map(|(position, _)| *position)
+        self.events.front().map(|held| held.position)
     }
 
     /// An answer waits: the connection reads no further request.
@@ -29,10 +40,10 @@ impl Waiting {
 
     /// Holds an event back. Confirms of one channel that follow each other are one, where the later
     /// ones need not wait longer: who publishes without a pause is to hear of what is on disk.
-    pub(super) fn push(&mut self, position: Position, event: Event) {
+    pub(super) fn push(&mut self, position: Position, since: Moment, event: Event) {
         if let Event::Confirmed { channel, first, last } = event
-            && let Some((known, Event::Confirmed { channel: on, last: end, .. })) =
-                self.events.back_mut()
+            && let Some(Held { position: known, event: waiting, .. }) = self.events.back_mut()
+            && let Event::Confirmed { channel: on, last: end, .. } = waiting
             && *on == channel
             && *end + 1 == first
             && position <= *known
@@ -41,20 +52,20 @@ impl Waiting {
             return;
         }
         self.answers += usize::from(matches!(event, Event::Answered { .. }));
-        self.events.push_back((position, event));
+        self.events.push_back(Held { position, since, event });
     }
 
-    /// The next event whose position is reached.
-    pub(super) fn pop(&mut self, durable: Position) -> Option<Event> {
-        let (_, event) = self.events.pop_front_if(|(position, _)| *position <= durable)?;
-        self.answers -= usize::from(matches!(event, Event::Answered { .. }));
-        Some(event)
+    /// The next event whose position is reached, and since when it waited.
+    pub(super) fn pop(&mut self, durable: Position) -> Option<(Moment, Event)> {
+        let held = self.events.pop_front_if(|held| held.position <= durable)?;
+        self.answers -= usize::from(matches!(held.event, Event::Answered { .. }));
+        Some((held.since, held.event))
     }
 
     /// Nothing becomes durable any more: confirms turn into refusals, answers into an error.
     pub(super) fn fail(&mut self, why: &str) -> Vec<Event> {
         self.answers = 0;
-        self.events.drain(..).flat_map(|(_, event)| failed(event, why)).collect()
+        self.events.drain(..).flat_map(|held| failed(held.event, why)).collect()
     }
 
     /// The connection is gone: nobody waits.
@@ -70,7 +81,8 @@ impl Session {
             return;
         }
         let Some(durability) = self.broker.durability.clone() else { return };
-        while let Some(event) = self.waiting.pop(durability.log.durable()) {
+        while let Some((since, event)) = self.waiting.pop(durability.log.durable()) {
+            self.measure_confirm(since, &event);
             self.post(event);
         }
         if self.waiting.first().is_some()
@@ -85,9 +97,31 @@ impl Session {
         let position = self.work.position;
         match &self.broker.durability {
             Some(durability) if !durability.is_durable(position) => {
-                self.waiting.push(position, event);
+                self.waiting.push(position, self.work.now, event);
             }
             _ => self.post(event),
+        }
+    }
+}
+
+impl Session {
+    /// Something of this client waits for the disk: it is to learn how late it is before it looks
+    /// whether the wait is over.
+    #[must_use]
+    pub fn awaits_disk(&self) -> bool {
+        self.waiting.first().is_some()
+    }
+
+    /// It is this late.
+    pub fn learn_time(&mut self, now: Moment) {
+        self.work.now = now;
+    }
+
+    /// Confirms waited for the disk until now, those that are one as long as their first.
+    fn measure_confirm(&self, since: Moment, event: &Event) {
+        if let Event::Confirmed { first, last, .. } = event {
+            let (waited_ms, count) = (self.work.now.since(since), last + 1 - first);
+            self.broker.measures.confirm_ms.add(self.id.0, waited_ms, count);
         }
     }
 }
@@ -121,29 +155,38 @@ mod tests {
     #[test]
     fn confirms_that_follow_each_other_wait_together_and_none_for_a_later_one() {
         let mut waiting = Waiting::default();
-        waiting.push(3, confirmed(1, 1, 2));
-        waiting.push(3, confirmed(1, 3, 3));
-        waiting.push(4, confirmed(1, 4, 4));
-        waiting.push(4, confirmed(2, 1, 1));
-        assert!(matches!(waiting.pop(3), Some(Event::Confirmed { channel: 1, first: 1, last: 3 })));
+        waiting.push(3, Moment(0), confirmed(1, 1, 2));
+        waiting.push(3, Moment(0), confirmed(1, 3, 3));
+        waiting.push(4, Moment(0), confirmed(1, 4, 4));
+        waiting.push(4, Moment(0), confirmed(2, 1, 1));
+        assert!(matches!(
+            waiting.pop(3),
+            Some((_, Event::Confirmed { channel: 1, first: 1, last: 3 }))
+        ));
         assert!(waiting.pop(3).is_none(), "the next ones wait for what came later");
-        assert!(matches!(waiting.pop(4), Some(Event::Confirmed { channel: 1, first: 4, last: 4 })));
+        assert!(matches!(
+            waiting.pop(4),
+            Some((_, Event::Confirmed { channel: 1, first: 4, last: 4 }))
+        ));
         assert_eq!(waiting.first(), Some(4));
     }
 
     #[test]
     fn a_confirm_that_joins_others_makes_none_of_them_earlier() {
         let mut waiting = Waiting::default();
-        waiting.push(4, confirmed(1, 1, 1));
-        waiting.push(3, confirmed(1, 2, 2));
+        waiting.push(4, Moment(0), confirmed(1, 1, 1));
+        waiting.push(3, Moment(0), confirmed(1, 2, 2));
         assert!(waiting.pop(3).is_none());
-        assert!(matches!(waiting.pop(4), Some(Event::Confirmed { channel: 1, first: 1, last: 2 })));
+        assert!(matches!(
+            waiting.pop(4),
+            Some((_, Event::Confirmed { channel: 1, first: 1, last: 2 }))
+        ));
     }
 
     #[test]
     fn an_answer_that_waits_is_counted_until_it_is_told() {
         let mut waiting = Waiting::default();
-        waiting.push(7, Event::Answered { channel: 1, reply: Reply::QueueBound });
+        waiting.push(7, Moment(0), Event::Answered { channel: 1, reply: Reply::QueueBound });
         assert!(waiting.has_answers() && waiting.pop(6).is_none());
         assert!(waiting.pop(7).is_some() && !waiting.has_answers());
     }
@@ -151,8 +194,8 @@ mod tests {
     #[test]
     fn what_is_never_stored_is_refused_one_by_one() {
         let mut waiting = Waiting::default();
-        waiting.push(3, confirmed(1, 5, 6));
-        waiting.push(3, Event::Answered { channel: 2, reply: Reply::Committed });
+        waiting.push(3, Moment(0), confirmed(1, 5, 6));
+        waiting.push(3, Moment(0), Event::Answered { channel: 2, reply: Reply::Committed });
         let events = waiting.fail("sync failed");
         assert!(matches!(
             events.as_slice(),

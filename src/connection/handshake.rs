@@ -29,6 +29,9 @@ pub struct Introduction {
 /// The header of AMQP 0-9, which is served as 0-9-1.
 const HEADER_0_9: [u8; 8] = *b"AMQP\x01\x01\x00\x09";
 
+/// The mechanism of certificates.
+const EXTERNAL: &str = "EXTERNAL";
+
 impl Connection {
     /// The first bytes: ours, or something else.
     pub(super) fn receive_header(&mut self, input: &[u8]) -> usize {
@@ -55,6 +58,7 @@ impl Connection {
 
     fn start(&mut self) {
         let options = std::sync::Arc::clone(&self.options);
+        let mechanisms = self.mechanisms();
         self.phase = Phase::Starting;
         self.send(
             0,
@@ -62,10 +66,24 @@ impl Connection {
                 version_major: 0,
                 version_minor: 9,
                 server_properties: options.server_properties.clone(),
-                mechanisms: options.mechanisms.as_bytes(),
+                mechanisms: mechanisms.as_bytes(),
                 locales: b"en_US",
             },
         );
+    }
+
+    /// It is encrypted, and its client may have shown a certificate.
+    pub fn encrypt(&mut self) {
+        self.is_encrypted = true;
+    }
+
+    /// The mechanisms that are offered, separated by spaces. That of certificates makes no sense
+    /// where there are none.
+    #[must_use]
+    pub fn mechanisms(&self) -> String {
+        let all = self.options.mechanisms.split(' ');
+        let offered: Vec<_> = all.filter(|name| self.is_encrypted || *name != EXTERNAL).collect();
+        offered.join(" ")
     }
 
     /// A method on channel 0.

@@ -45,6 +45,8 @@ pub struct Connection {
     pub(super) has_released: bool,
     /// Its publishes are not read: an alarm is on.
     pub(super) is_blocked: bool,
+    /// Nobody on the way can read along.
+    pub(super) is_encrypted: bool,
     discarded_size: usize,
     /// Bytes of the last input that are to be offered again.
     unused_size: usize,
@@ -108,6 +110,7 @@ impl Connection {
             awaits_broker: false,
             has_released: false,
             is_blocked: false,
+            is_encrypted: false,
             discarded_size: 0,
             unused_size: 0,
             close_reason: None,

@@ -1,5 +1,5 @@
-//! Who asks, by HTTP's basic login or because it owns the machine, and what its tags let it ask.
-//! Passwords are checked by the broker, and written nowhere.
+//! Who asks, by HTTP's basic login or because it owns the machine, and what its tags let it ask
+//! for. Passwords are checked by the broker, and written nowhere.
 
 use std::future::poll_fn;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use super::routes::Routes;
 use super::samples::Subject;
 use super::view::View;
 use super::{answer, arguments, connection_name};
-use crate::broker::{ListedConnection, OctetFigures};
+use crate::broker::{Encryption, ListedConnection, OctetFigures};
 use crate::message::SessionId;
 
 /// Why a connection is closed where nobody says.
@@ -28,17 +28,6 @@ const REASON: &str = "Closed via management plugin";
 
 /// The header that says why.
 const REASON_HEADER: &str = "x-reason";
-
-/// What RabbitMQ says of a connection with TLS, and leaves empty without.
-const NO_TLS: [&str; 7] = [
-    "ssl_protocol",
-    "ssl_key_exchange",
-    "ssl_cipher",
-    "ssl_hash",
-    "peer_cert_subject",
-    "peer_cert_issuer",
-    "peer_cert_validity",
-];
 
 pub(super) fn routes() -> Routes {
     const OF_USER: &str = "/connections/username/{user}";
@@ -221,7 +210,6 @@ fn shape(connection: &ListedConnection, view: &View) -> Value {
         "port": port,
         "peer_host": peer_host,
         "peer_port": peer_port,
-        "ssl": false,
         "channels": connection.channel_count(),
         "channel_max": introduction.channel_max,
         "frame_max": introduction.frame_size_max,
@@ -235,7 +223,10 @@ fn shape(connection: &ListedConnection, view: &View) -> Value {
     if let Some(shape) = shape.as_object_mut() {
         let name = introduction.client_name.as_deref();
         shape.extend(name.map(|name| ("user_provided_name".to_owned(), name.into())));
-        shape.extend(NO_TLS.map(|name| (name.to_owned(), "".into())));
+        let encryption = connection.encryption();
+        shape.insert("ssl".to_owned(), encryption.is_some().into());
+        let told = Encryption::told(encryption);
+        shape.extend(told.map(|(name, value)| (name.to_owned(), value.into())));
         shape.extend(rates(connection.session(), &traffic, view));
     }
     shape

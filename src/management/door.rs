@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, Request, header};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{Redirect, Response};
 use axum::routing::get as by_get;
@@ -26,13 +26,14 @@ use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::routes::Routes;
 use super::visitors::{Acquaintance, Visitors};
+use super::websocket::{Upgraded, Visit};
 use super::{
     ManagementOptions, absent, alarm_limits, auth_attempts, bindings, channels, cluster_name,
     connections, consumers, definitions, description, effective_config, exchanges, features,
     front_page, get, global_parameters, hash_password, headers, health, login, methods,
     node_memory, node_operations, nodes, overview, parameters, permissions, policies, publish,
     queues, replicas, topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts,
-    whoami,
+    websocket, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -141,7 +142,7 @@ impl Management {
         let description = description::describe(&operations, &root, &options.node);
         let cross_origin = Arc::new(options.cross_origin.clone());
         let api = Api::new(broker, options, description);
-        let all = front_page::routes().nest("/api", resources);
+        let all = front_page::routes().merge(websocket::routes()).nest("/api", resources);
         let routes = below(&prefix, all).fallback(async || Refusal::NotFound);
         // Which methods a resource has stands in the answer only when the routes are done with it.
         let router = Router::new()
@@ -155,19 +156,17 @@ impl Management {
         }
     }
 
-    /// Answers on one connection, which comes from `peer`, until its client is done, or soon after
+    /// Answers on one connection, a `visit`, until its client is done, or soon after
     /// `closing` is. One too many is closed unanswered, and one on which nobody logs in soon.
     pub async fn serve<Stream>(
         self: Arc<Self>,
         stream: Stream,
-        peer: Peer,
+        visit: impl Into<Visit>,
         closing: impl Future<Output = ()>,
     ) where
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let acquaintance = Acquaintance::default();
-        let resources = self.resources_for(peer, &acquaintance);
-        self.answer(stream, peer, resources, acquaintance, closing).await;
+        self.answer(stream, visit.into(), None, closing).await;
     }
 
     /// The same on a connection of who owns the machine, which needs no login.
@@ -178,35 +177,39 @@ impl Management {
     ) where
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (peer, acquaintance) = (Peer { address: None }, Acquaintance::default());
-        let resources = self.resources_for(peer, &acquaintance).layer(Extension(OwnsMachine));
-        self.answer(stream, peer, resources, acquaintance, closing).await;
+        let visit = Visit::from(Peer { address: None });
+        self.answer(stream, visit, Some(OwnsMachine), closing).await;
     }
 
     async fn answer<Stream>(
         &self,
         stream: Stream,
-        peer: Peer,
-        resources: Router,
-        acquaintance: Acquaintance,
+        visit: Visit,
+        owner: Option<OwnsMachine>,
         closing: impl Future<Output = ()>,
     ) where
         Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let permit = self.permits.try_acquire().ok();
-        let Some((_permit, _visitor)) = permit.zip(self.visitors.enter(peer)) else {
+        let Some((_permit, _visitor)) = permit.zip(self.visitors.enter(visit.peer)) else {
             debug!(target: "management", "too many connections");
             return;
         };
+        let (acquaintance, upgraded) = (Acquaintance::default(), Upgraded::default());
+        let mut resources = self.resources_for(visit, &acquaintance, upgraded.clone());
+        if let Some(owner) = owner {
+            resources = resources.layer(Extension(owner));
+        }
         let resources = TowerToHyperService::new(resources);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.patience.idle)
             .max_buf_size(MANAGEMENT_BUFFER_SIZE_MAX)
             .serve_connection(
-                TokioIo::new(PatientStream::new(stream, self.patience.write)),
+                TokioIo::new(PatientStream::new(stream, self.patience.write, upgraded)),
                 service_fn(move |request| resources.call(plain(request))),
-            );
+            )
+            .with_upgrades();
         let mut connection = pin!(connection);
         let result = tokio::select! {
             result = connection.as_mut() => result,
@@ -227,10 +230,16 @@ impl Management {
 
     /// All resources as one connection finds them. Where nobody has logged in, its first answer is
     /// its last.
-    fn resources_for(&self, peer: Peer, acquaintance: &Acquaintance) -> Router {
+    fn resources_for(
+        &self,
+        visit: Visit,
+        acquaintance: &Acquaintance,
+        upgraded: Upgraded,
+    ) -> Router {
         let known = acquaintance.clone();
         let part = move |mut response: Response| {
-            if !known.is_made() {
+            let is_http = response.status() != StatusCode::SWITCHING_PROTOCOLS;
+            if is_http && !known.is_made() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
@@ -238,7 +247,9 @@ impl Management {
         };
         self.router
             .clone()
-            .layer(Extension(peer))
+            .layer(Extension(visit.peer))
+            .layer(Extension(visit))
+            .layer(Extension(upgraded))
             .layer(Extension(acquaintance.clone()))
             .layer(map_response(part))
     }

@@ -7,14 +7,14 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 
-use super::answer;
 use super::api::{Api, Shared};
 use super::caller::Caller;
 use super::names::Names;
-use super::node_facts::ListenerProtocol;
+use super::node_facts::{ListenerFacts, ListenerProtocol};
 use super::operation::Operation;
 use super::refusal::Refusal;
 use super::routes::Routes;
+use super::{answer, certificates};
 use crate::broker::{Alarm, Alarms};
 use crate::definitions::Pattern;
 use crate::limits::LIST_ROWS_PER_TURN;
@@ -38,7 +38,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/health/checks/certificate-expiration/{within}/{unit}",
             check("No certificate runs out so soon"),
-            certificates,
+            certificates::check,
         )
         .get("/health/checks/port-listener/{port}", check("Something listens there"), port)
         .get(
@@ -112,12 +112,12 @@ fn queue_checks() -> Routes {
         )
 }
 
-fn ok() -> Response {
+pub(super) fn ok() -> Response {
     answer::json(&json!({"status": "ok"}))
 }
 
 /// A check failed, for this reason; what is known beside it stands in `details`.
-fn failed(reason: &str, details: Value) -> Response {
+pub(super) fn failed(reason: &str, details: Value) -> Response {
     let mut body = json!({"status": "failed", "reason": reason});
     if let (Value::Object(body), Value::Object(details)) = (&mut body, details) {
         body.extend(details);
@@ -155,19 +155,6 @@ fn answer_alarms(api: &Api, reason: &str) -> Response {
     if on.is_empty() { ok() } else { failed(reason, json!({"alarms": on})) }
 }
 
-/// There is no TLS, so no certificate runs out; what is asked must make sense all the same.
-async fn certificates(
-    _caller: Caller,
-    Names((within, unit)): Names<(String, String)>,
-) -> Result<Response, Refusal> {
-    if !["days", "weeks", "months", "years"].contains(&&*unit) {
-        let units = "Supported units: days, weeks, months, years.";
-        return Err(Refusal::bad(format!("Time unit not recognised. {units}")));
-    }
-    within.parse::<u32>().map_err(|_| Refusal::bad("Invalid expiration value."))?;
-    Ok(ok())
-}
-
 async fn port(
     State(api): State<Shared>,
     _caller: Caller,
@@ -189,12 +176,13 @@ async fn protocol(
     Names(asked): Names<String>,
 ) -> Response {
     let name = match &*asked {
-        "amqp091" | "amqp0.9.1" | "amqp0-9-1" | "amqp09" => ListenerProtocol::Amqp.name(),
-        "prometheus" => ListenerProtocol::Prometheus.name(),
+        "amqp091" | "amqp0.9.1" | "amqp0-9-1" | "amqp09" => ListenerProtocol::Amqp.name(false),
+        "amqps" => ListenerProtocol::Amqp.name(true),
+        "prometheus" => ListenerProtocol::Prometheus.name(false),
         other => other,
     };
     let listeners = api.options.facts.listeners.iter();
-    let mut protocols: Vec<&str> = listeners.map(|listener| listener.protocol.name()).collect();
+    let mut protocols: Vec<&str> = listeners.map(ListenerFacts::protocol_name).collect();
     protocols.dedup();
     if protocols.contains(&name) {
         return answer::json(&json!({"status": "ok", "protocol": name}));
@@ -225,7 +213,7 @@ async fn ready(State(api): State<Shared>, _caller: Caller) -> Response {
     if listeners.any(|listener| listener.protocol == ListenerProtocol::Amqp) {
         return ok();
     }
-    failed("No active listener", json!({"missing": ListenerProtocol::Amqp.name()}))
+    failed("No active listener", json!({"missing": ListenerProtocol::Amqp.name(false)}))
 }
 
 fn why_out_of_service(api: &Api) -> Option<String> {

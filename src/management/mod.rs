@@ -14,6 +14,7 @@ mod auth_attempts;
 mod bindings;
 mod body;
 mod caller;
+mod certificates;
 mod channels;
 mod charged;
 mod cluster_name;
@@ -54,7 +55,6 @@ mod overview;
 mod parameters;
 mod patient_stream;
 mod patterns;
-mod percent;
 mod permissions;
 mod permitted;
 mod policies;
@@ -83,16 +83,20 @@ mod view;
 mod virtual_host_limits;
 mod virtual_hosts;
 mod visitors;
+mod websocket;
 mod whoami;
 mod wish;
 
 use std::fmt;
 
+pub use certificates::{Certificates, ListenerCertificates};
 pub use door::Management;
 pub use headers::CrossOrigin;
 pub use node_facts::{ListenerFacts, ListenerProtocol, NodeFacts, Place, ProcessFigures};
+pub use websocket::{AmqpDoor, Visit};
 
 use crate::message::Moment;
+use crate::protocol::percent;
 
 /// What the door knows of the node that the broker does not.
 pub struct ManagementOptions {
@@ -104,6 +108,10 @@ pub struct ManagementOptions {
     pub clock: Box<dyn Fn() -> Moment + Send + Sync>,
     /// What holds as long as the node runs.
     pub facts: NodeFacts,
+    /// Begins sessions of AMQP over WebSockets; none where that is not wanted.
+    pub amqp: Option<AmqpDoor>,
+    /// Tells until when certificates are good, which may be read anew.
+    pub certificates: Certificates,
     /// What every path begins with: nothing, or a slash and more.
     pub path_prefix: String,
     /// Pages of other origins that may use the API.

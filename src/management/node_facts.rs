@@ -33,6 +33,8 @@ pub struct NodeFacts {
 pub struct ListenerFacts {
     /// For whom.
     pub protocol: ListenerProtocol,
+    /// Nobody on the way can read along.
+    pub is_encrypted: bool,
     /// Where it really is.
     pub place: Place,
 }
@@ -48,7 +50,7 @@ pub enum Place {
 
 impl Place {
     /// What RabbitMQ calls the address: of a local one it is the path.
-    fn host(&self) -> String {
+    pub(super) fn host(&self) -> String {
         match self {
             Self::Address(address) => address.ip().to_string(),
             Self::Path(path) => path.clone(),
@@ -77,11 +79,14 @@ pub enum ListenerProtocol {
 
 impl ListenerProtocol {
     /// RabbitMQ's name for it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Amqp => "amqp",
-            Self::Http => "http",
-            Self::Prometheus => "http/prometheus",
+    pub(super) fn name(self, is_encrypted: bool) -> &'static str {
+        match (self, is_encrypted) {
+            (Self::Amqp, false) => "amqp",
+            (Self::Amqp, true) => "amqp/ssl",
+            (Self::Http, false) => "http",
+            (Self::Http, true) => "https",
+            (Self::Prometheus, false) => "http/prometheus",
+            (Self::Prometheus, true) => "https/prometheus",
         }
     }
 
@@ -105,13 +110,17 @@ pub struct ProcessFigures {
 }
 
 impl ListenerFacts {
+    pub(super) fn protocol_name(&self) -> &'static str {
+        self.protocol.name(self.is_encrypted)
+    }
+
     pub(super) fn shape(&self, node: &str) -> Value {
         json!({
             "node": node,
-            "protocol": self.protocol.name(),
+            "protocol": self.protocol_name(),
             "ip_address": self.place.host(),
             "port": self.place.port(),
-            "tls": false,
+            "tls": self.is_encrypted,
         })
     }
 

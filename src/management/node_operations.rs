@@ -1,5 +1,5 @@
-//! `/api/leveret`: what RabbitMQ's command line tools do to a node, and its HTTP API does not, for
-//! administrators.
+//! `/api/leveret`: what RabbitMQ's command line tools do to a node, and its HTTP API does not. It
+//! is for administrators.
 
 use std::future::poll_fn;
 use std::task::Poll;

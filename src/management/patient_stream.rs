@@ -10,18 +10,22 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::websocket::Upgraded;
+
 /// A stream with a deadline for each of its writes.
 #[derive(Debug)]
 pub(super) struct PatientStream<Stream> {
     stream: Stream,
     patience: Duration,
+    upgraded: Upgraded,
     /// Runs while a write waits.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<Stream> PatientStream<Stream> {
-    pub(super) fn new(stream: Stream, patience: Duration) -> Self {
-        Self { stream, patience, timer: None }
+    /// Once it is `upgraded` it has no deadline any more.
+    pub(super) fn new(stream: Stream, patience: Duration, upgraded: Upgraded) -> Self {
+        Self { stream, patience, upgraded, timer: None }
     }
 
     /// What a write came to; none that waits waits for ever.
@@ -30,7 +34,7 @@ impl<Stream> PatientStream<Stream> {
         written: Poll<io::Result<T>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
+        if written.is_ready() || self.upgraded.is_set() {
             self.timer = None;
             return written;
         }

@@ -13,6 +13,7 @@ pub mod equivalence;
 mod era;
 mod exchange_options;
 pub mod expiration;
+mod histogram;
 mod ids;
 #[expect(clippy::module_inception, reason = "the floor is named after its main type")]
 mod message;
@@ -39,6 +40,7 @@ pub use delivery_counts::DeliveryCounts;
 pub use equivalence::DeclareEquivalence;
 pub use era::Era;
 pub use exchange_options::ExchangeOptions;
+pub use histogram::{Histogram, HistogramFigures, Tally};
 pub use ids::{ConsumerId, ConsumerKey, ExchangeId, GetId, QueueId, SessionId, VirtualHostNumber};
 pub use message::{Body, BodyPart, Envelope, Message};
 pub use message_run::MessageRun;

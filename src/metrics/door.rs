@@ -1,5 +1,5 @@
-//! HTTP for scrapers: one path that answers GET, on connections that others accept. What it tells
-//! is in `table`; who listens, and which task this runs in, the node says.
+//! HTTP for scrapers: a few paths that answer GET, on connections that others accept. What they
+//! tell is in `table` and `detail`; who listens, and which task this runs in, the node says.
 
 use std::future::Future;
 use std::pin::pin;
@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::http::{HeaderValue, Uri, header};
+use axum::response::Response;
 use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +20,9 @@ use tokio::sync::Semaphore;
 use tracing::debug;
 
 use super::MetricsOptions;
-use super::table::{self, Seen};
+use super::detail::{self, Wish};
+use super::family::Seen;
+use super::table;
 use super::text::CONTENT_TYPE;
 use crate::broker::{Broker, QueueFigures};
 use crate::limits::{
@@ -46,7 +49,28 @@ struct Source {
     walk: Mutex<Option<(u64, QueueFigures)>>,
 }
 
+type Shared = Arc<Source>;
+
 impl Source {
+    /// How everything is now, for one of the answers.
+    fn see(&self, endpoint: &'static str) -> Seen<'_> {
+        let seen = self.see_but_queues(endpoint);
+        Seen { queues: self.queues(seen.process.uptime_ms), ..seen }
+    }
+
+    /// The same for answers that tell nothing of all queues together.
+    fn see_but_queues(&self, endpoint: &'static str) -> Seen<'_> {
+        Seen {
+            options: &self.options,
+            now: (self.options.clock)(),
+            endpoint,
+            cluster: self.broker.cluster_name(),
+            queues: QueueFigures::default(),
+            broker: self.broker.figures(),
+            process: (self.options.process)(),
+        }
+    }
+
     /// What all queues hold: at most a second ago, however many ask. Who asks during a walk waits
     /// for what it comes to.
     fn queues(&self, now_ms: u64) -> QueueFigures {
@@ -64,8 +88,14 @@ impl Metrics {
     pub fn new(broker: Arc<Broker>, options: MetricsOptions) -> Self {
         // A brace in a path stands for itself.
         let path = options.path.replace('{', "{{").replace('}', "}}");
+        let base = path.trim_end_matches('/').to_owned();
         let source = Arc::new(Source { broker, options, walk: Mutex::default() });
-        let router = Router::new().without_v07_checks().route(&path, get(scrape));
+        let router = Router::new()
+            .without_v07_checks()
+            .route(&path, get(scrape))
+            .route(&format!("{base}/per-object"), get(scrape_each))
+            .route(&format!("{base}/detailed"), get(scrape_wished))
+            .route(&format!("{base}/memory-breakdown"), get(scrape_memory));
         Self {
             router: router.with_state(source),
             permits: Semaphore::new(METRICS_CONNECTIONS_MAX),
@@ -104,11 +134,32 @@ impl Metrics {
     }
 }
 
-async fn scrape(State(source): State<Arc<Source>>) -> impl IntoResponse {
-    let cluster = source.broker.cluster_name();
-    let process = (source.options.process)();
-    let queues = source.queues(process.uptime_ms);
-    let (options, broker) = (&source.options, source.broker.figures());
-    let seen = Seen { options, cluster, process, queues, broker };
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], table::text(&seen))
+async fn scrape(State(source): State<Shared>) -> Response {
+    if source.options.is_of_each {
+        return each(&source);
+    }
+    told(Body::from(table::text(table::families(), &source.see("aggregated"))))
+}
+
+async fn scrape_each(State(source): State<Shared>) -> Response {
+    each(&source)
+}
+
+fn each(source: &Source) -> Response {
+    told(Body::new(detail::of_each(&source.broker, &source.see("per-object"))))
+}
+
+async fn scrape_wished(State(source): State<Shared>, uri: Uri) -> Response {
+    let wish = Wish::read(uri.query().unwrap_or_default());
+    told(Body::new(detail::of_wish(&source.broker, &source.see_but_queues("detailed"), &wish)))
+}
+
+async fn scrape_memory(State(source): State<Shared>) -> Response {
+    told(Body::from(detail::of_memory(&source.see_but_queues("memory-breakdown"))))
+}
+
+fn told(body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+    response
 }

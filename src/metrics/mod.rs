@@ -4,7 +4,23 @@
 
 use std::fmt;
 
+use crate::message::Moment;
+
+mod answer;
+mod channel_families;
+mod channel_sum_families;
+mod client_families;
+mod connection_families;
+mod detail;
 mod door;
+mod exchange_families;
+mod family;
+mod memory_families;
+mod message_families;
+mod node_families;
+mod object_family;
+mod queue_families;
+mod store_families;
 mod table;
 mod text;
 
@@ -16,8 +32,12 @@ pub struct MetricsOptions {
     pub path: String,
     /// The name of the node.
     pub node: String,
+    /// The common path tells of each queue and client, too.
+    pub is_of_each: bool,
     /// The version of RabbitMQ whose behavior it follows.
     pub rabbitmq_version: String,
+    /// Tells the time, which this floor does not read.
+    pub clock: Box<dyn Fn() -> Moment + Send + Sync>,
     /// Tells what the process takes.
     pub process: Box<dyn Fn() -> ProcessFigures + Send + Sync>,
 }
@@ -37,15 +57,18 @@ pub struct ProcessFigures {
 
 impl fmt::Debug for MetricsOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, node, rabbitmq_version, process: _ } = self;
+        let Self { path, node, is_of_each, rabbitmq_version, clock: _, process: _ } = self;
         formatter
             .debug_struct("MetricsOptions")
             .field("path", path)
             .field("node", node)
+            .field("is_of_each", is_of_each)
             .field("rabbitmq_version", rabbitmq_version)
             .finish_non_exhaustive()
     }
 }
 
+#[cfg(test)]
+mod object_tests;
 #[cfg(test)]
 mod tests;

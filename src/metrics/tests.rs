@@ -7,27 +7,33 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use super::table::{self, FAMILIES, Seen};
+use super::family::Seen;
+use super::table::{self, families};
 use super::text::Kind;
 use super::{Metrics, MetricsOptions, ProcessFigures};
 use crate::broker::{
     Alarm, Alarms, Broker, BrokerFigures, BrokerOptions, ChurnFigures, DeadLetterFigures,
-    DeadLettersSent, DirectChannel, MessageFigures, Passed, Peer, QueueFigures, Session, Strategy,
-    TrafficFigures,
+    DeadLettersSent, DirectChannel, MeasuredFigures, MessageFigures, Passed, Peer, QueueFigures,
+    Session, Strategy, TrafficFigures,
 };
 use crate::connection::command::DeclareQueue;
 use crate::connection::{Command, Consumed, Published};
 use crate::definitions::{CLUSTER_NAME, GlobalParameterDefinition};
 use crate::limits::METRICS_CONNECTIONS_MAX;
-use crate::message::{Body, DeathReason, Envelope, Message, Moment, QueueKind};
+use crate::message::{Body, DeathReason, Envelope, HistogramFigures, Message, Moment, QueueKind};
 use crate::protocol::field::FieldTable;
 use crate::store::{Health, StoreFigures};
 
-fn options() -> MetricsOptions {
+/// When all are asked.
+const NOW: Moment = Moment(100_000);
+
+pub(super) fn options() -> MetricsOptions {
     MetricsOptions {
         path: "/metrics".into(),
         node: "leveret@hare".into(),
+        is_of_each: false,
         rabbitmq_version: "4.3.5".into(),
+        clock: Box::new(|| NOW),
         process: Box::new(process),
     }
 }
@@ -94,6 +100,12 @@ fn figures() -> BrokerFigures {
             logins_succeeded: 77,
             logins_failed: 78,
         },
+        measured: MeasuredFigures {
+            sizes: HistogramFigures { bounds: &[100], counts: vec![90, 91], sum: 92 },
+            confirm_ms: HistogramFigures { bounds: &[2], counts: vec![93, 94], sum: 95 },
+            sync_us: HistogramFigures { bounds: &[50], counts: vec![96, 97], sum: 98 },
+            deliver_ms: HistogramFigures { bounds: &[5], counts: vec![1, 2], sum: 1001 },
+        },
         messages: MessageFigures {
             delayed: 30,
             retried: 31,
@@ -132,8 +144,20 @@ fn text(broker: BrokerFigures) -> String {
 }
 
 fn text_of(broker: BrokerFigures, process: ProcessFigures) -> String {
-    let queues = QueueFigures { ready: 80, unacked: 81, consumers: 82 };
-    table::text(&Seen { options: &options(), cluster: "field".into(), process, queues, broker })
+    let queues = QueueFigures {
+        ready: 80,
+        unacked: 81,
+        consumers: 82,
+        ready_bytes: 83,
+        unacked_bytes: 85,
+        in_memory: 86,
+        in_memory_bytes: 87,
+        next_came_at: Some(Moment(97_655)),
+        unacked_came_at: None,
+    };
+    let (options, endpoint, cluster) = (&options(), "aggregated", "field".into());
+    let seen = Seen { options, now: NOW, endpoint, cluster, process, queues, broker };
+    table::text(families(), &seen)
 }
 
 /// The lines with values.
@@ -174,6 +198,21 @@ fn every_metric_has_its_own_value() {
         build.as_str(),
         "rabbitmq_identity_info{rabbitmq_node=\"leveret@hare\",rabbitmq_cluster=\"field\",\
          rabbitmq_cluster_permanent_id=\"\",rabbitmq_endpoint=\"aggregated\"} 1",
+        "rabbitmq_process_resident_memory_bytes 36",
+        "rabbitmq_resident_memory_limit_bytes 34",
+        "rabbitmq_process_open_fds 37",
+        "rabbitmq_process_max_fds 38",
+        "rabbitmq_erlang_uptime_seconds 35",
+        "rabbitmq_disk_space_available_bytes 14",
+        "rabbitmq_disk_space_available_limit_bytes 1",
+        "rabbitmq_alarms_free_disk_space_watermark 0",
+        "rabbitmq_alarms_memory_used_watermark 0",
+        "rabbitmq_alarms_file_descriptor_limit 0",
+        "leveret_memory_unlogged_limit_bytes 84",
+        "leveret_memory_is_unlogged_over 0",
+        "leveret_memory_body_bytes{kind=\"logged\"} 4",
+        "leveret_memory_body_bytes{kind=\"unlogged\"} 5",
+        "leveret_memory_body_bytes{kind=\"sessions\"} 6",
         "rabbitmq_connections 2",
         "rabbitmq_connections_opened_total 70",
         "rabbitmq_connections_closed_total 71",
@@ -188,20 +227,17 @@ fn every_metric_has_its_own_value() {
         "rabbitmq_queue_messages_ready 80",
         "rabbitmq_queue_messages_unacked 81",
         "rabbitmq_queue_messages 161",
+        "rabbitmq_queue_messages_bytes 168",
+        "rabbitmq_queue_messages_ready_bytes 83",
+        "rabbitmq_queue_messages_unacked_bytes 85",
+        "rabbitmq_queue_messages_ram 86",
+        "rabbitmq_queue_messages_ram_bytes 87",
+        "leveret_queue_oldest_ready_age_seconds 2.345",
+        "leveret_queue_oldest_unacked_age_seconds 0.000",
         "rabbitmq_queue_consumers 82",
         "rabbitmq_auth_attempts_total{protocol=\"amqp091\"} 155",
         "rabbitmq_auth_attempts_succeeded_total{protocol=\"amqp091\"} 77",
         "rabbitmq_auth_attempts_failed_total{protocol=\"amqp091\"} 78",
-        "rabbitmq_process_resident_memory_bytes 36",
-        "rabbitmq_resident_memory_limit_bytes 34",
-        "rabbitmq_process_open_fds 37",
-        "rabbitmq_process_max_fds 38",
-        "rabbitmq_erlang_uptime_seconds 35",
-        "rabbitmq_disk_space_available_bytes 14",
-        "rabbitmq_disk_space_available_limit_bytes 1",
-        "rabbitmq_alarms_free_disk_space_watermark 0",
-        "rabbitmq_alarms_memory_used_watermark 0",
-        "rabbitmq_alarms_file_descriptor_limit 0",
         &global("publishers", 7),
         &global("consumers", 82),
         &global("messages_received_total", 40),
@@ -235,10 +271,35 @@ fn every_metric_has_its_own_value() {
         "leveret_dead_letters_dropped_total{reason=\"unroutable\"} 26",
         "leveret_dead_letters_dropped_total{reason=\"cycle\"} 27",
         "leveret_dead_letters_dropped_total{reason=\"refused\"} 28",
+        "rabbitmq_message_size_bytes_bucket{protocol=\"amqp091\",le=\"100\"} 90",
+        "rabbitmq_message_size_bytes_bucket{protocol=\"amqp091\",le=\"+Inf\"} 181",
+        "rabbitmq_message_size_bytes_sum{protocol=\"amqp091\"} 92",
+        "rabbitmq_message_size_bytes_count{protocol=\"amqp091\"} 181",
+        "leveret_confirm_seconds_bucket{le=\"0.002\"} 93",
+        "leveret_confirm_seconds_bucket{le=\"+Inf\"} 187",
+        "leveret_confirm_seconds_sum 0.095",
+        "leveret_confirm_seconds_count 187",
+        "leveret_deliver_seconds_bucket{le=\"0.005\"} 1",
+        "leveret_deliver_seconds_bucket{le=\"+Inf\"} 3",
+        "leveret_deliver_seconds_sum 1.001",
+        "leveret_deliver_seconds_count 3",
         "leveret_messages_waiting{kind=\"delay\"} 30",
         "leveret_messages_waiting{kind=\"retry\"} 31",
         "leveret_duplicates_total{kind=\"exchange\"} 32",
         "leveret_duplicates_total{kind=\"queue\"} 33",
+        "rabbitmq_channel_consumers 82",
+        "rabbitmq_channel_messages_published_total 40",
+        "rabbitmq_channel_messages_confirmed_total 42",
+        "rabbitmq_channel_messages_unroutable_returned_total 45",
+        "rabbitmq_channel_messages_unroutable_dropped_total 44",
+        "rabbitmq_channel_get_ack_total 116",
+        "rabbitmq_channel_get_total 114",
+        "rabbitmq_channel_messages_delivered_ack_total 112",
+        "rabbitmq_channel_messages_delivered_total 110",
+        "rabbitmq_channel_messages_redelivered_total 120",
+        "rabbitmq_channel_messages_acked_total 122",
+        "rabbitmq_channel_get_empty_total 118",
+        "rabbitmq_queue_messages_published_total 43",
         "leveret_store_quarantined_places_total 15",
         "leveret_store_quarantined_bytes 16",
         "leveret_store_torn_bytes 17",
@@ -251,10 +312,11 @@ fn every_metric_has_its_own_value() {
         "leveret_store_written_bytes_total{kind=\"moved\"} 12",
         "leveret_store_batches_total 7",
         "leveret_store_syncs_total 8",
+        "leveret_store_sync_seconds_bucket{le=\"0.00005\"} 96",
+        "leveret_store_sync_seconds_bucket{le=\"+Inf\"} 193",
+        "leveret_store_sync_seconds_sum 0.000098",
+        "leveret_store_sync_seconds_count 193",
         "leveret_store_log_files 13",
-        "leveret_memory_body_bytes{kind=\"logged\"} 4",
-        "leveret_memory_body_bytes{kind=\"unlogged\"} 5",
-        "leveret_memory_body_bytes{kind=\"sessions\"} 6",
     ];
     assert_eq!(samples(&text), expected);
 }
@@ -286,6 +348,9 @@ fn an_alarm_on_memory_or_open_files_is_one() {
     let is_on = |text: &str, alarm: &str| text.contains(&format!("\nrabbitmq_alarms_{alarm} 1\n"));
     let text = text(BrokerFigures { alarms: Alarms::from_iter([Alarm::Memory]), ..figures() });
     assert!(is_on(&text, "memory_used_watermark"), "{text}");
+    let over = text_of(BrokerFigures { is_unlogged_over: true, ..figures() }, process());
+    assert!(over.contains("\nleveret_memory_is_unlogged_over 1\n"), "{over}");
+    assert!(!is_on(&over, "memory_used_watermark"), "{over}");
     for (open, is_reached) in [(37, false), (38, true)] {
         let process = ProcessFigures { open_files: Some(open), ..process() };
         let text = text_of(figures(), process);
@@ -306,11 +371,11 @@ fn what_the_system_does_not_say_is_left_out() {
 /// What `promtool check metrics` asks for.
 #[test]
 fn names_are_as_prometheus_wants_them() {
-    let mut names: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
+    let mut names: Vec<&str> = families().map(|family| family.name).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), FAMILIES.len());
-    for family in FAMILIES {
+    assert_eq!(names.len(), families().count());
+    for family in families() {
         let name = family.name;
         let fits = |letter: char| letter.is_ascii_lowercase() || letter == '_';
         assert!(name.chars().all(fits), "{name}");
@@ -324,17 +389,17 @@ fn names_are_as_prometheus_wants_them() {
 #[test]
 fn every_name_is_in_the_documentation() {
     let documentation = include_str!("../../docs/metrics.md");
-    for family in FAMILIES {
+    for family in families() {
         let name = format!("`{}`", family.name);
         assert!(documentation.contains(&name), "{name} in docs/metrics.md");
     }
 }
 
-fn metrics(broker: &Arc<Broker>, path: &str) -> Arc<Metrics> {
+pub(super) fn metrics(broker: &Arc<Broker>, path: &str) -> Arc<Metrics> {
     Arc::new(Metrics::new(broker.clone(), MetricsOptions { path: path.into(), ..options() }))
 }
 
-fn broker() -> Arc<Broker> {
+pub(super) fn broker() -> Arc<Broker> {
     Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap())
 }
 
@@ -346,20 +411,26 @@ async fn said(request: &str) -> (DuplexStream, DuplexStream) {
 }
 
 /// The whole answer to one request, after which the door closes.
-async fn answer(metrics: &Arc<Metrics>, method: &str, path: &str) -> String {
+pub(super) async fn answer(metrics: &Arc<Metrics>, method: &str, path: &str) -> String {
     let request = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-    let (mut client, server) = said(&request).await;
-    metrics.clone().serve(server, pending()).await;
+    answer_to(metrics, &request).await
+}
+
+pub(super) async fn answer_to(metrics: &Arc<Metrics>, request: &str) -> String {
+    let (mut client, server) = said(request).await;
     let mut answer = String::new();
-    client.read_to_string(&mut answer).await.unwrap();
+    let serving = metrics.clone().serve(server, pending());
+    let reading = client.read_to_string(&mut answer);
+    let (_, read) = tokio::join!(serving, reading);
+    read.unwrap();
     answer
 }
 
 #[tokio::test]
 async fn a_scrape_is_answered_with_what_is_now() {
-    let broker = broker();
-    let metrics = metrics(&broker, "/metrics");
-    broker.set_global_parameter(GlobalParameterDefinition {
+    let world = broker();
+    let metrics = metrics(&world, "/metrics");
+    world.set_global_parameter(GlobalParameterDefinition {
         name: CLUSTER_NAME.into(),
         value: "set since".into(),
     });
@@ -369,12 +440,13 @@ async fn a_scrape_is_answered_with_what_is_now() {
     assert!(before.contains(kind), "{before}");
     let (_, body) = before.split_once("\r\n\r\n").unwrap();
     let (options, cluster) = (options(), "set since".into());
-    let (process, queues, broker_figures) = (process(), broker.queue_figures(), broker.figures());
-    let seen = Seen { options: &options, cluster, process, queues, broker: broker_figures };
-    let expected = table::text(&seen);
+    let (process, queues, broker_figures) = (process(), world.queue_figures(), world.figures());
+    let (now, endpoint, broker) = (NOW, "aggregated", broker_figures);
+    let seen = Seen { options: &options, now, endpoint, cluster, process, queues, broker };
+    let expected = table::text(families(), &seen);
     assert_eq!(body, expected);
     assert!(body.contains("\nrabbitmq_connections 0\n"), "{body}");
-    let _session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
+    let _session = Session::new(world.clone(), Peer { address: None }, Moment(0));
     let after = answer(&metrics, "GET", "/metrics").await;
     assert!(after.contains("\nrabbitmq_connections 1\n"), "{after}");
 }
@@ -403,7 +475,7 @@ async fn scrapes_walk_over_queues_once_a_second() {
 }
 
 /// Puts a message into a queue.
-fn fill(broker: &Arc<Broker>) {
+pub(super) fn fill(broker: &Arc<Broker>) {
     let user = broker.user("guest").unwrap();
     let mut channel = DirectChannel::open(broker, &user, "/", Moment(0)).unwrap();
     channel.ask(Command::DeclareQueue(declaration("q")), Moment(0));
@@ -412,7 +484,7 @@ fn fill(broker: &Arc<Broker>) {
     channel.publish(Message::new(envelope, Body::Copied(b"a")), Moment(0));
 }
 
-fn declaration(queue: &str) -> DeclareQueue {
+pub(super) fn declaration(queue: &str) -> DeclareQueue {
     DeclareQueue {
         queue: queue.into(),
         is_server_named: false,
@@ -432,6 +504,11 @@ async fn another_path_is_not_found_and_another_method_not_allowed() {
         ("GET", "/a/{b}", "200 OK"),
         ("HEAD", "/a/{b}", "200 OK"),
         ("GET", "/a/{b}?family=x", "200 OK"),
+        ("GET", "/a/{b}/per-object", "200 OK"),
+        ("GET", "/a/{b}/detailed", "200 OK"),
+        ("GET", "/a/{b}/memory-breakdown", "200 OK"),
+        ("GET", "/a/{b}/nothing", "404 Not Found"),
+        ("POST", "/a/{b}/per-object", "405 Method Not Allowed"),
         ("GET", "/a/c", "404 Not Found"),
         ("GET", "/", "404 Not Found"),
         ("POST", "/a/{b}", "405 Method Not Allowed"),

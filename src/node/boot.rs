@@ -14,7 +14,9 @@ use tracing::{debug, error, info, warn};
 use super::command_line::Serve;
 use super::config::{self, Config, MemoryConfig, QueueType};
 use super::listening::Listening;
+use super::management::ManagementDoors;
 use super::password_thread::PasswordThread;
+use super::reload::Reload;
 use super::store_threads::StoreThreads;
 use super::{definitions, logging, management, memory, metrics, process, seeds, shutdown};
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, NodeLimits, Product, share};
@@ -220,23 +222,29 @@ async fn listen(
     let stop = shutdown::Signals::watch().map_err(Failure::unavailable)?;
     let listening = Listening::bind(config).map_err(Failure::unavailable)?;
     let facts = management::facts(config, clock, &listening);
+    let certificates = management::certificates(&listening);
     announce(config, &listening, clock);
     let doors = Doors::default();
-    for listener in listening.amqp {
+    let reload = Reload::watch(listening.tls()).map_err(Failure::unavailable)?;
+    for listener in listening.amqp.into_all() {
         listener.run(broker.clone(), clock, &doors);
     }
     for listener in listening.local {
         listener.run(broker.clone(), clock, &doors);
     }
     let asked = Arc::new(Notify::new());
-    let door =
-        |prefix| management::door(config, facts.clone(), &broker, clock, prefix, asked.clone());
+    let management = ManagementDoors {
+        config,
+        facts,
+        certificates,
+        broker: &broker,
+        clock,
+        doors: &doors,
+        stop: &asked,
+    };
+    management.serve(listening.management);
     if let Some(listener) = listening.management_socket {
-        // A door of its own, so that others cannot fill it.
-        management::serve_socket(&door(String::new()), listener, &doors);
-    }
-    if let Some(management) = &config.management {
-        management::serve(&door(management.path_prefix.clone()), listening.management, &doors);
+        management.serve_socket(listener);
     }
     metrics::serve(listening.metrics, config, &broker, clock, &doors);
     tokio::select! {
@@ -244,6 +252,7 @@ async fn listen(
         () = asked.notified() => {}
         () = failed.notified() => {}
         () = keep_time(&broker, clock) => {}
+        () = reload.forever() => {}
         () = watch_memory(&broker, &config.memory) => {}
     }
     shutdown::close(&broker, doors).await;
@@ -301,6 +310,7 @@ fn broker_options(config: &Config) -> Result<BrokerOptions, String> {
         hashing_algorithm: HashingAlgorithm::from_name(&config.password_hashing)
             .unwrap_or(HashingAlgorithm::Sha256),
         loopback_users: config.loopback_users.clone(),
+        anonymous: config.anonymous.clone(),
         default_queue_kind: match config.default_queue_type {
             QueueType::Classic => QueueKind::Classic,
             QueueType::Quorum => QueueKind::Quorum,

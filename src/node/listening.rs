@@ -3,11 +3,15 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::{debug, error, warn};
 
-use super::config::{Config, ListenAddress, TcpOptions};
-use crate::server::{Listener, ListenerOptions, UnixListener, bind, bind_unix};
+use super::config::{Config, ListenAddress, ProxyConfig, TcpOptions};
+use crate::server::{
+    Listener, ListenerOptions, Proxy, Tls, TlsOptions, UnixListener, WayIn, bind, bind_unix,
+};
 
 /// Nobody but the broker's own user, and root.
 const MANAGEMENT_SOCKET_MODE: u32 = 0o600;
@@ -15,13 +19,22 @@ const MANAGEMENT_SOCKET_MODE: u32 = 0o600;
 /// All listeners.
 #[derive(Debug)]
 pub(super) struct Listening {
-    pub(super) amqp: Vec<Listener>,
+    pub(super) amqp: Listeners,
     /// AMQP for this machine alone.
     pub(super) local: Vec<UnixListener>,
-    pub(super) management: Vec<Listener>,
+    pub(super) management: Listeners,
     /// The HTTP API for who owns the machine.
     pub(super) management_socket: Option<UnixListener>,
-    pub(super) metrics: Vec<Listener>,
+    pub(super) metrics: Listeners,
+}
+
+/// The listeners of one door.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    pub(super) plain: Vec<Listener>,
+    pub(super) encrypted: Vec<Listener>,
+    /// What the encrypted ones encrypt with.
+    pub(super) tls: Option<Arc<Tls>>,
 }
 
 /// Where the doors really are, for people.
@@ -38,40 +51,118 @@ impl Listening {
     /// # Errors
     /// A place that was asked for cannot be had.
     pub(super) fn bind(config: &Config) -> Result<Self, String> {
-        let metrics: Vec<_> = config.metrics.iter().map(|metrics| metrics.address).collect();
-        Ok(Self {
-            amqp: bind_all(&config.listeners, listener_options(&config.tcp))?,
-            local: bind_local(config)?,
-            metrics: bind_all(&metrics, ListenerOptions::default())?,
-            management: bind_management(config)?,
-            management_socket: bind_management_socket(config)?,
-        })
+        let ways = Ways::of(config)?;
+        let tcp = listener_options(&config.tcp);
+        let amqp = Listeners {
+            plain: bind_all(&config.listeners, tcp, &ways.amqp)?,
+            encrypted: bind_all(&config.tls_listeners, tcp, &ways.amqp_tls)?,
+            tls: ways.amqp_tls.tls,
+        };
+        let (plain, encrypted) = match &config.metrics {
+            Some(metrics) => (metrics.addresses.as_slice(), metrics.tls_addresses.as_slice()),
+            None => (&[][..], &[][..]),
+        };
+        let options = ListenerOptions::default();
+        let metrics = Listeners {
+            plain: bind_all(plain, options, &WayIn::default())?,
+            encrypted: bind_all(encrypted, options, &ways.metrics_tls)?,
+            tls: ways.metrics_tls.tls,
+        };
+        let encrypted =
+            config.management.as_ref().map_or(&[][..], |found| found.tls_addresses.as_slice());
+        let management = Listeners {
+            plain: bind_management(config, &ways.management)?,
+            encrypted: bind_all(encrypted, options, &ways.management_tls)?,
+            tls: ways.management_tls.tls,
+        };
+        let management_socket = bind_management_socket(config)?;
+        Ok(Self { amqp, local: bind_local(config)?, management, management_socket, metrics })
     }
 
     pub(super) fn places(&self) -> Places {
         let local = self.local.iter().map(|listener| listener.path().display().to_string());
         Places {
-            amqp: addresses(&self.amqp).into_iter().chain(local).collect(),
-            management: addresses(&self.management),
-            metrics: addresses(&self.metrics),
+            amqp: self.amqp.places().chain(local).collect(),
+            management: self.management.places().collect(),
+            metrics: self.metrics.places().collect(),
         }
+    }
+
+    /// All that is encrypted with.
+    pub(super) fn tls(&self) -> Vec<Arc<Tls>> {
+        let all = [&self.amqp, &self.management, &self.metrics];
+        all.into_iter().filter_map(|listeners| listeners.tls.clone()).collect()
     }
 }
 
-fn addresses(listeners: &[Listener]) -> Vec<String> {
-    let addresses = listeners.iter().filter_map(|listener| listener.local_address().ok());
-    addresses.map(|address| address.to_string()).collect()
+impl Listeners {
+    /// Each with whether it is encrypted, and where it is.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (bool, SocketAddr)> {
+        let plain = self.plain.iter().map(|listener| (false, listener));
+        let encrypted = self.encrypted.iter().map(|listener| (true, listener));
+        let all = plain.chain(encrypted);
+        all.filter_map(|(is_encrypted, found)| Some((is_encrypted, found.local_address().ok()?)))
+    }
+
+    pub(super) fn into_all(self) -> impl Iterator<Item = Listener> {
+        self.plain.into_iter().chain(self.encrypted)
+    }
+
+    fn places(&self) -> impl Iterator<Item = String> {
+        self.addresses().map(|(is_encrypted, address)| match is_encrypted {
+            true => format!("{address} (TLS)"),
+            false => address.to_string(),
+        })
+    }
+}
+
+/// What connections go through on their way to each door.
+struct Ways {
+    amqp: WayIn,
+    amqp_tls: WayIn,
+    management: WayIn,
+    management_tls: WayIn,
+    metrics_tls: WayIn,
+}
+
+impl Ways {
+    fn of(config: &Config) -> Result<Self, String> {
+        let patience = Duration::from_millis(config.handshake_timeout_ms);
+        let trusted = &config.proxy.trusted;
+        let proxy = |is_there: bool| is_there.then(|| Proxy { trusted: trusted.clone(), patience });
+        let way = |is_behind_proxy, tls| WayIn {
+            proxy: proxy(is_behind_proxy),
+            tls,
+            login: config.certificate_login,
+        };
+        let ProxyConfig { is_before_amqp, is_before_management, .. } = config.proxy;
+        Ok(Self {
+            amqp: way(is_before_amqp, None),
+            amqp_tls: way(is_before_amqp, tls(config, config.tls.amqp.as_ref())?),
+            management: way(is_before_management, None),
+            management_tls: way(is_before_management, tls(config, config.tls.management.as_ref())?),
+            metrics_tls: way(false, tls(config, config.tls.metrics.as_ref())?),
+        })
+    }
+}
+
+fn tls(config: &Config, options: Option<&TlsOptions>) -> Result<Option<Arc<Tls>>, String> {
+    let patience = Duration::from_millis(config.tls.handshake_ms);
+    let load = |options: &TlsOptions| Tls::load(options.clone(), patience);
+    let loaded = options.map(load).transpose().map_err(|error| error.to_string())?;
+    Ok(loaded.map(Arc::new))
 }
 
 /// Binds all these addresses. One family may be missing on a machine where the other is there.
 fn bind_all(
     addresses: &[ListenAddress],
     options: ListenerOptions,
+    way: &WayIn,
 ) -> Result<Vec<Listener>, String> {
     let mut listeners = Vec::new();
     for address in addresses.iter().flat_map(socket_addresses) {
         match bind(address.address, options) {
-            Ok(listener) => listeners.push(listener),
+            Ok(listener) => listeners.push(listener.with(way.clone())),
             Err(error) if address.is_optional && is_missing_family(&error) => {
                 debug!(target: "node", address = %address.address, %error, "not listening");
             }
@@ -98,15 +189,15 @@ fn cannot_listen(place: &dyn std::fmt::Display, error: &io::Error) -> String {
 
 /// Where the HTTP API listens. Without a word of the operator it is not worth a start: another
 /// broker of this machine may be there.
-fn bind_management(config: &Config) -> Result<Vec<Listener>, String> {
+fn bind_management(config: &Config, way: &WayIn) -> Result<Vec<Listener>, String> {
     let Some(management) = &config.management else { return Ok(Vec::new()) };
     if management.is_asked_for {
-        return bind_all(&management.addresses, ListenerOptions::default());
+        return bind_all(&management.addresses, ListenerOptions::default(), way);
     }
     let mut listeners = Vec::new();
     for address in management.addresses.iter().flat_map(socket_addresses) {
         match bind(address.address, ListenerOptions::default()) {
-            Ok(listener) => listeners.push(listener),
+            Ok(listener) => listeners.push(listener.with(way.clone())),
             Err(error) if address.is_optional && is_missing_family(&error) => {}
             Err(error) => {
                 let address = address.address;
@@ -188,7 +279,10 @@ mod tests {
     #[tokio::test]
     async fn a_taken_port_stops_a_start_only_where_the_http_api_was_asked_for() {
         let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert!(bind_management(&config(&holder, false)).is_ok_and(|none| none.is_empty()));
-        assert!(bind_management(&config(&holder, true)).is_err());
+        assert!(
+            bind_management(&config(&holder, false), &WayIn::default())
+                .is_ok_and(|none| none.is_empty())
+        );
+        assert!(bind_management(&config(&holder, true), &WayIn::default()).is_err());
     }
 }

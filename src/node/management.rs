@@ -9,14 +9,15 @@ use tokio::sync::Notify;
 
 use super::config::Config;
 use super::config::logs::LogStream;
-use super::listening::Listening;
+use super::listening::{Listeners, Listening};
 use super::metrics::node_name;
 use super::process;
 use crate::broker::{Broker, Peer};
 use crate::management::{
-    CrossOrigin, ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
+    Certificates, CrossOrigin, ListenerCertificates, ListenerFacts, ListenerProtocol, Management,
+    ManagementOptions, NodeFacts, Place, Visit,
 };
-use crate::server::{Clock, Doors, Listener, UnixListener};
+use crate::server::{AmqpDoor, Clock, Doors, UnixListener};
 
 /// The number of the user who may do everything on a machine.
 const ROOT: u32 = 0;
@@ -40,6 +41,44 @@ pub(super) fn facts(config: &Config, clock: Clock, listening: &Listening) -> Nod
     }
 }
 
+/// Tells until when the certificates of all listeners are good.
+pub(super) fn certificates(listening: &Listening) -> Certificates {
+    let doors = [
+        (ListenerProtocol::Amqp, &listening.amqp),
+        (ListenerProtocol::Http, &listening.management),
+        (ListenerProtocol::Prometheus, &listening.metrics),
+    ];
+    let encrypted: Vec<_> = doors
+        .into_iter()
+        .filter_map(|(protocol, listeners)| {
+            let tls = listeners.tls.clone()?;
+            let encrypted = listeners.addresses().filter(|(is_encrypted, _)| *is_encrypted);
+            let places = encrypted.map(|(_, address)| Place::Address(address));
+            Some((protocol, tls, places.collect::<Vec<_>>()))
+        })
+        .collect();
+    Arc::new(move || {
+        let told = encrypted.iter().flat_map(|(protocol, tls, places)| {
+            let ends = tls.ends();
+            places.iter().map(move |place| ListenerCertificates {
+                listener: ListenerFacts {
+                    protocol: *protocol,
+                    is_encrypted: true,
+                    place: place.clone(),
+                },
+                own_file: ends.own_file.display().to_string(),
+                own: ends.own.clone(),
+                authorities_file: ends
+                    .authorities_file
+                    .as_ref()
+                    .map(|path| path.display().to_string()),
+                authorities: ends.authorities.clone(),
+            })
+        });
+        told.collect::<Vec<_>>()
+    })
+}
+
 fn listeners(listening: &Listening) -> Vec<ListenerFacts> {
     let bound = [
         (ListenerProtocol::Amqp, &listening.amqp),
@@ -47,73 +86,91 @@ fn listeners(listening: &Listening) -> Vec<ListenerFacts> {
         (ListenerProtocol::Prometheus, &listening.metrics),
     ];
     let bound = bound.into_iter().flat_map(|(protocol, listeners)| {
-        let addresses = listeners.iter().filter_map(|listener| listener.local_address().ok());
-        addresses.map(move |address| ListenerFacts { protocol, place: Place::Address(address) })
+        listeners.addresses().map(move |(is_encrypted, address)| ListenerFacts {
+            protocol,
+            is_encrypted,
+            place: Place::Address(address),
+        })
     });
     let local = listening.local.iter().map(|listener| ListenerFacts {
         protocol: ListenerProtocol::Amqp,
+        is_encrypted: false,
         place: Place::Path(listener.path().display().to_string()),
     });
     bound.chain(local).collect()
 }
 
-/// The API of this node, which can have it stopped, below a prefix.
-pub(super) fn door(
-    config: &Config,
-    facts: NodeFacts,
-    broker: &Arc<Broker>,
-    clock: Clock,
-    path_prefix: String,
-    stop: Arc<Notify>,
-) -> Arc<Management> {
-    let options = ManagementOptions {
-        node: node_name(config),
-        body_size_max: config.management_body_size_max,
-        path_prefix,
-        cross_origin: config.management.as_ref().map_or_else(CrossOrigin::default, |management| {
-            CrossOrigin {
-                origins: management.cross_origins.clone(),
-                max_age_seconds: management.cross_origin_max_age_seconds,
-            }
-        }),
-        configuration: config.effective.clone().into_iter().collect(),
-        clock: Box::new(move || clock.now()),
-        facts,
-        stop: Box::new(move || stop.notify_one()),
-        process: Box::new(process::figures),
-    };
-    Arc::new(Management::new(broker.clone(), options))
+/// What the API of this node is made of. Each of its doors has one of its own, so that nobody
+/// fills that of others.
+pub(super) struct ManagementDoors<'a> {
+    pub(super) config: &'a Config,
+    pub(super) facts: NodeFacts,
+    pub(super) certificates: Certificates,
+    pub(super) broker: &'a Arc<Broker>,
+    pub(super) clock: Clock,
+    pub(super) doors: &'a Doors,
+    /// Who asks for it stops the node.
+    pub(super) stop: &'a Arc<Notify>,
 }
 
-/// Answers on these listeners until the doors close. Without any it does nothing.
-pub(super) fn serve(management: &Arc<Management>, listeners: Vec<Listener>, doors: &Doors) {
-    for listener in listeners {
-        let (management, tasks) = (management.clone(), doors.clone());
-        listener.run_with(doors, move |stream| {
+impl ManagementDoors<'_> {
+    /// Answers on these listeners until the doors close. Without any it does nothing.
+    pub(super) fn serve(&self, listeners: Listeners) {
+        let Some(config) = &self.config.management else { return };
+        let management = self.open(config.path_prefix.clone());
+        let login = self.config.certificate_login;
+        for listener in listeners.into_all() {
+            let (management, tasks) = (management.clone(), self.doors.clone());
+            listener.run_with(self.doors, move |stream, (origin, local)| {
+                let visit = Visit {
+                    peer: Peer { address: Some(origin.ip()) },
+                    name: format!("{origin} -> {local}"),
+                    encryption: stream.encryption(login),
+                };
+                management.clone().serve(stream, visit, tasks.closing())
+            });
+        }
+    }
+
+    /// Answers at the socket. Who owns the machine needs no login there.
+    pub(super) fn serve_socket(&self, listener: UnixListener) {
+        let (management, tasks) = (self.open(String::new()), self.doors.clone());
+        let own_user = rustix::process::geteuid().as_raw();
+        listener.run_with(self.doors, move |stream, user| {
             let (management, closing) = (management.clone(), tasks.closing());
             async move {
-                // Of a client that is gone already nobody can say whether it may be here.
-                if let Ok(address) = stream.peer_addr() {
-                    let peer = Peer { address: Some(address.ip()) };
-                    management.serve(stream, peer, closing).await;
+                if user == ROOT || user == own_user {
+                    management.serve_machine_owner(stream, closing).await;
+                } else {
+                    management.serve(stream, Peer { address: None }, closing).await;
                 }
             }
         });
     }
-}
 
-/// Answers at the socket. Who owns the machine needs no login there.
-pub(super) fn serve_socket(management: &Arc<Management>, listener: UnixListener, doors: &Doors) {
-    let (management, tasks) = (management.clone(), doors.clone());
-    let own_user = rustix::process::geteuid().as_raw();
-    listener.run_with(doors, move |stream, user| {
-        let (management, closing) = (management.clone(), tasks.closing());
-        async move {
-            if user == ROOT || user == own_user {
-                management.serve_machine_owner(stream, closing).await;
-            } else {
-                management.serve(stream, Peer { address: None }, closing).await;
-            }
-        }
-    });
+    /// The API below a prefix.
+    fn open(&self, path_prefix: String) -> Arc<Management> {
+        let (config, clock, stop) = (self.config, self.clock, self.stop.clone());
+        let amqp = AmqpDoor::new(self.broker.clone(), clock, self.doors.clone());
+        let cross_origin = config.management.as_ref().map(|management| CrossOrigin {
+            origins: management.cross_origins.clone(),
+            max_age_seconds: management.cross_origin_max_age_seconds,
+        });
+        let options = ManagementOptions {
+            node: node_name(config),
+            body_size_max: config.management_body_size_max,
+            path_prefix,
+            cross_origin: cross_origin.unwrap_or_default(),
+            configuration: config.effective.clone().into_iter().collect(),
+            clock: Box::new(move || clock.now()),
+            facts: self.facts.clone(),
+            stop: Box::new(move || stop.notify_one()),
+            process: Box::new(process::figures),
+            certificates: self.certificates.clone(),
+            amqp: Some(Box::new(move |stream, visit: Visit| {
+                amqp.begin_over(stream, visit.peer, visit.name, visit.encryption);
+            })),
+        };
+        Arc::new(Management::new(self.broker.clone(), options))
+    }
 }

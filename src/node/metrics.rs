@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use super::config::Config;
+use super::listening::Listeners;
 use super::process;
 use crate::broker::Broker;
 use crate::metrics::{Metrics, MetricsOptions, ProcessFigures};
-use crate::server::{Clock, Doors, Listener};
+use crate::server::{Clock, Doors};
 
 /// Answers scrapers on these listeners until the doors close. Without any it does nothing.
 pub(super) fn serve(
-    listeners: Vec<Listener>,
+    listeners: Listeners,
     config: &Config,
     broker: &Arc<Broker>,
     clock: Clock,
@@ -20,14 +21,16 @@ pub(super) fn serve(
     let Some(metrics) = &config.metrics else { return };
     let options = MetricsOptions {
         path: metrics.path.clone(),
+        is_of_each: metrics.is_of_each,
         node: node_name(config),
         rabbitmq_version: config.product.version.clone(),
+        clock: Box::new(move || clock.now()),
         process: Box::new(move || process_figures(clock)),
     };
     let metrics = Arc::new(Metrics::new(broker.clone(), options));
-    for listener in listeners {
+    for listener in listeners.into_all() {
         let (metrics, tasks) = (metrics.clone(), doors.clone());
-        listener.run_with(doors, move |stream| metrics.clone().serve(stream, tasks.closing()));
+        listener.run_with(doors, move |stream, _| metrics.clone().serve(stream, tasks.closing()));
     }
 }
 

@@ -12,6 +12,7 @@ mod memory;
 mod metrics;
 mod password_thread;
 mod process;
+mod reload;
 mod seeds;
 mod shutdown;
 mod store_threads;

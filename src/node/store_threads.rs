@@ -189,7 +189,7 @@ impl Turner {
         let mut lookout = Lookout::default();
         loop {
             let now = self.clock.now();
-            let has_turned = self.writer.turn(now);
+            let has_turned = self.turn(now);
             self.tend(now);
             if self.stop.load(Ordering::Acquire) {
                 return self.writer;
@@ -201,6 +201,21 @@ impl Turner {
                 thread::park_timeout(self.patience());
             }
         }
+    }
+
+    /// Writes and syncs what is due, and tells how long the disk took for the sync.
+    fn turn(&mut self, now: Moment) -> bool {
+        let has_written = self.writer.write_due(now);
+        if !self.writer.is_sync_due(now) {
+            return has_written;
+        }
+        let before = self.clock.elapsed();
+        let has_synced = self.writer.sync();
+        if has_synced {
+            let took = self.clock.elapsed().saturating_sub(before);
+            self.broker.count_sync(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        }
+        has_written || has_synced
     }
 
     /// Until the next batch is due, or it is time to look after things.

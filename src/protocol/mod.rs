@@ -8,6 +8,7 @@ mod encode;
 pub mod field;
 pub mod frame;
 pub mod methods;
+pub mod percent;
 pub mod properties;
 pub mod reply;
 

@@ -86,6 +86,13 @@ impl Unsettled {
         self.totals
     }
 
+    /// The lowest place that is out.
+    #[must_use]
+    pub fn first(&self) -> Option<Sequence> {
+        let recent = self.recent.iter().find_map(|slot| slot.stretch.as_ref());
+        recent.into_iter().chain(self.older.first()).map(Stretch::first).min()
+    }
+
     /// All stretches, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Stretch> {
         self.older.iter().chain(self.recent.iter().filter_map(|slot| slot.stretch.as_ref()))

@@ -1,7 +1,7 @@
 //! Listens on an address and gives every connection a task of its own: a session, or what another
 //! door makes of it.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,8 +13,10 @@ use tracing::debug;
 
 use super::amqp_door::AmqpDoor;
 use super::clock::Clock;
+use super::door_stream::DoorStream;
 use super::entrance;
 use super::spawn::Doors;
+use super::way_in::{Guest, WayIn};
 use crate::broker::{Broker, Peer};
 
 /// Socket options of a listener and of what it accepts.
@@ -52,6 +54,7 @@ impl Default for ListenerOptions {
 pub struct Listener {
     socket: TcpListener,
     options: ListenerOptions,
+    way: WayIn,
 }
 
 /// Binds an address; an IPv6 one takes IPv6 only, so that both families can be bound side by side.
@@ -74,7 +77,8 @@ pub fn bind(address: SocketAddr, options: ListenerOptions) -> io::Result<Listene
     }
     socket.bind(&address.into())?;
     socket.listen(options.backlog)?;
-    Ok(Listener { socket: TcpListener::from_std(socket.into())?, options })
+    let socket = TcpListener::from_std(socket.into())?;
+    Ok(Listener { socket, options, way: WayIn::default() })
 }
 
 impl Listener {
@@ -86,9 +90,22 @@ impl Listener {
         self.socket.local_addr()
     }
 
+    /// Whoever comes goes through this first.
+    #[must_use]
+    pub fn with(self, way: WayIn) -> Self {
+        Self { way, ..self }
+    }
+
     /// Starts to accept AMQP connections, until the doors close.
     pub fn run(self, broker: Arc<Broker>, clock: Clock, doors: &Doors) {
         let door = AmqpDoor { broker, clock, doors: doors.clone() };
+        if !self.way.is_open() {
+            let login = self.way.login;
+            return self.lead_in(doors, move |guest| {
+                door.begin_for(guest, login);
+                ready(())
+            });
+        }
         self.accept(doors, move |stream, origin| {
             let Ok(local) = stream.local_addr() else { return };
             let peer = Peer { address: Some(origin.ip()) };
@@ -96,17 +113,38 @@ impl Listener {
         });
     }
 
-    /// Starts to accept for another door, until the doors close: what it makes of a connection is
-    /// the connection's task.
+    /// Starts to accept for another door, until the doors close: what it makes of a connection, and
+    /// of where that comes from and went, is the connection's task.
     pub fn run_with<Served>(
         self,
         doors: &Doors,
-        serve: impl Fn(TcpStream) -> Served + Send + 'static,
+        serve: impl Fn(DoorStream, (SocketAddr, SocketAddr)) -> Served + Send + Sync + 'static,
     ) where
         Served: Future<Output = ()> + Send + 'static,
     {
+        self.lead_in(doors, move |guest| serve(guest.stream, guest.ends));
+    }
+
+    /// Gives each connection a task in which it goes its way in, and is served then.
+    fn lead_in<Served>(self, doors: &Doors, serve: impl Fn(Guest) -> Served + Send + Sync + 'static)
+    where
+        Served: Future<Output = ()> + Send + 'static,
+    {
+        let way = Arc::new((self.way.clone(), serve));
         let tasks = doors.clone();
-        self.accept(doors, move |stream, _| tasks.spawn(serve(stream)));
+        self.accept(doors, move |stream, origin| {
+            let (way, closing) = (way.clone(), tasks.closing());
+            tasks.spawn(async move {
+                let (way, serve) = &*way;
+                let entered = tokio::select! {
+                    () = closing => None,
+                    entered = way.enter(stream, origin) => entered,
+                };
+                if let Some(guest) = entered {
+                    serve(guest).await;
+                }
+            });
+        });
     }
 
     fn accept(self, doors: &Doors, start: impl Fn(TcpStream, SocketAddr) + Send + 'static) {

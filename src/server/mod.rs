@@ -3,16 +3,33 @@
 //! opens its other doors with these listeners and tasks too.
 
 mod amqp_door;
+mod cipher_suites;
+mod client_verifier;
 mod clock;
+mod door_stream;
 mod entrance;
 mod gathering;
 mod listener;
+mod piped;
+mod proxy;
 mod session_task;
 mod spawn;
+mod tls;
+mod tls_files;
+mod tls_options;
+mod tls_socket;
 mod transport;
 mod unix_listener;
+mod way_in;
 
+pub use amqp_door::AmqpDoor;
+pub use cipher_suites::knows_cipher_suite;
 pub use clock::Clock;
+pub use door_stream::DoorStream;
 pub use listener::{Listener, ListenerOptions, bind};
+pub use proxy::Network;
 pub use spawn::Doors;
+pub use tls::{CertificateEnds, Tls};
+pub use tls_options::{ClientCheck, TlsError, TlsIdentity, TlsOptions};
 pub use unix_listener::{UnixListener, bind_unix};
+pub use way_in::{Proxy, WayIn};

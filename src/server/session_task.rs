@@ -121,6 +121,9 @@ impl<Stream: Transport> SessionTask<Stream> {
                 self.is_write_blocked = false;
             }
             if ready.has_events || ready.writable || ready.is_late {
+                if self.session.awaits_disk() {
+                    self.session.learn_time(self.clock.now());
+                }
                 self.session.pump();
                 self.use_rest();
             }

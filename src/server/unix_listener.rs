@@ -16,9 +16,9 @@ use tracing::debug;
 use super::amqp_door::AmqpDoor;
 use super::clock::Clock;
 use super::entrance;
+use super::listener::ListenerOptions;
 use super::spawn::Doors;
 use crate::broker::{Broker, Peer};
-use crate::limits::UNIX_BACKLOG;
 
 /// A bound path that accepts once it runs. When it is gone, so is its file.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     let file = SocketFile::of(path)?;
     // Before it listens nobody is let in, whatever the mode is.
     fs::set_permissions(path, Permissions::from_mode(mode))?;
-    socket.listen(UNIX_BACKLOG)?;
+    socket.listen(ListenerOptions::default().backlog)?;
     Ok(UnixListener { socket: tokio::net::UnixListener::from_std(socket.into())?, file })
 }
 

@@ -6,7 +6,9 @@
 BROKER is the path of a leveret binary, or the word `rabbitmq` for Debian's. COMMAND finds in its
 environment where the broker listens, and what restarts it on the same port with the same data:
 
-    LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT  LEVERET_TEST_RESTART
+    LEVERET_TEST_HOST  LEVERET_TEST_PORT  LEVERET_TEST_MANAGEMENT_PORT
+    LEVERET_TEST_METRICS_PORT  LEVERET_TEST_RESTART
+    LEVERET_TEST_TLS_PORT  LEVERET_TEST_CERTIFICATES
     LEVERET_TEST_BROKER  which is BROKER again, for tests that need one of their own
 
 The exit code is that of COMMAND, or 1 when the broker ended by itself. Nothing is left behind.
@@ -24,6 +26,8 @@ import tempfile
 import threading
 import time
 
+import certificates as secure
+
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HOST = "127.0.0.1"
 SECONDS_TO_START = 15
@@ -31,7 +35,9 @@ SECONDS_TO_STOP = 20
 SECONDS_TO_START_RABBITMQ = 90
 # Ports below those that systems hand out by themselves; RabbitMQ takes the one 20000 above as well.
 PORTS_OF_RABBITMQ = range(7700, 7900)
-MANAGEMENT_PORTS_OF_RABBITMQ = range(7900, 8000)
+MANAGEMENT_PORTS_OF_RABBITMQ = range(7900, 7950)
+METRICS_PORTS_OF_RABBITMQ = range(7950, 8000)
+TLS_PORTS_OF_RABBITMQ = range(7600, 7700)
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 START = b"\x00\x0a\x00\x0a"  # the class and the method of connection.start
 
@@ -66,21 +72,29 @@ def _wait(seconds, condition):
 class Leveret:
     """The real binary, with these keys set. The first start takes a free port, later ones the same."""
 
-    def __init__(self, binary, folder, keys=()):
+    def __init__(self, binary, folder, keys=(), certificates=None):
         self.binary = os.path.abspath(binary)
         self.keys = keys
+        self.certificates = certificates
         self.output = os.path.join(folder, "output")
         self.data = os.path.join(folder, "data")
         self.port = 0
         self.management_port = 0
+        self.tls_port = 0
+        self.metrics_port = 0
         self.process = None
 
     def start(self):
+        keys = list(self.keys)
+        if self.certificates:
+            keys += secure.keys(self.certificates, f"{HOST}:{self.tls_port}")
         command = [
             self.binary, "serve", "--listen", f"{HOST}:{self.port}", "--data-dir", self.data,
             "--set", f"management.tcp.port={self.management_port}",
             "--set", f"management.tcp.ip={HOST}",
-            *(part for key in self.keys for part in ("--set", key)),
+            "--set", f"prometheus.tcp.port={self.metrics_port}",
+            "--set", f"prometheus.tcp.ip={HOST}",
+            *(part for key in keys for part in ("--set", key)),
         ]
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
@@ -94,9 +108,14 @@ class Leveret:
         """Learns the ports from the line that the broker prints when it is ready."""
         with open(self.output, encoding="utf-8", errors="replace") as output:
             found = re.findall(re.escape(HOST) + r":([1-9]\d*)", output.read())
-        if len(found) >= 2:
-            self.port, self.management_port = int(found[0]), int(found[1])
-        return len(found) >= 2
+        names = ["port", "tls_port", "management_port", "metrics_port"]
+        if not self.certificates:
+            names.remove("tls_port")
+        if len(found) < len(names):
+            return False
+        for name, port in zip(names, found):
+            setattr(self, name, int(port))
+        return True
 
     def ended(self):
         return self.process is not None and self.process.poll() is not None
@@ -125,11 +144,19 @@ class Leveret:
 class RabbitMq:
     """Debian's RabbitMQ, by way of the script that the other comparisons use as well."""
 
-    def __init__(self, folder, plugins=("rabbitmq_management",)):
+    def __init__(
+        self, folder, plugins=("rabbitmq_management", "rabbitmq_prometheus"), certificates=None
+    ):
         self.folder = os.path.join(folder, "rabbitmq")
         self.plugins = ",".join(plugins)
         self.port = _free_port(PORTS_OF_RABBITMQ, also=20000)
         self.management_port = _free_port(MANAGEMENT_PORTS_OF_RABBITMQ)
+        self.metrics_port = _free_port(METRICS_PORTS_OF_RABBITMQ)
+        self.tls_port, self.keys = 0, []
+        if certificates:
+            self.plugins += ",rabbitmq_auth_mechanism_ssl"
+            self.tls_port = _free_port(TLS_PORTS_OF_RABBITMQ)
+            self.keys = secure.keys(certificates, f"{HOST}:{self.tls_port}")
         self.pid = None
 
     def start(self):
@@ -138,7 +165,7 @@ class RabbitMq:
             answer = subprocess.run(
                 [script, str(self.port), self.folder, self.plugins,
                  f"management.tcp.port = {self.management_port}",
-                 f"management.tcp.ip = {HOST}"],
+                 f"management.tcp.ip = {HOST}", *self._keys_of_metrics(), *self.keys],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 timeout=SECONDS_TO_START_RABBITMQ,
@@ -148,6 +175,12 @@ class RabbitMq:
         if answer.returncode != 0:
             raise BrokerError("RabbitMQ did not start")
         self.pid = int(answer.stdout)
+
+    def _keys_of_metrics(self):
+        """A key of a plugin that is off stops the start."""
+        if "rabbitmq_prometheus" not in self.plugins:
+            return []
+        return [f"prometheus.tcp.port = {self.metrics_port}", f"prometheus.tcp.ip = {HOST}"]
 
     def _runs(self):
         """Whether the process is there and not a zombie, which some first processes leave."""
@@ -237,12 +270,13 @@ class running:
         os.chmod(self.folder, 0o755)  # RabbitMQ runs as another user below it
         self.door = None
         try:
+            certificates = secure.make(self.folder)
             if self.name == "rabbitmq":
-                plugins = ("rabbitmq_management", "rabbitmq_event_exchange")
-                self.broker = RabbitMq(self.folder, plugins)
+                plugins = ("rabbitmq_management", "rabbitmq_prometheus", "rabbitmq_event_exchange")
+                self.broker = RabbitMq(self.folder, plugins, certificates)
             else:
                 keys = ("event_exchange.enabled=true",)
-                self.broker = Leveret(self.name, self.folder, keys)
+                self.broker = Leveret(self.name, self.folder, keys, certificates)
             self.broker.start()
             self.door = RestartDoor(self.broker, self.folder)
         except BaseException:
@@ -252,6 +286,9 @@ class running:
             "LEVERET_TEST_HOST": HOST,
             "LEVERET_TEST_PORT": str(self.broker.port),
             "LEVERET_TEST_MANAGEMENT_PORT": str(self.broker.management_port),
+            "LEVERET_TEST_TLS_PORT": str(self.broker.tls_port),
+            "LEVERET_TEST_CERTIFICATES": certificates,
+            "LEVERET_TEST_METRICS_PORT": str(self.broker.metrics_port),
             "LEVERET_TEST_RESTART": self.door.command,
             "LEVERET_TEST_BROKER": self.name,
         }

@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, reason = "what could not be shown is told")]
 
 mod alarms;
+mod certificates;
 mod configuration;
 mod consumer_timeout;
 mod ctl;
@@ -26,7 +27,10 @@ mod management;
 mod metrics;
 mod perf;
 mod process;
+mod proxy;
 mod rust_client;
 mod start;
 mod stop;
+mod tls;
+mod websocket;
 mod wire;

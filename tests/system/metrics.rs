@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
-use lapin::options::BasicGetOptions;
+use lapin::options::{BasicGetOptions, BasicQosOptions};
 
 use crate::durability::connect;
 use crate::inspect::{declare, fill, flip, kill, publish};
@@ -49,6 +49,26 @@ fn scrape(process: &mut Process) -> String {
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     assert!(head.contains("\r\ncontent-type: text/plain; version=0.0.4"), "{head}");
     body.to_owned()
+}
+
+/// What another path tells, to who knows no pieces.
+fn scrape_at(process: &mut Process, path: &str) -> String {
+    let mut stream = plug(process);
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: hare\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.0 200 OK\r\n"), "{head}");
+    body.to_owned()
+}
+
+/// The only value of this name, whose labels have this part.
+fn of_one(body: &str, name: &str, part: &str) -> u64 {
+    let begin = format!("{name}{{");
+    let mut lines = body.lines().filter(|line| line.starts_with(&begin) && line.contains(part));
+    let line = lines.next().unwrap_or_else(|| panic!("{name} of {part} in {body}"));
+    assert_eq!(lines.next(), None, "{name} of {part} is told once");
+    line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
 /// One value, by its name and labels.
@@ -104,6 +124,11 @@ async fn a_scrape_follows_what_clients_do() {
     assert!(rise("leveret_store_written_bytes_total{kind=\"log\"}") >= 5000);
     assert!(rise("leveret_store_batches_total") >= 2);
     assert!(rise("leveret_store_syncs_total") >= 2);
+    assert_eq!(rise("rabbitmq_message_size_bytes_bucket{protocol=\"amqp091\",le=\"1000\"}"), 0);
+    assert_eq!(rise("rabbitmq_message_size_bytes_bucket{protocol=\"amqp091\",le=\"10000\"}"), 1);
+    assert_eq!(rise("rabbitmq_message_size_bytes_sum{protocol=\"amqp091\"}"), 5000);
+    assert_eq!(rise("leveret_confirm_seconds_count"), 1);
+    assert!(rise("leveret_store_sync_seconds_count") >= 1);
     for name in ["connections_opened_total", "channels_opened_total", "queues_created_total"] {
         assert_eq!(rise(&format!("rabbitmq_{name}")), 1, "{name}");
     }
@@ -114,6 +139,56 @@ async fn a_scrape_follows_what_clients_do() {
     for name in ["is_poisoned", "is_full", "quarantined_places_total", "torn_bytes"] {
         assert_eq!(value(&after, &format!("leveret_store_{name}")), 0);
     }
+}
+
+#[tokio::test]
+async fn each_queue_channel_and_connection_is_told_by_itself() {
+    let mut process = Process::start_with(&SCRAPED);
+    let (_connection, channel) = connect(&process).await;
+    declare(&channel, "q").await;
+    publish(&channel, "", "q", &[b'x'; 5000]).await;
+    channel.basic_qos(7, BasicQosOptions::default()).await.unwrap();
+    channel.basic_get("q".into(), BasicGetOptions { no_ack: false }).await.unwrap().unwrap();
+    for (path, begin) in [
+        ("/metrics/per-object", "rabbitmq"),
+        (
+            "/metrics/detailed?family=queue_coarse_metrics&family=queue_metrics\
+             &family=channel_metrics&family=connection_metrics&family=connection_coarse_metrics\
+             &family=queue_delivery_metrics&family=queue_exchange_metrics\
+             &family=channel_queue_exchange_metrics&family=exchange_metrics\
+             &family=channel_exchange_metrics&family=channel_queue_metrics\
+             &family=leveret_queue_ages",
+            "rabbitmq_detailed",
+        ),
+    ] {
+        let body = scrape_at(&mut process, path);
+        let told = |name: &str, part: &str| of_one(&body, &format!("{begin}_{name}"), part);
+        assert_eq!(told("queue_messages_ready", "queue=\"q\""), 0);
+        assert_eq!(told("queue_messages_unacked", "queue=\"q\""), 1);
+        assert_eq!(told("queue_messages_unacked_bytes", "queue=\"q\""), 5000);
+        assert_eq!(told("queue_exchange_messages_published_total", "queue=\"q\""), 1);
+        assert_eq!(told("queue_messages_published_total", "queue_vhost=\"/\",queue=\"q\""), 1);
+        assert_eq!(told("exchange_messages_published_total", "exchange=\"\""), 1);
+        assert_eq!(told("channel_messages_published_total", "(1)\""), 1);
+        assert_eq!(told("channel_messages_confirmed_total", "(1)\""), 1);
+        for (name, count) in [("get_ack", 1), ("get", 0), ("get_empty", 0), ("messages_acked", 0)] {
+            assert_eq!(told(&format!("queue_{name}_total"), "queue=\"q\""), count, "{name}");
+            assert_eq!(told(&format!("channel_{name}_total"), "(1)\""), count, "{name}");
+        }
+        assert!(body.contains("leveret_queue_oldest_unacked_age_seconds{vhost=\"/\",queue=\"q\"}"));
+        assert_eq!(told("channel_messages_unacked", "(1)\""), 1);
+        assert_eq!(told("channel_messages_unconfirmed", "(1)\""), 0);
+        assert_eq!(told("channel_consumers", "(1)\""), 0);
+        assert_eq!(told("consumer_prefetch", "(1)\""), 7);
+        assert_eq!(told("connection_channels", "127.0.0.1:"), 1);
+        assert!(told("connection_incoming_bytes_total", "127.0.0.1:") > 5000);
+        assert!(told("connection_outgoing_bytes_total", "127.0.0.1:") > 5000);
+        assert!(told("connection_incoming_packets_total", "127.0.0.1:") > 2);
+        assert!(told("connection_outgoing_packets_total", "127.0.0.1:") > 2);
+    }
+    let memory = scrape_at(&mut process, "/metrics/memory-breakdown");
+    assert!(value(&memory, "rabbitmq_memory_binary_heap_bytes") >= 5000);
+    assert!(value(&memory, "rabbitmq_memory_other_system_bytes") > 1_000_000);
 }
 
 #[tokio::test]

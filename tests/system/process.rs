@@ -207,10 +207,10 @@ fn read_lines(pipe: impl Read + Send + 'static, is_output: bool, lines: Sender<L
     thread::Builder::new().name("lines".to_owned()).spawn(read).expect("a thread");
 }
 
-/// The addresses in the start-up line, which has paths too.
+/// The addresses in the start-up line, which has paths too, and says which are encrypted.
 fn addresses(line: &str) -> Vec<SocketAddr> {
     let (_, rest) = line.split_once("listens on ").expect(line);
     let (list, _) = rest.split_once(';').expect(line);
     let listed = list.split(", ").filter(|place| !place.starts_with('/'));
-    listed.map(|address| address.parse().expect(line)).collect()
+    listed.map(|address| address.trim_end_matches(" (TLS)").parse().expect(line)).collect()
 }

@@ -182,6 +182,39 @@ impl Wire {
         self.get_ping(queue);
     }
 
+    /// Publishes a body of any size to a queue.
+    pub(crate) fn publish(&mut self, queue: &str, body: &[u8]) {
+        let mut bytes = Vec::new();
+        push_publish(&mut bytes, queue, false, body);
+        self.write(&bytes);
+    }
+
+    /// Publishes a body of any size to a queue and gets all of it back.
+    pub(crate) fn send_and_get_back(&mut self, queue: &str, body: &[u8]) {
+        self.publish(queue, body);
+        self.send(1, &basic::Get { queue, no_ack: true });
+        assert!(matches!(self.next_method().method(), Method::BasicGetOk(_)));
+        assert!(self.next_body() == body, "another body of {} bytes", body.len());
+    }
+
+    /// Waits for a delivery; gives the size of its body.
+    pub(crate) fn next_delivery_size(&mut self) -> usize {
+        assert!(matches!(self.next_method().method(), Method::BasicDeliver(_)));
+        self.next_body().len()
+    }
+
+    /// The body that comes behind a header.
+    fn next_body(&mut self) -> Vec<u8> {
+        let header = self.next_method();
+        assert_eq!(header.kind, FrameKind::Header);
+        let size = u64::from_be_bytes(header.payload[4..12].try_into().expect("a header"));
+        let mut body = Vec::new();
+        while (body.len() as u64) < size {
+            body.extend_from_slice(&self.next_method().payload);
+        }
+        body
+    }
+
     fn get_ping(&mut self, queue: &str) {
         self.send(1, &basic::Get { queue, no_ack: true });
         assert!(matches!(self.next_method().method(), Method::BasicGetOk(_)));

@@ -4,8 +4,8 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::notice::Notice;
 use crate::auth::Login;
-use crate::broker::process_id;
 use crate::broker::session::{LiveConsumer, Session};
+use crate::broker::{Encryption, process_id};
 use crate::connection::command::Consume;
 use crate::message::ConsumerKey;
 use crate::protocol::field::{FieldTable, FieldValue};
@@ -37,7 +37,7 @@ impl Session {
                 .with("connection_name", &*session.name)
                 .with("connection_type", "network");
             let notice = session.with_ends(notice, false).with("protocol", PROTOCOL);
-            let notice = notice.with("ssl", false);
+            let notice = notice.with("ssl", session.arrival.encryption.is_some());
             match failure {
                 None => notice,
                 Some(text) => notice.with("error", characters(text)),
@@ -65,9 +65,9 @@ impl Session {
                 .number("frame_max", introduction.frame_size_max)
                 .number("timeout", i64::try_from(introduction.heartbeat_seconds).unwrap_or(0))
                 .number("connected_at", connected_at)
-                .with("ssl", false)
-                .empty(["ssl_protocol", "ssl_cipher", "ssl_hash", "ssl_key_exchange"])
-                .empty(["peer_cert_subject", "peer_cert_issuer", "peer_cert_validity"]);
+                .with("ssl", client.encryption.is_some());
+            let told = Encryption::told(client.encryption.as_deref());
+            let notice = told.into_iter().fold(notice, |all, (name, value)| all.with(name, value));
             let notice = session.with_ends(notice, true).by(Some(&client.user));
             introduced(notice, introduction.client_name.as_deref(), &introduction.client_properties)
         });

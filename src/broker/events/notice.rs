@@ -31,11 +31,6 @@ impl Notice {
         self.with(name, FieldValue::I64(value.into()))
     }
 
-    /// With headers that have no value, as RabbitMQ tells them where it knows none.
-    pub(super) fn empty<const COUNT: usize>(self, names: [&str; COUNT]) -> Self {
-        names.into_iter().fold(self, |notice, name| notice.with(name, ""))
-    }
-
     /// With arguments, each as an Erlang term.
     pub(super) fn arguments(self, name: &str, arguments: &FieldTable) -> Self {
         let terms = table_terms(arguments).map(FieldValue::from);

@@ -1,4 +1,4 @@
-//! Plugins of RabbitMQ: what they do is built in or is not there, and nothing is switched off.
+//! Plugins of RabbitMQ: what they do is built in or is not there; nothing is switched on or off.
 
 use serde_json::{Value, json};
 

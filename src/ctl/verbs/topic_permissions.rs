@@ -30,8 +30,8 @@ pub(super) const VERBS: &[Verb] = &[
         "set_topic_permissions",
         "<username> <exchange> <write> <read>",
         "Restrict the routing keys of a user with a topic exchange: patterns for keys",
-        "Setting topic permissions on \"{exchange}\" for user \"{username}\" in vhost \"{vhost}\" \
-         ...",
+        "Setting topic permissions on \"{exchange}\" for user \"{username}\" \
+         in vhost \"{vhost}\" ...",
         set,
     ),
     Verb::new(

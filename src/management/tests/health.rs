@@ -1,6 +1,8 @@
 //! Health checks: what is well, what is not, and what makes no sense.
 
 use super::*;
+use crate::auth::CertificateEnd;
+use crate::management::ListenerCertificates;
 
 #[tokio::test]
 async fn a_node_that_is_well_says_so() {
@@ -131,4 +133,38 @@ async fn elder_checks_and_chores_are_answered() {
         let answer = world.ask_as(user, method, &format!("/api/{path}"), "").await;
         assert_eq!(answer.status, status, "{user} {method} {path}");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_that_runs_out_fails_its_check_in_time() {
+    const DAY: i64 = 86_400;
+    let end = |days: i64, shown: &str| CertificateEnd { seconds: days * DAY, shown: shown.into() };
+    let certificates = ListenerCertificates {
+        listener: ListenerFacts {
+            protocol: ListenerProtocol::Amqp,
+            is_encrypted: true,
+            place: Place::Address("[::1]:5671".parse().unwrap()),
+        },
+        own_file: "/own.pem".into(),
+        own: vec![end(10, "1970-01-11 0:00:00"), end(1000, "later")],
+        authorities_file: Some("/ca.pem".into()),
+        authorities: vec![end(1000, "later")],
+    };
+    let told = move || vec![certificates.clone()];
+    let options = ManagementOptions { certificates: Arc::new(told), ..options() };
+    let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
+    let world = World::with(Arc::new(broker), options);
+    let check = "/api/health/checks/certificate-expiration";
+    for (within, status) in [("9/days", 200), ("1/weeks", 200), ("11/days", 503), ("2/weeks", 503)]
+    {
+        let answer = world.ask("GET", &format!("{check}/{within}"), "").await;
+        assert_eq!(answer.status, status, "{within}");
+    }
+    let answer = world.ask("GET", &format!("{check}/1/months"), "").await;
+    let expected = json!({"status": "failed", "reason": "Certificates expiring", "expired": [{
+        "node": "leveret@hare", "protocol": "amqp/ssl", "interface": "::1", "port": 5671,
+        "certfile": "/own.pem", "certfile_expires_on": ["1970-01-11 0:00:00"],
+        "cacertfile": "/ca.pem", "cacertfile_expires_on": [],
+    }]});
+    assert_eq!(answer.body, expected);
 }

@@ -93,6 +93,8 @@ fn options() -> ManagementOptions {
         configuration: vec![("heartbeat".into(), "60".into())],
         clock: Box::new(|| Moment(1)),
         facts: facts(),
+        amqp: None,
+        certificates: Arc::new(Vec::new),
         stop: Box::new(|| {}),
         process: Box::new(|| ProcessFigures { memory_bytes: Some(900), open_files: Some(12) }),
     }
@@ -101,7 +103,7 @@ fn options() -> ManagementOptions {
 fn facts() -> NodeFacts {
     let listener = |protocol, address: &str| {
         let address = address.parse().unwrap();
-        ListenerFacts { protocol, place: Place::Address(address) }
+        ListenerFacts { protocol, is_encrypted: false, place: Place::Address(address) }
     };
     NodeFacts {
         started_at: Moment(0),
@@ -135,7 +137,11 @@ impl World {
     }
 
     fn of(broker: Arc<Broker>) -> Self {
-        let management = Arc::new(Management::new(broker.clone(), options()));
+        Self::with(broker, options())
+    }
+
+    fn with(broker: Arc<Broker>, options: ManagementOptions) -> Self {
+        let management = Arc::new(Management::new(broker.clone(), options));
         Self { broker, management }
     }
 

@@ -11,24 +11,29 @@
 //! `keys` is the one table; `sample` writes `config/leveret.conf` from it; `errors` has the texts
 //! of what went wrong. Reading is done once at the start; nothing here runs later.
 
+mod doors;
 mod effective;
 pub mod environment;
 pub mod errors;
 pub mod keys;
 pub mod load;
+mod logins;
 pub mod logs;
 pub mod parse;
 mod rabbitmq;
 pub mod resolve;
 pub mod sample;
 pub mod seeds;
+pub mod tls;
 pub mod values;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use crate::auth::{CertificateLogin, Login};
 use crate::broker::Watermark;
 use crate::message::DeclareEquivalence;
 use crate::node::command_line::Serve;
+use crate::server::{Network, TlsOptions};
 
 pub use self::{
     errors::{ConfigErrors, Warning},
@@ -54,6 +59,14 @@ pub struct Config {
     pub node_name: Option<String>,
     /// Empty when the operator wants none.
     pub listeners: Vec<ListenAddress>,
+    /// The same for AMQP over TLS.
+    pub tls_listeners: Vec<ListenAddress>,
+    pub tls: TlsConfig,
+    pub proxy: ProxyConfig,
+    /// Which part of a client's certificate is its user's name.
+    pub certificate_login: CertificateLogin,
+    /// Who comes in without a proof; `None` where nobody does.
+    pub anonymous: Option<Login>,
     /// Paths where this machine alone can connect.
     pub unix_listeners: Vec<PathBuf>,
     /// Who may use them, as the mode of a file.
@@ -185,15 +198,33 @@ pub struct MemoryConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManagementConfig {
     pub addresses: Vec<ListenAddress>,
+    /// The same over TLS.
+    pub tls_addresses: Vec<ListenAddress>,
     /// The operator says where: an address that cannot be had is a reason not to start.
     pub is_asked_for: bool,
-    /// Bytes of a request's body.
-    pub body_size_max: u64,
     /// What every path begins with: nothing, or a slash and more.
     pub path_prefix: String,
     /// Where web pages that may use it come from; `*` is anywhere.
     pub cross_origins: Vec<String>,
     pub cross_origin_max_age_seconds: Option<u64>,
+}
+
+/// What each door wants of TLS; `None` where it listens for none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    pub amqp: Option<TlsOptions>,
+    pub management: Option<TlsOptions>,
+    pub metrics: Option<TlsOptions>,
+    pub handshake_ms: u64,
+}
+
+/// Where the PROXY protocol is spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyConfig {
+    pub is_before_amqp: bool,
+    pub is_before_management: bool,
+    /// Where proxies may be; empty for anywhere.
+    pub trusted: Vec<Network>,
 }
 
 /// Where who owns the machine asks without a password.
@@ -207,9 +238,13 @@ pub struct ManagementSocket {
 /// Where metrics are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricsConfig {
-    pub address: ListenAddress,
+    pub addresses: Vec<ListenAddress>,
+    /// The same over TLS.
+    pub tls_addresses: Vec<ListenAddress>,
     /// From the slash on.
     pub path: String,
+    /// The common path tells of each queue and client.
+    pub is_of_each: bool,
 }
 
 /// What the server properties say.
@@ -238,6 +273,8 @@ impl Config {
 impl Default for Config {
     /// What is meant when nothing is set.
     fn default() -> Self {
-        resolve::Typed::default().resolve().0
+        let typed = resolve::Typed::default();
+        let tls = typed.tls(&mut tls::Findings::default());
+        typed.resolve(tls).0
     }
 }

@@ -10,30 +10,25 @@ use std::{
 };
 
 use super::{
-    Config, ManagementConfig, ManagementSocket, MemoryConfig, MetricsConfig, NodeLimits,
-    PasswordRule, Permissions, Product, QueueType, StoreConfig, TcpOptions, effective,
-    errors::{Layer, Origin, Warning},
+    Config, MemoryConfig, NodeLimits, PasswordRule, Permissions, Product, ProxyConfig, QueueType,
+    StoreConfig, TcpOptions, TlsConfig, effective,
+    errors::{Layer, Warning},
     keys::Setting,
     logs::{
         ConsoleLog, FileLog, LogCategory, LogConfig, LogFilter, LogFormat, LogLevel, LogStream,
     },
     seeds::{Family, Seeds},
+    tls::TypedTls,
     values::ListenAddress,
 };
 
 use crate::broker::Watermark;
-use crate::limits::{MANAGEMENT_BODY_SIZE_MAX, READ_WINDOW_SIZE};
+use crate::limits::READ_WINDOW_SIZE;
 use crate::message::DeclareEquivalence;
+use crate::server::Network;
 
 const AMQP_PORT: u16 = 5672;
-const MANAGEMENT_PORT: u16 = 15672;
-
-/// The socket of the HTTP API in the data directory, as `leveret ctl` knows it.
-const MANAGEMENT_SOCKET: &str = "management.sock";
 const DAY_MS: u64 = 86_400_000;
-
-/// The mechanisms that the broker can offer today.
-const MECHANISMS: &[&str] = &["PLAIN", "AMQPLAIN"];
 
 /// The obeyed keys as they were set. `None` means that nobody set it.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +45,11 @@ pub struct Typed {
     pub memory_available: Option<u64>,
     pub memory_interval_ms: Option<u64>,
     pub listeners: Named<ListenAddress>,
+    pub tls_listeners: Named<ListenAddress>,
+    pub tls: TypedTls,
+    pub tls_handshake_ms: Option<u64>,
+    pub proxy_protocol: Option<bool>,
+    pub proxies: Vec<Network>,
     pub unix_listeners: BTreeMap<String, PathBuf>,
     pub unix_mode: Option<u32>,
     pub node_name: Option<String>,
@@ -94,6 +94,11 @@ pub struct Typed {
     pub definitions_path: Option<String>,
     /// By their number, so that the order is the operator's.
     pub auth_mechanisms: BTreeMap<u64, Setting>,
+    pub anonymous_user: Option<String>,
+    pub anonymous_password: Option<String>,
+    pub certificate_login: Option<String>,
+    pub alternative_name: Option<String>,
+    pub alternative_name_index: Option<usize>,
     pub default_queue_type: Option<QueueType>,
     pub declare_equivalence: Option<DeclareEquivalence>,
     pub lets_quorum_be_classic: Option<bool>,
@@ -108,6 +113,10 @@ pub struct Typed {
     pub product_information: Option<String>,
     pub management_port: Option<u16>,
     pub management_ip: Option<IpAddr>,
+    pub management_tls_port: Option<u16>,
+    pub management_tls_ip: Option<IpAddr>,
+    pub management_tls: TypedTls,
+    pub management_proxy_protocol: Option<bool>,
     pub management_body_size_max: Option<u64>,
     pub management_socket: Option<String>,
     pub management_path_prefix: Option<String>,
@@ -115,7 +124,11 @@ pub struct Typed {
     pub management_max_age_seconds: Option<u64>,
     pub prometheus_port: Option<u16>,
     pub prometheus_ip: Option<IpAddr>,
+    pub prometheus_tls_port: Option<u16>,
+    pub prometheus_tls_ip: Option<IpAddr>,
+    pub prometheus_tls: TypedTls,
     pub prometheus_path: Option<String>,
+    pub prometheus_is_of_each: Option<bool>,
     pub log_console: Option<bool>,
     pub log_console_level: Option<LogLevel>,
     pub log_console_format: Option<LogFormat>,
@@ -148,7 +161,7 @@ impl<T> Named<T> {
     }
 
     /// Those whose names are numbers in the order of these, then the others.
-    fn numbered(self) -> Vec<T> {
+    pub(super) fn numbered(self) -> Vec<T> {
         let mut named: Vec<_> = self.into_values().collect();
         named.sort_by_key(|(name, _)| name.parse::<u64>().unwrap_or(u64::MAX));
         named.into_iter().map(|(_, value)| value).collect()
@@ -174,7 +187,7 @@ impl<T> Named<T> {
 impl Typed {
     /// Decides everything that was left open.
     #[must_use]
-    pub fn resolve(self) -> (Config, Vec<Warning>) {
+    pub fn resolve(self, tls: TlsConfig) -> (Config, Vec<Warning>) {
         let mut warnings = Vec::new();
         let default_virtual_host = self.default_virtual_host.clone();
         let default_virtual_host = default_virtual_host.unwrap_or_else(|| "/".to_owned());
@@ -195,6 +208,15 @@ impl Typed {
             management_socket: self.management_socket(),
             metrics: self.metrics(),
             logging: self.logging(),
+            proxy: ProxyConfig {
+                is_before_amqp: self.proxy_protocol.unwrap_or(false),
+                is_before_management: self.management_proxy_protocol.unwrap_or(false),
+                trusted: self.proxies.clone(),
+            },
+            anonymous: self.anonymous(),
+            certificate_login: self.certificate_login(),
+            tls,
+            tls_listeners: sorted(self.tls_listeners),
             listeners: listeners(
                 self.listeners,
                 self.listen_flags,
@@ -263,53 +285,6 @@ impl Typed {
         }
     }
 
-    fn management_body_size_max(&self) -> u64 {
-        self.management_body_size_max.unwrap_or(MANAGEMENT_BODY_SIZE_MAX)
-    }
-
-    /// In the data directory no other broker has one.
-    fn management_socket(&self) -> Option<ManagementSocket> {
-        let folder = self.data_dir.as_deref().unwrap_or(Path::new("./data"));
-        match self.management_socket.as_deref() {
-            Some("none") => None,
-            Some(path) => Some(ManagementSocket { path: path.into(), is_asked_for: true }),
-            None => {
-                let path = folder.join(MANAGEMENT_SOCKET);
-                Some(ManagementSocket { path, is_asked_for: false })
-            }
-        }
-    }
-
-    /// Where nobody says anything, it is there for this machine alone, like AMQP. Who lists by
-    /// flags where the broker listens, a test mostly, gets no door beside those.
-    fn management(&self) -> Option<ManagementConfig> {
-        let body_size_max = self.management_body_size_max();
-        let is_asked_for = self.management_port.is_some() || self.management_ip.is_some();
-        if !is_asked_for && !self.listen_flags.is_empty() {
-            return None;
-        }
-        let port = self.management_port.unwrap_or(MANAGEMENT_PORT);
-        let addresses = match is_asked_for {
-            true => vec![ListenAddress { host: self.management_ip, port }],
-            false => on_loopback(port),
-        };
-        Some(ManagementConfig {
-            addresses,
-            is_asked_for,
-            body_size_max,
-            path_prefix: self.management_path_prefix.clone().unwrap_or_default(),
-            cross_origins: self.management_origins.clone().numbered(),
-            cross_origin_max_age_seconds: Some(self.management_max_age_seconds.unwrap_or(1800)),
-        })
-    }
-
-    /// Several brokers of one machine would have one port: without one that is set, none listens.
-    fn metrics(&self) -> Option<MetricsConfig> {
-        let address = ListenAddress { host: self.prometheus_ip, port: self.prometheus_port? };
-        let path = self.prometheus_path.as_deref().unwrap_or("/metrics");
-        Some(MetricsConfig { address, path: format!("/{}", path.trim_start_matches('/')) })
-    }
-
     fn tcp(&self) -> TcpOptions {
         let linger_seconds = u64::from(self.tcp_linger_seconds.unwrap_or(0));
         let is_lingering = self.tcp_linger_on == Some(true);
@@ -352,22 +327,6 @@ impl Typed {
         }
         let given = self.default_user_tags.iter().filter(|(_, is_given)| **is_given);
         given.map(|(tag, _)| tag.clone()).collect()
-    }
-
-    fn mechanisms(&self, warnings: &mut Vec<Warning>) -> Vec<String> {
-        if self.auth_mechanisms.is_empty() {
-            return MECHANISMS.iter().copied().map(str::to_owned).collect();
-        }
-        let mut offered = Vec::new();
-        for (number, setting) in &self.auth_mechanisms {
-            let Some(name) = setting.text() else { continue };
-            if !MECHANISMS.contains(&name.as_str()) {
-                warnings.push(not_offered(setting.origin.clone(), *number, &name));
-            } else if !offered.contains(&name) {
-                offered.push(name);
-            }
-        }
-        offered
     }
 
     /// Without a backend, a path is enough.
@@ -429,11 +388,6 @@ impl Typed {
     }
 }
 
-fn not_offered(origin: Origin, number: u64, name: &str) -> Warning {
-    let message = format!("is not used yet: {name} is not offered");
-    Warning { origin, key: format!("auth_mechanisms.{number}"), message }
-}
-
 /// Flags stand in for all keys. Without either, this machine alone can connect.
 fn listeners(
     named: Named<ListenAddress>,
@@ -444,11 +398,16 @@ fn listeners(
         return without_doubles(flags);
     }
     let is_none = named.is_none();
-    let numbered = named.numbered();
-    if numbered.is_empty() && !is_none {
+    let named = sorted(named);
+    if named.is_empty() && !is_none {
         return otherwise;
     }
-    without_doubles(numbered)
+    named
+}
+
+/// Numbered ones in their order, then those with names.
+pub(super) fn sorted(named: Named<ListenAddress>) -> Vec<ListenAddress> {
+    without_doubles(named.numbered())
 }
 
 /// Where to listen if no key and no flag says so: who names a port or an address means it for
@@ -461,7 +420,7 @@ fn otherwise(host: Option<Option<IpAddr>>, port: Option<u16>) -> Vec<ListenAddre
 }
 
 /// A port that this machine alone can reach.
-fn on_loopback(port: u16) -> Vec<ListenAddress> {
+pub(super) fn on_loopback(port: u16) -> Vec<ListenAddress> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     loopback.map(|host| ListenAddress { host: Some(host), port }).to_vec()
 }

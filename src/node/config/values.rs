@@ -4,6 +4,7 @@
 use std::{fmt, net::IpAddr};
 
 use crate::definitions::Pattern;
+use crate::server::{Network, knows_cipher_suite};
 
 /// What a key expects. The bounds are inclusive.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,10 @@ pub enum Kind {
     Ip,
     /// Who may use a file.
     Mode,
+    /// Addresses that begin alike.
+    Network,
+    /// A suite of ciphers that TLS is spoken with.
+    CipherSuite,
     /// Anything.
     Text,
 }
@@ -106,6 +111,8 @@ impl Kind {
                 Some(Value::Address(ListenAddress { host: Some(host), port: 0 }))
             }
             Self::Mode => mode(text),
+            Self::Network => Network::parse(text).map(|_| Value::Text(text.to_owned())),
+            Self::CipherSuite => knows_cipher_suite(text).then(|| Value::Text(text.to_owned())),
             Self::Text => Some(Value::Text(text.to_owned())),
         }
     }
@@ -136,6 +143,11 @@ impl Kind {
                     .to_owned()
             }
             Self::Ip => "an address, such as 127.0.0.1 or ::1".to_owned(),
+            Self::Network => "addresses, such as 10.0.0.0/8 or 2001:db8::/32".to_owned(),
+            Self::CipherSuite => "a cipher suite of TLS 1.3 or 1.2, under its registered name or \
+                                  OpenSSL's, such as TLS_AES_256_GCM_SHA384 or \
+                                  ECDHE-RSA-AES256-GCM-SHA384"
+                .to_owned(),
             Self::Mode => "the permissions of a file in octal, such as 660".to_owned(),
             Self::Text => "a text".to_owned(),
         }

@@ -3,9 +3,10 @@
 
 use super::{Counts, Queue};
 use crate::limits::MESSAGE_OVERHEAD_SIZE;
-use crate::message::{ConsumerId, Message};
+use crate::message::{ConsumerId, Message, Sequence};
 use crate::queue::Totals;
 use crate::queue::consumer::Consumer;
+use crate::queue::stretch::Stretch;
 
 /// Stretches that are looked at to tell which messages the log has, where it has some and not
 /// others: well below a millisecond.
@@ -37,6 +38,10 @@ pub struct Report {
     pub logged_bytes: u64,
     /// The next message, where its body is in RAM.
     pub head: Option<Message>,
+    /// The place of the next message.
+    pub next_ready: Option<Sequence>,
+    /// The lowest place that is out with a consumer.
+    pub first_unsettled: Option<Sequence>,
     /// Who has the queue for itself.
     pub exclusive_consumer: Option<ConsumerId>,
     /// Who is served, of a queue that serves one at a time.
@@ -55,13 +60,19 @@ impl Queue {
     /// What it has now.
     #[must_use]
     pub fn report(&self) -> Report {
-        let (ready, out) = (self.contents.totals(), self.out());
         let (logged, logged_bytes) = self.logged();
+        Report { logged, logged_bytes, ..self.brief_report() }
+    }
+
+    /// The same without what the log has: for who looks at very many queues, again and again.
+    #[must_use]
+    pub fn brief_report(&self) -> Report {
+        let (ready, out) = (self.contents.totals(), self.out());
         let dead_letters = self.kept_dead_letters();
         Report {
             counts: self.counts(),
-            logged,
-            logged_bytes,
+            logged: 0,
+            logged_bytes: 0,
             resident_bytes: [ready, out, self.held()].into_iter().map(resident_bytes).sum(),
             unsettled_bytes: out.body_bytes,
             dead_letters: dead_letters.count,
@@ -70,9 +81,23 @@ impl Queue {
             unsettled_in_memory: in_memory(out),
             in_memory_bytes: in_memory_bytes(ready) + in_memory_bytes(out),
             head: self.contents.first().and_then(|stretch| stretch.message(0)).cloned(),
+            next_ready: self.contents.first().map(Stretch::first),
+            first_unsettled: self.first_unsettled(),
             exclusive_consumer: self.consumers.exclusive(),
             active_consumer: self.active_consumer(),
         }
+    }
+
+    fn first_unsettled(&self) -> Option<Sequence> {
+        self.activity.as_ref()?.unsettled.first()
+    }
+
+    /// No message that it has has a lower place, but for those that come again before their time.
+    #[must_use]
+    pub fn oldest(&self) -> Sequence {
+        let next = self.contents.first().map(Stretch::first);
+        let oldest = next.into_iter().chain(self.first_unsettled()).min();
+        oldest.unwrap_or_else(|| self.next_sequence())
     }
 
     /// Its consumers, the oldest first, and whether each is served.

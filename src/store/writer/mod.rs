@@ -213,12 +213,18 @@ impl Writer {
     /// Cuts a batch where it is time, writes it, and syncs where somebody waits or it is old. True
     /// where something was done.
     pub fn turn(&mut self, now: Moment) -> bool {
-        let has_written = self.write(now, false);
+        let has_written = self.write_due(now);
         let has_synced = self.is_sync_due(now) && self.sync();
-        if has_written || has_synced {
+        has_written || has_synced
+    }
+
+    /// The first half of [`Writer::turn`], for who times the other one.
+    pub fn write_due(&mut self, now: Moment) -> bool {
+        let has_written = self.write(now, false);
+        if has_written {
             self.figures.publish(&self.counts);
         }
-        has_written || has_synced
+        has_written
     }
 
     /// When [`Writer::turn`] has something to do though nobody wakes it.
@@ -386,7 +392,9 @@ impl Writer {
         Ok(())
     }
 
-    fn is_sync_due(&self, now: Moment) -> bool {
+    /// [`Writer::sync`] is due: somebody waits for it, or what is in the file is old.
+    #[must_use]
+    pub fn is_sync_due(&self, now: Moment) -> bool {
         let Some(since) = self.unsynced_since.filter(|_| !self.is_broken) else { return false };
         self.is_wanted || self.log.is_sync_wanted() || now.since(since) >= LOG_UNSYNCED_MS
     }

@@ -115,15 +115,29 @@ pub(super) static AUTHENTICATION: &[Key] = &[
         "auth_mechanisms.<N>",
         "",
         Kind::Choice(&["PLAIN", "AMQPLAIN", "ANONYMOUS", "EXTERNAL", "RABBIT-CR-DEMO"]),
-        "SASL mechanisms that are offered, in this order. Without any such key: PLAIN, AMQPLAIN.",
+        "SASL mechanisms that are offered, in this order. Without any such key: PLAIN, AMQPLAIN. \
+         EXTERNAL, by certificate, is offered over TLS only. ANONYMOUS lets in whoever comes, as \
+         anonymous_login_user.",
         |typed, setting| {
             typed.auth_mechanisms.insert(number_of(&setting.capture()), setting.clone());
         },
     ),
     Key::later("auth_backends.<N>", "internal", Kind::Text, "Who checks users, in this order."),
     Key::later("auth_backends.<N>.{authn,authz}", "", Kind::Text, "Who checks what of a user."),
-    Key::later("anonymous_login_user", "guest", Kind::Text, "The user of ANONYMOUS logins."),
-    Key::later("anonymous_login_pass", "guest", Kind::Text, "The password of that user."),
+    Key::obeyed(
+        "anonymous_login_user",
+        "guest",
+        Kind::Text,
+        "The user of ANONYMOUS logins, where that is one of auth_mechanisms; none for nobody.",
+        |typed, setting| typed.anonymous_user = setting.text(),
+    ),
+    Key::obeyed(
+        "anonymous_login_pass",
+        "guest",
+        Kind::Text,
+        "The password of that user.",
+        |typed, setting| typed.anonymous_password = setting.text(),
+    ),
     Key::obeyed(
         "password_hashing_module",
         "rabbit_password_hashing_sha256",
@@ -161,7 +175,7 @@ pub(super) static AUTHENTICATION: &[Key] = &[
         "Expression that a password has to match, where expressions are looked at.",
         |typed, setting| typed.credential_pattern = setting.text(),
     ),
-    Key::later(
+    Key::obeyed(
         "ssl_cert_login_from",
         "distinguished_name",
         Kind::Choice(&[
@@ -171,9 +185,22 @@ pub(super) static AUTHENTICATION: &[Key] = &[
             "subject_alt_name",
         ]),
         "The part of a client's certificate that is its user name.",
+        |typed, setting| typed.certificate_login = setting.text(),
     ),
-    Key::later("ssl_cert_login_san_type", "dns", Kind::Text, "Kind of alternative name to take."),
-    Key::later("ssl_cert_login_san_index", "0", Kind::NUMBER, "Which alternative name to take."),
+    Key::obeyed(
+        "ssl_cert_login_san_type",
+        "dns",
+        Kind::Choice(&["dns", "ip", "email", "uri", "other_name"]),
+        "Kind of alternative name to take.",
+        |typed, setting| typed.alternative_name = setting.text(),
+    ),
+    Key::obeyed(
+        "ssl_cert_login_san_index",
+        "0",
+        Kind::Number { min: 0, max: 1000 },
+        "Which alternative name of that kind to take, counted from 0.",
+        |typed, setting| typed.alternative_name_index = setting.number(),
+    ),
     Key::later("auth_ldap.*", "", Kind::Text, "Users from LDAP."),
     Key::later("auth_http.*", "", Kind::Text, "Users from an HTTP service."),
     Key::later("auth_oauth2.*", "", Kind::Text, "Users by OAuth 2 tokens."),

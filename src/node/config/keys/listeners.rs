@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::super::values::Kind;
 use super::Key;
+use crate::server::Network;
 
 const ACCEPTORS: &str = "one task accepts for each listener, which is enough";
 const ERLANG_SOCKET: &str = "it belongs to the sockets of the Erlang virtual machine";
@@ -29,8 +30,26 @@ pub(super) static LISTENERS: &[Key] = &[
             }
         },
     ),
-    Key::later("listeners.ssl", "", Kind::Choice(&["none"]), "Set to none for no TLS port."),
-    Key::later("listeners.ssl.<name>", "", Kind::Address, "Listeners for AMQP over TLS."),
+    Key::obeyed(
+        "listeners.ssl",
+        "",
+        Kind::Choice(&["none"]),
+        "Set to none for no TLS port.",
+        |typed, setting| typed.tls_listeners.clear(setting.origin.layer()),
+    ),
+    Key::obeyed(
+        "listeners.ssl.<name>",
+        "",
+        Kind::Address,
+        "Listeners for AMQP over TLS, under any name; RabbitMQ's port is 5671. A bare port means \
+         every interface. They need ssl_options.certfile and ssl_options.keyfile.",
+        |typed, setting| {
+            if let Some(address) = setting.value.to_address() {
+                typed.tls_listeners.insert(setting, address);
+                typed.tls.ask(&format!("listeners.ssl.{}", setting.capture()), setting);
+            }
+        },
+    ),
     Key::obeyed(
         "listeners.unix.<name>",
         "",
@@ -45,11 +64,23 @@ pub(super) static LISTENERS: &[Key] = &[
         },
     ),
     Key::inert("num_acceptors.{tcp,ssl}", ACCEPTORS, "Acceptors for each listener."),
-    Key::later(
+    Key::obeyed(
         "proxy_protocol",
         "false",
         Kind::Boolean,
-        "Expect the PROXY protocol's header on every connection.",
+        "Expect the PROXY protocol's header, of version 1 or 2, on every connection to \
+         listeners.tcp and listeners.ssl. Who sends none is not let in.",
+        |typed, setting| typed.proxy_protocol = setting.boolean(),
+    ),
+    Key::obeyed(
+        "proxy_protocol.trusted.<N>",
+        "",
+        Kind::Network,
+        "Where proxies may be that send such a header. Without any such key, anywhere. Leveret's \
+         own key.",
+        |typed, setting| {
+            typed.proxies.extend(setting.text().as_deref().and_then(Network::parse));
+        },
     ),
     Key::later(
         "reverse_dns_lookups",
@@ -216,64 +247,5 @@ pub(super) static LIMITS: &[Key] = &[
         Kind::LIMIT,
         "Exchanges of all virtual hosts, with those that each has from the start.",
         |typed, setting| typed.node_limits.exchanges = setting.number(),
-    ),
-];
-
-pub(super) static TLS: &[Key] = &[
-    Key::later("ssl_options", "", Kind::Choice(&["none"]), "Set to none for no TLS options."),
-    Key::later("ssl_options.cacertfile", "", Kind::Text, "Certificates of trusted authorities."),
-    Key::later("ssl_options.certfile", "", Kind::Text, "The server's certificate."),
-    Key::later("ssl_options.keyfile", "", Kind::Text, "The server's private key."),
-    Key::later("ssl_options.password", "", Kind::Text, "Password of the private key."),
-    Key::later(
-        "ssl_options.verify",
-        "verify_none",
-        Kind::Choice(&["verify_peer", "verify_none"]),
-        "Whether certificates of clients are checked.",
-    ),
-    Key::later(
-        "ssl_options.fail_if_no_peer_cert",
-        "false",
-        Kind::Boolean,
-        "Refuse clients without a certificate.",
-    ),
-    Key::later(
-        "ssl_options.depth",
-        "1",
-        Kind::Number { min: 0, max: 255 },
-        "Certificates that may stand between a client's own and a trusted one.",
-    ),
-    Key::later("ssl_options.versions.<N>", "", Kind::Text, "Versions of TLS that are offered."),
-    Key::later("ssl_options.ciphers.<N>", "", Kind::Text, "Cipher suites that are offered."),
-    Key::later(
-        "ssl_options.{honor_cipher_order,honor_ecc_order,client_renegotiation,bypass_pem_cache,\
-         reuse_sessions,secure_renegotiate,log_alert}",
-        "",
-        Kind::Boolean,
-        "Details of TLS.",
-    ),
-    Key::later("ssl_options.crl_check", "", Kind::Text, "Whether revocation lists are checked."),
-    Key::later(
-        "ssl_options.{crl_cache,cacerts,key}.*",
-        "",
-        Kind::Text,
-        "Revocation lists, and certificates and keys in place.",
-    ),
-    Key::later(
-        "ssl_options.{cert,dh,dhfile,psk_identity,log_level}",
-        "",
-        Kind::Text,
-        "Further details of TLS.",
-    ),
-    Key::later(
-        "ssl_handshake_timeout",
-        "5000",
-        Kind::POSITIVE,
-        "Milliseconds that the TLS handshake may take.",
-    ),
-    Key::inert(
-        "ssl_allow_poodle_attack",
-        "SSL 3.0 is never spoken",
-        "Allow old and broken versions of TLS.",
     ),
 ];

@@ -11,6 +11,7 @@ pub mod pattern;
 pub mod plugins;
 pub mod queues;
 pub mod seeds;
+pub mod tls;
 
 use std::fmt;
 
@@ -67,7 +68,7 @@ pub static GROUPS: &[Group] = &[
     Group { title: "Listeners", keys: listeners::LISTENERS },
     Group { title: "Sockets", keys: listeners::SOCKETS },
     Group { title: "Limits of connections and messages", keys: listeners::LIMITS },
-    Group { title: "TLS", keys: listeners::TLS },
+    Group { title: "TLS", keys: tls::TLS },
     Group { title: "What a first start creates", keys: access::SEED },
     Group { title: "What new virtual hosts begin with", keys: seeds::SEEDS },
     Group { title: "Authentication", keys: access::AUTHENTICATION },
@@ -75,6 +76,7 @@ pub static GROUPS: &[Group] = &[
     Group { title: "Memory and disk", keys: node::MEMORY_AND_DISK },
     Group { title: "Logging", keys: logging::LOGGING },
     Group { title: "Management and metrics", keys: plugins::MANAGEMENT },
+    Group { title: "Management and metrics over TLS", keys: tls::HTTPS },
     Group { title: "Cluster", keys: plugins::CLUSTER },
     Group { title: "What clients are told", keys: node::PRODUCT },
     Group { title: "Other", keys: plugins::OTHER },

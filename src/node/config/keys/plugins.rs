@@ -34,7 +34,13 @@ pub(super) static MANAGEMENT: &[Key] = &[
         |typed, setting| typed.management_socket = setting.text(),
     ),
     Key::later("management.tcp.*", "", Kind::Text, "Details of the HTTP API's sockets."),
-    Key::later("management.ssl.*", "", Kind::Text, "The HTTP API over TLS."),
+    Key::obeyed(
+        "management.proxy_protocol",
+        "false",
+        Kind::Boolean,
+        "Expect the PROXY protocol's header on every connection to the HTTP API.",
+        |typed, setting| typed.management_proxy_protocol = setting.boolean(),
+    ),
     Key::later("management.listener.*", "", Kind::Text, "The HTTP API's listener, the old way."),
     Key::obeyed(
         "management.path_prefix",
@@ -154,11 +160,13 @@ pub(super) static MANAGEMENT: &[Key] = &[
         "Path of the metrics.",
         |typed, setting| typed.prometheus_path = setting.text(),
     ),
-    Key::later(
+    Key::obeyed(
         "prometheus.return_per_object_metrics",
         "false",
         Kind::Boolean,
-        "Show metrics of every queue and connection at the common path.",
+        "Tell of each queue, channel and connection at the common path, too, as \
+         `/metrics/per-object` does.",
+        |typed, setting| typed.prometheus_is_of_each = setting.boolean(),
     ),
     Key::later(
         "prometheus.authentication.enabled",

@@ -15,6 +15,7 @@ use super::{
     keys::{self, Setting, Status},
     parse, rabbitmq,
     resolve::Typed,
+    tls::Findings,
     values::{Kind, ListenAddress},
 };
 use crate::node::command_line::Serve;
@@ -247,12 +248,15 @@ impl Gathering {
     }
 
     fn finish(self) -> Result<(Config, Vec<Warning>), ConfigErrors> {
-        if !self.errors.is_empty() {
-            return Err(ConfigErrors(self.errors));
+        let mut findings = Findings { errors: self.errors, warnings: Vec::new() };
+        let tls = self.typed.tls(&mut findings);
+        if !findings.errors.is_empty() {
+            return Err(ConfigErrors(findings.errors));
         }
-        let (mut config, more) = self.typed.resolve();
+        let (mut config, more) = self.typed.resolve(tls);
         config.effective = self.effective;
-        Ok((config, self.warnings.into_values().chain(more).collect()))
+        let warnings = self.warnings.into_values().chain(more).chain(findings.warnings);
+        Ok((config, warnings.collect()))
     }
 }
 

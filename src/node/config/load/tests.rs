@@ -221,10 +221,12 @@ fn mechanisms_stand_in_the_order_of_their_numbers() {
     let text = "auth_mechanisms.10 = PLAIN\nauth_mechanisms.2 = AMQPLAIN\n";
     assert_eq!(config(text).auth_mechanisms, ["AMQPLAIN", "PLAIN"]);
     let text = "auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\n";
+    assert_eq!(config(text).auth_mechanisms, ["EXTERNAL", "PLAIN"]);
+    let text = "auth_mechanisms.1 = RABBIT-CR-DEMO\nauth_mechanisms.2 = PLAIN\n";
     assert_eq!(config(text).auth_mechanisms, ["PLAIN"]);
     assert_eq!(
         warnings(text),
-        ["a.conf:1: auth_mechanisms.1 is not used yet: EXTERNAL is not offered"]
+        ["a.conf:1: auth_mechanisms.1 is not used yet: RABBIT-CR-DEMO is not offered"]
     );
 }
 
@@ -400,8 +402,9 @@ fn the_http_api_is_for_this_machine_unless_somebody_says_where() {
     assert_eq!(places("management.tcp.port = 0"), "*:0");
     assert_eq!(places("management.tcp.ip = ::1"), "[::1]:15672");
     assert!(!management("").is_asked_for && management("management.tcp.ip = ::1").is_asked_for);
-    assert_eq!(management("").body_size_max, 10_000_000);
-    assert_eq!(management("management.http.max_body_size = 5").body_size_max, 5);
+    let body_size_max = |text: &str| config(text).management_body_size_max;
+    assert_eq!(body_size_max(""), 10_000_000);
+    assert_eq!(body_size_max("management.http.max_body_size = 5"), 5);
 }
 
 #[test]
@@ -418,7 +421,7 @@ fn who_lists_listeners_by_flags_gets_no_other_door_unasked() {
 
 #[test]
 fn metrics_are_told_only_where_they_have_a_port() {
-    let metrics = |text: &str| config(text).metrics.map(|m| (m.address.to_string(), m.path));
+    let metrics = |text: &str| config(text).metrics.map(|m| (m.addresses[0].to_string(), m.path));
     assert_eq!(metrics("prometheus.tcp.ip = ::1\nprometheus.path = /a"), None);
     let expected = Some(("*:15692".to_owned(), "/metrics".to_owned()));
     assert_eq!(metrics("prometheus.tcp.port = 15692"), expected);

@@ -1,10 +1,11 @@
-//! Percent-encoding, as it stands in paths and queries and in the keys of bindings.
+//! Percent-encoding, as it stands in paths and queries of HTTP and in the keys of bindings.
 
 use std::fmt::Write;
 
 /// Decodes a text; a `%` that begins no byte stands for itself. In queries and keys a `+` is a
 /// space.
-pub(super) fn decode(text: &str) -> String {
+#[must_use]
+pub fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
@@ -28,12 +29,14 @@ fn encoded(digits: &[u8]) -> Option<u8> {
 }
 
 /// Encodes a text for a segment of a path.
-pub(super) fn encode(text: &str) -> String {
+#[must_use]
+pub fn encode(text: &str) -> String {
     encode_but(text, b"-._~")
 }
 
 /// Encodes a text as RabbitMQ does in the keys of bindings, where `~` is a separator.
-pub(super) fn encode_key(text: &str) -> String {
+#[must_use]
+pub fn encode_key(text: &str) -> String {
     encode_but(text, b"-._ ").replace(' ', "+")
 }
 

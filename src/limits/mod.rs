@@ -1,4 +1,9 @@
-//! Every bound in the system, each with its reason. Nothing here decides anything.
+//! Every bound in the system, each with its reason. Nothing here decides anything. Those of the
+//! doors for people and their tools, HTTP, metrics and the command line, are in `doors`.
+
+mod doors;
+
+pub use doors::*;
 
 /// The largest frame offered at tuning, with its 8 bytes of frame: RabbitMQ's default.
 pub const FRAME_SIZE_MAX: u32 = 131_072;
@@ -154,8 +159,14 @@ pub const WRITE_SLICES_MAX: usize = 64;
 /// How long accepting pauses when descriptors run out.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
 
-/// Connections that may wait to be accepted on a path of this machine: as many as on an address.
-pub const UNIX_BACKLOG: i32 = 128;
+/// The longest header of the PROXY protocol: addresses, and what clouds say beside them.
+pub const PROXY_HEADER_SIZE_MAX: usize = 4096;
+
+/// What is read ahead, or written behind, of a connection that comes by a WebSocket.
+pub const PIPE_BUFFER_SIZE: usize = 64 * 1024;
+
+/// The largest message of a WebSocket: some frames of AMQP, and more than clients put in one.
+pub const WEBSOCKET_MESSAGE_SIZE_MAX: usize = 1024 * 1024;
 
 /// Tables and arrays may stand in each other this deep: far more than anyone needs, far less than a
 /// thread's stack holds.
@@ -373,12 +384,10 @@ pub const STORE_TEND_MS: u64 = 50;
 /// How often it looks at the free space of the disk.
 pub const DISK_CHECK_MS: u64 = 250;
 
-/// Steps back of a permission's pattern that needs a search: milliseconds at most, and more than
-/// any sensible pattern takes for a name of 255 bytes.
+/// Steps back of a permission's pattern: milliseconds, and more than any sensible one takes.
 pub const PATTERN_BACKTRACK_MAX: usize = 100_000;
 
-/// Messages that an inspection reads at a time: enough that reading streams, and a bound for those
-/// without a body.
+/// Messages that an inspection reads at a time: a bound for those without a body.
 pub const INSPECT_READ_COUNT_MAX: u64 = 1024;
 
 /// Bytes of bodies that an inspection reads at a time.
@@ -392,108 +401,3 @@ pub const INSPECT_PREVIEW_SIZE: usize = 240;
 
 /// How often an inspection begins anew when a running broker takes a file away under it.
 pub const INSPECT_ATTEMPTS: usize = 5;
-
-/// Connections of scrapers at a time: a Prometheus has one, and a few may watch. One too many is
-/// closed, so that nobody takes descriptors from AMQP by this door.
-pub const METRICS_CONNECTIONS_MAX: usize = 32;
-
-/// Connections to the HTTP API from one address of another machine at a time: a few browsers behind
-/// one router, and no more than a quarter of the door.
-pub const MANAGEMENT_CONNECTIONS_PER_PEER_MAX: usize = 16;
-
-/// Bytes of a request's head that are kept, and of an answer that the socket does not take yet.
-pub const METRICS_BUFFER_SIZE_MAX: usize = 16 * 1024;
-
-/// How long a connection of a scraper may go without a whole request: longer than Prometheus'
-/// default interval of a minute, so that it keeps its connection.
-pub const METRICS_IDLE_PATIENCE_MS: u64 = 90_000;
-
-/// How long after one walk over all queues a scrape is content with what that came to: many may
-/// scrape, and a walk takes the lock of each queue.
-pub const METRICS_WALK_PAUSE_MS: u64 = 1000;
-
-/// How long an answer may still take when the node stops.
-pub const METRICS_END_PATIENCE_MS: u64 = 1000;
-
-/// Bytes of a name that failed to log in that the log shows: as many as AMQP's names may have.
-pub const SHOWN_USER_SIZE_MAX: usize = 255;
-
-/// Connections to the HTTP API at a time: a tool has a few, and some may watch. One too many is
-/// closed, so that nobody takes descriptors from AMQP by this door.
-pub const MANAGEMENT_CONNECTIONS_MAX: usize = 64;
-
-/// Bytes of a request's head that are kept, and of an answer that the socket does not take yet.
-pub const MANAGEMENT_BUFFER_SIZE_MAX: usize = 64 * 1024;
-
-/// Bytes of a request's body: RabbitMQ's default.
-pub const MANAGEMENT_BODY_SIZE_MAX: u64 = 10_000_000;
-
-/// How deep the JSON of a request may be nested: in an export it stands some levels deeper, and
-/// what reads that goes 127 deep.
-pub const MANAGEMENT_DEPTH_MAX: usize = 100;
-
-/// Items of a definitions file that are declared in one go: well below a millisecond.
-pub const IMPORT_STEP_MAX: usize = 64;
-
-/// Bytes of the JSON that says what one thing is to be, as RabbitMQ bounds that of bindings: as
-/// values it takes many times as much memory.
-pub const MANAGEMENT_FIELDS_SIZE_MAX: u64 = 1024 * 1024;
-
-/// KiB of memory and passes over it that a hash by Argon2 may take: a definitions file brings some.
-pub const ARGON2_COSTS_MAX: [u32; 2] = [64 * 1024, 10];
-
-/// Hashes that wait to be made, at some 30 ms each: who is behind them has given up by then.
-pub const PASSWORD_CHECKS_MAX: usize = 512;
-
-/// How long a publish over HTTP may wait for a limit on the rate, or for the disk: less than
-/// clients wait for an answer.
-pub const MANAGEMENT_PUBLISH_PATIENCE_MS: u64 = 10_000;
-
-/// Messages in one answer of the HTTP API: more than anybody reads.
-pub const MANAGEMENT_GET_COUNT_MAX: usize = 10_000;
-
-/// Bytes of one answer of the HTTP API with messages, but for the last one, and of a body that is
-/// shown: a larger one is cut. A body of control characters is six times as long as JSON.
-pub const MANAGEMENT_GET_SIZE_MAX: usize = 16 * 1024 * 1024;
-
-/// Rows of a page where its size is not said: RabbitMQ's.
-pub const LIST_PAGE_SIZE: usize = 100;
-
-/// Rows of a page: RabbitMQ's.
-pub const LIST_PAGE_SIZE_MAX: usize = 500;
-
-/// Rows of a list that are looked at before others have their turn: well below a millisecond. A
-/// value that is made takes about as long.
-pub const LIST_ROWS_PER_TURN: usize = 2048;
-/// Rows of a list that are sorted at once: each is compared some eight times.
-pub const LIST_ROWS_SORTED_AT_ONCE: usize = 256;
-/// Names on the way to a column: in nothing that is told do objects stand so deep in each other.
-pub const COLUMN_DEPTH_MAX: usize = 128;
-/// Bytes of a list that are made at once: what a socket takes.
-pub const LIST_CHUNK_SIZE: usize = 32 * 1024;
-
-/// How long a connection to the HTTP API may last on which nobody has logged in: one request and
-/// its answer over a slow line.
-pub const MANAGEMENT_STRANGER_PATIENCE_MS: u64 = 10_000;
-/// How long an answer of the HTTP API may find no room in its socket: a client that is there reads
-/// something meanwhile, even over a slow line.
-pub const MANAGEMENT_WRITE_PATIENCE_MS: u64 = 30_000;
-/// How long a connection to the HTTP API may go without a whole head of a request: browsers and
-/// tools keep theirs for the next one.
-pub const MANAGEMENT_IDLE_PATIENCE_MS: u64 = 60_000;
-/// How long a request's body may take to come: the largest one over a slow line.
-pub const MANAGEMENT_BODY_PATIENCE_MS: u64 = 60_000;
-/// How long an answer of the HTTP API may still take when the node stops.
-pub const MANAGEMENT_END_PATIENCE_MS: u64 = 1000;
-/// Things of which up to three samples are kept, some 600 bytes: more than a monitor walks through.
-pub const SAMPLED_COUNT_MAX: usize = 50_000;
-/// Things of which all samples of ten minutes are kept, some 20 KiB each: those that are drawn.
-pub const CHARTED_COUNT_MAX: usize = 256;
-/// How long `leveret ctl` waits for one answer, where nothing else is said, as RabbitMQ's tools do.
-pub const CTL_PATIENCE_MS: u64 = 60_000;
-/// The same for a node to start or to stop: a large log that is read after a crash.
-pub const CTL_START_PATIENCE_MS: u64 = 300_000;
-/// How long `leveret ctl` waits before it asks again whether a node is there: nobody notices it.
-pub const CTL_RETRY_MS: u64 = 100;
-/// The largest answer that `leveret ctl` takes: a list of a million queues with all their columns.
-pub const CTL_ANSWER_SIZE_MAX: usize = 2 * 1024 * 1024 * 1024;

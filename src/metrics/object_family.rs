@@ -1,0 +1,103 @@
+//! Metrics of objects, one by one: a row for each queue, channel, connection or exchange. They come
+//! in RabbitMQ's groups, which a scraper may ask for by name. What they are of and where the values
+//! come from stands in the files of the objects.
+
+use std::borrow::Cow;
+
+use super::text::{Kind, Seconds, Text};
+use crate::message::Moment;
+
+/// Something of which there may be very many.
+pub(super) trait Object: Send + Sync + 'static {
+    /// How it fares at one moment.
+    type Seen;
+
+    /// Looks at it.
+    fn see(&self, now: Moment) -> Self::Seen;
+
+    /// What tells it from others: the texts of its labels, in the order of their names.
+    fn labels(&self) -> [Cow<'_, str>; LABELS_MAX];
+}
+
+/// As many labels as a row has at most.
+pub(super) const LABELS_MAX: usize = 3;
+
+/// Metrics that are asked for together.
+#[derive(Debug)]
+pub(super) struct Group<T: Object> {
+    /// RabbitMQ's name for it.
+    pub(super) name: &'static str,
+    /// Names of the labels that its rows have.
+    pub(super) labels: &'static [&'static str],
+    pub(super) families: &'static [ObjectFamily<T>],
+}
+
+/// What a value is a number of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    One,
+    /// They are told in seconds.
+    Millisecond,
+}
+
+/// One of them.
+pub(super) struct ObjectFamily<T: Object> {
+    /// Without what it begins with.
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) help: &'static str,
+    unit: Unit,
+    /// Nothing where it has none.
+    pub(super) value: fn(&T, &T::Seen) -> Option<u64>,
+}
+
+impl<T: Object> std::fmt::Debug for ObjectFamily<T> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("ObjectFamily").field(&self.name).finish()
+    }
+}
+
+impl<T: Object> ObjectFamily<T> {
+    pub(super) const fn counter(
+        name: &'static str,
+        help: &'static str,
+        value: fn(&T, &T::Seen) -> Option<u64>,
+    ) -> Self {
+        Self { name, kind: Kind::Counter, help, unit: Unit::One, value }
+    }
+
+    pub(super) const fn gauge(
+        name: &'static str,
+        help: &'static str,
+        value: fn(&T, &T::Seen) -> Option<u64>,
+    ) -> Self {
+        Self { name, kind: Kind::Gauge, help, unit: Unit::One, value }
+    }
+
+    /// A gauge of seconds, whose values come in milliseconds.
+    pub(super) const fn seconds(
+        name: &'static str,
+        help: &'static str,
+        value: fn(&T, &T::Seen) -> Option<u64>,
+    ) -> Self {
+        Self { name, kind: Kind::Gauge, help, unit: Unit::Millisecond, value }
+    }
+
+    /// The row of one object.
+    pub(super) fn tell(
+        &self,
+        name: &str,
+        labels: &[&str],
+        (object, now): (&T, Moment),
+        text: &mut Text,
+    ) {
+        let Some(value) = (self.value)(object, &object.see(now)) else { return };
+        let texts = object.labels();
+        let texts = texts.iter().map(|text| &**text);
+        let pairs: Vec<(&str, &str)> = labels.iter().copied().zip(texts).collect();
+        match self.unit {
+            Unit::One => text.sample(name, &pairs, value),
+            Unit::Millisecond => text.sample(name, &pairs, Seconds(value)),
+        }
+    }
+}
