@@ -106,12 +106,18 @@ impl Session {
         }
     }
 
-    /// Takes what was published off what may be.
+    /// Takes what was published off what may be. Most steps publish nothing, or pay nothing for it.
+    #[inline]
     pub(super) fn pay(&mut self) {
-        self.tell_sizes();
-        if self.meter.spent.messages == 0 {
-            return;
+        if self.meter.sizes.is_any() {
+            self.tell_sizes();
         }
+        if self.meter.spent.messages > 0 {
+            self.charge();
+        }
+    }
+
+    fn charge(&mut self) {
         let (spent, now) = (std::mem::take(&mut self.meter.spent), self.work.now);
         // A change that comes in between ends the wait, too.
         let changes = self.meter.changes();
