@@ -72,8 +72,9 @@ def _wait(seconds, condition):
 class Leveret:
     """The real binary, with these keys set. The first start takes a free port, later ones the same."""
 
-    def __init__(self, binary, folder, keys=(), certificates=None):
+    def __init__(self, binary, folder, keys=(), certificates=None, has_metrics=True):
         self.binary = os.path.abspath(binary)
+        self.has_metrics = has_metrics
         self.keys = keys
         self.certificates = certificates
         self.output = os.path.join(folder, "output")
@@ -86,14 +87,14 @@ class Leveret:
 
     def start(self):
         keys = list(self.keys)
+        if self.has_metrics:
+            keys += [f"prometheus.tcp.port={self.metrics_port}", f"prometheus.tcp.ip={HOST}"]
         if self.certificates:
             keys += secure.keys(self.certificates, f"{HOST}:{self.tls_port}")
         command = [
             self.binary, "serve", "--listen", f"{HOST}:{self.port}", "--data-dir", self.data,
             "--set", f"management.tcp.port={self.management_port}",
             "--set", f"management.tcp.ip={HOST}",
-            "--set", f"prometheus.tcp.port={self.metrics_port}",
-            "--set", f"prometheus.tcp.ip={HOST}",
             *(part for key in keys for part in ("--set", key)),
         ]
         with open(self.output, "wb") as output:
@@ -111,6 +112,8 @@ class Leveret:
         names = ["port", "tls_port", "management_port", "metrics_port"]
         if not self.certificates:
             names.remove("tls_port")
+        if not self.has_metrics:
+            names.remove("metrics_port")
         if len(found) < len(names):
             return False
         for name, port in zip(names, found):

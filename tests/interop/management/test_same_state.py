@@ -101,10 +101,23 @@ def rabbitmq():
 
 @pytest.fixture(scope="module")
 def tested(host, port, management_port):
-    """The broker under test, in the same state."""
-    built = Built(host, port, management_port)
-    yield built
-    built.close()
+    """The broker under test, in the same state. A binary is started anew: other suites leave theirs
+    behind in the one that they share."""
+    binary = os.environ.get("LEVERET_TEST_BROKER", "")
+    if "/" not in binary:
+        built = Built(host, port, management_port)
+        yield built
+        built.close()
+        return
+    with tempfile.TemporaryDirectory(prefix="leveret-same-state-") as folder:
+        broker = brokers.Leveret(binary, folder, has_metrics=False)
+        broker.start()
+        try:
+            built = Built(brokers.HOST, broker.port, broker.management_port)
+            yield built
+            built.close()
+        finally:
+            broker.stop()
 
 
 def kind_of(value):
