@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 
 use leveret::protocol::PROTOCOL_HEADER;
 use leveret::protocol::field::FieldTable;
@@ -34,7 +35,7 @@ impl<T: Read + Write + Debug + Send> Stream for T {}
 pub(crate) struct Wire {
     stream: Box<dyn Stream>,
     /// The same, or what it goes over.
-    tcp: Option<TcpStream>,
+    tcp: Option<Arc<TcpStream>>,
     input: Vec<u8>,
     used: usize,
 }
@@ -55,6 +56,26 @@ impl OwnedFrame {
     }
 }
 
+/// A socket with one descriptor for all who hold it: thousands of clients have one each.
+#[derive(Debug)]
+struct Shared(Arc<TcpStream>);
+
+impl Read for Shared {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self.0).flush()
+    }
+}
+
 impl Wire {
     /// A socket that said nothing yet.
     pub(crate) fn plug(address: SocketAddr) -> Self {
@@ -66,8 +87,8 @@ impl Wire {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
-        let tcp = stream.try_clone().expect("a second handle");
-        Self { tcp: Some(tcp), ..Self::over(stream) }
+        let tcp = Arc::new(stream);
+        Self { tcp: Some(tcp.clone()), ..Self::over(Shared(tcp)) }
     }
 
     /// A client of anything that takes and brings bytes.
@@ -76,7 +97,7 @@ impl Wire {
     }
 
     fn tcp(&self) -> &TcpStream {
-        self.tcp.as_ref().expect("a socket of the network")
+        self.tcp.as_deref().expect("a socket of the network")
     }
 
     /// Logged in as guest, in the first virtual host, without heartbeats.
