@@ -4,10 +4,9 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use axum::body::Bytes;
-
 use super::ManagementOptions;
 use super::auth_attempts::Attempts;
+use super::description::Description;
 use super::refusal::Refusal;
 use super::samples::Samples;
 use crate::broker::{Broker, DeclarationResult};
@@ -25,12 +24,16 @@ pub(super) struct Api {
     /// What was seen at earlier looks.
     pub(super) samples: Samples,
     /// The API itself, as programs read it.
-    pub(super) description: Bytes,
+    pub(super) description: Description,
     pub(super) attempts: Attempts,
 }
 
 impl Api {
-    pub(super) fn new(broker: Arc<Broker>, options: ManagementOptions, description: Bytes) -> Self {
+    pub(super) fn new(
+        broker: Arc<Broker>,
+        options: ManagementOptions,
+        description: Description,
+    ) -> Self {
         Self {
             broker,
             options,

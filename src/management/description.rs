@@ -1,8 +1,9 @@
 //! `/api/openapi.json`: the description of the whole API for programs, as OpenAPI 3.1 has it. It is
-//! made once, of the operations that the routes were made with; what each means is written in
+//! made once, when it is first asked for, of the operations that the routes were made with; what each means is written in
 //! docs/management.md.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -23,11 +24,31 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn show(State(api): State<Shared>) -> Response {
-    answer::made(api.description.clone())
+    answer::made(api.description.text(&api.options.node))
+}
+
+/// What is described, and the text once somebody asked for it: few nodes are ever asked, and none
+/// pays for it at its start.
+#[derive(Debug)]
+pub(super) struct Description {
+    operations: Operations,
+    root: String,
+    text: OnceLock<Bytes>,
+}
+
+impl Description {
+    /// Of operations that stand below `root`.
+    pub(super) fn new(operations: Operations, root: String) -> Self {
+        Self { operations, root, text: OnceLock::new() }
+    }
+
+    fn text(&self, node: &str) -> Bytes {
+        self.text.get_or_init(|| describe(&self.operations, &self.root, node)).clone()
+    }
 }
 
 /// The description of these operations, which stand below `root`.
-pub(super) fn describe(operations: &Operations, root: &str, node: &str) -> Bytes {
+fn describe(operations: &Operations, root: &str, node: &str) -> Bytes {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for ((path, method), operation) in operations {
         let object = operation_object(path, method, operation, node);

@@ -22,6 +22,7 @@ use tracing::debug;
 
 use super::api::{Api, Shared};
 use super::caller::OwnsMachine;
+use super::description::Description;
 use super::patient_stream::PatientStream;
 use super::refusal::Refusal;
 use super::routes::Routes;
@@ -138,8 +139,7 @@ impl Management {
     pub fn new(broker: Arc<Broker>, options: ManagementOptions) -> Self {
         let (resources, operations) = resources().into_parts();
         let prefix = options.path_prefix.clone();
-        let root = format!("{prefix}/api");
-        let description = description::describe(&operations, &root, &options.node);
+        let description = Description::new(operations, format!("{prefix}/api"));
         let cross_origin = Arc::new(options.cross_origin.clone());
         let api = Api::new(broker, options, description);
         let all = front_page::routes().merge(websocket::routes()).nest("/api", resources);

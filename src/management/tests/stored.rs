@@ -1,6 +1,7 @@
 //! An answer to a change comes when the change is on disk, and never where it cannot be.
 
-use axum::body::Bytes;
+use std::collections::BTreeMap;
+
 use futures_lite::future::poll_once;
 
 use super::*;
@@ -8,6 +9,7 @@ use crate::broker::{Left, MemoryOptions};
 use crate::limits::LOG_PENDING_SIZE_MAX;
 use crate::management::api::Api;
 use crate::management::caller::Caller;
+use crate::management::description::Description;
 use crate::management::publish;
 use crate::management::refusal::Refusal;
 use crate::store::{MemoryStorage, StoreOptions, Writer};
@@ -176,7 +178,8 @@ async fn who_waits_for_the_disk_for_too_long_is_told() {
     let (world, mut writer) = world();
     declare_queue(&world, &mut writer).await;
     congest(&world);
-    let api = Api::new(world.broker.clone(), options(), Bytes::new());
+    let api =
+        Api::new(world.broker.clone(), options(), Description::new(BTreeMap::new(), String::new()));
     let caller = Caller { user: world.broker.user("guest").unwrap() };
     let envelope =
         Envelope { exchange: "", routing_key: "q", properties: &[0, 0], is_persistent: true };
