@@ -1,6 +1,6 @@
 //! `/api/openapi.json`: the description of the whole API for programs, as OpenAPI 3.1 has it. It is
-//! made once, when it is first asked for, of the operations that the routes were made with; what each means is written in
-//! docs/management.md.
+//! made once, when it is first asked for, of the operations that the routes were made with; what
+//! each means is written in docs/management.md.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
