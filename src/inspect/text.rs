@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::limits::INSPECT_PREVIEW_SIZE;
-use crate::message::Moment;
+use crate::message::{CivilTime, Moment};
 
 const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
 
@@ -83,23 +83,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// A moment in milliseconds since the epoch, in UTC.
 pub(super) fn moment(moment: Moment) -> String {
     let (seconds, milliseconds) = (moment.0 / 1000, moment.0 % 1000);
-    let (year, month, day) = date(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let CivilTime { year, month, day, hour, minute, second } = CivilTime::of_seconds(seconds);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{milliseconds:03} UTC")
-}
-
-/// The date of a day since the epoch, after Howard Hinnant's `civil_from_days`: years begin in
-/// March, so that the day that may be missing is the last.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 /// Rows below their headings, each column as wide as it needs to be. Those in `figures` stand to

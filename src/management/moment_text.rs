@@ -1,30 +1,13 @@
 //! A moment as RabbitMQ writes it: `2026-11-30T06:21:20.066+00:00`.
 
-use crate::message::Moment;
-
-const DAY_MS: u64 = 86_400_000;
+use crate::message::{CivilTime, Moment};
 
 /// The moment in UTC, to the millisecond.
 pub(super) fn text(moment: Moment) -> String {
-    let (year, month, day) = date(moment.0 / DAY_MS);
-    let ms = moment.0 % DAY_MS;
-    let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-    let part = ms % 1000;
+    let CivilTime { year, month, day, hour, minute, second } =
+        CivilTime::of_seconds(moment.0 / 1000);
+    let part = moment.0 % 1000;
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{part:03}+00:00")
-}
-
-/// The date of a day since the epoch, after Howard Hinnant's `civil_from_days`: years begin in
-/// March there, so that the day which some years have more is their last.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let leap_days = day_of_era / 1460 + day_of_era / 146_096;
-    let year_of_era = (day_of_era - leap_days + day_of_era / 36_524) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod account;
 mod argument;
+mod civil_time;
 mod consumer_options;
 mod dead_letter;
 pub mod deduplication;
@@ -32,6 +33,7 @@ mod term;
 pub mod trace;
 
 pub use account::{Account, Charge};
+pub use civil_time::CivilTime;
 pub use consumer_options::ConsumerOptions;
 pub use dead_letter::{DeadLetter, Death, DeathReason};
 pub use deduplication::{DeduplicationKey, SeenKey};

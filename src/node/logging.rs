@@ -33,6 +33,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use crate::message::CivilTime;
 use crate::node::config::{
     Warning,
     logs::{FileLog, LogCategory, LogConfig, LogFilter, LogFormat, LogLevel, LogStream},
@@ -290,30 +291,12 @@ fn now() -> String {
 
 /// `2026-08-01 12:00:00.123456+00:00`, for a time since 1970.
 fn timestamp(since_epoch: Duration) -> String {
-    let seconds = since_epoch.as_secs();
-    let (year, month, day) = civil_date(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let CivilTime { year, month, day, hour, minute, second } =
+        CivilTime::of_seconds(since_epoch.as_secs());
     let microseconds = since_epoch.subsec_micros();
     format!(
         "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{microseconds:06}+00:00"
     )
-}
-
-/// Year, month and day of a day since 1970. Years are counted from March, so that the leap day is
-/// the last of its year, in cycles of 400 years, which all have 146,097 days.
-fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
-    // From 1 March of the year 0 to 1 January 1970.
-    let days = days_since_1970 + 719_468;
-    let (cycle, day_of_cycle) = (days / 146_097, days % 146_097);
-    let leap_days = day_of_cycle / 1460 - day_of_cycle / 36_524 + day_of_cycle / 146_096;
-    let year_of_cycle = (day_of_cycle - leap_days) / 365;
-    let first_day = 365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100;
-    let day_of_year = day_of_cycle - first_day;
-    // Months from March have 31 and 30 days in a pattern of five months with 153 days.
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (cycle * 400 + year_of_cycle + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
