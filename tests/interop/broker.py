@@ -148,18 +148,19 @@ class RabbitMq:
     """Debian's RabbitMQ, by way of the script that the other comparisons use as well."""
 
     def __init__(
-        self, folder, plugins=("rabbitmq_management", "rabbitmq_prometheus"), certificates=None
+        self, folder, plugins=("rabbitmq_management", "rabbitmq_prometheus"), certificates=None,
+        keys=()
     ):
         self.folder = os.path.join(folder, "rabbitmq")
         self.plugins = ",".join(plugins)
         self.port = _free_port(PORTS_OF_RABBITMQ, also=20000)
         self.management_port = _free_port(MANAGEMENT_PORTS_OF_RABBITMQ)
         self.metrics_port = _free_port(METRICS_PORTS_OF_RABBITMQ)
-        self.tls_port, self.keys = 0, []
+        self.tls_port, self.keys = 0, list(keys)
         if certificates:
             self.plugins += ",rabbitmq_auth_mechanism_ssl"
             self.tls_port = _free_port(TLS_PORTS_OF_RABBITMQ)
-            self.keys = secure.keys(certificates, f"{HOST}:{self.tls_port}")
+            self.keys += secure.keys(certificates, f"{HOST}:{self.tls_port}")
         self.pid = None
 
     def start(self):

@@ -11,6 +11,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::durability::connect;
 use crate::inspect::declare;
+use crate::management::{MANAGED, place};
 use crate::process::{Process, binary};
 
 /// A folder with a link for each of RabbitMQ's tools.
@@ -231,13 +232,9 @@ fn the_health_check_of_a_container_passes_as_long_as_the_broker_is_there() {
 
 #[test]
 fn over_tcp_a_user_logs_in_and_may_what_its_tags_let_it() {
-    let flags = ["--listen", "127.0.0.1:0", "--set", "management.tcp.port=0"];
-    let flags = [&flags[..], &["--set", "management.tcp.ip=127.0.0.1"]].concat();
-    let mut process = Process::start_with(&flags);
+    let mut process = Process::start_with(&MANAGED);
     let tools = Tools::of(&process);
-    let line = process.output_line();
-    let (_, place) = line.split_once("; management on ").unwrap();
-    let url = format!("--url http://{}", place.split_once(';').unwrap().0);
+    let url = format!("--url http://{}", place(&mut process));
     let refused = tools.run(&format!("leveret ctl {url} list_users"), 69);
     assert!(refused.contains("give --username and --password"), "{refused}");
     let guest = format!("{url} --username guest --password guest");

@@ -27,7 +27,7 @@ pub(crate) const MANAGED: [&str; 6] = [
 const LOGIN: &str = "Authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n";
 
 /// Where it says that its API is.
-fn place(process: &mut Process) -> SocketAddr {
+pub(crate) fn place(process: &mut Process) -> SocketAddr {
     let line = process.output_line();
     let (_, rest) = line.split_once("; management on ").expect(&line);
     rest.split_once(';').expect(&line).0.parse().expect(&line)

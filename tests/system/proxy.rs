@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use rustls::version::TLS13;
 
 use crate::certificates::{Authority, plug, shake_hands, with};
+use crate::management::{MANAGED, place};
 use crate::process::Process;
 use crate::wire::Wire;
 
@@ -102,20 +103,9 @@ fn tls_goes_through_a_proxy() {
 
 #[test]
 fn the_http_api_may_stand_behind_a_proxy_of_its_own() {
-    let sets = [
-        "--listen",
-        "127.0.0.1:0",
-        "--set",
-        "management.tcp.port=0",
-        "--set",
-        "management.tcp.ip=127.0.0.1",
-        "--set",
-        "management.proxy_protocol=true",
-    ];
-    let mut process = Process::start_with(&sets);
-    let line = process.output_line();
-    let (_, rest) = line.split_once("; management on ").unwrap();
-    let place = rest.split_once(';').unwrap().0.parse().unwrap();
+    let flags = [&MANAGED[..], &["--set", "management.proxy_protocol=true"]].concat();
+    let mut process = Process::start_with(&flags);
+    let place = place(&mut process);
     let request = "GET /api/whoami HTTP/1.1\r\nHost: hare\r\nConnection: close\r\n\
                    Authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\r\n";
     for (from, status) in [("127.0.0.1", "200"), ("192.0.2.1", "401")] {

@@ -5,23 +5,9 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use crate::certificates::plug;
+use crate::management::{MANAGED, place};
 use crate::process::Process;
 use crate::wire::Wire;
-
-const FLAGS: [&str; 6] = [
-    "--listen",
-    "127.0.0.1:0",
-    "--set",
-    "management.tcp.port=0",
-    "--set",
-    "management.tcp.ip=127.0.0.1",
-];
-
-fn place(process: &mut Process) -> SocketAddr {
-    let line = process.output_line();
-    let (_, rest) = line.split_once("; management on ").expect(&line);
-    rest.split_once(';').expect(&line).0.parse().expect(&line)
-}
 
 /// A socket that has become a WebSocket, and the head of the answer by which it did.
 fn upgraded(address: SocketAddr, more: &str) -> (TcpStream, String) {
@@ -97,7 +83,7 @@ impl Read for Messages {
 
 #[test]
 fn amqp_goes_over_a_websocket() {
-    let mut process = Process::start_with(&FLAGS);
+    let mut process = Process::start_with(&MANAGED);
     let address = place(&mut process);
     let (stream, head) = upgraded(address, "Sec-WebSocket-Protocol: other, amqp\r\n");
     assert!(head.starts_with("http/1.1 101"), "{head}");
@@ -116,7 +102,7 @@ fn amqp_goes_over_a_websocket() {
 
 #[test]
 fn websockets_do_not_take_the_places_of_http() {
-    let mut process = Process::start_with(&FLAGS);
+    let mut process = Process::start_with(&MANAGED);
     let address = place(&mut process);
     let mut wires = Vec::new();
     for _ in 0..70 {
@@ -136,7 +122,7 @@ fn websockets_do_not_take_the_places_of_http() {
 
 #[test]
 fn a_websocket_on_which_nobody_logs_in_is_closed_as_any_connection() {
-    let flags = [&FLAGS[..], &["--set", "handshake_timeout=300"]].concat();
+    let flags = [&MANAGED[..], &["--set", "handshake_timeout=300"]].concat();
     let mut process = Process::start_with(&flags);
     let (stream, _) = upgraded(place(&mut process), "");
     assert_eq!(Messages { stream, left: 0 }.read(&mut [0; 8]).unwrap(), 0);
@@ -145,7 +131,7 @@ fn a_websocket_on_which_nobody_logs_in_is_closed_as_any_connection() {
 
 #[test]
 fn what_asks_for_no_websocket_is_told_so() {
-    let mut process = Process::start_with(&FLAGS);
+    let mut process = Process::start_with(&MANAGED);
     let mut stream = plug(place(&mut process));
     stream.write_all(b"GET /ws/amqp HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();

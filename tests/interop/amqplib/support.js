@@ -23,8 +23,11 @@ const options = { timeout: 15000 };
 
 let opened = [];
 
-async function connect(changes = {}) {
-  const connection = await amqplib.connect({ ...address, ...changes }, { timeout: 8000 });
+async function connect(changes = {}, socketOptions = {}) {
+  const connection = await amqplib.connect(
+    { ...address, ...changes },
+    { timeout: 8000, ...socketOptions },
+  );
   connection.on('error', () => {}); // the tests look at what their own calls answer
   opened.push(connection);
   return connection;

@@ -4,8 +4,8 @@
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { afterEach, test } = require('node:test');
-const { address, amqplib, name, options } = require('./support');
+const { test } = require('node:test');
+const { amqplib, connect: connectTo, name, options } = require('./support');
 
 const folder = process.env.LEVERET_TEST_CERTIFICATES;
 const user = 'interop-client';
@@ -14,24 +14,11 @@ const skipped = { ...options, skip: folder ? false : 'there are no certificates'
 const file = (file) => readFileSync(join(folder, file));
 const ours = () => ({ cert: file('client.pem'), key: file('client.key') });
 
-let opened = [];
-
-async function connect(changes = {}) {
+function connect(changes = {}) {
   const port = Number(process.env.LEVERET_TEST_TLS_PORT);
-  const connection = await amqplib.connect(
-    { ...address, protocol: 'amqps', port },
-    { ca: [file('ca.pem')], servername: 'localhost', timeout: 8000, ...changes },
-  );
-  connection.on('error', () => {});
-  opened.push(connection);
-  return connection;
+  const own = { ca: [file('ca.pem')], servername: 'localhost' };
+  return connectTo({ protocol: 'amqps', port }, { ...own, ...changes });
 }
-
-afterEach(async () => {
-  const connections = opened;
-  opened = [];
-  await Promise.all(connections.map((connection) => connection.close().catch(() => {})));
-});
 
 async function put(path, body) {
   const { LEVERET_TEST_HOST: host, LEVERET_TEST_MANAGEMENT_PORT: port } = process.env;

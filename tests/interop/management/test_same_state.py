@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,10 +22,10 @@ from same_state import VHOST, Api, Clients, declare, requests, settle  # noqa: E
 
 pytestmark = pytest.mark.timeout(150)
 EXCEPTIONS = os.path.join(HERE, "same_state_exceptions.json")
-PLUGINS = ",".join([
+PLUGINS = (
     "rabbitmq_management", "rabbitmq_consistent_hash_exchange", "rabbitmq_random_exchange",
     "rabbitmq_recent_history_exchange",
-])
+)
 
 
 class Built:
@@ -78,17 +77,8 @@ def rabbitmq():
         pytest.skip("there is no rabbitmq-server to compare with")
     folder = tempfile.mkdtemp(prefix="leveret-same-state-")
     os.chmod(folder, 0o755)
-    peer = brokers.RabbitMq(folder)
-    script = os.path.join(brokers.TESTS, "peers", "rabbitmq")
-    started = subprocess.run(
-        [script, str(peer.port), peer.folder, PLUGINS,
-         f"management.tcp.port = {peer.management_port}", "management.tcp.ip = 127.0.0.1",
-         "collect_statistics_interval = 1000"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        timeout=brokers.SECONDS_TO_START_RABBITMQ,
-    )
-    assert started.returncode == 0, "RabbitMQ did not start"
-    peer.pid = int(started.stdout)
+    peer = brokers.RabbitMq(folder, PLUGINS, keys=["collect_statistics_interval = 1000"])
+    peer.start()
     try:
         time.sleep(1)
         built = Built(brokers.HOST, peer.port, peer.management_port)

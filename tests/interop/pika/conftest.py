@@ -20,7 +20,7 @@ def connect(parameters):
     """Opens connections, and closes those that the test left open."""
     opened = []
 
-    def open_one():
+    def open_one(parameters=parameters):
         opened.append(pika.BlockingConnection(parameters))
         return opened[-1]
 

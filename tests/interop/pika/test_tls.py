@@ -41,9 +41,7 @@ def client_user(host):
 
 
 @pytest.fixture
-def connect_over_tls(host, certificates):
-    opened = []
-
+def connect_over_tls(host, certificates, connect):
     def open_one(shows_certificate=False, version=None, **more):
         context = ssl.create_default_context(cafile=f"{certificates}/ca.pem")
         if shows_certificate:
@@ -54,13 +52,9 @@ def connect_over_tls(host, certificates):
             host, int(os.environ["LEVERET_TEST_TLS_PORT"]), socket_timeout=5, stack_timeout=8,
             ssl_options=pika.SSLOptions(context, "localhost"), **more,
         )
-        opened.append(pika.BlockingConnection(parameters))
-        return opened[-1]
+        return connect(parameters)
 
-    yield open_one
-    for connection in opened:
-        if connection.is_open:
-            connection.close()
+    return open_one
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
