@@ -1,8 +1,6 @@
 //! `/api/health/checks/certificate-expiration`: whether a certificate of a listener, or of the
 //! authorities that it knows, runs out soon. When that is, the node finds out.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -16,7 +14,7 @@ use super::refusal::Refusal;
 use crate::auth::CertificateEnd;
 
 /// Tells the certificates of all listeners.
-pub type Certificates = Arc<dyn Fn() -> Vec<ListenerCertificates> + Send + Sync>;
+pub type Certificates = Box<dyn Fn() -> Vec<ListenerCertificates> + Send + Sync>;
 
 /// Until when the certificates of a listener are good.
 #[derive(Clone, Debug)]

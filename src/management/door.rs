@@ -3,7 +3,7 @@
 
 use std::future::{Future, ready};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Request, StatusCode, header};
@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tracing::debug;
 
-use super::api::{Api, Shared};
+use super::api::Api;
 use super::caller::OwnsMachine;
 use super::description::Description;
 use super::patient_stream::PatientStream;
@@ -29,9 +29,9 @@ use super::routes::Routes;
 use super::visitors::{Acquaintance, Visitors};
 use super::websocket::{Upgraded, Visit};
 use super::{
-    ManagementOptions, absent, alarm_limits, auth_attempts, bindings, channels, cluster_name,
-    connections, consumers, definitions, description, effective_config, exchanges, features,
-    front_page, get, global_parameters, hash_password, headers, health, login, methods,
+    CrossOrigin, ManagementOptions, absent, alarm_limits, auth_attempts, bindings, channels,
+    cluster_name, connections, consumers, definitions, description, effective_config, exchanges,
+    features, front_page, get, global_parameters, hash_password, headers, health, login, methods,
     node_memory, node_operations, nodes, overview, parameters, permissions, policies, publish,
     queues, replicas, topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts,
     websocket, whoami,
@@ -43,14 +43,27 @@ use crate::limits::{
     MANAGEMENT_IDLE_PATIENCE_MS, MANAGEMENT_STRANGER_PATIENCE_MS, MANAGEMENT_WRITE_PATIENCE_MS,
 };
 
-/// The HTTP API of one node.
+/// A door to the HTTP API of one node.
 #[derive(Debug)]
 pub struct Management {
-    router: Router,
+    resources: Arc<Resources>,
+    /// The paths begin with nothing, whatever others begin with.
+    is_at_root: bool,
     /// One for each connection that may be open.
     permits: Semaphore,
     visitors: Visitors,
     pub(super) patience: Patience,
+}
+
+/// All that is served, made when somebody comes: a node that nobody asks has no use for it.
+type Resources = LazyLock<Routers, Box<dyn FnOnce() -> Routers + Send>>;
+
+/// The same resources twice.
+#[derive(Debug)]
+struct Routers {
+    /// Below the prefix that is wished for.
+    prefixed: Router,
+    root: Router,
 }
 
 /// How long clients may take.
@@ -123,37 +136,67 @@ fn plain(mut request: Request<Incoming>) -> Request<Incoming> {
 }
 
 /// Puts all below a prefix, where there is one; who asks for nothing is sent there.
-fn below(prefix: &str, all: Router<Shared>) -> Router<Shared> {
+fn below(prefix: &str, all: Router) -> Router {
     if prefix.is_empty() {
         return all;
     }
     let home = format!("{prefix}/");
     let there = Redirect::permanent(&home);
     let routes = Router::new().route("/", by_get(async move || there));
-    routes.route(&home, front_page::page()).nest(prefix, all)
+    routes.route(&home, front_page::page()).nest(prefix, all).fallback(async || Refusal::NotFound)
+}
+
+/// What a client meets around the resources.
+fn met(resources: Router, cross_origin: &Arc<CrossOrigin>) -> Router {
+    // Which methods a resource has stands in the answer only when the routes are done with it.
+    Router::new()
+        .fallback_service(resources)
+        .layer(from_fn_with_state(cross_origin.clone(), headers::add))
+}
+
+impl Routers {
+    fn new(broker: Arc<Broker>, options: ManagementOptions) -> Self {
+        let (resources, operations) = resources().into_parts();
+        let prefix = options.path_prefix.clone();
+        let description = Description::new(operations, format!("{prefix}/api"));
+        let cross_origin = Arc::new(options.cross_origin.clone());
+        let api = Arc::new(Api::new(broker, options, description));
+        let all = front_page::routes().merge(websocket::routes()).nest("/api", resources);
+        let all = all.fallback(async || Refusal::NotFound).with_state(api);
+        let root = met(all.clone(), &cross_origin);
+        Self { prefixed: met(below(&prefix, all), &cross_origin), root }
+    }
 }
 
 impl Management {
     /// The API of this broker.
     #[must_use]
     pub fn new(broker: Arc<Broker>, options: ManagementOptions) -> Self {
-        let (resources, operations) = resources().into_parts();
-        let prefix = options.path_prefix.clone();
-        let description = Description::new(operations, format!("{prefix}/api"));
-        let cross_origin = Arc::new(options.cross_origin.clone());
-        let api = Api::new(broker, options, description);
-        let all = front_page::routes().merge(websocket::routes()).nest("/api", resources);
-        let routes = below(&prefix, all).fallback(async || Refusal::NotFound);
-        // Which methods a resource has stands in the answer only when the routes are done with it.
-        let router = Router::new()
-            .fallback_service(routes.with_state(Arc::new(api)))
-            .layer(from_fn_with_state(cross_origin, headers::add));
+        let make: Box<dyn FnOnce() -> Routers + Send> =
+            Box::new(move || Routers::new(broker, options));
+        Self::with(Arc::new(LazyLock::new(make)), false)
+    }
+
+    /// Another door to the same, without the prefix of its paths: nobody fills it by coming to
+    /// the first one.
+    #[must_use]
+    pub fn at_root(&self) -> Self {
+        Self::with(self.resources.clone(), true)
+    }
+
+    fn with(resources: Arc<Resources>, is_at_root: bool) -> Self {
         Self {
-            router,
+            resources,
+            is_at_root,
             permits: Semaphore::new(MANAGEMENT_CONNECTIONS_MAX),
             visitors: Visitors::default(),
             patience: Patience::default(),
         }
+    }
+
+    fn router(&self) -> Router {
+        let Routers { prefixed, root } = &**self.resources;
+        if self.is_at_root { root.clone() } else { prefixed.clone() }
     }
 
     /// Answers on one connection, a `visit`, until its client is done, or soon after
@@ -245,8 +288,7 @@ impl Management {
             }
             ready(response)
         };
-        self.router
-            .clone()
+        self.router()
             .layer(Extension(visit.peer))
             .layer(Extension(visit))
             .layer(Extension(upgraded))

@@ -19,7 +19,7 @@ pub(super) fn routes() -> Routes {
 
 async fn show(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    let keys = api.options.configuration.iter();
-    let keys = keys.map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+    let keys = (api.options.configuration)().into_iter();
+    let keys = keys.map(|(key, value)| (key, Value::from(value)));
     Ok(answer::json(&json!({"node": api.options.node, "config": keys.collect::<Map<_, _>>()})))
 }

@@ -14,7 +14,7 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 /// The page alone, wherever it is to be.
-pub(super) fn page() -> MethodRouter<Shared> {
+pub(super) fn page<State: Clone + Send + Sync + 'static>() -> MethodRouter<State> {
     get(show)
 }
 

@@ -116,8 +116,8 @@ pub struct ManagementOptions {
     pub path_prefix: String,
     /// Pages of other origins that may use the API.
     pub cross_origin: CrossOrigin,
-    /// What the configuration of the node comes to, without what is secret.
-    pub configuration: Vec<(String, String)>,
+    /// Tells what the configuration of the node comes to, without what is secret.
+    pub configuration: Box<dyn Fn() -> Vec<(String, String)> + Send + Sync>,
     /// Stops the node, as SIGTERM does.
     pub stop: Box<dyn Fn() + Send + Sync>,
     /// Tells how the process fares, which this floor cannot see.

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -33,12 +33,15 @@ use crate::limits::{
 /// The metrics of one node.
 #[derive(Debug)]
 pub struct Metrics {
-    router: Router,
+    router: LazyRouter,
     /// One for each connection that may be open.
     permits: Semaphore,
     /// How long a connection may go without a whole request.
     pub(super) patience: Duration,
 }
+
+/// Made when somebody comes: a node that nobody scrapes has no use for it.
+type LazyRouter = LazyLock<Router, Box<dyn FnOnce() -> Router + Send>>;
 
 /// What an answer is made of.
 #[derive(Debug)]
@@ -82,22 +85,27 @@ impl Source {
     }
 }
 
+fn router(broker: Arc<Broker>, options: MetricsOptions) -> Router {
+    // A brace in a path stands for itself.
+    let path = options.path.replace('{', "{{").replace('}', "}}");
+    let base = path.trim_end_matches('/').to_owned();
+    let source = Arc::new(Source { broker, options, walk: Mutex::default() });
+    let router = Router::new()
+        .without_v07_checks()
+        .route(&path, get(scrape))
+        .route(&format!("{base}/per-object"), get(scrape_each))
+        .route(&format!("{base}/detailed"), get(scrape_wished))
+        .route(&format!("{base}/memory-breakdown"), get(scrape_memory));
+    router.with_state(source)
+}
+
 impl Metrics {
     /// Metrics of this broker.
     #[must_use]
     pub fn new(broker: Arc<Broker>, options: MetricsOptions) -> Self {
-        // A brace in a path stands for itself.
-        let path = options.path.replace('{', "{{").replace('}', "}}");
-        let base = path.trim_end_matches('/').to_owned();
-        let source = Arc::new(Source { broker, options, walk: Mutex::default() });
-        let router = Router::new()
-            .without_v07_checks()
-            .route(&path, get(scrape))
-            .route(&format!("{base}/per-object"), get(scrape_each))
-            .route(&format!("{base}/detailed"), get(scrape_wished))
-            .route(&format!("{base}/memory-breakdown"), get(scrape_memory));
+        let make: Box<dyn FnOnce() -> Router + Send> = Box::new(move || router(broker, options));
         Self {
-            router: router.with_state(source),
+            router: LazyLock::new(make),
             permits: Semaphore::new(METRICS_CONNECTIONS_MAX),
             patience: Duration::from_millis(METRICS_IDLE_PATIENCE_MS),
         }

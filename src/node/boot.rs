@@ -233,19 +233,9 @@ async fn listen(
         listener.run(broker.clone(), clock, &doors);
     }
     let asked = Arc::new(Notify::new());
-    let management = ManagementDoors {
-        config,
-        facts,
-        certificates,
-        broker: &broker,
-        clock,
-        doors: &doors,
-        stop: &asked,
-    };
-    management.serve(listening.management);
-    if let Some(listener) = listening.management_socket {
-        management.serve_socket(listener);
-    }
+    let management = ManagementDoors { config, broker: &broker, clock, doors: &doors };
+    let places = (listening.management, listening.management_socket);
+    management.serve((facts, certificates), asked.clone(), places);
     metrics::serve(listening.metrics, config, &broker, clock, &doors);
     tokio::select! {
         () = stop.received() => {}

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::config::Config;
 use super::config::logs::LogStream;
+use super::config::with_defaults;
 use super::listening::{Listeners, Listening};
 use super::metrics::node_name;
 use super::process;
@@ -57,7 +58,7 @@ pub(super) fn certificates(listening: &Listening) -> Certificates {
             Some((protocol, tls, places.collect::<Vec<_>>()))
         })
         .collect();
-    Arc::new(move || {
+    Box::new(move || {
         let told = encrypted.iter().flat_map(|(protocol, tls, places)| {
             let ends = tls.ends();
             places.iter().map(move |place| ListenerCertificates {
@@ -100,24 +101,36 @@ fn listeners(listening: &Listening) -> Vec<ListenerFacts> {
     bound.chain(local).collect()
 }
 
-/// What the API of this node is made of. Each of its doors has one of its own, so that nobody
-/// fills that of others.
+/// What the API of this node is made of.
 pub(super) struct ManagementDoors<'a> {
     pub(super) config: &'a Config,
-    pub(super) facts: NodeFacts,
-    pub(super) certificates: Certificates,
     pub(super) broker: &'a Arc<Broker>,
     pub(super) clock: Clock,
     pub(super) doors: &'a Doors,
-    /// Who asks for it stops the node.
-    pub(super) stop: &'a Arc<Notify>,
 }
 
 impl ManagementDoors<'_> {
-    /// Answers on these listeners until the doors close. Without any it does nothing.
-    pub(super) fn serve(&self, listeners: Listeners) {
-        let Some(config) = &self.config.management else { return };
-        let management = self.open(config.path_prefix.clone());
+    /// Answers on these listeners, and at the socket where there is one, until the doors close. Who
+    /// asks for it stops the node.
+    pub(super) fn serve(
+        &self,
+        (facts, certificates): (NodeFacts, Certificates),
+        stop: Arc<Notify>,
+        (listeners, socket): (Listeners, Option<UnixListener>),
+    ) {
+        if self.config.management.is_none() && socket.is_none() {
+            return;
+        }
+        let options = self.options(facts, certificates, stop);
+        let management = Management::new(self.broker.clone(), options);
+        if let Some(socket) = socket {
+            self.serve_socket(socket, management.at_root());
+        }
+        self.serve_addresses(listeners, management);
+    }
+
+    fn serve_addresses(&self, listeners: Listeners, management: Management) {
+        let management = Arc::new(management);
         let login = self.config.certificate_login;
         for listener in listeners.into_all() {
             let (management, tasks) = (management.clone(), self.doors.clone());
@@ -132,9 +145,9 @@ impl ManagementDoors<'_> {
         }
     }
 
-    /// Answers at the socket. Who owns the machine needs no login there.
-    pub(super) fn serve_socket(&self, listener: UnixListener) {
-        let (management, tasks) = (self.open(String::new()), self.doors.clone());
+    /// Who owns the machine needs no login there.
+    fn serve_socket(&self, listener: UnixListener, management: Management) {
+        let (management, tasks) = (Arc::new(management), self.doors.clone());
         let own_user = rustix::process::geteuid().as_raw();
         listener.run_with(self.doors, move |stream, user| {
             let (management, closing) = (management.clone(), tasks.closing());
@@ -148,29 +161,33 @@ impl ManagementDoors<'_> {
         });
     }
 
-    /// The API below a prefix.
-    fn open(&self, path_prefix: String) -> Arc<Management> {
-        let (config, clock, stop) = (self.config, self.clock, self.stop.clone());
+    fn options(
+        &self,
+        facts: NodeFacts,
+        certificates: Certificates,
+        stop: Arc<Notify>,
+    ) -> ManagementOptions {
+        let (config, clock, set) = (self.config, self.clock, self.config.set.clone());
         let amqp = AmqpDoor::new(self.broker.clone(), clock, self.doors.clone());
         let cross_origin = config.management.as_ref().map(|management| CrossOrigin {
             origins: management.cross_origins.clone(),
             max_age_seconds: management.cross_origin_max_age_seconds,
         });
-        let options = ManagementOptions {
+        let path_prefix = config.management.as_ref().map(|management| &management.path_prefix);
+        ManagementOptions {
             node: node_name(config),
             body_size_max: config.management_body_size_max,
-            path_prefix,
+            path_prefix: path_prefix.cloned().unwrap_or_default(),
             cross_origin: cross_origin.unwrap_or_default(),
-            configuration: config.effective.clone().into_iter().collect(),
+            configuration: Box::new(move || with_defaults(&set)),
             clock: Box::new(move || clock.now()),
-            facts: self.facts.clone(),
+            facts,
             stop: Box::new(move || stop.notify_one()),
             process: Box::new(process::figures),
-            certificates: self.certificates.clone(),
+            certificates,
             amqp: Some(Box::new(move |stream, visit: Visit| {
                 amqp.begin_over(stream, visit.peer, visit.name, visit.encryption);
             })),
-        };
-        Arc::new(Management::new(self.broker.clone(), options))
+        }
     }
 }

@@ -151,7 +151,7 @@ async fn a_certificate_that_runs_out_fails_its_check_in_time() {
         authorities: vec![end(1000, "later")],
     };
     let told = move || vec![certificates.clone()];
-    let options = ManagementOptions { certificates: Arc::new(told), ..options() };
+    let options = ManagementOptions { certificates: Box::new(told), ..options() };
     let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
     let world = World::with(Arc::new(broker), options);
     let check = "/api/health/checks/certificate-expiration";

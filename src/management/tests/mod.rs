@@ -90,11 +90,11 @@ fn options() -> ManagementOptions {
         body_size_max: 1000,
         path_prefix: String::new(),
         cross_origin: CrossOrigin::default(),
-        configuration: vec![("heartbeat".into(), "60".into())],
+        configuration: Box::new(|| vec![("heartbeat".into(), "60".into())]),
         clock: Box::new(|| Moment(1)),
         facts: facts(),
         amqp: None,
-        certificates: Arc::new(Vec::new),
+        certificates: Box::new(Vec::new),
         stop: Box::new(|| {}),
         process: Box::new(|| ProcessFigures { memory_bytes: Some(900), open_files: Some(12) }),
     }

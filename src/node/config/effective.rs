@@ -11,23 +11,21 @@ const HIDDEN: &str = "********";
 /// Ends of names whose values are nobody's business.
 const SECRET: [&str; 4] = ["pass", "password", "secret", "token"];
 
-/// What holds where nothing is set.
-pub(super) fn defaults() -> BTreeMap<String, String> {
+/// What was set, and what holds where nothing is set, in the order of the keys.
+pub fn with_defaults(set: &BTreeMap<String, String>) -> Vec<(String, String)> {
     let is_one = |row: &&Key| !row.name.contains(['<', '{', '*']) && !row.default.is_empty();
     let obeyed = keys::all().filter(|row| matches!(row.status, Status::Obeyed(_)));
-    obeyed.filter(is_one).map(|row| entry(row.name, row.default)).collect()
+    let mut all: BTreeMap<_, _> =
+        obeyed.filter(is_one).map(|row| entry(row.name, row.default)).collect();
+    all.extend(set.clone());
+    all.into_iter().collect()
 }
 
 /// A key was set. By whatever name, it is one key.
-pub(super) fn note(
-    effective: &mut BTreeMap<String, String>,
-    row: &Key,
-    key: &[String],
-    text: &str,
-) {
+pub(super) fn note(set: &mut BTreeMap<String, String>, row: &Key, key: &[String], text: &str) {
     let is_family = row.name.contains(['<', '{', '*']);
     let name = if is_family { key.join(".") } else { row.name.to_owned() };
-    effective.extend([entry(&name, text)]);
+    set.extend([entry(&name, text)]);
 }
 
 fn entry(name: &str, text: &str) -> (String, String) {
@@ -38,6 +36,7 @@ fn entry(name: &str, text: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::super::load::{Source, resolve};
+    use super::with_defaults;
     use crate::node::command_line::Serve;
 
     #[test]
@@ -46,6 +45,7 @@ mod tests {
         let source = Source { name: "a.conf".into(), text: text.into() };
         let (config, _) =
             resolve(&[source], std::iter::empty(), &Serve::default(), Vec::new()).unwrap();
+        let all = with_defaults(&config.set);
         for (key, value) in [
             ("max_channels_per_connection", "7"),
             ("listeners.tcp.1", "5673"),
@@ -53,8 +53,8 @@ mod tests {
             ("default_pass", "********"),
             ("default_users.ann.password", "********"),
         ] {
-            assert_eq!(config.effective.get(key).map(String::as_str), Some(value), "{key}");
+            assert!(all.contains(&(key.to_owned(), value.to_owned())), "{key}");
         }
-        assert!(!config.effective.contains_key("channel_max"), "it has another name, too");
+        assert!(all.iter().all(|(key, _)| key != "channel_max"), "it has another name, too");
     }
 }

@@ -36,6 +36,7 @@ use crate::node::command_line::Serve;
 use crate::server::{Network, TlsOptions};
 
 pub use self::{
+    effective::with_defaults,
     errors::{ConfigErrors, Warning},
     logs::LogConfig,
     seeds::Seeds,
@@ -125,8 +126,8 @@ pub struct Config {
     /// `None` where nobody is to scrape them.
     pub metrics: Option<MetricsConfig>,
     pub logging: LogConfig,
-    /// What was set, and what holds where nothing was, key by key; without what is secret.
-    pub effective: BTreeMap<String, String>,
+    /// What was set, key by key; without what is secret.
+    pub set: BTreeMap<String, String>,
 }
 
 /// Options of listeners and of the connections they accept.

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Config, MemoryConfig, NodeLimits, PasswordRule, Permissions, Product, ProxyConfig, QueueType,
-    StoreConfig, TcpOptions, TlsConfig, effective,
+    StoreConfig, TcpOptions, TlsConfig,
     errors::{Layer, Warning},
     keys::Setting,
     logs::{
@@ -236,7 +236,7 @@ impl Typed {
             handshake_timeout_ms: self
                 .handshake_timeout_ms
                 .map_or(10_000, |deadline| deadline.unwrap_or(DAY_MS)),
-            effective: effective::defaults(),
+            set: BTreeMap::new(),
             default_user: self.default_user.unwrap_or_else(|| "guest".to_owned()),
             default_pass: self.default_pass.unwrap_or_else(|| "guest".to_owned()),
             seeds: Seeds::new(self.default_users, self.default_policies, self.default_limits),

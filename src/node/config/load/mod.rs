@@ -32,7 +32,7 @@ pub struct Source {
 struct Gathering {
     environment: BTreeMap<String, String>,
     typed: Typed,
-    effective: BTreeMap<String, String>,
+    set: BTreeMap<String, String>,
     errors: Vec<ConfigError>,
     /// By key, so that one set twice is warned about once.
     warnings: BTreeMap<String, Warning>,
@@ -68,7 +68,7 @@ pub fn resolve(
     let mut gathering = Gathering {
         environment: environment.collect(),
         typed: Typed::default(),
-        effective: effective::defaults(),
+        set: BTreeMap::new(),
         errors,
         warnings: BTreeMap::new(),
     };
@@ -209,7 +209,7 @@ impl Gathering {
         };
         match row.status {
             Status::Obeyed(note) => {
-                effective::note(&mut self.effective, row, key, text);
+                effective::note(&mut self.set, row, key, text);
                 note(&mut self.typed, &Setting { captures, value, origin });
             }
             Status::NotUsedYet => self.warn(origin, key, "is not used yet".to_owned()),
@@ -254,7 +254,7 @@ impl Gathering {
             return Err(ConfigErrors(findings.errors));
         }
         let (mut config, more) = self.typed.resolve(tls);
-        config.effective = self.effective;
+        config.set = self.set;
         let warnings = self.warnings.into_values().chain(more).chain(findings.warnings);
         Ok((config, warnings.collect()))
     }
