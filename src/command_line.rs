@@ -36,6 +36,15 @@ pub struct CommandLine {
     serve: Serve,
 }
 
+/// What most processes are called with: the flags of a broker, without the definition of all that
+/// other commands take.
+#[derive(Parser)]
+#[command(name = "leveret", disable_version_flag = true)]
+struct OnlyServe {
+    #[command(flatten)]
+    serve: Serve,
+}
+
 /// The sub-commands.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
@@ -85,7 +94,7 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
         let words = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
         return ctl::run(tool, &words.collect::<Vec<_>>());
     }
-    match CommandLine::parse_from(words).into_command() {
+    match read(words) {
         Command::Serve(flags) => node::run(&flags),
         Command::Inspect(options) => inspect::run(&options),
         Command::Perf(options) => perf::run(&options),
@@ -93,6 +102,23 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Completions { shell, name } => print_completions(shell, &name),
         Command::Man { command } => print_manual(command.as_deref()),
     }
+}
+
+fn read(words: Vec<OsString>) -> Command {
+    match only_serve(&words) {
+        Some(serve) => Command::Serve(serve),
+        None => CommandLine::parse_from(words).into_command(),
+    }
+}
+
+/// The flags, where they are those of a broker and have no mistake; for all else the whole
+/// definition has the words.
+fn only_serve(words: &[OsString]) -> Option<Serve> {
+    let behind_serve = words.get(1).is_some_and(|word| word == "serve");
+    let flags = words.iter().skip(1 + usize::from(behind_serve));
+    let name = OsString::from("leveret");
+    let only = OnlyServe::try_parse_from(std::iter::once(&name).chain(flags)).ok()?;
+    Some(only.serve)
 }
 
 /// The whole command line, with the verbs of `ctl`.
@@ -149,10 +175,13 @@ mod tests {
     use super::*;
 
     fn serve(line: &str) -> Serve {
-        match CommandLine::try_parse_from(line.split(' ')).unwrap().into_command() {
-            Command::Serve(serve) => serve,
+        let words: Vec<OsString> = line.split(' ').map(Into::into).collect();
+        let only = only_serve(&words).unwrap();
+        match CommandLine::try_parse_from(words).unwrap().into_command() {
+            Command::Serve(serve) => assert_eq!(serve, only, "{line}"),
             other => panic!("{line} is {other:?}"),
         }
+        only
     }
 
     #[test]
@@ -188,6 +217,14 @@ mod tests {
     fn a_flag_or_command_that_does_not_exist_is_refused() {
         assert!(CommandLine::try_parse_from(["leveret", "--port", "5672"]).is_err());
         assert!(CommandLine::try_parse_from(["leveret", "start"]).is_err());
+    }
+
+    #[test]
+    fn what_is_not_for_a_broker_alone_is_read_by_the_whole_definition() {
+        for line in ["leveret perf", "leveret --help", "leveret -V", "leveret serve --port 1"] {
+            let words: Vec<OsString> = line.split(' ').map(Into::into).collect();
+            assert_eq!(only_serve(&words), None, "{line}");
+        }
     }
 
     #[test]
