@@ -55,6 +55,12 @@ impl Pattern {
         }))
     }
 
+    /// A look into a name takes no longer than the name and the pattern are long.
+    #[must_use]
+    pub fn is_linear(&self) -> bool {
+        !matches!(self.0, Matcher::Backtracking(_))
+    }
+
     /// Whether it is found anywhere in a name. A search that takes too long found nothing.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {

@@ -72,6 +72,10 @@ pub const LIST_PAGE_SIZE_MAX: usize = 500;
 /// value that is made takes about as long.
 pub const LIST_ROWS_PER_TURN: usize = 2048;
 
+/// What a name that is matched with a pattern in linear time counts of these: for most patterns it
+/// takes no longer than a row, for the worst a thousand times as long.
+pub const LIST_ROWS_PER_MATCH: usize = 64;
+
 /// Rows of a list that are sorted at once: each is compared some eight times.
 pub const LIST_ROWS_SORTED_AT_ONCE: usize = 256;
 

@@ -150,10 +150,7 @@ async fn filtered<R: Row>(rows: Vec<R>, filter: Option<&NameFilter>, turns: &mut
     let mut passed = Vec::new();
     for row in rows {
         passed.extend(filter.lets_pass(row.name()).then_some(row));
-        match filter {
-            NameFilter::Containing(_) => turns.spend(1).await,
-            NameFilter::Matching(_) => turns.end().await,
-        }
+        turns.spend(filter.work()).await;
     }
     passed
 }

@@ -4,13 +4,14 @@
 use super::query::Query;
 use super::refusal::Refusal;
 use crate::definitions::Pattern;
+use crate::limits::{LIST_ROWS_PER_MATCH, LIST_ROWS_PER_TURN};
 
 /// What names must be like.
 #[derive(Debug)]
 pub(super) enum NameFilter {
     /// They contain this, which is in small letters.
     Containing(String),
-    /// This is found in them, for which a search may take milliseconds.
+    /// This is found in them.
     Matching(Pattern),
 }
 
@@ -26,6 +27,16 @@ impl NameFilter {
         let pattern = Pattern::parse(&format!("(?i){name}"));
         let pattern = pattern.map_err(|_| Refusal::bad("Pagination parameters are invalid"))?;
         Ok(Some(Self::Matching(pattern)))
+    }
+
+    /// What a look at one name may come to.
+    pub(super) fn work(&self) -> usize {
+        match self {
+            Self::Containing(_) => 1,
+            Self::Matching(pattern) if pattern.is_linear() => LIST_ROWS_PER_MATCH,
+            // That is a search, which may take milliseconds.
+            Self::Matching(_) => LIST_ROWS_PER_TURN,
+        }
     }
 
     pub(super) fn lets_pass(&self, name: &str) -> bool {
