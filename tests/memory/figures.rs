@@ -21,9 +21,23 @@ fn tell(what: &str, count: usize, growth: u64) -> u64 {
     each
 }
 
+/// Where the code lies differs from start to start, and with it how much of it the system maps
+/// around what is called: one start says little.
+const EMPTY_STARTS: usize = 7;
+
 #[test]
 fn an_empty_broker_is_small() {
     let _alone = alone();
+    let mut sizes: Vec<u64> = (0..EMPTY_STARTS).map(|_| empty_size()).collect();
+    sizes.sort_unstable();
+    let size = sizes[EMPTY_STARTS / 2];
+    // Without optimization the code alone is larger.
+    if is_optimized() {
+        assert!(size < EMPTY_SIZE_MAX, "{sizes:?}");
+    }
+}
+
+fn empty_size() -> u64 {
     let clock = Clock::start();
     let mut process = start();
     let took = clock.elapsed().as_millis();
@@ -31,10 +45,7 @@ fn an_empty_broker_is_small() {
     let (_, said) = line.rsplit_once("; ").expect("what it says about its start");
     let size = resident(&process);
     println!("empty broker: {} KiB, ready {took} ms after it was called, {said}", size / KIB);
-    // Without optimization the code alone is larger.
-    if is_optimized() {
-        assert!(size < EMPTY_SIZE_MAX, "{size}");
-    }
+    size
 }
 
 #[test]
