@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::channel_families::CHANNELS;
 use super::connection_families::CONNECTIONS;
+use super::door_tests::{answer_to, broker, declaration, fill, metrics};
 use super::exchange_families::{EXCHANGES, EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER};
 use super::memory_families::MEMORY;
 use super::object_family::{Group, Object};
 use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUES};
-use super::tests::{answer_to, broker, declaration, fill, metrics, options};
+use super::tests::options;
 use super::text::Kind;
 use super::{Metrics, MetricsOptions};
 use crate::broker::{Broker, DirectChannel};
