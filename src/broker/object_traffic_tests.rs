@@ -1,9 +1,11 @@
 //! What is counted of each thing by itself: of channels, queues and exchanges, for whole clients.
 
 use super::QueueTraffic;
+use super::test_world::{World, deliveries};
 use super::traffic_tests::{NOW, published, world};
 use crate::broker::Broker;
 use crate::connection::{Consumed, Published};
+use crate::message::{Outcome, SequenceRange};
 use crate::protocol::field::FieldTable;
 use crate::protocol::frame;
 use crate::protocol::methods::{basic, channel, confirm};
@@ -90,8 +92,36 @@ fn a_queue_knows_what_was_published_to_it_and_got_from_it() {
         got_empty: 1,
         redelivered: 1,
         acknowledged: 2,
+        disk_reads: 0,
+        disk_writes: 0,
     };
     assert_eq!(broker.queue("/", "q").unwrap().traffic(), expected);
+}
+
+#[test]
+fn a_queue_knows_what_was_written_of_it_and_read_back() {
+    let mut world = World::new();
+    let mut client = world.client();
+    ["q", "soon"].iter().for_each(|queue| client.declare(queue, true));
+    client.publish("q", &["a", "b"]);
+    client.consume("soon", 1);
+    client.publish("soon", &["c"]);
+    let (queue, place, _) = deliveries(&client.events())[0].clone();
+    client.settle(queue, SequenceRange::one(place), Outcome::Accepted);
+    let disk = |world: &World, queue| {
+        let traffic = world.broker.queue("/", queue).unwrap().traffic();
+        (traffic.disk_reads, traffic.disk_writes)
+    };
+    assert_eq!(disk(&world, "q"), (0, 0), "the log has not come round");
+    world.turn();
+    assert_eq!((disk(&world, "q"), disk(&world, "soon")), ((0, 2), (0, 0)));
+    let figures = world.broker.store_figures();
+    assert_eq!((figures.read_messages, figures.written_messages), (0, 2));
+    let mut world = world.killed();
+    world.client().consume("q", 1);
+    world.turn();
+    assert_eq!(disk(&world, "q"), (2, 0), "in this life");
+    assert_eq!(world.broker.store_figures().read_messages, 2);
 }
 
 #[test]

@@ -104,6 +104,10 @@ pub const SESSION_OUTPUT_SIZE_MAX: usize = 256 * 1024;
 /// this is lost, as it is when the requester leaves.
 pub const REPLY_WINDOW_SIZE: u64 = 16 * 1024 * 1024;
 
+/// A scraper that looks more often than this sees the capacity of consumers over the last looks
+/// together: RabbitMQ's interval.
+pub const CAPACITY_WINDOW_MS: u64 = 5000;
+
 /// Routes a channel remembers, of some 150 bytes each: the keys in use at a time are mostly few,
 /// and where they are thousands, finding each way anew costs more than all else.
 pub const ROUTE_CACHE_COUNT_MAX: usize = 16_384;

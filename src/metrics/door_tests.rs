@@ -51,6 +51,21 @@ pub(super) async fn answer_to(metrics: &Arc<Metrics>, request: &str) -> String {
     answer
 }
 
+/// The body of an answer, which comes in one piece to who knows no pieces.
+pub(super) async fn body(metrics: &Arc<Metrics>, path: &str) -> String {
+    let answer = answer_to(metrics, &format!("GET {path} HTTP/1.0\r\nhost: a\r\n\r\n")).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.0 200 OK\r\n"), "{head}");
+    let kind = "\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8";
+    assert!(head.contains(kind), "{head}");
+    body.to_owned()
+}
+
+/// What stands in an answer behind this beginning of lines.
+pub(super) fn lines_of<'a>(body: &'a str, begin: &str) -> Vec<&'a str> {
+    body.lines().filter_map(|line| line.strip_prefix(begin)).collect()
+}
+
 #[tokio::test]
 async fn a_scrape_is_answered_with_what_is_now() {
     let world = broker();

@@ -73,4 +73,6 @@ mod door_tests;
 #[cfg(test)]
 mod object_tests;
 #[cfg(test)]
+mod queue_tests;
+#[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::text::{Kind, Seconds, Text};
+use super::text::{Kind, Text, Thousandths};
 use crate::message::Moment;
 
 /// Something of which there may be very many.
@@ -36,8 +36,8 @@ pub(super) struct Group<T: Object> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
     One,
-    /// They are told in seconds.
-    Millisecond,
+    /// Of a second, or of the whole.
+    Thousandth,
 }
 
 /// One of them.
@@ -74,13 +74,13 @@ impl<T: Object> ObjectFamily<T> {
         Self { name, kind: Kind::Gauge, help, unit: Unit::One, value }
     }
 
-    /// A gauge of seconds, whose values come in milliseconds.
-    pub(super) const fn seconds(
+    /// A gauge of seconds or of a part of the whole, whose values come in thousandths.
+    pub(super) const fn thousandths(
         name: &'static str,
         help: &'static str,
         value: fn(&T, &T::Seen) -> Option<u64>,
     ) -> Self {
-        Self { name, kind: Kind::Gauge, help, unit: Unit::Millisecond, value }
+        Self { name, kind: Kind::Gauge, help, unit: Unit::Thousandth, value }
     }
 
     /// The row of one object.
@@ -97,7 +97,7 @@ impl<T: Object> ObjectFamily<T> {
         let pairs: Vec<(&str, &str)> = labels.iter().copied().zip(texts).collect();
         match self.unit {
             Unit::One => text.sample(name, &pairs, value),
-            Unit::Millisecond => text.sample(name, &pairs, Seconds(value)),
+            Unit::Thousandth => text.sample(name, &pairs, Thousandths(value)),
         }
     }
 }

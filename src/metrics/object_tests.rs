@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::channel_families::CHANNELS;
 use super::connection_families::CONNECTIONS;
-use super::door_tests::{answer_to, broker, declaration, fill, metrics};
+use super::door_tests::{body, broker, declaration, fill, metrics};
 use super::exchange_families::{EXCHANGES, EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER};
 use super::memory_families::MEMORY;
 use super::object_family::{Group, Object};
@@ -18,16 +18,6 @@ use crate::connection::Command;
 use crate::connection::command::Bind;
 use crate::message::Moment;
 use crate::protocol::field::FieldTable;
-
-/// The body of an answer, which comes in one piece to who knows no pieces.
-async fn body(metrics: &Arc<Metrics>, path: &str) -> String {
-    let answer = answer_to(metrics, &format!("GET {path} HTTP/1.0\r\nhost: a\r\n\r\n")).await;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.0 200 OK\r\n"), "{head}");
-    let kind = "\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8";
-    assert!(head.contains(kind), "{head}");
-    body.to_owned()
-}
 
 /// The values, without those that every answer has.
 fn samples(body: &str) -> Vec<&str> {

@@ -125,6 +125,8 @@ fn store_figures() -> StoreFigures {
         quarantined_bytes: 16,
         torn_bytes: 17,
         damaged_checkpoints: 18,
+        written_messages: 19,
+        read_messages: 20,
     }
 }
 
@@ -289,6 +291,8 @@ fn every_metric_has_its_own_value() {
         "rabbitmq_channel_messages_acked_total 122",
         "rabbitmq_channel_get_empty_total 118",
         "rabbitmq_queue_messages_published_total 43",
+        "rabbitmq_queue_disk_reads_total 20",
+        "rabbitmq_queue_disk_writes_total 19",
         "leveret_store_quarantined_places_total 15",
         "leveret_store_quarantined_bytes 16",
         "leveret_store_torn_bytes 17",
