@@ -133,3 +133,22 @@ async fn consumers_are_as_able_as_messages_need_not_wait_for_them() {
     world.publish("q", &["x"; 9]);
     assert_eq!(capacity().await, Some(0.0), "the prefetch is 2");
 }
+
+/// It once did nothing.
+#[tokio::test]
+async fn a_reset_forgets_what_was_seen_before() {
+    let (world, wait) = world().await;
+    let path = "/api/queues/%2F/q?msg_rates_age=10&msg_rates_incr=5";
+    for reset in ["/api/reset", "/api/reset/leveret@hare"] {
+        world.publish("q", &["x"; 50]);
+        world.get(path).await;
+        wait(5000);
+        world.publish("q", &["x"; 50]);
+        assert_eq!(rate(&world, path, "publish").await, 10.0);
+        assert_eq!(world.change("DELETE", reset, &json!({})).await, 204);
+        let details = world.get(path).await["message_stats"]["publish_details"].clone();
+        assert_eq!((&details["rate"], &details["avg_rate"]), (&json!(0.0), &json!(0.0)));
+        wait(5000);
+    }
+    assert_eq!(world.get(path).await["message_stats"]["publish"], 200, "what is counted goes on");
+}
