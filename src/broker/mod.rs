@@ -13,6 +13,7 @@ mod batch;
 mod bucket;
 mod burial;
 mod churn;
+mod commit;
 mod consume;
 mod consumer_timeout;
 mod dead_letter_counts;
