@@ -6,7 +6,7 @@ use super::traffic_tests::{NOW, published, world};
 use crate::broker::Broker;
 use crate::connection::{Consumed, Published};
 use crate::message::{Outcome, SequenceRange};
-use crate::protocol::field::FieldTable;
+use crate::protocol::field::{FieldTable, FieldValue};
 use crate::protocol::frame;
 use crate::protocol::methods::{basic, channel, confirm};
 
@@ -146,6 +146,76 @@ fn an_exchange_knows_what_was_published_to_it_and_how_often_it_was_routed() {
     assert_eq!(figures("amq.topic"), (0, 0));
 }
 
+/// Confirmed, returned and dropped.
+fn outcomes(broker: &Broker, exchange: &str) -> (u64, u64, u64) {
+    let figures = broker.exchange("/", exchange).unwrap().figures();
+    (figures.confirmed, figures.returned, figures.dropped)
+}
+
+#[test]
+fn an_exchange_knows_what_was_confirmed_and_what_no_queue_took() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    client.declare_exchange("f", "fanout", FieldTable::new());
+    client.bind("q", "f");
+    client.ask(2, &confirm::Select { nowait: false });
+    client.publish(2, ("f", ""), false, 3);
+    client.publish(2, ("", "q"), true, 2);
+    client.publish(3, ("f", ""), false, 7);
+    client.publish(2, ("", "nowhere"), true, 1);
+    client.publish(2, ("", "nowhere"), false, 4);
+    client.publish(3, ("", "nowhere"), false, 8);
+    assert_eq!(outcomes(&broker, "f"), (3, 0, 0));
+    assert_eq!(outcomes(&broker, ""), (7, 1, 12), "what no queue takes is confirmed, too");
+    assert_eq!(outcomes(&broker, "amq.topic"), (0, 0, 0));
+}
+
+#[test]
+fn a_publish_counts_as_confirmed_for_its_exchange_when_it_is_on_disk() {
+    let mut world = World::new();
+    let mut client = world.client();
+    client.declare("q", true);
+    client.publish("q", &["a", "b"]);
+    client.publish("q", &["c"]);
+    client.events();
+    assert_eq!(outcomes(&world.broker, ""), (0, 0, 0));
+    world.turn();
+    assert_eq!(client.outcomes().0, [1, 2, 3]);
+    assert_eq!(outcomes(&world.broker, ""), (3, 0, 0));
+}
+
+#[test]
+fn what_a_queue_refuses_counts_as_confirmed_for_no_exchange() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    let overflow = ("x-overflow", FieldValue::from("reject-publish"));
+    client.declare("small", &[("x-max-length", FieldValue::from(2)), overflow]);
+    client.declare_exchange("f", "fanout", FieldTable::new());
+    client.bind("q", "f");
+    client.ask(2, &confirm::Select { nowait: false });
+    let in_turn = [("", "small"), ("f", ""), ("", "small"), ("", "small"), ("f", ""), ("", "q")];
+    client.send(&publishes(in_turn.map(|(exchange, key)| (2, exchange, key))));
+    assert_eq!((outcomes(&broker, ""), outcomes(&broker, "f")), ((3, 0, 0), (2, 0, 0)));
+    client.publish(2, ("", "small"), false, 5);
+    assert_eq!(outcomes(&broker, ""), (3, 0, 0));
+    let channels = broker.connections()[0].channels();
+    let channel = channels.iter().find(|channel| channel.number == 2).unwrap();
+    assert_eq!(channel.report().traffic.published.confirmed, 5, "as its publisher heard");
+}
+
+/// Publishes by channel, exchange and key, as they stand in one read.
+fn publishes<'a>(all: impl IntoIterator<Item = (u16, &'a str, &'a str)>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (channel, exchange, routing_key) in all {
+        let (mandatory, immediate) = (false, false);
+        let publish = basic::Publish { exchange, routing_key, mandatory, immediate };
+        frame::write_method(&mut bytes, channel, &publish);
+        frame::write_header(&mut bytes, channel, 60, 1, &[0, 0]);
+        frame::write_body(&mut bytes, channel, b"x");
+    }
+    bytes
+}
+
 /// Publishes of several channels and exchanges in one read once could have been told apart no more.
 #[test]
 fn publishes_that_come_together_count_each_where_it_belongs() {
@@ -153,15 +223,8 @@ fn publishes_that_come_together_count_each_where_it_belongs() {
     client.declare("q", &[]);
     client.declare_exchange("f", "fanout", FieldTable::new());
     client.bind("q", "f");
-    let mut bytes = Vec::new();
-    for (channel, exchange) in [(1, "f"), (2, ""), (1, ""), (2, "f"), (2, "f")] {
-        let (routing_key, mandatory, immediate) = ("q", false, false);
-        let publish = basic::Publish { exchange, routing_key, mandatory, immediate };
-        frame::write_method(&mut bytes, channel, &publish);
-        frame::write_header(&mut bytes, channel, 60, 1, &[0, 0]);
-        frame::write_body(&mut bytes, channel, b"x");
-    }
-    client.send(&bytes);
+    let all = [(1, "f"), (2, ""), (1, ""), (2, "f"), (2, "f")];
+    client.send(&publishes(all.map(|(channel, exchange)| (channel, exchange, "q"))));
     let received = |number: u16| {
         let channels = broker.connections()[0].channels();
         let channel = channels.iter().find(|channel| channel.number == number).unwrap();

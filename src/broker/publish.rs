@@ -224,7 +224,10 @@ impl Session {
             *(if mandatory { &mut tally.returned } else { &mut tally.dropped }) += count;
         }
         if let Some(exchange) = &route.exchange {
-            batch.tally.pass(exchange, count, count * route.declared_count);
+            batch.tally.pass(exchange, (count, count * route.declared_count), confirm);
+            if !is_routed {
+                exchange.count_unroutable(count, mandatory);
+            }
         }
         if is_routed {
             let (messages, way) = match rewritten {
@@ -269,6 +272,10 @@ impl Session {
         refused.dedup();
         // Those without a number, which their channels do not tell apart, are among these.
         self.settle_claims(batch, is_whole, &refused);
+        let due = batch.tally.take_due();
+        if is_whole && !due.is_empty() {
+            self.count_confirms(due, &refused);
+        }
         refused.retain(|(_, number)| *number > 0);
         batch.confirmed.leave_out(&refused);
         for (channel, first, last) in batch.confirmed.drain() {

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::batch::Batch;
 use super::session::Session;
 use crate::connection::Published;
@@ -17,17 +19,60 @@ pub(super) struct PublishTally {
     exchange: Option<Arc<Exchange>>,
     entered: u64,
     left: u64,
+    /// So many of them are to be confirmed, and the number of the last of these.
+    confirming: u64,
+    last_confirm: u64,
+    /// What is to be confirmed of exchanges that publishes came to before.
+    due: ConfirmsDue,
+}
+
+/// Publishes to one exchange that follow each other on one channel, and are to be confirmed.
+#[derive(Debug)]
+pub(super) struct ConfirmDue {
+    exchange: Arc<Exchange>,
+    channel: u16,
+    first: u64,
+    last: u64,
+}
+
+pub(super) type ConfirmsDue = SmallVec<[ConfirmDue; 1]>;
+
+impl ConfirmDue {
+    /// How many are confirmed where queues refused some.
+    fn count(&self, refused: &[(u16, u64)]) -> u64 {
+        let is_here = |(channel, number): &&(u16, u64)| {
+            *channel == self.channel && (self.first..=self.last).contains(number)
+        };
+        self.last + 1 - self.first - refused.iter().filter(is_here).count() as u64
+    }
 }
 
 impl PublishTally {
-    /// Messages came to an exchange, and that many to queues from there.
-    pub(super) fn pass(&mut self, exchange: &Arc<Exchange>, entered: u64, left: u64) {
+    /// Messages came to an exchange, and that many to queues from there. `confirm` is the number of
+    /// the first where they are to be confirmed.
+    #[inline]
+    pub(super) fn pass(
+        &mut self,
+        exchange: &Arc<Exchange>,
+        (entered, left): (u64, u64),
+        confirm: u64,
+    ) {
         if !self.exchange.as_ref().is_some_and(|known| Arc::ptr_eq(known, exchange)) {
             self.leave_exchange();
             self.exchange = Some(exchange.clone());
         }
         self.entered += entered;
         self.left += left;
+        if confirm > 0 {
+            self.confirming += entered;
+            self.last_confirm = confirm + entered - 1;
+        }
+    }
+
+    /// What is to be confirmed, now that the queues have it.
+    #[inline]
+    pub(super) fn take_due(&mut self) -> ConfirmsDue {
+        std::mem::take(&mut self.due)
     }
 
     /// Whatever is published was received, or comes to its exchange now that it is committed.
@@ -36,8 +81,12 @@ impl PublishTally {
     }
 
     fn leave_exchange(&mut self) {
-        if let Some(exchange) = self.exchange.take() {
-            exchange.count(std::mem::take(&mut self.entered), std::mem::take(&mut self.left));
+        let Some(exchange) = self.exchange.take() else { return };
+        exchange.count(std::mem::take(&mut self.entered), std::mem::take(&mut self.left));
+        let count = std::mem::take(&mut self.confirming);
+        if count > 0 {
+            let (channel, last) = (self.channel, self.last_confirm);
+            self.due.push(ConfirmDue { exchange, channel, first: last + 1 - count, last });
         }
     }
 }
@@ -58,6 +107,21 @@ impl Session {
     pub(super) fn count_published(&mut self, batch: &mut Batch) {
         if batch.tally.is_any() {
             self.add_published(&mut batch.tally);
+        }
+    }
+
+    /// Confirms are on their way, but for those of messages that a queue refused: what they confirm
+    /// counts for its exchange when it is on disk, as they are sent then.
+    pub(super) fn count_confirms(&mut self, due: ConfirmsDue, refused: &[(u16, u64)]) {
+        let position = self.work.position;
+        let durability = self.broker.durability.as_ref();
+        let waits = durability.is_some_and(|durability| !durability.is_durable(position));
+        for due in due {
+            let count = due.count(refused);
+            match waits {
+                true => self.waiting.count_later(position, due.exchange, count),
+                false => due.exchange.count_confirmed(count),
+            }
         }
     }
 

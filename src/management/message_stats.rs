@@ -35,7 +35,7 @@ impl MessageStats {
     }
 
     pub(super) fn of_exchange(figures: ExchangeFigures) -> Self {
-        let ExchangeFigures { published_in, published_out } = figures;
+        let ExchangeFigures { published_in, published_out, .. } = figures;
         Self(vec![vec![("publish_in", published_in), ("publish_out", published_out)]])
     }
 
