@@ -20,7 +20,7 @@ use crate::queue::{Consumer, Counts, Queue, Report};
 #[derive(Clone, Debug)]
 pub struct ListedQueue {
     host: Arc<VirtualHost>,
-    handle: Arc<QueueHandle>,
+    pub(super) handle: Arc<QueueHandle>,
 }
 
 /// What a queue has, and which consumers stand out.

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::mailbox::Mailbox;
 use super::message_counts::{MessageCounts, Wait};
 use super::pace::{Hold, Pace};
+use super::queue_latency::Latency;
 use super::queue_traffic::{Backlog, RareCounts};
 use super::trail::Trail;
 use super::work::Work;
@@ -81,6 +82,8 @@ pub(super) struct Live {
     pub(super) rare: Option<Box<RareCounts>>,
     /// How long messages waited for consumers.
     pub(super) backlog: Backlog,
+    /// How long each waited, where somebody asks for that.
+    pub(super) latency: Option<Box<Latency>>,
     /// When its messages came; nothing where none ever did.
     pub(super) trail: Option<Box<Trail>>,
     /// When somebody last used it, but for publishing; 0 where nobody looked yet.

@@ -59,6 +59,7 @@ mod publish_rate;
 mod publish_tally;
 mod queue_figures;
 mod queue_handle;
+mod queue_latency;
 mod queue_log;
 mod queue_traffic;
 mod queues;

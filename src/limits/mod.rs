@@ -108,6 +108,10 @@ pub const REPLY_WINDOW_SIZE: u64 = 16 * 1024 * 1024;
 /// together: RabbitMQ's interval.
 pub const CAPACITY_WINDOW_MS: u64 = 5000;
 
+/// For so long after somebody asked last, the delivery times of a queue are measured, which takes
+/// some 150 bytes: longer than anybody waits between two looks.
+pub const LATENCY_FORGOTTEN_MS: u64 = 1_200_000;
+
 /// Routes a channel remembers, of some 150 bytes each: the keys in use at a time are mostly few,
 /// and where they are thousands, finding each way anew costs more than all else.
 pub const ROUTE_CACHE_COUNT_MAX: usize = 16_384;

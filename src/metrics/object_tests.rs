@@ -9,7 +9,7 @@ use super::door_tests::{body, broker, declaration, fill, metrics};
 use super::exchange_families::{EXCHANGES, EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER};
 use super::memory_families::MEMORY;
 use super::object_family::{Group, Object};
-use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUES};
+use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUE_LATENCIES, QUEUES};
 use super::tests::options;
 use super::text::Kind;
 use super::{Metrics, MetricsOptions};
@@ -238,6 +238,7 @@ fn names_of_objects_are_as_prometheus_wants_them_and_documented() {
         families(QUEUES),
         families(std::slice::from_ref(&QUEUE_INFO)),
         families(std::slice::from_ref(&QUEUE_AGES)),
+        families(std::slice::from_ref(&QUEUE_LATENCIES)),
         families(CHANNELS),
         families(CONNECTIONS),
         families(EXCHANGES),

@@ -64,6 +64,18 @@ pub(super) static QUEUE_AGES: Group<ListedQueue> = Group {
     ],
 };
 
+/// Delivery times, which are measured of the queues whose times somebody asks for.
+pub(super) static QUEUE_LATENCIES: Group<ListedQueue> = Group {
+    name: "leveret_queue_latencies",
+    labels: OF_QUEUE,
+    families: &[QueueFamily::histogram(
+        "queue_deliver_seconds",
+        "Time from the publish to the delivery to a consumer of the queue",
+        1e3,
+        |queue, seen| queue.delivery_times(seen.now),
+    )],
+};
+
 /// Told with any of the others.
 pub(super) static QUEUE_INFO: Group<ListedQueue> = Group {
     name: "queue_info",

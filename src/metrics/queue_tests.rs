@@ -138,3 +138,36 @@ async fn what_goes_to_the_disk_and_comes_from_it_is_told() {
     assert_eq!(seen(&broker).await, ["2", "5", "2", "0"]);
     assert_eq!(values(&metrics(&broker).0, "/metrics", &all).await, ["2", "0"]);
 }
+
+#[tokio::test]
+async fn delivery_times_are_measured_of_the_queues_whose_times_are_asked_for() {
+    let broker = broker();
+    let metrics = metrics(&broker).0;
+    let mut client = Client::of(&broker);
+    client.0.ask(Command::DeclareQueue(declaration("q")), Moment(0));
+    let name = "leveret_queue_deliver_seconds";
+    let told = body(&metrics, "/metrics/per-object").await;
+    assert!(!told.contains(name), "nobody asked for them: {told}");
+    let paths = [
+        "/metrics/detailed?family=leveret_queue_latencies",
+        "/metrics/per-object?family=leveret_queue_latencies",
+    ];
+    let seen = async |path| {
+        let begin = format!("{name}_bucket{{vhost=\"/\",queue=\"q\",le=");
+        let told = body(&metrics, path).await;
+        assert!(told.contains(&format!("# TYPE {name} histogram\n")), "{told}");
+        let buckets = ["\"1\"} ", "\"5\"} ", "\"+Inf\"} "];
+        let counts = buckets.map(|bound| lines_of(&told, &format!("{begin}{bound}")).concat());
+        let sum = lines_of(&told, &format!("{name}_sum{Q} ")).concat();
+        assert_eq!(lines_of(&told, &format!("{name}_count{Q} ")).concat(), counts[2]);
+        (counts, sum)
+    };
+    let texts = |counts: [&str; 3], sum: &str| (counts.map(str::to_owned), sum.to_owned());
+    assert_eq!(seen(paths[0]).await, texts(["0"; 3], "0"));
+    client.publish(&["a"], false, 1);
+    client.consume(2, 4);
+    client.publish(&["b"], false, 5);
+    for path in paths {
+        assert_eq!(seen(path).await, texts(["1", "2", "2"], "3"), "{path}");
+    }
+}
