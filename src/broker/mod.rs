@@ -12,6 +12,7 @@ mod alarm;
 mod batch;
 mod bucket;
 mod burial;
+mod channel_exchanges;
 mod churn;
 mod commit;
 mod consume;
@@ -84,6 +85,7 @@ mod watermarks;
 mod work;
 
 pub use alarm::{Alarm, Alarms};
+pub use channel_exchanges::ExchangePublishes;
 pub use churn::{ChurnFigures, Passed};
 pub use dead_letter_counts::{DeadLetterFigures, DeadLettersSent, Strategy};
 pub use direct_channel::{DirectChannel, Rejection};

@@ -1,10 +1,11 @@
 //! What is counted of each thing by itself: of channels, queues and exchanges, for whole clients.
 
-use super::QueueTraffic;
 use super::test_world::{World, deliveries};
 use super::traffic_tests::{NOW, published, world};
+use super::{ExchangePublishes, QueueTraffic};
 use crate::broker::Broker;
 use crate::connection::{Consumed, Published};
+use crate::limits::CHANNEL_EXCHANGES_MAX;
 use crate::message::{Outcome, SequenceRange};
 use crate::protocol::field::{FieldTable, FieldValue};
 use crate::protocol::frame;
@@ -168,6 +169,52 @@ fn an_exchange_knows_what_was_confirmed_and_what_no_queue_took() {
     assert_eq!(outcomes(&broker, "f"), (3, 0, 0));
     assert_eq!(outcomes(&broker, ""), (7, 1, 12), "what no queue takes is confirmed, too");
     assert_eq!(outcomes(&broker, "amq.topic"), (0, 0, 0));
+}
+
+#[test]
+fn a_channel_knows_what_was_published_on_it_to_each_exchange() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    client.declare_exchange("f", "fanout", FieldTable::new());
+    client.ask(2, &confirm::Select { nowait: false });
+    client.publish(2, ("f", ""), false, 3);
+    client.publish(2, ("f", ""), true, 1);
+    client.publish(3, ("f", ""), false, 9);
+    let in_turn = [(2, "", "q"), (2, "f", ""), (2, "", "q"), (2, "", "q")];
+    client.send(&publishes(in_turn));
+    let seen = |number: u16| {
+        let channels = broker.connections()[0].channels();
+        let channel = channels.iter().find(|channel| channel.number == number).unwrap();
+        let seen =
+            channel.publishes().into_iter().map(|ExchangePublishes { name, published, .. }| {
+                let Published { received, confirmed, dropped, returned, .. } = published;
+                (name.to_string(), [received, confirmed, dropped, returned])
+            });
+        seen.collect::<Vec<_>>()
+    };
+    assert_eq!(seen(1), []);
+    assert_eq!(seen(2), [("f".into(), [5, 5, 4, 1]), (String::new(), [3, 3, 0, 0])]);
+    assert_eq!(seen(3), [("f".into(), [9, 0, 9, 0])]);
+    assert_eq!(outcomes(&broker, "f"), (5, 1, 13));
+}
+
+#[test]
+fn a_channel_that_publishes_to_very_many_exchanges_tells_some_apart() {
+    let (broker, mut client) = world();
+    client.ask(2, &confirm::Select { nowait: false });
+    let names: Vec<String> = (0..CHANNEL_EXCHANGES_MAX + 3).map(|n| format!("x{n}")).collect();
+    for name in &names {
+        client.declare_exchange(name, "fanout", FieldTable::new());
+    }
+    for _ in 0..2 {
+        client.send(&publishes(names.iter().map(|name| (2, &**name, ""))));
+    }
+    let channels = broker.connections()[0].channels();
+    let channel = channels.iter().find(|channel| channel.number == 2).unwrap();
+    assert_eq!(channel.publishes().len(), CHANNEL_EXCHANGES_MAX);
+    for name in &names {
+        assert_eq!(outcomes(&broker, name), (2, 0, 2), "{name} counts all the same");
+    }
 }
 
 #[test]

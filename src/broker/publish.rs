@@ -225,8 +225,8 @@ impl Session {
         }
         if let Some(exchange) = &route.exchange {
             batch.tally.pass(exchange, (count, count * route.declared_count), confirm);
-            if !is_routed {
-                exchange.count_unroutable(count, mandatory);
+            if !is_routed && let Some(state) = self.channels.get_mut(&channel) {
+                state.with_exchange(exchange).count_unroutable(count, mandatory);
             }
         }
         if is_routed {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::batch::Batch;
+use super::channel_exchanges::ChannelExchange;
 use super::session::Session;
 use crate::connection::Published;
 use crate::routing::Exchange;
@@ -22,14 +23,25 @@ pub(super) struct PublishTally {
     /// So many of them are to be confirmed, and the number of the last of these.
     confirming: u64,
     last_confirm: u64,
-    /// What is to be confirmed of exchanges that publishes came to before.
+    /// Exchanges that publishes on this channel came to before.
+    passed: Vec<Passed>,
+    /// What is to be confirmed of them.
     due: ConfirmsDue,
 }
 
-/// Publishes to one exchange that follow each other on one channel, and are to be confirmed.
+/// Publishes to one exchange that follow each other on one channel.
+#[derive(Debug)]
+struct Passed {
+    exchange: Arc<Exchange>,
+    entered: u64,
+    confirming: u64,
+    last_confirm: u64,
+}
+
+/// Those of them that are to be confirmed.
 #[derive(Debug)]
 pub(super) struct ConfirmDue {
-    exchange: Arc<Exchange>,
+    exchange: Arc<ChannelExchange>,
     channel: u16,
     first: u64,
     last: u64,
@@ -58,8 +70,7 @@ impl PublishTally {
         confirm: u64,
     ) {
         if !self.exchange.as_ref().is_some_and(|known| Arc::ptr_eq(known, exchange)) {
-            self.leave_exchange();
-            self.exchange = Some(exchange.clone());
+            self.change_exchange(exchange);
         }
         self.entered += entered;
         self.left += left;
@@ -67,6 +78,13 @@ impl PublishTally {
             self.confirming += entered;
             self.last_confirm = confirm + entered - 1;
         }
+    }
+
+    #[inline(never)]
+    fn change_exchange(&mut self, next: &Arc<Exchange>) {
+        let passed = self.leave_exchange();
+        self.passed.extend(passed);
+        self.exchange = Some(next.clone());
     }
 
     /// What is to be confirmed, now that the queues have it.
@@ -80,14 +98,12 @@ impl PublishTally {
         self.published.received > 0 || self.exchange.is_some()
     }
 
-    fn leave_exchange(&mut self) {
-        let Some(exchange) = self.exchange.take() else { return };
-        exchange.count(std::mem::take(&mut self.entered), std::mem::take(&mut self.left));
-        let count = std::mem::take(&mut self.confirming);
-        if count > 0 {
-            let (channel, last) = (self.channel, self.last_confirm);
-            self.due.push(ConfirmDue { exchange, channel, first: last + 1 - count, last });
-        }
+    fn leave_exchange(&mut self) -> Option<Passed> {
+        let exchange = self.exchange.take()?;
+        let entered = std::mem::take(&mut self.entered);
+        exchange.count(entered, std::mem::take(&mut self.left));
+        let (confirming, last_confirm) = (std::mem::take(&mut self.confirming), self.last_confirm);
+        Some(Passed { exchange, entered, confirming, last_confirm })
     }
 }
 
@@ -128,11 +144,21 @@ impl Session {
     /// By itself, so that the many steps which publish nothing do not carry it along.
     #[inline(never)]
     fn add_published(&mut self, tally: &mut PublishTally) {
-        tally.leave_exchange();
+        let last = tally.leave_exchange();
         let published = std::mem::take(&mut tally.published);
-        if let Some(state) = self.channels.get(&tally.channel) {
-            state.live.traffic.count_published(&published);
-            state.live.touch(self.work.now);
+        // Nothing is published on a channel that is not there.
+        let Some(state) = self.channels.get_mut(&tally.channel) else { return };
+        state.live.traffic.count_published(&published);
+        state.live.touch(self.work.now);
+        let channel = tally.channel;
+        for passed in tally.passed.drain(..).chain(last) {
+            let Passed { exchange, entered, confirming, last_confirm: last } = passed;
+            let exchange = state.with_exchange(&exchange);
+            exchange.count_published(entered);
+            if confirming > 0 {
+                let first = last + 1 - confirming;
+                tally.due.push(ConfirmDue { exchange, channel, first, last });
+            }
         }
     }
 }

@@ -92,7 +92,7 @@ mod tests {
         let mut client = world.client();
         client.declare("q", false);
         let queue = world.broker.queue("/", "q").unwrap();
-        queue.delivery_times(Moment(0));
+        let _ = queue.delivery_times(Moment(0));
         client.at(10).publish("q", &["a", "b"]);
         client.at(25).consume("q", 1);
         let times = queue.delivery_times(Moment(25));

@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::channel_exchanges::ChannelExchange;
 use super::session::Session;
 use crate::connection::{Event, Reply};
 use crate::message::Moment;
 use crate::protocol::reply::{AmqpError, ConnectionError};
-use crate::routing::Exchange;
 use crate::store::Position;
 
 /// Who publishes to so many exchanges in turn has one count for each of them.
@@ -30,9 +30,9 @@ pub(super) struct Waiting {
     events: VecDeque<Held>,
     /// How many of them are answers to requests.
     answers: usize,
-    /// Publishes that count as confirmed for their exchange when that much is on disk. Of each of
-    /// them the log has a message to write, so these are fewer than what it lets wait.
-    exchanges: VecDeque<(Position, Arc<Exchange>, u64)>,
+    /// Publishes that count as confirmed, each for its exchange, when that much is on disk. They
+    /// come with what the log has to write, which has a bound.
+    exchanges: VecDeque<(Position, Arc<ChannelExchange>, u64)>,
 }
 
 impl Waiting {
@@ -64,9 +64,14 @@ impl Waiting {
     }
 
     /// So many publishes to an exchange count as confirmed when that much is on disk.
-    pub(super) fn count_later(&mut self, position: Position, exchange: Arc<Exchange>, count: u64) {
+    pub(super) fn count_later(
+        &mut self,
+        position: Position,
+        exchange: Arc<ChannelExchange>,
+        count: u64,
+    ) {
         let mut known = self.exchanges.iter_mut().rev().take(CONFIRM_EXCHANGES_SEARCHED);
-        let is_same = |known: &&mut (Position, Arc<Exchange>, u64)| {
+        let is_same = |known: &&mut (Position, Arc<ChannelExchange>, u64)| {
             known.0 == position && Arc::ptr_eq(&known.1, &exchange)
         };
         match known.find(is_same) {
@@ -77,7 +82,7 @@ impl Waiting {
 
     /// That much is on disk.
     fn count_confirmed(&mut self, durable: Position) {
-        let is_due = |waiting: &mut (Position, Arc<Exchange>, u64)| waiting.0 <= durable;
+        let is_due = |waiting: &mut (Position, Arc<ChannelExchange>, u64)| waiting.0 <= durable;
         while let Some((_, exchange, count)) = self.exchanges.pop_front_if(is_due) {
             exchange.count_confirmed(count);
         }

@@ -22,6 +22,11 @@ impl MessageStats {
         Self(vec![published(&traffic.published), consumed(&traffic.consumed())])
     }
 
+    /// Of what comes in alone.
+    pub(super) fn of_publishes(publishes: &Published) -> Self {
+        Self(vec![published(publishes)])
+    }
+
     pub(super) fn of_queue(traffic: &QueueTraffic) -> Self {
         let QueueTraffic { published, disk_reads, disk_writes, .. } = *traffic;
         let disk = disk(disk_reads, disk_writes);

@@ -35,6 +35,8 @@ pub(super) enum Subject {
     Queue(QueueId),
     Connection(SessionId),
     Channel(SessionId, u16),
+    /// What is published on a channel to an exchange.
+    ChannelExchange(SessionId, u16, ExchangeId),
 }
 
 impl Subject {

@@ -220,6 +220,12 @@ impl Exchange {
         self.kind == ExchangeKind::Topic && !self.is_delayed
     }
 
+    /// Its number: no other exchange has it.
+    #[must_use]
+    pub fn id(&self) -> ExchangeId {
+        self.id
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &Name {
