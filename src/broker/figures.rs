@@ -75,8 +75,14 @@ impl Broker {
             memory_limit: self.memory_limit(),
             disk_free_limit: self.disk_free_limit(),
             health: durability.map_or(Health::Good, |durability| durability.log.health()),
-            store: durability.map(|durability| durability.figures()).unwrap_or_default(),
+            store: self.store_figures(),
         }
+    }
+
+    /// How the store fares; all zero where there is none.
+    #[must_use]
+    pub fn store_figures(&self) -> StoreFigures {
+        self.durability.as_ref().map(|durability| durability.figures()).unwrap_or_default()
     }
 
     /// What comes and goes.

@@ -52,7 +52,7 @@ pub struct ListedChannel {
     pub connection: ListedConnection,
     /// Its number there.
     pub number: u16,
-    live: Arc<LiveChannel>,
+    pub(super) live: Arc<LiveChannel>,
 }
 
 /// How a channel fares at one moment.

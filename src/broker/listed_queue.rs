@@ -20,7 +20,7 @@ use crate::queue::{Consumer, Counts, Queue, Report};
 #[derive(Clone, Debug)]
 pub struct ListedQueue {
     host: Arc<VirtualHost>,
-    handle: Arc<QueueHandle>,
+    pub(super) handle: Arc<QueueHandle>,
 }
 
 /// What a queue has, and which consumers stand out.
@@ -103,7 +103,20 @@ impl ListedQueue {
     /// What clients published to it and got from it so far.
     #[must_use]
     pub fn traffic(&self) -> QueueTraffic {
-        lock(&self.handle.live).traffic()
+        self.handle.traffic(&lock(&self.handle.live))
+    }
+
+    /// In how many thousandths of the time since an earlier look its consumers could take more at
+    /// once, or of the last seconds where somebody looks that often.
+    #[must_use]
+    pub fn capacity(&self, now: Moment) -> u64 {
+        lock(&self.handle.live).capacity(now)
+    }
+
+    /// Messages that the log has, of those that wait or are out, and the bytes of their bodies.
+    #[must_use]
+    pub fn logged(&self) -> (usize, u64) {
+        lock(&self.handle.live).queue.logged()
     }
 
     /// What it has.
@@ -124,7 +137,7 @@ impl ListedQueue {
         let tag = |id: Option<ConsumerId>| Some(live.subscribers.get(&id?)?.consumer_tag.clone());
         QueueReport {
             memory_bytes: memory_bytes(&held, &self.handle),
-            traffic: live.traffic(),
+            traffic: self.handle.traffic(&live),
             backlog: live.backlog,
             next_came_at: held.next_ready.and_then(|place| live.came_at(place)),
             unsettled_came_at: held.first_unsettled.and_then(|place| live.came_at(place)),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::channel_exchanges::ChannelExchange;
 use super::encryption::Encryption;
 use super::listed_connection::OctetFigures;
 use super::lock::lock;
@@ -164,6 +165,8 @@ pub(super) struct LiveChannel {
     pub(super) uncommitted: Gauge,
     /// Messages that it got and has not settled: they count for no prefetch.
     pub(super) got: Gauge,
+    /// What was published on it to each exchange: a leaf of the lock order, taken where one is new.
+    pub(super) exchanges: Mutex<Vec<Arc<ChannelExchange>>>,
 }
 
 impl LiveChannel {

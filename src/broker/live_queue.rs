@@ -10,7 +10,8 @@ use smallvec::SmallVec;
 use super::mailbox::Mailbox;
 use super::message_counts::{MessageCounts, Wait};
 use super::pace::{Hold, Pace};
-use super::queue_traffic::{Backlog, FetchedCounts};
+use super::queue_latency::Latency;
+use super::queue_traffic::{Backlog, RareCounts};
 use super::trail::Trail;
 use super::work::Work;
 use crate::connection::{Event, Reply};
@@ -77,10 +78,12 @@ pub(super) struct Live {
     pub(super) acknowledged: u64,
     /// Messages that went to consumers that acknowledge nothing.
     pub(super) delivered_no_ack: u64,
-    /// What went out again, or was fetched: of few queues.
-    pub(super) fetched: Option<Box<FetchedCounts>>,
+    /// What went out again, was fetched or read back, or is watched: of few queues.
+    pub(super) rare: Option<Box<RareCounts>>,
     /// How long messages waited for consumers.
     pub(super) backlog: Backlog,
+    /// How long each waited, where somebody asks for that.
+    pub(super) latency: Option<Box<Latency>>,
     /// When its messages came; nothing where none ever did.
     pub(super) trail: Option<Box<Trail>>,
     /// When somebody last used it, but for publishing; 0 where nobody looked yet.

@@ -1,10 +1,13 @@
 //! What is counted of each thing by itself: of channels, queues and exchanges, for whole clients.
 
-use super::QueueTraffic;
+use super::test_world::{World, deliveries};
 use super::traffic_tests::{NOW, published, world};
+use super::{ExchangePublishes, QueueTraffic};
 use crate::broker::Broker;
 use crate::connection::{Consumed, Published};
-use crate::protocol::field::FieldTable;
+use crate::limits::CHANNEL_EXCHANGES_MAX;
+use crate::message::{Outcome, SequenceRange};
+use crate::protocol::field::{FieldTable, FieldValue};
 use crate::protocol::frame;
 use crate::protocol::methods::{basic, channel, confirm};
 
@@ -90,8 +93,36 @@ fn a_queue_knows_what_was_published_to_it_and_got_from_it() {
         got_empty: 1,
         redelivered: 1,
         acknowledged: 2,
+        disk_reads: 0,
+        disk_writes: 0,
     };
     assert_eq!(broker.queue("/", "q").unwrap().traffic(), expected);
+}
+
+#[test]
+fn a_queue_knows_what_was_written_of_it_and_read_back() {
+    let mut world = World::new();
+    let mut client = world.client();
+    ["q", "soon"].iter().for_each(|queue| client.declare(queue, true));
+    client.publish("q", &["a", "b"]);
+    client.consume("soon", 1);
+    client.publish("soon", &["c"]);
+    let (queue, place, _) = deliveries(&client.events())[0].clone();
+    client.settle(queue, SequenceRange::one(place), Outcome::Accepted);
+    let disk = |world: &World, queue| {
+        let traffic = world.broker.queue("/", queue).unwrap().traffic();
+        (traffic.disk_reads, traffic.disk_writes)
+    };
+    assert_eq!(disk(&world, "q"), (0, 0), "the log has not come round");
+    world.turn();
+    assert_eq!((disk(&world, "q"), disk(&world, "soon")), ((0, 2), (0, 0)));
+    let figures = world.broker.store_figures();
+    assert_eq!((figures.read_messages, figures.written_messages), (0, 2));
+    let mut world = world.killed();
+    world.client().consume("q", 1);
+    world.turn();
+    assert_eq!(disk(&world, "q"), (2, 0), "in this life");
+    assert_eq!(world.broker.store_figures().read_messages, 2);
 }
 
 #[test]
@@ -116,6 +147,122 @@ fn an_exchange_knows_what_was_published_to_it_and_how_often_it_was_routed() {
     assert_eq!(figures("amq.topic"), (0, 0));
 }
 
+/// Confirmed, returned and dropped.
+fn outcomes(broker: &Broker, exchange: &str) -> (u64, u64, u64) {
+    let figures = broker.exchange("/", exchange).unwrap().figures();
+    (figures.confirmed, figures.returned, figures.dropped)
+}
+
+#[test]
+fn an_exchange_knows_what_was_confirmed_and_what_no_queue_took() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    client.declare_exchange("f", "fanout", FieldTable::new());
+    client.bind("q", "f");
+    client.ask(2, &confirm::Select { nowait: false });
+    client.publish(2, ("f", ""), false, 3);
+    client.publish(2, ("", "q"), true, 2);
+    client.publish(3, ("f", ""), false, 7);
+    client.publish(2, ("", "nowhere"), true, 1);
+    client.publish(2, ("", "nowhere"), false, 4);
+    client.publish(3, ("", "nowhere"), false, 8);
+    assert_eq!(outcomes(&broker, "f"), (3, 0, 0));
+    assert_eq!(outcomes(&broker, ""), (7, 1, 12), "what no queue takes is confirmed, too");
+    assert_eq!(outcomes(&broker, "amq.topic"), (0, 0, 0));
+}
+
+#[test]
+fn a_channel_knows_what_was_published_on_it_to_each_exchange() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    client.declare_exchange("f", "fanout", FieldTable::new());
+    client.ask(2, &confirm::Select { nowait: false });
+    client.publish(2, ("f", ""), false, 3);
+    client.publish(2, ("f", ""), true, 1);
+    client.publish(3, ("f", ""), false, 9);
+    let in_turn = [(2, "", "q"), (2, "f", ""), (2, "", "q"), (2, "", "q")];
+    client.send(&publishes(in_turn));
+    let seen = |number: u16| {
+        let channels = broker.connections()[0].channels();
+        let channel = channels.iter().find(|channel| channel.number == number).unwrap();
+        let seen =
+            channel.publishes().into_iter().map(|ExchangePublishes { name, published, .. }| {
+                let Published { received, confirmed, dropped, returned, .. } = published;
+                (name.to_string(), [received, confirmed, dropped, returned])
+            });
+        seen.collect::<Vec<_>>()
+    };
+    assert_eq!(seen(1), []);
+    assert_eq!(seen(2), [("f".into(), [5, 5, 4, 1]), (String::new(), [3, 3, 0, 0])]);
+    assert_eq!(seen(3), [("f".into(), [9, 0, 9, 0])]);
+    assert_eq!(outcomes(&broker, "f"), (5, 1, 13));
+}
+
+#[test]
+fn a_channel_that_publishes_to_very_many_exchanges_tells_some_apart() {
+    let (broker, mut client) = world();
+    client.ask(2, &confirm::Select { nowait: false });
+    let names: Vec<String> = (0..CHANNEL_EXCHANGES_MAX + 3).map(|n| format!("x{n}")).collect();
+    for name in &names {
+        client.declare_exchange(name, "fanout", FieldTable::new());
+    }
+    for _ in 0..2 {
+        client.send(&publishes(names.iter().map(|name| (2, &**name, ""))));
+    }
+    let channels = broker.connections()[0].channels();
+    let channel = channels.iter().find(|channel| channel.number == 2).unwrap();
+    assert_eq!(channel.publishes().len(), CHANNEL_EXCHANGES_MAX);
+    for name in &names {
+        assert_eq!(outcomes(&broker, name), (2, 0, 2), "{name} counts all the same");
+    }
+}
+
+#[test]
+fn a_publish_counts_as_confirmed_for_its_exchange_when_it_is_on_disk() {
+    let mut world = World::new();
+    let mut client = world.client();
+    client.declare("q", true);
+    client.publish("q", &["a", "b"]);
+    client.publish("q", &["c"]);
+    client.events();
+    assert_eq!(outcomes(&world.broker, ""), (0, 0, 0));
+    world.turn();
+    assert_eq!(client.outcomes().0, [1, 2, 3]);
+    assert_eq!(outcomes(&world.broker, ""), (3, 0, 0));
+}
+
+#[test]
+fn what_a_queue_refuses_counts_as_confirmed_for_no_exchange() {
+    let (broker, mut client) = world();
+    client.declare("q", &[]);
+    let overflow = ("x-overflow", FieldValue::from("reject-publish"));
+    client.declare("small", &[("x-max-length", FieldValue::from(2)), overflow]);
+    client.declare_exchange("f", "fanout", FieldTable::new());
+    client.bind("q", "f");
+    client.ask(2, &confirm::Select { nowait: false });
+    let in_turn = [("", "small"), ("f", ""), ("", "small"), ("", "small"), ("f", ""), ("", "q")];
+    client.send(&publishes(in_turn.map(|(exchange, key)| (2, exchange, key))));
+    assert_eq!((outcomes(&broker, ""), outcomes(&broker, "f")), ((3, 0, 0), (2, 0, 0)));
+    client.publish(2, ("", "small"), false, 5);
+    assert_eq!(outcomes(&broker, ""), (3, 0, 0));
+    let channels = broker.connections()[0].channels();
+    let channel = channels.iter().find(|channel| channel.number == 2).unwrap();
+    assert_eq!(channel.report().traffic.published.confirmed, 5, "as its publisher heard");
+}
+
+/// Publishes by channel, exchange and key, as they stand in one read.
+fn publishes<'a>(all: impl IntoIterator<Item = (u16, &'a str, &'a str)>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (channel, exchange, routing_key) in all {
+        let (mandatory, immediate) = (false, false);
+        let publish = basic::Publish { exchange, routing_key, mandatory, immediate };
+        frame::write_method(&mut bytes, channel, &publish);
+        frame::write_header(&mut bytes, channel, 60, 1, &[0, 0]);
+        frame::write_body(&mut bytes, channel, b"x");
+    }
+    bytes
+}
+
 /// Publishes of several channels and exchanges in one read once could have been told apart no more.
 #[test]
 fn publishes_that_come_together_count_each_where_it_belongs() {
@@ -123,15 +270,8 @@ fn publishes_that_come_together_count_each_where_it_belongs() {
     client.declare("q", &[]);
     client.declare_exchange("f", "fanout", FieldTable::new());
     client.bind("q", "f");
-    let mut bytes = Vec::new();
-    for (channel, exchange) in [(1, "f"), (2, ""), (1, ""), (2, "f"), (2, "f")] {
-        let (routing_key, mandatory, immediate) = ("q", false, false);
-        let publish = basic::Publish { exchange, routing_key, mandatory, immediate };
-        frame::write_method(&mut bytes, channel, &publish);
-        frame::write_header(&mut bytes, channel, 60, 1, &[0, 0]);
-        frame::write_body(&mut bytes, channel, b"x");
-    }
-    client.send(&bytes);
+    let all = [(1, "f"), (2, ""), (1, ""), (2, "f"), (2, "f")];
+    client.send(&publishes(all.map(|(channel, exchange)| (channel, exchange, "q"))));
     let received = |number: u16| {
         let channels = broker.connections()[0].channels();
         let channel = channels.iter().find(|channel| channel.number == number).unwrap();

@@ -13,7 +13,7 @@ use super::replies::REPLY_TO;
 use super::route_cache::CachedRoute;
 use super::session::{Pending, Place, Session};
 use crate::auth::Access;
-use crate::connection::{Event, Publish, Settle};
+use crate::connection::{Event, Publish};
 use crate::limits::PUBLISH_GROUPS_MAX;
 use crate::message::{Message, MessageRun, Resource, expiration, sender_selected};
 use crate::protocol::field::FieldValue;
@@ -160,7 +160,7 @@ impl Session {
 
     /// Takes a routed message into the batch, unless its equal is on its way and may yet fail: then
     /// nobody can say yet whether it is a duplicate.
-    fn take(
+    pub(super) fn take(
         &mut self,
         publish: Publish,
         mut routed: Routed,
@@ -191,7 +191,7 @@ impl Session {
     }
 
     /// Adds routed messages to the batch, or gives them back as they came.
-    fn enqueue(&mut self, publish: Publish, routed: Routed, batch: &mut Batch) {
+    pub(super) fn enqueue(&mut self, publish: Publish, routed: Routed, batch: &mut Batch) {
         batch.confirmed.add(&publish);
         let Routed { rewritten, route, is_reply, mut deduplicated } = routed;
         let queues = &*route.queues;
@@ -224,7 +224,10 @@ impl Session {
             *(if mandatory { &mut tally.returned } else { &mut tally.dropped }) += count;
         }
         if let Some(exchange) = &route.exchange {
-            batch.tally.pass(exchange, count, count * route.declared_count);
+            batch.tally.pass(exchange, (count, count * route.declared_count), confirm);
+            if !is_routed && let Some(state) = self.channels.get_mut(&channel) {
+                state.with_exchange(exchange).count_unroutable(count, mandatory);
+            }
         }
         if is_routed {
             let (messages, way) = match rewritten {
@@ -269,6 +272,10 @@ impl Session {
         refused.dedup();
         // Those without a number, which their channels do not tell apart, are among these.
         self.settle_claims(batch, is_whole, &refused);
+        let due = batch.tally.take_due();
+        if is_whole && !due.is_empty() {
+            self.count_confirms(due, &refused);
+        }
         refused.retain(|(_, number)| *number > 0);
         batch.confirmed.leave_out(&refused);
         for (channel, first, last) in batch.confirmed.drain() {
@@ -300,7 +307,11 @@ impl Session {
 
     /// Where a message goes. The exchange is looked for and permissions are asked once for each
     /// key that is remembered.
-    fn route(&mut self, publish: &Publish, message: &Message) -> Result<Routed, AmqpError> {
+    pub(super) fn route(
+        &mut self,
+        publish: &Publish,
+        message: &Message,
+    ) -> Result<Routed, AmqpError> {
         let channel = publish.channel;
         // Where the way is known to be plain, what is remembered was asked already.
         let is_plain = publish.way.is_some() || !properties::are_inspected(message.properties());
@@ -441,43 +452,6 @@ impl Session {
             "user_id property set to '{claimed}' but authenticated user was '{}'",
             user.name
         )))
-    }
-
-    /// tx.commit: the messages, then the settlements.
-    pub(super) fn commit(&mut self, channel: u16, settles: &[Settle]) -> Result<(), AmqpError> {
-        let state = self.channels.get_mut(&channel);
-        let pending = state.and_then(|state| {
-            state.live.uncommitted.set(0);
-            state.transaction.replace(Vec::new())
-        });
-        let mut batch = Batch::default();
-        let published = self.publish_pending(pending.unwrap_or_default(), &mut batch);
-        self.flush(&mut batch);
-        let is_taken = !batch.is_short;
-        published?;
-        settles.iter().for_each(|settle| self.settle(settle));
-        if !is_taken {
-            return Err(ChannelError::precondition_failed("partial tx completion").into());
-        }
-        Ok(())
-    }
-
-    /// Each goes where it was routed to, but for those of which an equal may have come meanwhile.
-    fn publish_pending(
-        &mut self,
-        pending: Vec<Pending>,
-        batch: &mut Batch,
-    ) -> Result<(), AmqpError> {
-        for Pending { publish, routed, is_deduplicated, .. } in pending {
-            match publish.messages.first().filter(|_| is_deduplicated) {
-                None => self.enqueue(publish, routed, batch),
-                Some(message) => {
-                    let routed = self.route(&publish, message)?;
-                    self.take(publish, routed, batch)?;
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::batch::Batch;
+use super::channel_exchanges::ChannelExchange;
 use super::session::Session;
 use crate::connection::Published;
 use crate::routing::Exchange;
@@ -17,17 +20,77 @@ pub(super) struct PublishTally {
     exchange: Option<Arc<Exchange>>,
     entered: u64,
     left: u64,
+    /// So many of them are to be confirmed, and the number of the last of these.
+    confirming: u64,
+    last_confirm: u64,
+    /// Exchanges that publishes on this channel came to before.
+    passed: Vec<Passed>,
+    /// What is to be confirmed of them.
+    due: ConfirmsDue,
+}
+
+/// Publishes to one exchange that follow each other on one channel.
+#[derive(Debug)]
+struct Passed {
+    exchange: Arc<Exchange>,
+    entered: u64,
+    confirming: u64,
+    last_confirm: u64,
+}
+
+/// Those of them that are to be confirmed.
+#[derive(Debug)]
+pub(super) struct ConfirmDue {
+    exchange: Arc<ChannelExchange>,
+    channel: u16,
+    first: u64,
+    last: u64,
+}
+
+pub(super) type ConfirmsDue = SmallVec<[ConfirmDue; 1]>;
+
+impl ConfirmDue {
+    /// How many are confirmed where queues refused some.
+    fn count(&self, refused: &[(u16, u64)]) -> u64 {
+        let is_here = |(channel, number): &&(u16, u64)| {
+            *channel == self.channel && (self.first..=self.last).contains(number)
+        };
+        self.last + 1 - self.first - refused.iter().filter(is_here).count() as u64
+    }
 }
 
 impl PublishTally {
-    /// Messages came to an exchange, and that many to queues from there.
-    pub(super) fn pass(&mut self, exchange: &Arc<Exchange>, entered: u64, left: u64) {
+    /// Messages came to an exchange, and that many to queues from there. `confirm` is the number of
+    /// the first where they are to be confirmed.
+    #[inline]
+    pub(super) fn pass(
+        &mut self,
+        exchange: &Arc<Exchange>,
+        (entered, left): (u64, u64),
+        confirm: u64,
+    ) {
         if !self.exchange.as_ref().is_some_and(|known| Arc::ptr_eq(known, exchange)) {
-            self.leave_exchange();
-            self.exchange = Some(exchange.clone());
+            self.change_exchange(exchange);
         }
         self.entered += entered;
         self.left += left;
+        if confirm > 0 {
+            self.confirming += entered;
+            self.last_confirm = confirm + entered - 1;
+        }
+    }
+
+    #[inline(never)]
+    fn change_exchange(&mut self, next: &Arc<Exchange>) {
+        let passed = self.leave_exchange();
+        self.passed.extend(passed);
+        self.exchange = Some(next.clone());
+    }
+
+    /// What is to be confirmed, now that the queues have it.
+    #[inline]
+    pub(super) fn take_due(&mut self) -> ConfirmsDue {
+        std::mem::take(&mut self.due)
     }
 
     /// Whatever is published was received, or comes to its exchange now that it is committed.
@@ -35,10 +98,12 @@ impl PublishTally {
         self.published.received > 0 || self.exchange.is_some()
     }
 
-    fn leave_exchange(&mut self) {
-        if let Some(exchange) = self.exchange.take() {
-            exchange.count(std::mem::take(&mut self.entered), std::mem::take(&mut self.left));
-        }
+    fn leave_exchange(&mut self) -> Option<Passed> {
+        let exchange = self.exchange.take()?;
+        let entered = std::mem::take(&mut self.entered);
+        exchange.count(entered, std::mem::take(&mut self.left));
+        let (confirming, last_confirm) = (std::mem::take(&mut self.confirming), self.last_confirm);
+        Some(Passed { exchange, entered, confirming, last_confirm })
     }
 }
 
@@ -61,14 +126,39 @@ impl Session {
         }
     }
 
+    /// Confirms are on their way, but for those of messages that a queue refused: what they confirm
+    /// counts for its exchange when it is on disk, as they are sent then.
+    pub(super) fn count_confirms(&mut self, due: ConfirmsDue, refused: &[(u16, u64)]) {
+        let position = self.work.position;
+        let durability = self.broker.durability.as_ref();
+        let waits = durability.is_some_and(|durability| !durability.is_durable(position));
+        for due in due {
+            let count = due.count(refused);
+            match waits {
+                true => self.waiting.count_later(position, due.exchange, count),
+                false => due.exchange.count_confirmed(count),
+            }
+        }
+    }
+
     /// By itself, so that the many steps which publish nothing do not carry it along.
     #[inline(never)]
     fn add_published(&mut self, tally: &mut PublishTally) {
-        tally.leave_exchange();
+        let last = tally.leave_exchange();
         let published = std::mem::take(&mut tally.published);
-        if let Some(state) = self.channels.get(&tally.channel) {
-            state.live.traffic.count_published(&published);
-            state.live.touch(self.work.now);
+        // Nothing is published on a channel that is not there.
+        let Some(state) = self.channels.get_mut(&tally.channel) else { return };
+        state.live.traffic.count_published(&published);
+        state.live.touch(self.work.now);
+        let channel = tally.channel;
+        for passed in tally.passed.drain(..).chain(last) {
+            let Passed { exchange, entered, confirming, last_confirm: last } = passed;
+            let exchange = state.with_exchange(&exchange);
+            exchange.count_published(entered);
+            if confirming > 0 {
+                let first = last + 1 - confirming;
+                tally.due.push(ConfirmDue { exchange, channel, first, last });
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use super::lock::{lock, read, write};
 use super::message_counts::{MessageCounts, Wait};
 use super::out_of_service::{Broken, OutOfService, reason};
 use super::pace::Hold;
+use super::queue_latency;
 use super::queue_log::Link;
 use super::timers::Deadline;
 use super::waiting_room;
@@ -400,6 +401,7 @@ impl QueueHandle {
         let first = run.first().and_then(|delivery| live.came_at(delivery.sequence));
         let waited_ms = first.map_or(0, |came_at| work.now.since(came_at));
         self.counts.deliver_ms.add(self.id().0, waited_ms, run.len() as u64);
+        queue_latency::note(&mut live.latency, (waited_ms, run.len()), work.now);
         let (key, queue) = (subscriber.key, self.incarnation);
         let delivered = Delivered { consumer: key, queue, run, redelivered };
         let result = subscriber.mailbox.push(Event::Delivered(delivered), &mut work.wakers);

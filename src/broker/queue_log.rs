@@ -60,7 +60,10 @@ impl QueueHandle {
         found: Vec<ReadBack>,
         work: &mut Work,
     ) {
-        let lost = self.with(work, |live| live.queue.fetched(asked, found));
+        let lost = self.with(work, |live| {
+            live.count_disk_reads(found.len());
+            live.queue.fetched(asked, found)
+        });
         if let Ok(lost) = lost
             && lost > 0
         {

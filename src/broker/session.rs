@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::batch::Batch;
+use super::channel_exchanges::ChannelExchange;
 use super::churn::Present;
 use super::live_connection::{Arrival, LiveChannel};
 use super::login::Checking;
@@ -123,6 +124,8 @@ pub(super) struct ChannelState {
     pub(super) _opened: Option<Present>,
     /// Something was published on it.
     pub(super) publisher: Option<Present>,
+    /// What was published on it to each exchange, as others see it.
+    pub(super) exchanges: Vec<Arc<ChannelExchange>>,
 }
 
 /// A routed publish that waits for tx.commit.
@@ -452,6 +455,7 @@ impl Session {
             counted: None,
             _opened: None,
             publisher: None,
+            exchanges: Vec::new(),
         }
     }
 

@@ -2,12 +2,17 @@
 //! something that lasts. It decides nothing about when that is.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use super::channel_exchanges::ChannelExchange;
 use super::session::Session;
 use crate::connection::{Event, Reply};
 use crate::message::Moment;
 use crate::protocol::reply::{AmqpError, ConnectionError};
 use crate::store::Position;
+
+/// Who publishes to so many exchanges in turn has one count for each of them.
+const CONFIRM_EXCHANGES_SEARCHED: usize = 4;
 
 /// An event that waits.
 #[derive(Debug)]
@@ -25,6 +30,9 @@ pub(super) struct Waiting {
     events: VecDeque<Held>,
     /// How many of them are answers to requests.
     answers: usize,
+    /// Publishes that count as confirmed, each for its exchange, when that much is on disk. They
+    /// come with what the log has to write, which has a bound.
+    exchanges: VecDeque<(Position, Arc<ChannelExchange>, u64)>,
 }
 
 impl Waiting {
@@ -55,6 +63,31 @@ impl Waiting {
         self.events.push_back(Held { position, since, event });
     }
 
+    /// So many publishes to an exchange count as confirmed when that much is on disk.
+    pub(super) fn count_later(
+        &mut self,
+        position: Position,
+        exchange: Arc<ChannelExchange>,
+        count: u64,
+    ) {
+        let mut known = self.exchanges.iter_mut().rev().take(CONFIRM_EXCHANGES_SEARCHED);
+        let is_same = |known: &&mut (Position, Arc<ChannelExchange>, u64)| {
+            known.0 == position && Arc::ptr_eq(&known.1, &exchange)
+        };
+        match known.find(is_same) {
+            Some((_, _, known)) => *known += count,
+            None => self.exchanges.push_back((position, exchange, count)),
+        }
+    }
+
+    /// That much is on disk.
+    fn count_confirmed(&mut self, durable: Position) {
+        let is_due = |waiting: &mut (Position, Arc<ChannelExchange>, u64)| waiting.0 <= durable;
+        while let Some((_, exchange, count)) = self.exchanges.pop_front_if(is_due) {
+            exchange.count_confirmed(count);
+        }
+    }
+
     /// The next event whose position is reached, and since when it waited.
     pub(super) fn pop(&mut self, durable: Position) -> Option<(Moment, Event)> {
         let held = self.events.pop_front_if(|held| held.position <= durable)?;
@@ -65,6 +98,7 @@ impl Waiting {
     /// Nothing becomes durable any more: confirms turn into refusals, answers into an error.
     pub(super) fn fail(&mut self, why: &str) -> Vec<Event> {
         self.answers = 0;
+        self.exchanges.clear();
         self.events.drain(..).flat_map(|held| failed(held.event, why)).collect()
     }
 
@@ -85,6 +119,7 @@ impl Session {
             self.measure_confirm(since, &event);
             self.post(event);
         }
+        self.waiting.count_confirmed(durability.log.durable());
         if self.waiting.first().is_some()
             && let Some(why) = durability.poison()
         {

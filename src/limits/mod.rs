@@ -104,6 +104,18 @@ pub const SESSION_OUTPUT_SIZE_MAX: usize = 256 * 1024;
 /// this is lost, as it is when the requester leaves.
 pub const REPLY_WINDOW_SIZE: u64 = 16 * 1024 * 1024;
 
+/// A scraper that looks more often than this sees the capacity of consumers over the last looks
+/// together: RabbitMQ's interval.
+pub const CAPACITY_WINDOW_MS: u64 = 5000;
+
+/// For so long after somebody asked last, the delivery times of a queue are measured, which takes
+/// some 150 bytes: longer than anybody waits between two looks.
+pub const LATENCY_FORGOTTEN_MS: u64 = 1_200_000;
+
+/// Exchanges of which it is counted what one channel publishes to them, some 100 bytes each: more
+/// than anybody publishes to by one channel who wants to see each of them.
+pub const CHANNEL_EXCHANGES_MAX: usize = 64;
+
 /// Routes a channel remembers, of some 150 bytes each: the keys in use at a time are mostly few,
 /// and where they are thousands, finding each way anew costs more than all else.
 pub const ROUTE_CACHE_COUNT_MAX: usize = 16_384;

@@ -19,7 +19,7 @@ use super::refusal::Refusal;
 use super::routes::Routes;
 use super::samples::Subject;
 use super::view::View;
-use super::{answer, connection_name, connections, consumer_shape};
+use super::{answer, channel_exchanges, connection_name, connections, consumer_shape};
 use crate::broker::{
     ChannelReport, ConnectionState, ListedChannel, ListedConnection, ListedConsumer,
 };
@@ -96,11 +96,14 @@ async fn show(
     let channel = channel.ok_or(Refusal::NotFound)?;
     let consumers = consumers(&api, &channel).await;
     let view = Arc::new(View::of(&api, &query));
-    let mut shape = ChannelRow::new(channel, view.clone()).shape();
+    let row = ChannelRow::new(channel, view.clone());
+    let mut shape = row.shape();
     if let Some(shape) = shape.as_object_mut().filter(|_| view.has_stats) {
         shape.insert("consumer_details".to_owned(), consumers);
-        // Pairs of exchanges and queues with it are not told apart.
-        shape.extend(["publishes", "deliveries"].map(|name| (name.to_owned(), json!([]))));
+        let publishes = channel_exchanges::publishes(&row.channel, &view);
+        shape.insert("publishes".to_owned(), publishes);
+        // To tell queues apart would cost each acknowledgement.
+        shape.insert("deliveries".to_owned(), json!([]));
     }
     Ok(answer::json(&Columns::of(&query).pick(shape)))
 }

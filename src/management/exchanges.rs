@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 use super::routes::Routes;
 use super::samples::Subject;
 use super::view::View;
-use super::{answer, arguments, wish};
+use super::{answer, arguments, channel_exchanges, wish};
 use crate::broker::ListedExchange;
 use crate::connection::Command;
 use crate::connection::command::DeclareExchange;
@@ -96,9 +96,10 @@ async fn show(
     let view = View::of(&api, &query);
     let mut shape = shape(&exchange, &view);
     if let Some(shape) = shape.as_object_mut().filter(|_| view.has_stats) {
-        // Pairs of channels and queues with it are not told apart.
-        let none = |name: &str| (name.to_owned(), json!([]));
-        shape.extend(["incoming", "outgoing"].map(none));
+        let incoming = channel_exchanges::incoming(&exchange, &view).await;
+        shape.insert("incoming".to_owned(), incoming);
+        // To tell queues apart would cost each message that goes to one.
+        shape.insert("outgoing".to_owned(), json!([]));
     }
     Ok(answer::json(&Columns::of(&query).pick(shape)))
 }

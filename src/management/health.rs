@@ -71,7 +71,7 @@ pub(super) fn routes() -> Routes {
 /// nodes.
 fn elders() -> Routes {
     let check = Operation::check;
-    let forget = Operation::done("Forgets statistics of one node: there is nothing to forget");
+    let forget = Operation::done("Forgets what rates and charts are made of, of one node");
     Routes::new()
         .get("/aliveness-test/{vhost}", check("The virtual host is there"), aliveness)
         .get("/healthchecks/node", check("No alarm is in effect"), well_node)
@@ -83,10 +83,10 @@ fn elders() -> Routes {
         )
         .delete(
             "/reset",
-            Operation::done("Forgets statistics: there is nothing to forget"),
-            nothing_to_do,
+            Operation::done("Forgets what rates and charts are made of"),
+            forget_samples,
         )
-        .delete("/reset/{node}", forget, nothing_to_reset)
+        .delete("/reset/{node}", forget, forget_samples_of)
 }
 
 /// Whether queues of quorum type are in service.
@@ -305,18 +305,26 @@ async fn named_node(
     Ok(answer_alarms(&api, "There are alarms in effect on the node"))
 }
 
-/// All queues are on the one node, and no statistics are kept that could be forgotten.
+/// All queues are on the one node.
 async fn nothing_to_do(caller: Caller) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     Ok(answer::done())
 }
 
-async fn nothing_to_reset(
+/// Counters go on; rates and charts begin anew.
+async fn forget_samples(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
+    caller.check_administrator()?;
+    api.samples.forget();
+    Ok(answer::done())
+}
+
+async fn forget_samples_of(
     State(api): State<Shared>,
     caller: Caller,
     Names(node): Names<String>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     api.check_node(&node)?;
+    api.samples.forget();
     Ok(answer::done())
 }

@@ -8,6 +8,7 @@ use super::spans::Span;
 use crate::broker::{QueueTraffic, TrafficFigures};
 use crate::connection::{Consumed, Published};
 use crate::routing::ExchangeFigures;
+use crate::store::StoreFigures;
 
 type Group = Vec<(&'static str, u64)>;
 
@@ -21,12 +22,25 @@ impl MessageStats {
         Self(vec![published(&traffic.published), consumed(&traffic.consumed())])
     }
 
+    /// Of what comes in alone.
+    pub(super) fn of_publishes(publishes: &Published) -> Self {
+        Self(vec![published(publishes)])
+    }
+
     pub(super) fn of_queue(traffic: &QueueTraffic) -> Self {
-        Self(vec![vec![("publish", traffic.published)], consumed(&traffic_out(traffic))])
+        let QueueTraffic { published, disk_reads, disk_writes, .. } = *traffic;
+        let disk = disk(disk_reads, disk_writes);
+        Self(vec![vec![("publish", published)], consumed(&traffic_out(traffic)), disk])
+    }
+
+    /// With what all queues of the node read from the log and wrote to it.
+    pub(super) fn with_disk(mut self, store: &StoreFigures) -> Self {
+        self.0.push(disk(store.read_messages, store.written_messages));
+        self
     }
 
     pub(super) fn of_exchange(figures: ExchangeFigures) -> Self {
-        let ExchangeFigures { published_in, published_out } = figures;
+        let ExchangeFigures { published_in, published_out, .. } = figures;
         Self(vec![vec![("publish_in", published_in), ("publish_out", published_out)]])
     }
 
@@ -56,6 +70,10 @@ fn published(published: &Published) -> Group {
         ("return_unroutable", published.returned),
         ("drop_unroutable", published.dropped),
     ]
+}
+
+fn disk(reads: u64, writes: u64) -> Group {
+    vec![("disk_reads", reads), ("disk_writes", writes)]
 }
 
 fn consumed(consumed: &Consumed) -> Group {

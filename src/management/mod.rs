@@ -15,6 +15,7 @@ mod bindings;
 mod body;
 mod caller;
 mod certificates;
+mod channel_exchanges;
 mod channels;
 mod charged;
 mod cluster_name;

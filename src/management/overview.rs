@@ -89,7 +89,11 @@ async fn numbers(view: &View, caller: &Caller) -> Map<String, Value> {
 /// What there is and what comes and goes, each with its rate.
 fn rates(view: &View, caller: &Caller, totals: Totals) -> Map<String, Value> {
     let (subject, traffic) = traffic(&view.api, caller);
-    let (stats, churn) = (MessageStats::of_channels(&traffic), churn(view.api.broker.churn()));
+    let mut stats = MessageStats::of_channels(&traffic);
+    if caller.sees_all_hosts() {
+        stats = stats.with_disk(&view.api.broker.store_figures());
+    }
+    let churn = churn(view.api.broker.churn());
     let mut numbers = stats.numbers();
     let churn_at = numbers.len();
     numbers.extend(churn.map(|(_, count)| count));

@@ -35,6 +35,8 @@ pub(super) enum Subject {
     Queue(QueueId),
     Connection(SessionId),
     Channel(SessionId, u16),
+    /// What is published on a channel to an exchange.
+    ChannelExchange(SessionId, u16, ExchangeId),
 }
 
 impl Subject {
@@ -89,6 +91,11 @@ impl Samples {
         let look = track.look(sample, counters, charted_ms > 0);
         tracks.charted += usize::from(is_new_chart);
         look
+    }
+
+    /// Nobody looked at anything yet.
+    pub(super) fn forget(&self) {
+        *self.tracks() = Tracks::default();
     }
 
     /// Whatever breaks under it leaves numbers that were seen.

@@ -25,6 +25,38 @@ struct Shard {
     sum: AtomicU64,
 }
 
+/// Values by their size, where one alone adds at a time.
+#[derive(Clone, Debug)]
+pub struct OwnHistogram {
+    bounds: &'static [u64],
+    counts: [u64; BOUNDS_MAX + 1],
+    sum: u64,
+}
+
+impl OwnHistogram {
+    /// One with these bounds, of which there are a few.
+    #[must_use]
+    pub fn new(bounds: &'static [u64]) -> Self {
+        let bounds = bounds.get(..BOUNDS_MAX).unwrap_or(bounds);
+        Self { bounds, counts: [0; BOUNDS_MAX + 1], sum: 0 }
+    }
+
+    /// There were so many of this value.
+    pub fn add(&mut self, value: u64, count: u64) {
+        if let Some(counter) = self.counts.get_mut(bucket(self.bounds, value)) {
+            *counter += count;
+        }
+        self.sum = self.sum.saturating_add(value.saturating_mul(count));
+    }
+
+    /// What it came to so far.
+    #[must_use]
+    pub fn figures(&self) -> HistogramFigures {
+        let counts = self.counts.iter().take(self.bounds.len() + 1).copied().collect();
+        HistogramFigures { bounds: self.bounds, counts, sum: self.sum }
+    }
+}
+
 /// What a histogram came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistogramFigures {
@@ -143,6 +175,16 @@ mod tests {
         let HistogramFigures { bounds, counts, sum } = histogram.figures();
         assert_eq!((bounds, counts), (&[10, 100][..], vec![3, 12, 16]));
         assert_eq!(sum, 20 + 44 + 800 + 1616);
+    }
+
+    #[test]
+    fn one_that_nobody_else_adds_to_comes_to_the_same() {
+        let (shared, mut own) = (Histogram::new(&[10, 100]), OwnHistogram::new(&[10, 100]));
+        for (value, count) in [(0, 1), (10, 2), (11, 4), (100, 8), (101, 16)] {
+            shared.add(1, value, count);
+            own.add(value, count);
+        }
+        assert_eq!(own.figures(), shared.figures());
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub use delivery_counts::DeliveryCounts;
 pub use equivalence::DeclareEquivalence;
 pub use era::Era;
 pub use exchange_options::ExchangeOptions;
-pub use histogram::{Histogram, HistogramFigures, Tally};
+pub use histogram::{Histogram, HistogramFigures, OwnHistogram, Tally};
 pub use ids::{ConsumerId, ConsumerKey, ExchangeId, GetId, QueueId, SessionId, VirtualHostNumber};
 pub use message::{Body, BodyPart, Envelope, Message};
 pub use message_run::MessageRun;

@@ -69,6 +69,16 @@ pub(super) static CHANNELS_TOGETHER: &[Family] = &[
         "Messages given to queues, once for each queue",
         |seen, values| values.one(seen.broker.traffic.published.routed),
     ),
+    Family::counter(
+        "rabbitmq_queue_disk_reads_total",
+        "Bodies that queues read back from the log",
+        |seen, values| values.one(seen.broker.store.read_messages),
+    ),
+    Family::counter(
+        "rabbitmq_queue_disk_writes_total",
+        "Messages of queues that were written to the log",
+        |seen, values| values.one(seen.broker.store.written_messages),
+    ),
 ];
 
 /// From queues of every type.

@@ -13,7 +13,7 @@ use super::exchange_families::{
 use super::family::Seen;
 use super::memory_families::MEMORY;
 use super::object_family::{Group, Object};
-use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUES};
+use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUE_LATENCIES, QUEUES};
 use super::table::{families, text};
 use super::text::Text;
 use crate::broker::{Broker, ListedChannel, ListedConnection, ListedExchange, ListedQueue};
@@ -108,8 +108,9 @@ impl Wish {
     }
 }
 
-/// Everything, and each object by itself where that is told of all together otherwise.
-pub(super) fn of_each(broker: &Broker, seen: &Seen<'_>) -> Answer {
+/// Everything, and each object by itself where that is told of all together otherwise; what takes
+/// measuring only where it is wished for.
+pub(super) fn of_each(broker: &Broker, seen: &Seen<'_>, wish: &Wish) -> Answer {
     let mut text = Text::default();
     let is_of_objects =
         |name: &str| object_names().any(|(begin, one)| name.strip_prefix(begin) == Some(one));
@@ -120,6 +121,9 @@ pub(super) fn of_each(broker: &Broker, seen: &Seen<'_>) -> Answer {
     let queues: Arc<[ListedQueue]> = queues(broker, |_| true);
     QUEUES.iter().for_each(|group| answer.add(PREFIX, group, &queues));
     answer.add(OWN, &QUEUE_AGES, &queues);
+    if wish.is_for(QUEUE_LATENCIES.name) {
+        answer.add(OWN, &QUEUE_LATENCIES, &queues);
+    }
     answer.add(PREFIX, &QUEUE_INFO, &queues);
     let exchanges: Arc<[ListedExchange]> = exchanges(broker, |_| true);
     EXCHANGES.iter().for_each(|group| answer.add(PREFIX, group, &exchanges));
@@ -162,16 +166,14 @@ const OWN: &str = "leveret_";
 const CLUSTER: &str = "rabbitmq_cluster_";
 
 fn add_queues(broker: &Broker, wish: &Wish, answer: &mut Answer) {
-    let is_for_ages = wish.is_for(QUEUE_AGES.name);
-    if !wish.is_for_any(QUEUES) && !is_for_ages {
+    let own = [&QUEUE_AGES, &QUEUE_LATENCIES].into_iter().filter(|group| wish.is_for(group.name));
+    if !wish.is_for_any(QUEUES) && own.clone().next().is_none() {
         return;
     }
     let queues: Arc<[ListedQueue]> = queues(broker, |host| wish.names(host));
     let wished = |group: &&Group<ListedQueue>| wish.is_for(group.name);
     QUEUES.iter().filter(wished).for_each(|group| answer.add(DETAILED, group, &queues));
-    if is_for_ages {
-        answer.add(OWN, &QUEUE_AGES, &queues);
-    }
+    own.for_each(|group| answer.add(OWN, group, &queues));
     answer.add(DETAILED, &QUEUE_INFO, &queues);
 }
 

@@ -142,19 +142,20 @@ impl Metrics {
     }
 }
 
-async fn scrape(State(source): State<Shared>) -> Response {
+async fn scrape(State(source): State<Shared>, uri: Uri) -> Response {
     if source.options.is_of_each {
-        return each(&source);
+        return each(&source, &uri);
     }
     told(Body::from(table::text(table::families(), &source.see("aggregated"))))
 }
 
-async fn scrape_each(State(source): State<Shared>) -> Response {
-    each(&source)
+async fn scrape_each(State(source): State<Shared>, uri: Uri) -> Response {
+    each(&source, &uri)
 }
 
-fn each(source: &Source) -> Response {
-    told(Body::new(detail::of_each(&source.broker, &source.see("per-object"))))
+fn each(source: &Source, uri: &Uri) -> Response {
+    let wish = Wish::read(uri.query().unwrap_or_default());
+    told(Body::new(detail::of_each(&source.broker, &source.see("per-object"), &wish)))
 }
 
 async fn scrape_wished(State(source): State<Shared>, uri: Uri) -> Response {

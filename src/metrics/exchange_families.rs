@@ -43,15 +43,33 @@ impl Object for ListedExchange {
 }
 
 /// What there is to tell of each exchange, in the order of the answer.
-pub(super) static EXCHANGES: &[Group<ListedExchange>] = &[Group {
-    name: "exchange_metrics",
-    labels: &["vhost", "exchange"],
-    families: &[ObjectFamily::<ListedExchange>::counter(
+pub(super) static EXCHANGES: &[Group<ListedExchange>] =
+    &[Group { name: "exchange_metrics", labels: &["vhost", "exchange"], families: MESSAGES }];
+
+type MessageFamily = ObjectFamily<ListedExchange>;
+
+const MESSAGES: &[MessageFamily] = &[
+    MessageFamily::counter(
         "exchange_messages_published_total",
         "Messages that clients published to the exchange",
         |_, seen| Some(seen.published_in),
-    )],
-}];
+    ),
+    MessageFamily::counter(
+        "exchange_messages_confirmed_total",
+        "Messages published to the exchange that were confirmed",
+        |_, seen| Some(seen.confirmed),
+    ),
+    MessageFamily::counter(
+        "exchange_messages_unroutable_returned_total",
+        "Messages published to the exchange that no queue took and that went back",
+        |_, seen| Some(seen.returned),
+    ),
+    MessageFamily::counter(
+        "exchange_messages_unroutable_dropped_total",
+        "Messages published to the exchange that no queue took and that were dropped",
+        |_, seen| Some(seen.dropped),
+    ),
+];
 
 impl Object for Host {
     type Seen = ();

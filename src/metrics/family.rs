@@ -1,7 +1,7 @@
 //! A metric: its name with its help text, and where its values come from. Names of RabbitMQ are its
 //! own, help texts are ours; what it has not begins with `leveret_`.
 
-use super::text::{Kind, Seconds, Text};
+use super::text::{Kind, Text, Thousandths};
 use super::{MetricsOptions, ProcessFigures};
 use crate::broker::{BrokerFigures, QueueFigures};
 use crate::message::{HistogramFigures, Moment, Name};
@@ -89,7 +89,7 @@ impl Values<'_> {
     /// The age of what came then, in seconds; 0 where there is none.
     pub(super) fn age(&mut self, came_at: Option<Moment>, now: Moment) {
         let age_ms = came_at.map_or(0, |at| now.since(at));
-        self.text.sample(self.name, &[], Seconds(age_ms));
+        self.text.sample(self.name, &[], Thousandths(age_ms));
     }
 
     /// Nothing where it is not known.

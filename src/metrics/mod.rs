@@ -69,6 +69,10 @@ impl fmt::Debug for MetricsOptions {
 }
 
 #[cfg(test)]
+mod door_tests;
+#[cfg(test)]
 mod object_tests;
+#[cfg(test)]
+mod queue_tests;
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::text::{Kind, Seconds, Text};
-use crate::message::Moment;
+use super::text::{Kind, Text, Thousandths};
+use crate::message::{HistogramFigures, Moment};
 
 /// Something of which there may be very many.
 pub(super) trait Object: Send + Sync + 'static {
@@ -36,8 +36,8 @@ pub(super) struct Group<T: Object> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
     One,
-    /// They are told in seconds.
-    Millisecond,
+    /// Of a second, or of the whole.
+    Thousandth,
 }
 
 /// One of them.
@@ -46,9 +46,14 @@ pub(super) struct ObjectFamily<T: Object> {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) help: &'static str,
-    unit: Unit,
-    /// Nothing where it has none.
-    pub(super) value: fn(&T, &T::Seen) -> Option<u64>,
+    value: Value<T>,
+}
+
+/// Where a value comes from; nothing where an object has none.
+enum Value<T: Object> {
+    Number(Unit, fn(&T, &T::Seen) -> Option<u64>),
+    /// With so many to the unit in which it is told.
+    Histogram(f64, fn(&T, &T::Seen) -> HistogramFigures),
 }
 
 impl<T: Object> std::fmt::Debug for ObjectFamily<T> {
@@ -63,7 +68,7 @@ impl<T: Object> ObjectFamily<T> {
         help: &'static str,
         value: fn(&T, &T::Seen) -> Option<u64>,
     ) -> Self {
-        Self { name, kind: Kind::Counter, help, unit: Unit::One, value }
+        Self { name, kind: Kind::Counter, help, value: Value::Number(Unit::One, value) }
     }
 
     pub(super) const fn gauge(
@@ -71,16 +76,26 @@ impl<T: Object> ObjectFamily<T> {
         help: &'static str,
         value: fn(&T, &T::Seen) -> Option<u64>,
     ) -> Self {
-        Self { name, kind: Kind::Gauge, help, unit: Unit::One, value }
+        Self { name, kind: Kind::Gauge, help, value: Value::Number(Unit::One, value) }
     }
 
-    /// A gauge of seconds, whose values come in milliseconds.
-    pub(super) const fn seconds(
+    /// A gauge of seconds or of a part of the whole, whose values come in thousandths.
+    pub(super) const fn thousandths(
         name: &'static str,
         help: &'static str,
         value: fn(&T, &T::Seen) -> Option<u64>,
     ) -> Self {
-        Self { name, kind: Kind::Gauge, help, unit: Unit::Millisecond, value }
+        Self { name, kind: Kind::Gauge, help, value: Value::Number(Unit::Thousandth, value) }
+    }
+
+    /// A histogram whose values are so many to the unit in which it is told.
+    pub(super) const fn histogram(
+        name: &'static str,
+        help: &'static str,
+        per_unit: f64,
+        value: fn(&T, &T::Seen) -> HistogramFigures,
+    ) -> Self {
+        Self { name, kind: Kind::Histogram, help, value: Value::Histogram(per_unit, value) }
     }
 
     /// The row of one object.
@@ -91,13 +106,19 @@ impl<T: Object> ObjectFamily<T> {
         (object, now): (&T, Moment),
         text: &mut Text,
     ) {
-        let Some(value) = (self.value)(object, &object.see(now)) else { return };
+        let seen = object.see(now);
         let texts = object.labels();
         let texts = texts.iter().map(|text| &**text);
         let pairs: Vec<(&str, &str)> = labels.iter().copied().zip(texts).collect();
-        match self.unit {
-            Unit::One => text.sample(name, &pairs, value),
-            Unit::Millisecond => text.sample(name, &pairs, Seconds(value)),
+        match self.value {
+            Value::Number(unit, value) => match (value(object, &seen), unit) {
+                (Some(value), Unit::One) => text.sample(name, &pairs, value),
+                (Some(value), Unit::Thousandth) => text.sample(name, &pairs, Thousandths(value)),
+                (None, _) => {}
+            },
+            Value::Histogram(per_unit, value) => {
+                text.histogram(name, &pairs, &value(object, &seen), per_unit);
+            }
         }
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::channel_families::CHANNELS;
 use super::connection_families::CONNECTIONS;
+use super::door_tests::{body, broker, declaration, fill, metrics};
 use super::exchange_families::{EXCHANGES, EXCHANGES_OF_CLUSTER, HOSTS_OF_CLUSTER};
 use super::memory_families::MEMORY;
 use super::object_family::{Group, Object};
-use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUES};
-use super::tests::{answer_to, broker, declaration, fill, metrics, options};
+use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUE_LATENCIES, QUEUES};
+use super::tests::options;
 use super::text::Kind;
 use super::{Metrics, MetricsOptions};
 use crate::broker::{Broker, DirectChannel};
@@ -17,16 +18,6 @@ use crate::connection::Command;
 use crate::connection::command::Bind;
 use crate::message::Moment;
 use crate::protocol::field::FieldTable;
-
-/// The body of an answer, which comes in one piece to who knows no pieces.
-async fn body(metrics: &Arc<Metrics>, path: &str) -> String {
-    let answer = answer_to(metrics, &format!("GET {path} HTTP/1.0\r\nhost: a\r\n\r\n")).await;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.0 200 OK\r\n"), "{head}");
-    let kind = "\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8";
-    assert!(head.contains(kind), "{head}");
-    body.to_owned()
-}
 
 /// The values, without those that every answer has.
 fn samples(body: &str) -> Vec<&str> {
@@ -76,6 +67,9 @@ async fn each_queue_is_told_by_itself() {
         "rabbitmq_queue_exchange_messages_published_total{vhost=\"/\",queue=\"q\"} 1",
         "rabbitmq_queue_messages_published_total{queue_vhost=\"/\",queue=\"q\"} 1",
         "rabbitmq_exchange_messages_published_total{vhost=\"/\",exchange=\"\"} 1",
+        "rabbitmq_exchange_messages_confirmed_total{vhost=\"/\",exchange=\"\"} 1",
+        "rabbitmq_exchange_messages_unroutable_returned_total{vhost=\"/\",exchange=\"\"} 0",
+        "rabbitmq_exchange_messages_unroutable_dropped_total{vhost=\"/\",exchange=\"\"} 0",
         "rabbitmq_exchange_messages_published_total{vhost=\"/\",exchange=\"amq.topic\"} 0",
         "leveret_queue_oldest_ready_age_seconds{vhost=\"/\",queue=\"q\"} 100.000",
         "rabbitmq_queues 1",
@@ -244,6 +238,7 @@ fn names_of_objects_are_as_prometheus_wants_them_and_documented() {
         families(QUEUES),
         families(std::slice::from_ref(&QUEUE_INFO)),
         families(std::slice::from_ref(&QUEUE_AGES)),
+        families(std::slice::from_ref(&QUEUE_LATENCIES)),
         families(CHANNELS),
         families(CONNECTIONS),
         families(EXCHANGES),

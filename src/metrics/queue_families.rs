@@ -51,17 +51,29 @@ pub(super) static QUEUE_AGES: Group<ListedQueue> = Group {
     name: "leveret_queue_ages",
     labels: OF_QUEUE,
     families: &[
-        QueueFamily::seconds(
+        QueueFamily::thousandths(
             "queue_oldest_ready_age_seconds",
             "Age of the message that is next in the queue",
             |_, seen| age_ms(seen, seen.report.next_came_at),
         ),
-        QueueFamily::seconds(
+        QueueFamily::thousandths(
             "queue_oldest_unacked_age_seconds",
             "Age of the message that is the oldest of those that are out",
             |_, seen| age_ms(seen, seen.report.unsettled_came_at),
         ),
     ],
+};
+
+/// Delivery times, which are measured of the queues whose times somebody asks for.
+pub(super) static QUEUE_LATENCIES: Group<ListedQueue> = Group {
+    name: "leveret_queue_latencies",
+    labels: OF_QUEUE,
+    families: &[QueueFamily::histogram(
+        "queue_deliver_seconds",
+        "Time from the publish to the delivery to a consumer of the queue",
+        1e3,
+        |queue, seen| queue.delivery_times(seen.now),
+    )],
 };
 
 /// Told with any of the others.
@@ -97,6 +109,16 @@ const CONSUMERS: &[QueueFamily] =
     })];
 
 const DETAILS: &[QueueFamily] = &[
+    QueueFamily::thousandths(
+        "queue_consumer_capacity",
+        "Part of the time since an earlier scrape in which consumers of the queue could take more",
+        |queue, seen| Some(queue.capacity(seen.now)),
+    ),
+    QueueFamily::thousandths(
+        "queue_consumer_utilisation",
+        "The same as queue_consumer_capacity, by its older name",
+        |queue, seen| Some(queue.capacity(seen.now)),
+    ),
     QueueFamily::gauge(
         "queue_messages_ram",
         "Messages of the queue whose bodies are in memory",
@@ -121,6 +143,16 @@ const DETAILS: &[QueueFamily] = &[
         "queue_process_memory_bytes",
         "Bytes of memory that the queue takes, about, with its messages and consumers",
         |_, seen| Some(seen.report.memory_bytes),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_persistent",
+        "Messages of the queue that the log has",
+        |queue, _| Some(queue.logged().0 as u64),
+    ),
+    QueueFamily::gauge(
+        "queue_messages_persistent_bytes",
+        "Bytes of the queue's bodies that the log has",
+        |queue, _| Some(queue.logged().1),
     ),
     QueueFamily::gauge(
         "queue_messages_bytes",
@@ -151,6 +183,16 @@ const DETAILS: &[QueueFamily] = &[
         "queue_head_message_timestamp",
         "Timestamp that the publisher gave to the next message of the queue",
         |_, seen| head_timestamp(seen),
+    ),
+    QueueFamily::counter(
+        "queue_disk_reads_total",
+        "Bodies that the queue read back from the log",
+        |_, seen| Some(seen.report.traffic.disk_reads),
+    ),
+    QueueFamily::counter(
+        "queue_disk_writes_total",
+        "Messages of the queue that were written to the log",
+        |_, seen| Some(seen.report.traffic.disk_writes),
     ),
 ];
 

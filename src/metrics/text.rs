@@ -18,11 +18,11 @@ pub(super) enum Kind {
     Histogram,
 }
 
-/// So many milliseconds, told in seconds.
+/// A number that comes in thousandths of what it is told in, as milliseconds do of seconds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seconds(pub(super) u64);
+pub(super) struct Thousandths(pub(super) u64);
 
-impl Display for Seconds {
+impl Display for Thousandths {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{:03}", self.0 / 1000, self.0 % 1000)
     }

@@ -35,6 +35,11 @@ pub struct Exchange {
     entered: AtomicU64,
     /// The queues they went to from here, once for each message.
     left: AtomicU64,
+    /// Those that were confirmed to their publisher.
+    confirmed: AtomicU64,
+    /// Those that no queue took: they went back, or were dropped.
+    returned: AtomicU64,
+    dropped: AtomicU64,
 }
 
 /// What came to an exchange and left it.
@@ -44,6 +49,12 @@ pub struct ExchangeFigures {
     pub published_in: u64,
     /// The queues they went to, once for each message.
     pub published_out: u64,
+    /// Those of the published ones that were confirmed to their publisher.
+    pub confirmed: u64,
+    /// Those that no queue took and that went back to their publisher.
+    pub returned: u64,
+    /// Those that no queue took and that nobody wanted back.
+    pub dropped: u64,
 }
 
 #[derive(Debug)]
@@ -99,6 +110,9 @@ impl Exchange {
             deduplication,
             entered: AtomicU64::new(0),
             left: AtomicU64::new(0),
+            confirmed: AtomicU64::new(0),
+            returned: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
         })
     }
 
@@ -170,12 +184,27 @@ impl Exchange {
         self.left.fetch_add(left, Ordering::Relaxed);
     }
 
-    /// Both so far.
+    /// Some of them were confirmed.
+    pub fn count_confirmed(&self, count: u64) {
+        self.confirmed.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// No queue took some of them; they go back, or are dropped.
+    pub fn count_unroutable(&self, count: u64, is_returned: bool) {
+        let counter = if is_returned { &self.returned } else { &self.dropped };
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// All of that so far.
     #[must_use]
     pub fn figures(&self) -> ExchangeFigures {
+        let so_far = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ExchangeFigures {
-            published_in: self.entered.load(Ordering::Relaxed),
-            published_out: self.left.load(Ordering::Relaxed),
+            published_in: so_far(&self.entered),
+            published_out: so_far(&self.left),
+            confirmed: so_far(&self.confirmed),
+            returned: so_far(&self.returned),
+            dropped: so_far(&self.dropped),
         }
     }
 
@@ -189,6 +218,12 @@ impl Exchange {
     #[must_use]
     pub fn is_topic(&self) -> bool {
         self.kind == ExchangeKind::Topic && !self.is_delayed
+    }
+
+    /// Its number: no other exchange has it.
+    #[must_use]
+    pub fn id(&self) -> ExchangeId {
+        self.id
     }
 
     /// Its name.

@@ -15,6 +15,10 @@ pub struct StoreFigures {
     pub syncs: u64,
     /// Bytes written of what happened, with the heads of batches and files.
     pub log_bytes: u64,
+    /// Messages written for their queues: those that were settled before are not.
+    pub written_messages: u64,
+    /// Messages whose bodies queues read back.
+    pub read_messages: u64,
     /// Bytes written of indexes at the ends of files.
     pub index_bytes: u64,
     /// Bytes written of checkpoints.
@@ -41,6 +45,8 @@ pub(super) struct Figures {
     batches: AtomicU64,
     syncs: AtomicU64,
     log_bytes: AtomicU64,
+    written_messages: AtomicU64,
+    read_messages: AtomicU64,
     index_bytes: AtomicU64,
     checkpoint_bytes: AtomicU64,
     moved_bytes: AtomicU64,
@@ -73,6 +79,7 @@ impl Figures {
             (&self.batches, counts.batches),
             (&self.syncs, counts.syncs),
             (&self.log_bytes, counts.bytes.saturating_sub(others)),
+            (&self.written_messages, counts.messages),
             (&self.index_bytes, index_bytes),
             (&self.checkpoint_bytes, checkpoint_bytes),
             (&self.moved_bytes, moved_bytes),
@@ -89,6 +96,11 @@ impl Figures {
         self.free_bytes.store(free, Ordering::Relaxed);
     }
 
+    /// A queue read bodies back.
+    pub(super) fn add_read_messages(&self, count: usize) {
+        self.read_messages.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
     /// Messages that a queue asked for are damaged.
     pub(super) fn add_damaged_messages(&self, count: u64) {
         self.damaged_messages.fetch_add(count, Ordering::Relaxed);
@@ -101,6 +113,8 @@ impl Figures {
             batches: read(&self.batches),
             syncs: read(&self.syncs),
             log_bytes: read(&self.log_bytes),
+            written_messages: read(&self.written_messages),
+            read_messages: read(&self.read_messages),
             index_bytes: read(&self.index_bytes),
             checkpoint_bytes: read(&self.checkpoint_bytes),
             moved_bytes: read(&self.moved_bytes),

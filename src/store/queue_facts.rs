@@ -15,13 +15,15 @@ pub struct Tail {
     queue: QueueId,
     /// All that was given to the log below this place is in a file (synced or not).
     stored_below: AtomicU64,
+    /// So many of its messages were written.
+    written: AtomicU64,
 }
 
 impl Tail {
     /// The tail of a queue; what is below `stored_below` is on disk already.
     #[must_use]
     pub fn new(queue: QueueId, stored_below: Sequence) -> Self {
-        Self { queue, stored_below: AtomicU64::new(stored_below) }
+        Self { queue, stored_below: AtomicU64::new(stored_below), written: AtomicU64::new(0) }
     }
 
     /// The queue.
@@ -36,8 +38,15 @@ impl Tail {
         self.stored_below.load(Ordering::Acquire)
     }
 
-    pub(super) fn stored(&self, below: Sequence) {
+    /// How many messages were written so far: those that were settled before are not.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stored(&self, below: Sequence, written: usize) {
         self.stored_below.fetch_max(below, Ordering::AcqRel);
+        self.written.fetch_add(written as u64, Ordering::Relaxed);
     }
 }
 

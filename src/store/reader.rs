@@ -100,6 +100,7 @@ impl Reader {
                 break;
             }
         }
+        self.figures.add_read_messages(messages.len());
         Ok(Found { covered: SequenceRange { first: range.first, last }, messages })
     }
 

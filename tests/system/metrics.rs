@@ -5,7 +5,8 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
-use lapin::options::{BasicGetOptions, BasicQosOptions};
+use lapin::BasicProperties;
+use lapin::options::{BasicGetOptions, BasicPublishOptions, BasicQosOptions};
 
 use crate::durability::connect;
 use crate::inspect::{declare, fill, flip, kill, publish};
@@ -169,6 +170,13 @@ async fn each_queue_channel_and_connection_is_told_by_itself() {
         assert_eq!(told("queue_exchange_messages_published_total", "queue=\"q\""), 1);
         assert_eq!(told("queue_messages_published_total", "queue_vhost=\"/\",queue=\"q\""), 1);
         assert_eq!(told("exchange_messages_published_total", "exchange=\"\""), 1);
+        assert_eq!(told("queue_messages_persistent", "queue=\"q\""), 1);
+        assert_eq!(told("queue_messages_persistent_bytes", "queue=\"q\""), 5000);
+        assert_eq!(told("queue_disk_writes_total", "queue=\"q\""), 1);
+        assert_eq!(told("queue_disk_reads_total", "queue=\"q\""), 0);
+        assert!(body.contains(&format!(
+            "{begin}_queue_consumer_capacity{{vhost=\"/\",queue=\"q\"}} 0.000"
+        )));
         assert_eq!(told("channel_messages_published_total", "(1)\""), 1);
         assert_eq!(told("channel_messages_confirmed_total", "(1)\""), 1);
         for (name, count) in [("get_ack", 1), ("get", 0), ("get_empty", 0), ("messages_acked", 0)] {
@@ -189,6 +197,38 @@ async fn each_queue_channel_and_connection_is_told_by_itself() {
     let memory = scrape_at(&mut process, "/metrics/memory-breakdown");
     assert!(value(&memory, "rabbitmq_memory_binary_heap_bytes") >= 5000);
     assert!(value(&memory, "rabbitmq_memory_other_system_bytes") > 1_000_000);
+}
+
+#[tokio::test]
+async fn each_exchange_tells_what_became_of_its_messages() {
+    let mut process = Process::start_with(&SCRAPED);
+    let (_connection, channel) = connect(&process).await;
+    publish(&channel, "amq.fanout", "", b"x").await;
+    let wanted_back = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let properties = BasicProperties::default();
+    let sent = channel.basic_publish("amq.fanout".into(), "".into(), wanted_back, b"x", properties);
+    sent.await.unwrap().await.unwrap();
+    for (path, begin) in [
+        ("/metrics/per-object", "rabbitmq"),
+        ("/metrics/detailed?family=exchange_metrics", "rabbitmq_detailed"),
+    ] {
+        let body = scrape_at(&mut process, path);
+        let told = |name: &str, part: &str| of_one(&body, &format!("{begin}_{name}"), part);
+        for (name, count) in [
+            ("published", 2),
+            ("confirmed", 2),
+            ("unroutable_returned", 1),
+            ("unroutable_dropped", 1),
+        ] {
+            let name = format!("messages_{name}_total");
+            assert_eq!(
+                told(&format!("exchange_{name}"), "exchange=\"amq.fanout\""),
+                count,
+                "{name}"
+            );
+        }
+        assert_eq!(told("exchange_messages_published_total", "exchange=\"amq.topic\""), 0);
+    }
 }
 
 #[tokio::test]

@@ -86,6 +86,43 @@ async fn everything_that_passes_messages_on_tells_its_figures() {
 }
 
 #[tokio::test]
+async fn a_channel_and_its_exchanges_tell_what_goes_from_one_to_the_other() {
+    let (world, wait) = world().await;
+    let mut client = Client::open(&world);
+    client.publish(3, "q");
+    client.publish(3, "nowhere");
+    let channel = format!("/api/channels/{} (3)", NAME).replace(' ', "%20").replace('>', "%3E");
+    let exchange = "/api/exchanges/%2F/amq.default";
+    let lists = [(&*channel, "publishes"), (exchange, "incoming")];
+    for (path, list) in lists {
+        let row = world.get(path).await[list][0].clone();
+        let stats = &row["stats"];
+        let names = ["publish", "confirm", "return_unroutable", "drop_unroutable"];
+        assert_eq!(names.map(|name| stats[name].as_u64()), [2, 0, 0, 1].map(Some), "{row}");
+        assert_eq!(stats["publish_details"]["rate"], 0.0);
+    }
+    wait(2000);
+    (0..8).for_each(|_| client.publish(3, "q"));
+    for (path, list) in lists {
+        let shown = world.get(path).await;
+        assert_eq!(shown[list].as_array().unwrap().len(), 1, "{shown}");
+        assert_eq!(shown[list][0]["stats"]["publish_details"]["rate"], 4.0, "{path}");
+    }
+    let row = world.get(&channel).await["publishes"][0].clone();
+    assert_eq!(row["exchange"], json!({"name": "", "vhost": "/"}));
+    let row = world.get(exchange).await["incoming"][0].clone();
+    let expected = json!([format!("{NAME} (3)"), 3, NAME, "guest"]);
+    let details = ["name", "number", "connection_name", "user"];
+    assert_eq!(json!(details.map(|name| &row["channel_details"][name])), expected);
+    for (path, list) in [(&*channel, "deliveries"), (exchange, "outgoing")] {
+        assert_eq!(world.get(path).await[list], json!([]), "{path}");
+    }
+    assert_eq!(world.get("/api/exchanges/%2F/amq.topic").await["incoming"], json!([]));
+    drop(client);
+    assert_eq!(world.get(exchange).await["incoming"], json!([]), "it is gone");
+}
+
+#[tokio::test]
 async fn charts_get_their_samples() {
     let (world, wait) = world().await;
     let path = "/api/queues/%2F/q?msg_rates_age=10&msg_rates_incr=5&lengths_age=10&lengths_incr=5";
@@ -132,4 +169,23 @@ async fn consumers_are_as_able_as_messages_need_not_wait_for_them() {
     assert_eq!(capacity().await, Some(1.0));
     world.publish("q", &["x"; 9]);
     assert_eq!(capacity().await, Some(0.0), "the prefetch is 2");
+}
+
+/// It once did nothing.
+#[tokio::test]
+async fn a_reset_forgets_what_was_seen_before() {
+    let (world, wait) = world().await;
+    let path = "/api/queues/%2F/q?msg_rates_age=10&msg_rates_incr=5";
+    for reset in ["/api/reset", "/api/reset/leveret@hare"] {
+        world.publish("q", &["x"; 50]);
+        world.get(path).await;
+        wait(5000);
+        world.publish("q", &["x"; 50]);
+        assert_eq!(rate(&world, path, "publish").await, 10.0);
+        assert_eq!(world.change("DELETE", reset, &json!({})).await, 204);
+        let details = world.get(path).await["message_stats"]["publish_details"].clone();
+        assert_eq!((&details["rate"], &details["avg_rate"]), (&json!(0.0), &json!(0.0)));
+        wait(5000);
+    }
+    assert_eq!(world.get(path).await["message_stats"]["publish"], 200, "what is counted goes on");
 }

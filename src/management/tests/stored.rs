@@ -211,3 +211,36 @@ async fn a_message_that_is_on_disk_only_is_read_for_who_gets_it() {
     assert_eq!(answer.body[0]["redelivered"], true, "it may have been delivered");
     assert_eq!(answer.body.as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn what_queues_write_and_read_back_is_in_their_statistics() {
+    let disk = MemoryStorage::new(1 << 26);
+    let (world, mut writer) = opened(disk.clone());
+    world.broker.declare_defaults().unwrap();
+    declare_queue(&world, &mut writer).await;
+    world.publish("q", &["in memory only"]);
+    let figures = async |world: &World, path| {
+        let stats = world.get(path).await["message_stats"].clone();
+        ["disk_reads", "disk_writes"].map(|name| stats[name].as_u64())
+    };
+    assert_eq!(figures(&world, "/api/queues/%2F/q").await, [None; 2], "nothing was written yet");
+    for _ in 0..2 {
+        let body = message(2);
+        let mut asking = Box::pin(world.ask("POST", PUBLISH, &body));
+        assert!(poll_once(&mut asking).await.is_none());
+        turn(&mut writer);
+        asking.await;
+    }
+    for path in ["/api/queues/%2F/q", "/api/overview"] {
+        assert_eq!(figures(&world, path).await, [Some(0), Some(2)], "{path}");
+    }
+    let (world, _writer) = opened(disk.kill());
+    let body = r#"{"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"}"#;
+    let mut asking = Box::pin(world.ask("POST", "/api/queues/%2F/q/get", body));
+    assert!(poll_once(&mut asking).await.is_none());
+    assert!(world.broker.fetch(Moment(1)));
+    asking.await;
+    for path in ["/api/queues/%2F/q", "/api/overview"] {
+        assert_eq!(figures(&world, path).await, [Some(2), Some(0)], "{path}");
+    }
+}

@@ -112,7 +112,8 @@ impl Queue {
 
     /// Messages that the log has, and the bytes of their bodies. Mostly it has all or none; else as
     /// many stretches are looked at as is quickly done, and the others taken to be like them.
-    fn logged(&self) -> (usize, u64) {
+    #[must_use]
+    pub fn logged(&self) -> (usize, u64) {
         let mut all = self.contents.totals();
         all += self.out();
         match (all.resident.logged, all.resident.unlogged) {

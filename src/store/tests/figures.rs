@@ -25,11 +25,12 @@ fn what_is_written_is_told_as_soon_as_the_log_was_turned() {
     lab.opened.log.want(position);
     assert!(lab.opened.writer.turn(Moment(2000)));
     let after = figures(&lab.opened);
-    assert_eq!((after.batches, after.syncs), (1, 1));
+    assert_eq!((after.batches, after.syncs, after.written_messages), (1, 1, 3));
     let expected = lab.opened.writer.counts().bytes - before.checkpoint_bytes;
     assert_eq!(after.log_bytes, expected);
     assert!(expected > 0);
-    assert_eq!(StoreFigures { batches: 0, syncs: 0, log_bytes: 0, ..after }, before);
+    let counted = StoreFigures { batches: 0, syncs: 0, log_bytes: 0, written_messages: 0, ..after };
+    assert_eq!(counted, before);
 }
 
 #[test]

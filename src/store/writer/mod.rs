@@ -123,6 +123,8 @@ pub struct WriterCounts {
     pub ready_bytes: u64,
     /// Checkpoints.
     pub checkpoints: u64,
+    /// Messages written for their queues.
+    pub messages: u64,
     /// Messages copied on from old files.
     pub moved: u64,
 }
@@ -339,6 +341,7 @@ impl Writer {
         self.keep_buffer_small();
         result?;
         self.shared = encoded.shared;
+        self.counts.messages += batch.queues.iter().map(|f| f.added.len() as u64).sum::<u64>();
         let mut ledger = lock(&self.ledger);
         for filled in &encoded.filled {
             ledger.added(number, filled.queue, &filled.entries, filled.is_transient);
@@ -481,7 +484,7 @@ fn apply_queue(ledger: &mut Ledger, facts: &QueueFacts) {
     }
     facts.delivered.iter().for_each(|range: &SequenceRange| ledger.delivered(queue, *range));
     if facts.next_sequence > 0 {
-        facts.tail.stored(facts.next_sequence);
+        facts.tail.stored(facts.next_sequence, facts.added.len());
     }
 }
 

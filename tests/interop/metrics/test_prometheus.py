@@ -54,6 +54,8 @@ OTHER_COUNTERS = [
 OF_QUEUE = [
     "queue_messages_ready", "queue_messages_unacked", "queue_messages", "queue_consumers",
     "queue_messages_bytes", "queue_messages_ram", "queue_messages_unacked_bytes",
+    "queue_consumer_capacity", "queue_consumer_utilisation", "queue_messages_persistent",
+    "queue_messages_persistent_bytes", "queue_disk_reads_total", "queue_disk_writes_total",
 ]
 OF_CLIENT = [
     "channel_consumers", "channel_messages_unacked", "channel_messages_unconfirmed",
@@ -72,7 +74,8 @@ def drawn(expression, job="aggregated"):
     "/metrics/detailed?family=queue_coarse_metrics&family=queue_metrics&family=channel_metrics"
     "&family=connection_metrics&family=connection_coarse_metrics&family=exchange_bindings"
     "&family=exchange_names&family=vhost_status&family=node_metrics&family=node_coarse_metrics"
-    "&family=auth_attempt_metrics&family=connection_churn_metrics",
+    "&family=auth_attempt_metrics&family=connection_churn_metrics&family=exchange_metrics"
+    "&family=leveret_queue_latencies",
 ])
 def test_promtool_has_nothing_against_an_answer(traffic, scrape, lint, is_leveret, path):
     if not is_leveret:
