@@ -8,6 +8,7 @@ use std::task::Waker;
 
 use serde_json::{Map, Value};
 
+use super::author::Author;
 use super::lock::read;
 use super::node_definitions::{DeclarationRefused, DeclarationResult};
 use super::options::Product;
@@ -93,7 +94,9 @@ impl Broker {
         let definitions = self.node_definitions();
         definitions.parameters().filter(|parameter| parameter.is_host_limits()).cloned().collect()
     }
+}
 
+impl Author<'_> {
     /// Sets a limit of a virtual host, which holds for what comes from now on.
     ///
     /// # Errors
@@ -166,7 +169,9 @@ impl Broker {
         self.wake_publishers();
         Ok(declared)
     }
+}
 
+impl Broker {
     /// What was declared for the node until now is on disk when the log is there up to this.
     #[must_use]
     pub fn changed_at(&self) -> Position {

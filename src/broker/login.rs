@@ -26,6 +26,11 @@ use crate::protocol::reply::{AmqpError, ConnectionError};
 const START_OK: (u16, u16) = (10, 11);
 const OPEN: (u16, u16) = (10, 40);
 
+/// Why a login by certificate is refused: for the log, and RabbitMQ's words.
+const NO_CERTIFICATE: [&str; 2] =
+    ["the client presented no certificate", "connection peer presented no TLS (x.509) certificate"];
+const NO_NAME: [&str; 2] = ["no name was found in the certificate", "no name found"];
+
 /// A login whose password is being checked.
 #[derive(Debug)]
 pub(super) struct Checking {
@@ -43,7 +48,10 @@ impl Session {
             Ok(Claim::Certificate) => self.check_certificate(mechanism),
             Ok(Claim::Anonymous) => match self.broker.options.anonymous.clone() {
                 Some(login) => self.check_login(login, mechanism),
-                None => self.answer_login(self.refusal("nobody comes in so", mechanism)),
+                None => {
+                    let why = "nobody comes in so";
+                    self.refuse_nameless([why, why], mechanism);
+                }
             },
             Err(error) => {
                 let error = mechanism_failure(&error);
@@ -74,12 +82,10 @@ impl Session {
     fn check_certificate(&mut self, mechanism: &str) {
         let encryption = self.arrival.encryption.as_deref();
         let Some(certificate) = encryption.and_then(|found| found.certificate.as_ref()) else {
-            let refusal = self.refusal("the client presented no certificate", mechanism);
-            return self.answer_login(refusal);
+            return self.refuse_nameless(NO_CERTIFICATE, mechanism);
         };
         let Some(name) = certificate.user.clone() else {
-            let refusal = self.refusal("no name was found in the certificate", mechanism);
-            return self.answer_login(refusal);
+            return self.refuse_nameless(NO_NAME, mechanism);
         };
         let is_loopback = self.peer.is_loopback();
         let proven = read(&self.broker.users).check_proven(&name, is_loopback).cloned();
@@ -105,17 +111,23 @@ impl Session {
                 let name = user.name.clone();
                 self.user = Some(user);
                 self.work.user = Some(name.clone());
-                self.note_login(login, mechanism, None);
+                self.note_login(Some(login), mechanism, None);
                 self.arrival.auth_mechanism = Some(mechanism.into());
                 Event::Authenticated { user: name }
             }
             Err(reason) => {
                 let told = format!("user '{}' - {reason}", login.shown_user());
-                self.note_login(login, mechanism, Some(&told));
+                self.note_login(Some(login), mechanism, Some(&told));
                 self.refuse_login(reason, login, mechanism)
             }
         };
         self.answer_login(event);
+    }
+
+    /// Who that was nobody knows. Why is told in the log, and in an event in RabbitMQ's words.
+    fn refuse_nameless(&mut self, [logged, told]: [&str; 2], mechanism: &str) {
+        self.note_login(None, mechanism, Some(told));
+        self.answer_login(self.refusal(logged, mechanism));
     }
 
     fn refuse_login(&self, reason: LoginRefused, login: &Login, mechanism: &str) -> Event {
@@ -343,7 +355,7 @@ mod tests {
         let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
         let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
         session.user = read(&broker.users).user("guest").cloned();
-        broker.delete_virtual_host("/", Moment(1));
+        broker.by_node().delete_virtual_host("/", Moment(1));
         broker.declare_virtual_host("/", HostSettings::default());
         let refused = session.enter("/").unwrap_err();
         let text = "NOT_ALLOWED - access to vhost '/' refused for user 'guest'";
@@ -355,7 +367,7 @@ mod tests {
             write: String::new(),
             read: String::new(),
         };
-        broker.set_permission(&permission).unwrap();
+        broker.by_node().set_permission(&permission).unwrap();
         assert!(session.enter("/").is_ok());
     }
 
@@ -370,7 +382,7 @@ mod tests {
         let (mut late, mut prompt) = (logged_in(), logged_in());
         assert!(prompt.enter("/").is_ok());
         let password = broker.hash_password("guest", "other");
-        broker.set_user("guest", password, Vec::new(), BTreeMap::new());
+        broker.by_node().set_user("guest", password, Vec::new(), BTreeMap::new());
         let refused = late.enter("/").unwrap_err();
         let text = "NOT_ALLOWED - access to vhost '/' refused for user 'guest'";
         assert_eq!(refused.text, text);

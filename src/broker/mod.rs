@@ -9,6 +9,7 @@
 mod access;
 mod administration;
 mod alarm;
+mod author;
 mod batch;
 mod bucket;
 mod burial;
@@ -82,6 +83,7 @@ mod watermarks;
 mod work;
 
 pub use alarm::{Alarm, Alarms};
+pub use author::Author;
 pub use churn::{ChurnFigures, Passed};
 pub use dead_letter_counts::{DeadLetterFigures, DeadLettersSent, Strategy};
 pub use direct_channel::{DirectChannel, Rejection};

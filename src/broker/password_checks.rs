@@ -273,7 +273,7 @@ mod tests {
     fn broker() -> Broker {
         let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
         let hash = PasswordHash::new(HashingAlgorithm::Argon2id, b"secret", [3; 16]);
-        broker.set_user("ann", hash, Vec::new(), BTreeMap::new());
+        broker.by_node().set_user("ann", hash, Vec::new(), BTreeMap::new());
         broker
     }
 
@@ -333,7 +333,7 @@ mod tests {
         let broker = broker();
         broker.register_password_checker(Waker::noop());
         let check = begin(&broker, "secret");
-        broker.set_user("ann", broker.new_hash("new"), Vec::new(), BTreeMap::new());
+        broker.by_node().set_user("ann", broker.new_hash("new"), Vec::new(), BTreeMap::new());
         assert!(broker.check_next_password());
         assert_eq!(poll(&broker, &check), Some(false));
     }

@@ -55,7 +55,7 @@ pub(super) struct VirtualHost {
     /// Those of the broker.
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
-    events: Arc<Events>,
+    pub(super) events: Arc<Events>,
     /// What clients came to in it that left.
     pub(super) past_clients: Arc<PastClients>,
     failure: Arc<Failure>,
@@ -122,9 +122,15 @@ impl VirtualHost {
         }
     }
 
-    /// Declares those system exchanges that are not there. The log has them not: every host does.
-    pub(super) fn declare_system_exchanges(&self, mut next_id: impl FnMut() -> ExchangeId) {
+    /// Declares those system exchanges that are not there, and gives them. The log has them not:
+    /// every host does.
+    pub(super) fn declare_system_exchanges(
+        &self,
+        declared_by: &Name,
+        mut next_id: impl FnMut() -> ExchangeId,
+    ) -> Vec<Change> {
         let mut definitions = self.definitions();
+        let mut declared_now = Vec::new();
         let events = Some((EVENT_EXCHANGE, "topic", true));
         let events = events.filter(|_| self.events.are_in(&self.name));
         for (name, kind, internal) in SYSTEM_EXCHANGES.into_iter().chain(events) {
@@ -139,10 +145,13 @@ impl VirtualHost {
                 auto_delete: false,
                 internal,
                 arguments: FieldTable::new(),
+                declared_by: declared_by.clone(),
             };
             let change = Change::ExchangeDeclared(Arc::new(exchange));
             self.restore(&mut definitions, &change, None, &mut Work::default());
+            declared_now.push(change);
         }
+        declared_now
     }
 
     /// The type of queues that name none, where it is another than the node's.

@@ -26,14 +26,13 @@ use super::shared::Broker;
 use super::timers::{Timer, Timers};
 use super::virtual_host::VirtualHost;
 use super::work::Work;
-use crate::definitions::{Change, NodeChange, NodeDefinitions, VirtualHostDefinitions};
+use crate::definitions::{
+    Change, NodeChange, NodeDefinitions, QueueDefinition, VirtualHostDefinitions,
+};
 use crate::limits::{EVENTS_STEP_MAX, EVENTS_WAITING_MAX};
 
 /// The exchange they go to.
 pub(super) const EVENT_EXCHANGE: &str = "amq.rabbitmq.event";
-
-/// Who does what no user asked for: RabbitMQ's name.
-const INTERNAL_USER: &str = "rmq-internal";
 
 /// What is to be told.
 #[derive(Debug, Default)]
@@ -81,9 +80,14 @@ impl Events {
 
     /// Notes a change that concerns the node, before it is made. Nobody can be woken yet:
     /// [`Events::announce`] is to follow.
-    pub(super) fn note_node_change(&self, change: &NodeChange, before: &NodeDefinitions) {
+    pub(super) fn note_node_change(
+        &self,
+        change: &NodeChange,
+        before: &NodeDefinitions,
+        user: Option<&str>,
+    ) {
         if self.are_watched() {
-            let notices = Notice::of_node_change(change, before, &self.node);
+            let notices = Notice::of_node_change(change, before, &self.node, user);
             notices.into_iter().for_each(|notice| self.add(notice));
         }
     }
@@ -103,6 +107,36 @@ impl Events {
         if let Some(notice) = Notice::of_change(change, scene) {
             self.note(&mut work.wakers, || notice);
         }
+    }
+
+    /// Notes what a policy that is set or cleared means for a queue.
+    pub(super) fn note_queue_policy(
+        &self,
+        change: &NodeChange,
+        queue: &QueueDefinition,
+        work: &mut Work,
+    ) {
+        if self.are_watched()
+            && let Some(notice) = Notice::of_queue_policy(change, queue, work.user.as_deref())
+        {
+            self.note(&mut work.wakers, || notice);
+        }
+    }
+
+    /// Notes that nothing of a virtual host is left: those exchanges went that are always there,
+    /// and what ran for it.
+    pub(super) fn note_host_end(&self, host: &VirtualHost, work: &mut Work) {
+        if !self.are_watched() {
+            return;
+        }
+        let exchanges: Vec<_> = host.definitions().exchanges().cloned().collect();
+        for exchange in exchanges {
+            self.note_change(&Change::ExchangeDeleted(exchange), host, work);
+        }
+        self.note(&mut work.wakers, || {
+            let notice = Notice::new("vhost.down").with("name", &*host.name);
+            notice.with("node", &*self.node).by(None)
+        });
     }
 
     fn add(&self, notice: Notice) {
