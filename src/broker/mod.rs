@@ -89,6 +89,7 @@ pub use dead_letter_counts::{DeadLetterFigures, DeadLettersSent, Strategy};
 pub use direct_channel::{DirectChannel, Rejection};
 pub use durability::MemoryOptions;
 pub use encryption::Encryption;
+pub use events::{LogLine, LogLines};
 pub use figures::BrokerFigures;
 pub use host_defaults::{DefaultLimits, DefaultPolicy, DefaultUser, HostDefaults};
 pub use import::{Import, ImportFailure, ImportReport};

@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::churn::Churn;
 use super::durability::Durability;
-use super::events::{EVENT_EXCHANGE, Events};
+use super::events::Events;
 use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
 use super::message_counts::MessageCounts;
@@ -131,9 +131,8 @@ impl VirtualHost {
     ) -> Vec<Change> {
         let mut definitions = self.definitions();
         let mut declared_now = Vec::new();
-        let events = Some((EVENT_EXCHANGE, "topic", true));
-        let events = events.filter(|_| self.events.are_in(&self.name));
-        for (name, kind, internal) in SYSTEM_EXCHANGES.into_iter().chain(events) {
+        let told = self.events.exchanges_in(&self.name).map(|name| (name, "topic", true));
+        for (name, kind, internal) in SYSTEM_EXCHANGES.into_iter().chain(told) {
             if definitions.exchange(name).is_some() {
                 continue;
             }
@@ -380,22 +379,14 @@ impl VirtualHost {
                 if let Some((exchange, key)) = self.routing_of(definitions, binding) {
                     self.router.bind(&exchange, &key);
                 }
-                self.look_at_events(definitions, binding);
+                self.events.look_at_bindings(&self.name, &binding.source, definitions);
             }
             Change::Unbound(binding) => {
                 if let Some((exchange, key)) = self.routing_of(definitions, binding) {
                     self.router.unbind(&exchange, &key);
                 }
-                self.look_at_events(definitions, binding);
+                self.events.look_at_bindings(&self.name, &binding.source, definitions);
             }
-        }
-    }
-
-    /// Where it is bound to the exchange of events, somebody wants to know of them, or nobody does
-    /// any more.
-    fn look_at_events(&self, definitions: &VirtualHostDefinitions, binding: &Binding) {
-        if *binding.source == *EVENT_EXCHANGE {
-            self.events.look_at_bindings(&self.name, definitions);
         }
     }
 

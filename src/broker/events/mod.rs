@@ -4,9 +4,13 @@
 //! in one order and under nobody's lock. Nothing is noted while the exchange is switched off or
 //! nothing is bound to it, and nobody waits for those who read: where more is noted than may wait,
 //! the rest is lost, and counted. What the messages say is in `notice`, `declared` and `clients`.
+//! Beside it, in `log_lines`, the same for lines of the log.
 
 mod clients;
 mod declared;
+mod log_lines;
+#[cfg(test)]
+mod log_tests;
 mod notice;
 #[cfg(test)]
 mod tests;
@@ -19,9 +23,12 @@ use std::task::Waker;
 use tracing::warn;
 
 use declared::Scene;
+use log_lines::{LOG_EXCHANGE, LogPlace};
+pub use log_lines::{LogLine, LogLines};
 use notice::Notice;
 
 use super::lock::lock;
+use super::options::BrokerOptions;
 use super::shared::Broker;
 use super::timers::{Timer, Timers};
 use super::virtual_host::VirtualHost;
@@ -39,6 +46,8 @@ pub(super) const EVENT_EXCHANGE: &str = "amq.rabbitmq.event";
 pub(super) struct Events {
     /// The virtual host that has the exchange; none where it is switched off.
     host: Option<Box<str>>,
+    /// Where lines of the log go; none where that is switched off.
+    log: Option<LogPlace>,
     node: Box<str>,
     timers: Arc<Timers>,
     /// Something is bound to the exchange.
@@ -48,20 +57,47 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn new(host: Option<&str>, node: &str, timers: Arc<Timers>) -> Self {
-        Self { host: host.map(Into::into), node: node.into(), timers, ..Self::default() }
+    pub(super) fn new(options: &BrokerOptions, timers: Arc<Timers>) -> Self {
+        let log = options.log_lines.clone().map(|lines| {
+            let host = options.default_virtual_host.as_str().into();
+            LogPlace { host, lines }
+        });
+        let host = options.event_exchange.as_deref().map(Into::into);
+        Self { host, log, node: options.node_name.as_str().into(), timers, ..Self::default() }
     }
 
     /// The exchange is in the virtual host of this name.
-    pub(super) fn are_in(&self, host: &str) -> bool {
+    fn are_in(&self, host: &str) -> bool {
         self.host.as_deref() == Some(host)
     }
 
-    /// The bindings of a virtual host changed, which somebody holds locked.
-    pub(super) fn look_at_bindings(&self, host: &str, definitions: &VirtualHostDefinitions) {
-        if self.are_in(host) {
-            let is_watched = definitions.bindings_from(EVENT_EXCHANGE).next().is_some();
-            self.is_watched.store(is_watched, Ordering::Relaxed);
+    fn log_in(&self, host: &str) -> Option<&LogLines> {
+        self.log.as_ref().filter(|log| *log.host == *host).map(|log| &*log.lines)
+    }
+
+    /// The exchanges that a virtual host has for what happens and for what is logged: all are
+    /// topic exchanges, and the node alone publishes to them.
+    pub(super) fn exchanges_in(&self, host: &str) -> impl Iterator<Item = &'static str> {
+        let events = self.are_in(host).then_some(EVENT_EXCHANGE);
+        let log = self.log_in(host).map(|_| LOG_EXCHANGE);
+        events.into_iter().chain(log)
+    }
+
+    /// The bindings of an exchange changed in a virtual host, which somebody holds locked: where it
+    /// is one of these, somebody wants to know, or nobody does any more.
+    pub(super) fn look_at_bindings(
+        &self,
+        host: &str,
+        source: &str,
+        definitions: &VirtualHostDefinitions,
+    ) {
+        let is_watched = || definitions.bindings_from(source).next().is_some();
+        match source {
+            EVENT_EXCHANGE if self.are_in(host) => {
+                self.is_watched.store(is_watched(), Ordering::Relaxed);
+            }
+            LOG_EXCHANGE => self.log_in(host).into_iter().for_each(|log| log.watch(is_watched())),
+            _ => {}
         }
     }
 
