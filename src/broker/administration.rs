@@ -59,6 +59,12 @@ impl Broker {
         &self.options.product
     }
 
+    /// What happens is told by the exchange of events.
+    #[must_use]
+    pub fn tells_events(&self) -> bool {
+        self.options.event_exchange.is_some()
+    }
+
     /// There are queues that are neither durable nor exclusive.
     #[must_use]
     pub fn has_transient_queues(&self) -> bool {
