@@ -114,8 +114,11 @@ impl Session {
         });
     }
 
-    /// A channel is closed.
+    /// A channel is closed. Of one without a connection nobody heard that it was opened.
     pub(in super::super) fn note_channel_end(&mut self, channel: u16) {
+        if self.mailbox.client.get().is_none() {
+            return;
+        }
         self.note(|session| {
             let notice = Notice::new("channel.closed").with("pid", session.process_id(channel));
             notice.by(Some(session.user_name()))

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::super::test_world::declaration;
-use super::super::{Author, BrokerOptions, Peer, Session};
+use super::super::{Author, BrokerOptions, DirectChannel, Peer, Session};
 use super::*;
+use crate::connection::Command;
 use crate::connection::command::{Bind, DeclareExchange, DeclareQueue};
 use crate::definitions::import::Definitions;
 use crate::definitions::{
@@ -436,6 +437,16 @@ fn more_than_may_wait_is_lost_and_the_rest_told_step_by_step() {
         count += world.told().len();
     }
     assert_eq!(count, EVENTS_WAITING_MAX);
+}
+
+#[test]
+fn a_channel_without_a_connection_is_told_neither_when_it_opens_nor_when_it_closes() {
+    let mut world = World::watched();
+    let user = world.broker.user("guest").unwrap();
+    let mut channel = DirectChannel::open(&world.broker, &user, "/", NOW).unwrap();
+    channel.ask(Command::DeclareQueue(declaration("q")), NOW);
+    drop(channel);
+    assert_eq!(world.keys(), ["queue.created"]);
 }
 
 #[test]
