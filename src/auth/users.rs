@@ -117,13 +117,17 @@ impl fmt::Display for LoginRefused {
 
 /// All users. Who is logged in keeps the user it found.
 #[derive(Clone, Debug, Default)]
-pub struct Users(BTreeMap<Name, Arc<User>>);
+pub struct Users {
+    all: BTreeMap<Name, Arc<User>>,
+    /// Whose passwords take long to check.
+    slow_count: usize,
+}
 
 impl Users {
     /// Adds a user, or changes it; what it may do stays.
     pub fn declare(&mut self, definition: &UserDefinition, is_loopback_only: bool) {
         let UserDefinition { name, password, tags, limits } = definition;
-        let known = self.0.get(name);
+        let known = self.all.get(name);
         let permissions = known.map(|user| user.permissions.clone());
         let topic_permissions = known.map(|user| user.topic_permissions.clone());
         let user = User {
@@ -137,17 +141,30 @@ impl Users {
             is_machine_owner: false,
             proven: OnceLock::new(),
         };
-        self.0.insert(name.clone(), Arc::new(user));
+        self.slow_count += usize::from(user.password.is_slow());
+        let before = self.all.insert(name.clone(), Arc::new(user));
+        self.forget(before.as_deref());
     }
 
     /// Takes a user away.
     pub fn remove(&mut self, name: &str) {
-        self.0.remove(name);
+        let before = self.all.remove(name);
+        self.forget(before.as_deref());
+    }
+
+    fn forget(&mut self, user: Option<&User>) {
+        self.slow_count -= usize::from(user.is_some_and(|user| user.password.is_slow()));
+    }
+
+    /// Of some users it takes long to tell whether a password is theirs.
+    #[must_use]
+    pub fn are_slow(&self) -> bool {
+        self.slow_count > 0
     }
 
     /// Lets a user enter a virtual host, or, with none, keeps it out.
     pub fn permit(&mut self, user: &str, host: &Name, permissions: Option<Permissions>) {
-        let Some(user) = self.0.get_mut(user) else { return };
+        let Some(user) = self.all.get_mut(user) else { return };
         let all = &mut Arc::make_mut(user).permissions;
         match permissions {
             Some(permissions) => all.insert(host.clone(), Arc::new(permissions)),
@@ -163,7 +180,7 @@ impl Users {
         exchange: &Name,
         patterns: Option<TopicPatterns>,
     ) {
-        let Some(user) = self.0.get_mut(user) else { return };
+        let Some(user) = self.all.get_mut(user) else { return };
         let all = &mut Arc::make_mut(user).topic_permissions;
         let topics = all.entry(host.clone()).or_default();
         Arc::make_mut(topics).restrict(exchange, patterns);
@@ -175,7 +192,7 @@ impl Users {
     /// The user of this name.
     #[must_use]
     pub fn user(&self, name: &str) -> Option<&Arc<User>> {
-        self.0.get(name)
+        self.all.get(name)
     }
 
     /// The user this login proves.
@@ -183,7 +200,7 @@ impl Users {
     /// # Errors
     /// The credentials are wrong, or the user may not come from there.
     pub fn check(&self, login: &Login, is_loopback: bool) -> Result<Checked, LoginRefused> {
-        let user = self.0.get(login.user.as_str()).ok_or(LoginRefused::WrongCredentials)?;
+        let user = self.all.get(login.user.as_str()).ok_or(LoginRefused::WrongCredentials)?;
         let is_slow = user.password.is_slow() && !user.is_proven_by(&login.password);
         // One that proved it before is right still.
         if !user.password.is_slow() && !user.password.is_of(&login.password) {
@@ -198,7 +215,7 @@ impl Users {
     /// # Errors
     /// There is none, or the user may not come from there.
     pub fn check_proven(&self, name: &str, is_loopback: bool) -> Result<&Arc<User>, LoginRefused> {
-        let user = self.0.get(name).ok_or(LoginRefused::WrongCredentials)?;
+        let user = self.all.get(name).ok_or(LoginRefused::WrongCredentials)?;
         if user.is_loopback_only && !is_loopback {
             return Err(LoginRefused::NotFromLoopback);
         }
@@ -248,6 +265,24 @@ mod tests {
         for (user, password) in [("guest", "gues"), ("guest", "guesx"), ("nobody", "guest")] {
             assert_eq!(check(user, password, true), Err(LoginRefused::WrongCredentials));
         }
+    }
+
+    #[test]
+    fn it_is_known_whether_a_password_may_take_long_to_check() {
+        let mut users = users();
+        assert!(!users.are_slow());
+        let slow = |name: &str| UserDefinition {
+            password: PasswordHash { algorithm: HashingAlgorithm::Argon2id, bytes: Vec::new() },
+            ..definition(name, "", &[])
+        };
+        users.declare(&slow("far"), false);
+        users.declare(&slow("far"), false);
+        users.declare(&slow("new"), false);
+        users.remove("far");
+        assert!(users.are_slow());
+        users.declare(&definition("new", "quick", &[]), false);
+        users.remove("nobody");
+        assert!(!users.are_slow());
     }
 
     #[test]

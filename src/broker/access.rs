@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tracing::info;
 
+use super::author::Author;
 use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 use super::shared::Broker;
 use crate::connection::Event;
@@ -49,7 +50,9 @@ impl Broker {
     pub fn topic_permissions(&self) -> Vec<Arc<TopicPermissionDefinition>> {
         self.node_definitions().topic_permissions().cloned().collect()
     }
+}
 
+impl Author<'_> {
     /// Makes a user, or gives one another password and other tags. Of the limits it has, only those
     /// are changed that are named.
     pub fn set_user(
@@ -165,14 +168,14 @@ mod tests {
             read: String::new(),
         };
         assert!(allows(&world, "b"));
-        world.broker.set_topic_permission(&permission).unwrap();
+        world.broker.by_node().set_topic_permission(&permission).unwrap();
         assert!(allows(&world, "a") && !allows(&world, "b"));
         let password = world.broker.hash_password("guest", "new");
-        world.broker.set_user("guest", password, Vec::new(), BTreeMap::new());
+        world.broker.by_node().set_user("guest", password, Vec::new(), BTreeMap::new());
         world.turn();
         let mut world = world.killed();
         assert!(allows(&world, "a") && !allows(&world, "b"));
-        world.broker.clear_topic_permissions("/", "guest", Some("x"));
+        world.broker.by_node().clear_topic_permissions("/", "guest", Some("x"));
         assert!(allows(&world, "b"));
         world.turn();
         assert!(allows(&world.killed(), "b"));

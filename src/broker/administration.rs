@@ -8,6 +8,7 @@ use std::task::Waker;
 
 use serde_json::{Map, Value};
 
+use super::author::Author;
 use super::lock::read;
 use super::node_definitions::{DeclarationRefused, DeclarationResult};
 use super::options::Product;
@@ -58,6 +59,12 @@ impl Broker {
         &self.options.product
     }
 
+    /// What happens is told by the exchange of events.
+    #[must_use]
+    pub fn tells_events(&self) -> bool {
+        self.options.event_exchange.is_some()
+    }
+
     /// There are queues that are neither durable nor exclusive.
     #[must_use]
     pub fn has_transient_queues(&self) -> bool {
@@ -93,7 +100,9 @@ impl Broker {
         let definitions = self.node_definitions();
         definitions.parameters().filter(|parameter| parameter.is_host_limits()).cloned().collect()
     }
+}
 
+impl Author<'_> {
     /// Sets a limit of a virtual host, which holds for what comes from now on.
     ///
     /// # Errors
@@ -166,7 +175,9 @@ impl Broker {
         self.wake_publishers();
         Ok(declared)
     }
+}
 
+impl Broker {
     /// What was declared for the node until now is on disk when the log is there up to this.
     #[must_use]
     pub fn changed_at(&self) -> Position {

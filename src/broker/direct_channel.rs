@@ -284,7 +284,7 @@ mod tests {
             write: none(),
             read: none(),
         };
-        world.broker.set_permission(&permission).unwrap();
+        world.broker.by_node().set_permission(&permission).unwrap();
         getting.ask(get(), NOW);
         let text = "ACCESS_REFUSED - read access to queue 'q' in vhost '/' refused for user";
         assert_eq!(refusal(&mut getting), format!("{text} 'guest'"));

@@ -78,6 +78,7 @@ impl Session {
             auto_delete: declare.auto_delete,
             internal: declare.internal,
             arguments: declare.arguments.clone(),
+            declared_by: self.user_name().into(),
         })
     }
 

@@ -24,7 +24,9 @@ impl Broker {
     /// Whether something is to be done before `deadline`, which was the first for whoever asks.
     /// Otherwise the waker is told when that comes up.
     pub fn is_due_before(&self, deadline: Option<Moment>, waker: &Waker) -> bool {
-        self.timers.is_before(deadline, waker)
+        let log = self.options.log_lines.as_ref();
+        let has_lines = log.is_some_and(|lines| lines.are_waiting(waker));
+        self.timers.is_before(deadline, waker) || has_lines
     }
 
     /// Time passed: messages whose time is over die, queues whose time without use is over go.
@@ -41,6 +43,7 @@ impl Broker {
             }
             self.look_after(&mut work);
         }
+        self.tell_log(&mut work);
         work.wake();
     }
 

@@ -128,7 +128,7 @@ mod tests {
                 {"name": "q", "vhost": "b", "durable": true, "auto_delete": false}
             ]
         }"#;
-        broker.import(&Definitions::read(file).unwrap(), Moment(0)).unwrap();
+        broker.by_node().import(&Definitions::read(file).unwrap(), Moment(0)).unwrap();
         assert_eq!(broker.figures().queues, 3);
         let session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
         assert_eq!(broker.figures().connections, 1);

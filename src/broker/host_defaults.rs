@@ -185,8 +185,8 @@ mod tests {
     #[test]
     fn a_new_virtual_host_begins_with_what_its_name_matches() {
         let broker = broker();
-        broker.create_virtual_host("qa1", HostSettings::default()).unwrap();
-        broker.create_virtual_host("live", HostSettings::default()).unwrap();
+        broker.by_node().create_virtual_host("qa1", HostSettings::default()).unwrap();
+        broker.by_node().create_virtual_host("live", HostSettings::default()).unwrap();
         assert_eq!((max_queues(&broker, "qa1"), max_queues(&broker, "live")), (2.into(), 9.into()));
         let policy = broker.policy(PolicyKind::Operator, "qa1", "ttl").unwrap();
         assert_eq!((&*policy.pattern, policy.settings.len()), ("^q", 1));
@@ -202,12 +202,12 @@ mod tests {
     fn what_is_there_stays_as_it_is() {
         let broker = broker();
         let password = broker.new_hash("mine");
-        broker.set_user("tester", password.clone(), Vec::new(), BTreeMap::new());
-        broker.create_virtual_host("qa1", HostSettings::default()).unwrap();
+        broker.by_node().set_user("tester", password.clone(), Vec::new(), BTreeMap::new());
+        broker.by_node().create_virtual_host("qa1", HostSettings::default()).unwrap();
         assert_eq!(broker.user_definition("tester").unwrap().password, password);
-        broker.clear_host_limit("qa1", "max-queues").unwrap();
-        broker.clear_permission("qa1", "tester");
-        broker.create_virtual_host("qa1", HostSettings::default()).unwrap();
+        broker.by_node().clear_host_limit("qa1", "max-queues").unwrap();
+        broker.by_node().clear_permission("qa1", "tester");
+        broker.by_node().create_virtual_host("qa1", HostSettings::default()).unwrap();
         assert!(broker.parameter("qa1", VIRTUAL_HOST_LIMITS, LIMITS).is_none());
         assert!(broker.permission("qa1", "tester").is_none());
     }

@@ -6,22 +6,22 @@ use std::sync::Arc;
 
 use tracing::info;
 
+use super::author::Author;
 use super::node_definitions::Declared;
 use super::queues::remove;
-use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use super::work::Work;
 use crate::connection::Event;
 use crate::message::Moment;
 use crate::protocol::reply::ConnectionError;
 
-impl Broker {
+impl Author<'_> {
     /// Deletes a virtual host with all that is in it, and what is said of it. Its connections are
     /// closed.
     pub fn delete_virtual_host(&self, name: &str, now: Moment) -> Declared {
         let Some(host) = self.forget_host(name) else { return Declared::Unchanged };
         info!(target: "node", "deleting vhost '{name}'");
-        let mut work = Work { now, ..Work::default() };
+        let mut work = self.work(now);
         self.expel(&host, &mut work);
         // Those who declare look under this lock whether they may: later nobody adds a queue.
         let definitions = host.definitions();
@@ -33,6 +33,7 @@ impl Broker {
             self.look_after(&mut work);
         }
         host.clear(&mut work);
+        self.events.note_host_end(&host, &mut work);
         self.note_change(work.position);
         self.look_after(&mut work);
         work.wake();
@@ -68,7 +69,7 @@ mod tests {
 
     use super::super::lock::read;
     use super::super::session::{Place, Session};
-    use super::super::{BrokerOptions, Left, MemoryOptions, Peer};
+    use super::super::{Broker, BrokerOptions, Left, MemoryOptions, Peer};
     use super::*;
     use crate::auth::Permissions;
     use crate::connection::command::DeclareQueue;
@@ -136,7 +137,7 @@ mod tests {
     fn world() -> World {
         let world = World::open(MemoryStorage::new(1 << 26));
         world.broker.declare_defaults().unwrap();
-        world.broker.import(&Definitions::read(FILE).unwrap(), Moment(1)).unwrap();
+        world.broker.by_node().import(&Definitions::read(FILE).unwrap(), Moment(1)).unwrap();
         world.fill();
         world
     }
@@ -146,7 +147,7 @@ mod tests {
         let world = world();
         let host = world.broker.virtual_host("/").unwrap();
         let queue = host.queue("q").unwrap();
-        let deleted = world.broker.delete_virtual_host("/", Moment(1));
+        let deleted = world.broker.by_node().delete_virtual_host("/", Moment(1));
         assert_eq!(deleted, Declared::Changed);
         assert!(queue.is_gone() && host.queue("q").is_none());
         let definitions = host.definitions();
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(definitions.bindings_to(&fanout).count(), 0);
         drop(definitions);
         assert_eq!(world.broker.figures().queues, 1, "that of another virtual host");
-        let deleted = world.broker.delete_virtual_host("/", Moment(1));
+        let deleted = world.broker.by_node().delete_virtual_host("/", Moment(1));
         assert_eq!(deleted, Declared::Unchanged);
     }
 
@@ -163,7 +164,7 @@ mod tests {
     fn nothing_of_a_deleted_virtual_host_comes_back_after_a_restart() {
         let mut world = world();
         world.turn();
-        assert_eq!(world.broker.delete_virtual_host("/", Moment(1)), Declared::Changed);
+        assert_eq!(world.broker.by_node().delete_virtual_host("/", Moment(1)), Declared::Changed);
         world.turn();
         let mut world = world.killed();
         assert!(world.broker.virtual_host("/").is_none());
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn a_crash_between_the_first_step_and_the_last_leaves_nothing_either() {
         let mut world = world();
-        world.broker.forget_host("/").unwrap();
+        world.broker.by_node().forget_host("/").unwrap();
         world.turn();
         let mut world = world.killed();
         assert!(world.broker.virtual_host("/").is_none());
@@ -215,7 +216,7 @@ mod tests {
         let open = log.append().position();
         assert!(!log.register(&turner.clone().into()), "there is nothing to cut");
         log.want(open);
-        broker.forget_host("/").unwrap();
+        broker.by_node().forget_host("/").unwrap();
         let world = World::open(disk.kill());
         assert!(world.broker.virtual_host("/").is_none());
         assert!(world.broker.host_limits().is_empty());
@@ -229,7 +230,7 @@ mod tests {
         let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
         let permissions = Arc::new(Permissions::new(".*", ".*", ".*").unwrap());
         session.place = Some(Place { host: host.clone(), permissions, topics: None });
-        broker.delete_virtual_host("/", Moment(1));
+        broker.by_node().delete_virtual_host("/", Moment(1));
         let declare = DeclareQueue {
             queue: "late".into(),
             is_server_named: false,
@@ -247,7 +248,7 @@ mod tests {
     #[test]
     fn limits_hold_after_a_restart() {
         let mut world = world();
-        world.broker.set_user_limit("guest", "max-channels", 7.into()).unwrap();
+        world.broker.by_node().set_user_limit("guest", "max-channels", 7.into()).unwrap();
         world.turn();
         let world = world.killed();
         assert_eq!(world.broker.virtual_host("/").unwrap().limits().queues, Some(5));

@@ -8,30 +8,41 @@ use tracing::{info, warn};
 use super::churn::{Coming, Happened};
 use super::lock::{lock, read};
 use super::meter::Meter;
-use super::password_checks::{Asker, is_right};
+use super::password_checks::{Asker, Quick};
 use super::session::{Peer, Place, Session};
 use super::shared::Broker;
 use super::tallies::{Admission, Entrant, NoChannel, NoEntry};
 use super::virtual_host::VirtualHost;
 use crate::auth::{
-    Checked, Claim, Login, LoginRefused, MechanismError, Permissions, TopicPermissions, User,
-    read_response,
+    Claim, Login, LoginRefused, MechanismError, Permissions, TopicPermissions, User, read_response,
 };
 use crate::connection::{Credentials, Event, Reply};
 use crate::definitions::UserLimits;
 use crate::message::{Moment, Name};
 use crate::protocol::reply::{AmqpError, ConnectionError};
 
-/// connection.start-ok and connection.open, which the errors are about.
+/// connection.start-ok, connection.open and connection.update-secret, which the errors are about.
 const START_OK: (u16, u16) = (10, 11);
 const OPEN: (u16, u16) = (10, 40);
+pub(super) const UPDATE_SECRET: (u16, u16) = (10, 70);
 
-/// A login whose password is being checked.
+/// Why a login by certificate is refused: for the log, and RabbitMQ's words.
+const NO_CERTIFICATE: [&str; 2] =
+    ["the client presented no certificate", "connection peer presented no TLS (x.509) certificate"];
+const NO_NAME: [&str; 2] = ["no name was found in the certificate", "no name found"];
+
+/// A password that is being checked.
 #[derive(Debug)]
 pub(super) struct Checking {
-    user: Arc<User>,
-    login: Login,
-    mechanism: String,
+    claimed: Result<Arc<User>, LoginRefused>,
+    what: What,
+}
+
+/// What a password is for.
+#[derive(Debug)]
+enum What {
+    Login(Login, String),
+    NewSecret,
 }
 
 impl Session {
@@ -43,7 +54,10 @@ impl Session {
             Ok(Claim::Certificate) => self.check_certificate(mechanism),
             Ok(Claim::Anonymous) => match self.broker.options.anonymous.clone() {
                 Some(login) => self.check_login(login, mechanism),
-                None => self.answer_login(self.refusal("nobody comes in so", mechanism)),
+                None => {
+                    let why = "nobody comes in so";
+                    self.refuse_nameless([why, why], mechanism);
+                }
             },
             Err(error) => {
                 let error = mechanism_failure(&error);
@@ -53,33 +67,37 @@ impl Session {
     }
 
     fn check_login(&mut self, login: Login, mechanism: &str) {
-        let checked = read(&self.broker.users).check(&login, self.peer.is_loopback());
-        let user = match checked {
-            Ok(Checked::Slow(user)) => user,
-            Ok(Checked::Proven(user)) => return self.end_login(Ok(user), &login, mechanism),
-            Err(refused) => return self.end_login(Err(refused), &login, mechanism),
+        let claimed = match self.broker.check_quickly(&login, self.peer) {
+            Quick::Known(known) => return self.end_login(known, &login, mechanism),
+            Quick::Slow(claimed) => claimed,
         };
-        let asker = Asker::Session(self.mailbox.clone());
         let password = login.password.clone();
-        match self.broker.check_slowly(user.clone(), password, asker) {
+        match self.have_checked(claimed.clone(), password) {
             Ok(()) => {
-                let mechanism = mechanism.to_owned();
-                self.checking = Some(Box::new(Checking { user, login, mechanism }));
+                let what = What::Login(login, mechanism.to_owned());
+                self.checking = Some(Box::new(Checking { claimed, what }));
             }
             Err(refused) => self.end_login(Err(refused), &login, mechanism),
         }
+    }
+
+    /// Has a password checked that takes long.
+    fn have_checked(
+        &self,
+        claimed: Result<Arc<User>, LoginRefused>,
+        password: Vec<u8>,
+    ) -> Result<(), LoginRefused> {
+        self.broker.check_slowly(claimed.ok(), password, Asker::Session(self.mailbox.clone()))
     }
 
     /// The certificate was checked when the connection was encrypted: whose it is, is left.
     fn check_certificate(&mut self, mechanism: &str) {
         let encryption = self.arrival.encryption.as_deref();
         let Some(certificate) = encryption.and_then(|found| found.certificate.as_ref()) else {
-            let refusal = self.refusal("the client presented no certificate", mechanism);
-            return self.answer_login(refusal);
+            return self.refuse_nameless(NO_CERTIFICATE, mechanism);
         };
         let Some(name) = certificate.user.clone() else {
-            let refusal = self.refusal("no name was found in the certificate", mechanism);
-            return self.answer_login(refusal);
+            return self.refuse_nameless(NO_NAME, mechanism);
         };
         let is_loopback = self.peer.is_loopback();
         let proven = read(&self.broker.users).check_proven(&name, is_loopback).cloned();
@@ -89,9 +107,18 @@ impl Session {
     /// It is known whether a password is right that took long to check.
     pub(super) fn password_checked(&mut self, is_right: bool) {
         let Some(checking) = self.checking.take() else { return };
-        let Checking { user, login, mechanism } = *checking;
-        let user = self.broker.still_itself(&user).filter(|_| is_right);
-        self.end_login(user.ok_or(LoginRefused::WrongCredentials), &login, &mechanism);
+        let Checking { claimed, what } = *checking;
+        let proven = self.broker.proven(claimed, is_right);
+        match what {
+            What::Login(login, mechanism) => self.end_login(proven, &login, &mechanism),
+            What::NewSecret => {
+                self.work.position = 0;
+                match self.take_secret(proven) {
+                    Ok(reply) => self.answer(0, reply),
+                    Err(error) => self.refuse(0, error.at(UPDATE_SECRET.0, UPDATE_SECRET.1)),
+                }
+            }
+        }
     }
 
     fn end_login(
@@ -105,17 +132,23 @@ impl Session {
                 let name = user.name.clone();
                 self.user = Some(user);
                 self.work.user = Some(name.clone());
-                self.note_login(login, mechanism, None);
+                self.note_login(Some(login), mechanism, None);
                 self.arrival.auth_mechanism = Some(mechanism.into());
                 Event::Authenticated { user: name }
             }
             Err(reason) => {
                 let told = format!("user '{}' - {reason}", login.shown_user());
-                self.note_login(login, mechanism, Some(&told));
+                self.note_login(Some(login), mechanism, Some(&told));
                 self.refuse_login(reason, login, mechanism)
             }
         };
         self.answer_login(event);
+    }
+
+    /// Who that was nobody knows. Why is told in the log, and in an event in RabbitMQ's words.
+    fn refuse_nameless(&mut self, [logged, told]: [&str; 2], mechanism: &str) {
+        self.note_login(None, mechanism, Some(told));
+        self.answer_login(self.refusal(logged, mechanism));
     }
 
     fn refuse_login(&self, reason: LoginRefused, login: &Login, mechanism: &str) -> Event {
@@ -141,26 +174,37 @@ impl Session {
         self.post(event);
     }
 
-    /// A new secret is checked as the first one was; at once, for who is in already asks rarely.
-    pub(super) fn update_secret(&mut self, secret: &[u8]) -> Result<Reply, AmqpError> {
-        let user = self.user_name().to_owned();
-        let login = Login { user: user.clone(), password: secret.to_vec() };
-        let checked = read(&self.broker.users).check(&login, self.peer.is_loopback());
-        let checked = match checked {
-            Ok(Checked::Proven(user)) => Some(user),
-            Ok(Checked::Slow(user)) => Some(user).filter(|user| is_right(user, secret)),
-            Err(_) => None,
-        };
-        match checked {
-            Some(checked) => {
-                self.user = Some(checked);
-                Ok(Reply::SecretUpdated)
-            }
-            None => {
-                let text = format!("the new secret of user '{user}' was refused");
-                Err(ConnectionError::not_allowed(text).into())
-            }
+    /// A new secret is checked as the first one was. Where that takes long, the answer comes later,
+    /// and another one is not looked at before.
+    pub(super) fn update_secret(&mut self, secret: &[u8]) -> Result<Option<Reply>, AmqpError> {
+        let user = self.user_name();
+        if self.checking.is_some() {
+            let text = format!("a new secret of user '{user}' is being checked already");
+            return Err(ConnectionError::not_allowed(text).into());
         }
+        let login = Login { user: user.to_owned(), password: secret.to_vec() };
+        let claimed = match self.broker.check_quickly(&login, self.peer) {
+            Quick::Known(known) => return self.take_secret(known).map(Some),
+            Quick::Slow(claimed) => claimed,
+        };
+        match self.have_checked(claimed.clone(), login.password) {
+            Ok(()) => {
+                let what = What::NewSecret;
+                self.checking = Some(Box::new(Checking { claimed, what }));
+                Ok(None)
+            }
+            Err(refused) => self.take_secret(Err(refused)).map(Some),
+        }
+    }
+
+    fn take_secret(&mut self, proven: Result<Arc<User>, LoginRefused>) -> Result<Reply, AmqpError> {
+        let Ok(user) = proven else {
+            let user = self.user_name();
+            let text = format!("the new secret of user '{user}' was refused");
+            return Err(ConnectionError::not_allowed(text).into());
+        };
+        self.user = Some(user);
+        Ok(Reply::SecretUpdated)
     }
 
     pub(super) fn open_virtual_host(&mut self, name: &str) {
@@ -343,7 +387,7 @@ mod tests {
         let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
         let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
         session.user = read(&broker.users).user("guest").cloned();
-        broker.delete_virtual_host("/", Moment(1));
+        broker.by_node().delete_virtual_host("/", Moment(1));
         broker.declare_virtual_host("/", HostSettings::default());
         let refused = session.enter("/").unwrap_err();
         let text = "NOT_ALLOWED - access to vhost '/' refused for user 'guest'";
@@ -355,7 +399,7 @@ mod tests {
             write: String::new(),
             read: String::new(),
         };
-        broker.set_permission(&permission).unwrap();
+        broker.by_node().set_permission(&permission).unwrap();
         assert!(session.enter("/").is_ok());
     }
 
@@ -370,7 +414,7 @@ mod tests {
         let (mut late, mut prompt) = (logged_in(), logged_in());
         assert!(prompt.enter("/").is_ok());
         let password = broker.hash_password("guest", "other");
-        broker.set_user("guest", password, Vec::new(), BTreeMap::new());
+        broker.by_node().set_user("guest", password, Vec::new(), BTreeMap::new());
         let refused = late.enter("/").unwrap_err();
         let text = "NOT_ALLOWED - access to vhost '/' refused for user 'guest'";
         assert_eq!(refused.text, text);

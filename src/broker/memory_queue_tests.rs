@@ -45,7 +45,7 @@ fn set(world: &World, settings: &Value, now: u64) {
         priority: 0,
         settings: settings.as_object().unwrap().clone(),
     };
-    assert_eq!(world.broker.set_policy(&policy, Moment(now)), Ok(Declared::Changed));
+    assert_eq!(world.broker.by_node().set_policy(&policy, Moment(now)), Ok(Declared::Changed));
 }
 
 /// What a queue has after a kill.
@@ -109,7 +109,7 @@ fn a_queue_in_memory_needs_a_limit_of_its_own_or_of_a_policy() {
     let before = written(&mut world);
     client.publish("q", &["a"]);
     assert_eq!(written(&mut world), before);
-    world.broker.clear_policy(PolicyKind::User, "/", "p", Moment(7));
+    world.broker.by_node().clear_policy(PolicyKind::User, "/", "p", Moment(7));
     client.publish("q", &["b"]);
     assert_eq!(left_after_kill(world), flagged(&["b"]), "without a limit it goes to the disk");
 }
@@ -123,9 +123,9 @@ fn a_file_of_definitions_cannot_have_a_queue_in_memory_without_a_limit() {
         arguments.extend(more.as_object().unwrap().clone());
         Definitions::read(json!({"queues": [queue]}).to_string().as_bytes()).unwrap()
     };
-    let failure = world.broker.import(&file(json!({})), Moment(1)).unwrap_err();
+    let failure = world.broker.by_node().import(&file(json!({})), Moment(1)).unwrap_err();
     assert_eq!(failure.reason.to_string(), UNLIMITED);
-    world.broker.import(&file(json!({"x-max-length": 5})), Moment(1)).unwrap();
+    world.broker.by_node().import(&file(json!({"x-max-length": 5})), Moment(1)).unwrap();
 }
 
 #[test]

@@ -197,15 +197,15 @@ mod tests {
     fn who_waits_is_woken_when_its_limit_changes() {
         let world = World::new();
         let mut client = client(&world);
-        world.broker.set_user_limit("guest", "max-publish-rate", 1.into()).unwrap();
+        world.broker.by_node().set_user_limit("guest", "max-publish-rate", 1.into()).unwrap();
         publish(client.at(5_000), &["a", "b", "c"]);
         assert_eq!(client.session.deadline(), Some(Moment(7_000)));
         let count = Arc::new(Count::default());
         let waker = Waker::from(count.clone());
         assert!(!client.session.register(&waker));
-        world.broker.set_host_limit("/", "max-queues", 5.into()).unwrap();
+        world.broker.by_node().set_host_limit("/", "max-queues", 5.into()).unwrap();
         assert_eq!(count.0.load(Ordering::Acquire), 0, "another limit");
-        world.broker.clear_user_limit("guest", "max-publish-rate").unwrap();
+        world.broker.by_node().clear_user_limit("guest", "max-publish-rate").unwrap();
         assert_eq!(count.0.load(Ordering::Acquire), 1);
         assert!(client.session.register(&waker), "it has something to do");
         client.session.pump();
@@ -219,7 +219,7 @@ mod tests {
         let mut client = client(&world);
         let now = Moment(5_000);
         assert_eq!(client.session.portion(100_000, 256, now), 100_000);
-        world.broker.set_host_limit("/", "max-publish-rate", 100.into()).unwrap();
+        world.broker.by_node().set_host_limit("/", "max-publish-rate", 100.into()).unwrap();
         assert_eq!(client.session.portion(100_000, 256, now), 3_900);
         assert_eq!(client.session.portion(1_000, 256, now), 1_000);
         publish(client.at(5_000), &["x"; 99]);

@@ -9,6 +9,7 @@
 mod access;
 mod administration;
 mod alarm;
+mod author;
 mod batch;
 mod bucket;
 mod burial;
@@ -85,12 +86,14 @@ mod watermarks;
 mod work;
 
 pub use alarm::{Alarm, Alarms};
+pub use author::Author;
 pub use channel_exchanges::ExchangePublishes;
 pub use churn::{ChurnFigures, Passed};
 pub use dead_letter_counts::{DeadLetterFigures, DeadLettersSent, Strategy};
 pub use direct_channel::{DirectChannel, Rejection};
 pub use durability::MemoryOptions;
 pub use encryption::Encryption;
+pub use events::{LogLine, LogLines};
 pub use figures::BrokerFigures;
 pub use host_defaults::{DefaultLimits, DefaultPolicy, DefaultUser, HostDefaults};
 pub use import::{Import, ImportFailure, ImportReport};

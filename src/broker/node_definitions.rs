@@ -9,6 +9,7 @@ use std::sync::{Arc, MutexGuard};
 
 use tracing::{error, info};
 
+use super::author::Author;
 use super::events::Announcement;
 use super::lock::{lock, lock_or_fail, write};
 use super::shared::Broker;
@@ -20,7 +21,7 @@ use crate::definitions::{
     TopicPermissionDefinition, UserDefinition, UserLimits,
     record::{self, Record},
 };
-use crate::message::{Name, VirtualHostNumber};
+use crate::message::{Moment, Name, VirtualHostNumber};
 
 /// Why something is not declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +72,16 @@ pub type DeclarationResult = Result<Declared, DeclarationRefused>;
 #[derive(Debug)]
 pub(super) struct LockedDefinitions<'a> {
     definitions: MutexGuard<'a, NodeDefinitions>,
+    /// In whose name they are changed; none is nobody but the node.
+    user: Option<&'a str>,
     _announcement: Announcement<'a>,
+}
+
+impl<'a> LockedDefinitions<'a> {
+    /// They are changed in this name.
+    pub(super) fn by(self, user: Option<&'a str>) -> Self {
+        Self { user, ..self }
+    }
 }
 
 impl Deref for LockedDefinitions<'_> {
@@ -89,25 +99,30 @@ impl DerefMut for LockedDefinitions<'_> {
 }
 
 impl Broker {
-    /// The definitions of the node, locked.
+    /// The definitions of the node, locked. What changes, the node changes.
     pub(super) fn node_definitions(&self) -> LockedDefinitions<'_> {
         let what = "the definitions of the node";
         LockedDefinitions {
             definitions: lock_or_fail(&self.node_definitions, what, &self.failure),
+            user: None,
             _announcement: Announcement(&self.events),
         }
     }
 
     /// Makes a change true: in the definitions, among the live virtual hosts, for logins. Nothing
     /// else makes one true.
-    pub(super) fn apply_to_node(&self, definitions: &mut NodeDefinitions, change: &NodeChange) {
+    pub(super) fn apply_to_node(
+        &self,
+        definitions: &mut LockedDefinitions<'_>,
+        change: &NodeChange,
+    ) {
         self.apply_plan_to_node(definitions, std::slice::from_ref(change));
     }
 
     /// Makes a plan true, in its order. The log has all of it or nothing: no batch ends inside.
     pub(super) fn apply_plan_to_node(
         &self,
-        definitions: &mut NodeDefinitions,
+        definitions: &mut LockedDefinitions<'_>,
         plan: &[NodeChange],
     ) {
         if let Some(durability) = &self.durability {
@@ -119,7 +134,7 @@ impl Broker {
             self.note_change(appender.position());
         }
         for change in plan {
-            self.events.note_node_change(change, definitions);
+            self.events.note_node_change(change, definitions, definitions.user);
             self.restore_to_node(definitions, change);
         }
     }
@@ -227,7 +242,7 @@ impl Broker {
     /// Makes a change true unless it is so already.
     pub(super) fn declare_node(
         &self,
-        definitions: &mut NodeDefinitions,
+        definitions: &mut LockedDefinitions<'_>,
         change: &NodeChange,
     ) -> Declared {
         if definitions.holds(change) {
@@ -240,63 +255,8 @@ impl Broker {
     /// Declares a virtual host with its system exchanges; one that is there has the settings then.
     /// Whoever has the broker in hand may do so whatever the limit on them is.
     pub fn declare_virtual_host(&self, name: &str, settings: HostSettings) -> Declared {
-        self.add_host(self.node_definitions(), name, settings)
-    }
-
-    /// The same, as far as the limit on virtual hosts lets it.
-    ///
-    /// # Errors
-    /// There are as many as there may be.
-    pub fn create_virtual_host(&self, name: &str, settings: HostSettings) -> DeclarationResult {
-        let definitions = self.node_definitions();
-        self.check_host_room(&definitions, name)?;
-        Ok(self.add_host(definitions, name, settings))
-    }
-
-    /// Protects a virtual host from being deleted by operators, or no longer.
-    ///
-    /// # Errors
-    /// There is no such virtual host.
-    pub fn protect_virtual_host(&self, name: &str, is_protected: bool) -> DeclarationResult {
-        let mut definitions = self.node_definitions();
-        let known = definitions.host(name);
-        let known = known.ok_or_else(|| DeclarationRefused::NoVirtualHost(name.into()))?;
-        let mut host = HostDefinition::clone(known);
-        host.settings.protect(is_protected);
-        let change = NodeChange::HostDeclared(Arc::new(host));
-        Ok(self.declare_node(&mut definitions, &change))
-    }
-
-    fn add_host(
-        &self,
-        mut definitions: LockedDefinitions<'_>,
-        name: &str,
-        mut settings: HostSettings,
-    ) -> Declared {
-        let known = definitions.host(name);
-        settings.is_traced = settings.is_traced.or_else(|| known?.settings.is_traced);
-        let known = known.map(|host| host.key.clone());
-        let declared = match known {
-            Some(key) => {
-                let host = HostDefinition { key, settings };
-                self.declare_node(&mut definitions, &NodeChange::HostDeclared(Arc::new(host)))
-            }
-            None => {
-                let number = VirtualHostNumber(self.next_id());
-                let host = HostDefinition { key: HostKey { number, name: name.into() }, settings };
-                let hash = |password: Option<&str>| match password {
-                    Some(password) => self.new_hash(password),
-                    None => PasswordHash::none(),
-                };
-                let plan = self.options.host_defaults.plan(host, &definitions, hash);
-                self.apply_plan_to_node(&mut definitions, &plan);
-                Declared::Changed
-            }
-        };
-        if let Some(host) = self.virtual_host(name) {
-            host.declare_system_exchanges(|| self.next_exchange_id());
-        }
-        declared
+        let author = self.by_node();
+        author.add_host(author.node_definitions(), name, settings)
     }
 
     /// Declares a user. Who is logged in keeps what it had.
@@ -341,6 +301,94 @@ impl Broker {
             info!(target: "node", "a password is refused: {reason}");
             DeclarationRefused::BadPassword
         })
+    }
+
+    /// What a node without any definitions begins with: the default virtual host and user.
+    ///
+    /// # Errors
+    /// A default permission is no regular expression.
+    pub fn declare_defaults(&self) -> Result<(), DeclarationRefused> {
+        let options = &self.options;
+        self.declare_virtual_host(&options.default_virtual_host, HostSettings::default());
+        let name: Name = options.default_user.as_str().into();
+        self.declare_user(UserDefinition {
+            name: name.clone(),
+            password: self.hash_password(&name, &options.default_password),
+            tags: options.default_user_tags.iter().map(|tag| tag.as_str().into()).collect(),
+            limits: std::collections::BTreeMap::new(),
+        });
+        let [configure, write, read] = options.default_permissions.clone();
+        let host = options.default_virtual_host.as_str().into();
+        let permission = PermissionDefinition { user: name, host, configure, write, read };
+        self.by_node().set_permission(&permission)?;
+        Ok(())
+    }
+}
+
+impl Author<'_> {
+    /// Declares a virtual host as [`Broker::declare_virtual_host`] does, as far as the limit on
+    /// virtual hosts lets it.
+    ///
+    /// # Errors
+    /// There are as many as there may be.
+    pub fn create_virtual_host(&self, name: &str, settings: HostSettings) -> DeclarationResult {
+        let definitions = self.node_definitions();
+        self.check_host_room(&definitions, name)?;
+        Ok(self.add_host(definitions, name, settings))
+    }
+
+    /// Protects a virtual host from being deleted by operators, or no longer.
+    ///
+    /// # Errors
+    /// There is no such virtual host.
+    pub fn protect_virtual_host(&self, name: &str, is_protected: bool) -> DeclarationResult {
+        let mut definitions = self.node_definitions();
+        let known = definitions.host(name);
+        let known = known.ok_or_else(|| DeclarationRefused::NoVirtualHost(name.into()))?;
+        let mut host = HostDefinition::clone(known);
+        host.settings.protect(is_protected);
+        let change = NodeChange::HostDeclared(Arc::new(host));
+        Ok(self.declare_node(&mut definitions, &change))
+    }
+
+    fn add_host(
+        &self,
+        mut definitions: LockedDefinitions<'_>,
+        name: &str,
+        mut settings: HostSettings,
+    ) -> Declared {
+        let known = definitions.host(name);
+        settings.is_traced = settings.is_traced.or_else(|| known?.settings.is_traced);
+        let known = known.map(|host| (host.key.clone(), host.declared_by.clone()));
+        let (declared, declared_by) = match known {
+            Some((key, declared_by)) => {
+                let host = HostDefinition { key, settings, declared_by: declared_by.clone() };
+                let change = NodeChange::HostDeclared(Arc::new(host));
+                (self.declare_node(&mut definitions, &change), declared_by)
+            }
+            None => {
+                let number = VirtualHostNumber(self.next_id());
+                let declared_by = Name::from(self.name());
+                let key = HostKey { number, name: name.into() };
+                let host = HostDefinition { key, settings, declared_by: declared_by.clone() };
+                let hash = |password: Option<&str>| match password {
+                    Some(password) => self.new_hash(password),
+                    None => PasswordHash::none(),
+                };
+                let plan = self.options.host_defaults.plan(host, &definitions, hash);
+                self.apply_plan_to_node(&mut definitions, &plan);
+                (Declared::Changed, declared_by)
+            }
+        };
+        if let Some(host) = self.virtual_host(name) {
+            let mut work = self.work(Moment::default());
+            for change in host.declare_system_exchanges(&declared_by, || self.next_exchange_id()) {
+                self.events.note_change(&change, &host, &mut work);
+            }
+            drop(definitions);
+            work.wake();
+        }
+        declared
     }
 
     /// Lets a user enter a virtual host.
@@ -390,26 +438,6 @@ impl Broker {
     pub fn set_global_parameter(&self, parameter: GlobalParameterDefinition) -> Declared {
         let change = NodeChange::GlobalParameterSet(Arc::new(parameter));
         self.declare_node(&mut self.node_definitions(), &change)
-    }
-
-    /// What a node without any definitions begins with: the default virtual host and user.
-    ///
-    /// # Errors
-    /// A default permission is no regular expression.
-    pub fn declare_defaults(&self) -> Result<(), DeclarationRefused> {
-        let options = &self.options;
-        self.declare_virtual_host(&options.default_virtual_host, HostSettings::default());
-        let name: Name = options.default_user.as_str().into();
-        self.declare_user(UserDefinition {
-            name: name.clone(),
-            password: self.hash_password(&name, &options.default_password),
-            tags: options.default_user_tags.iter().map(|tag| tag.as_str().into()).collect(),
-            limits: std::collections::BTreeMap::new(),
-        });
-        let [configure, write, read] = options.default_permissions.clone();
-        let host = options.default_virtual_host.as_str().into();
-        self.set_permission(&PermissionDefinition { user: name, host, configure, write, read })?;
-        Ok(())
     }
 }
 

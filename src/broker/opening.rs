@@ -197,7 +197,8 @@ impl Restoring<'_> {
                 if let crate::definitions::NodeChange::HostDeclared(host) = &change
                     && let Some(live) = self.broker.virtual_host(&host.key.name)
                 {
-                    live.declare_system_exchanges(|| self.broker.next_exchange_id());
+                    let next_id = || self.broker.next_exchange_id();
+                    live.declare_system_exchanges(&host.declared_by, next_id);
                     self.hosts.insert(host.key.number, live);
                 }
             }

@@ -1,5 +1,8 @@
 //! What a broker is told when it starts. Where that is written, the node knows.
 
+use std::sync::Arc;
+
+use super::events::LogLines;
 use super::host_defaults::HostDefaults;
 use super::node_room::NodeLimits;
 use super::watermarks::Watermark;
@@ -66,6 +69,8 @@ pub struct BrokerOptions {
     pub consumer_timeout_ms: Option<u64>,
     /// The virtual host with the exchange that what happens is told to; none where nothing is told.
     pub event_exchange: Option<String>,
+    /// Where lines of the log come from for the exchange of logs; none where there is none.
+    pub log_lines: Option<Arc<LogLines>>,
 }
 
 /// Who connection.start says we are: clients branch on name and version.
@@ -120,6 +125,7 @@ impl Default for BrokerOptions {
             consumers_per_channel_max: None,
             consumer_timeout_ms: None,
             event_exchange: None,
+            log_lines: None,
         }
     }
 }

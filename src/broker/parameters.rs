@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::author::Author;
 use super::lock::{read, write};
 use super::node_definitions::Declared;
 use super::options::server_properties;
@@ -43,7 +44,9 @@ impl Broker {
     pub fn global_parameters(&self) -> Vec<Arc<GlobalParameterDefinition>> {
         self.node_definitions().global_parameters().cloned().collect()
     }
+}
 
+impl Author<'_> {
     /// Takes a parameter of a component away.
     pub fn clear_parameter(&self, host: &str, component: &str, name: &str) -> Declared {
         let mut definitions = self.node_definitions();
@@ -64,7 +67,9 @@ impl Broker {
         };
         self.declare_node(&mut definitions, &NodeChange::GlobalParameterCleared(known))
     }
+}
 
+impl Broker {
     /// The name of the cluster: as it was set last, or else as the operator wrote it.
     #[must_use]
     pub fn cluster_name(&self) -> Name {
@@ -108,7 +113,7 @@ mod tests {
 
     fn set(broker: &Broker, value: Value) {
         let name = CLUSTER_NAME.into();
-        broker.set_global_parameter(GlobalParameterDefinition { name, value });
+        broker.by_node().set_global_parameter(GlobalParameterDefinition { name, value });
     }
 
     #[test]
@@ -118,11 +123,11 @@ mod tests {
         set(&broker, json!("east"));
         assert_eq!(told(&broker), "east");
         let other = GlobalParameterDefinition { name: "other".into(), value: json!("west") };
-        broker.set_global_parameter(other);
+        broker.by_node().set_global_parameter(other);
         assert_eq!(told(&broker), "east");
-        assert_eq!(broker.clear_global_parameter(CLUSTER_NAME), Declared::Changed);
+        assert_eq!(broker.by_node().clear_global_parameter(CLUSTER_NAME), Declared::Changed);
         assert_eq!(told(&broker), "leveret@localhost");
-        assert_eq!(broker.clear_global_parameter(CLUSTER_NAME), Declared::Unchanged);
+        assert_eq!(broker.by_node().clear_global_parameter(CLUSTER_NAME), Declared::Unchanged);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! itself.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
@@ -35,8 +36,8 @@ struct Inner {
 /// One hash that is to be made.
 #[derive(Debug)]
 enum Task {
-    /// Is this the user's password?
-    Check { user: Arc<User>, password: Vec<u8>, asker: Asker },
+    /// Is this the user's password? Where it is nobody's, that takes as long.
+    Check { user: Option<Arc<User>>, password: Vec<u8>, asker: Asker },
     /// What is the hash of this password?
     Hash { algorithm: HashingAlgorithm, password: Vec<u8>, salt: [u8; 16], done: Arc<Outcome> },
 }
@@ -98,7 +99,13 @@ impl PasswordChecks {
 impl Task {
     fn carry_out(self) {
         match self {
-            Self::Check { user, password, asker } => asker.tell(is_right(&user, &password)),
+            Self::Check { user: Some(user), password, asker } => {
+                asker.tell(is_right(&user, &password));
+            }
+            Self::Check { user: None, password, asker } => {
+                feign(&password);
+                asker.tell(false);
+            }
             Self::Hash { algorithm, password, salt, done } => {
                 done.tell(Made::Hashed(PasswordHash::new(algorithm, &password, salt)));
             }
@@ -121,12 +128,17 @@ impl Asker {
 }
 
 /// It takes its time. What is right is known from then on.
-pub(super) fn is_right(user: &User, password: &[u8]) -> bool {
+fn is_right(user: &User, password: &[u8]) -> bool {
     let is_right = user.password.is_of(password);
     if is_right {
         user.prove(password);
     }
     is_right
+}
+
+/// Takes the time that checking a password takes: a refusal tells nobody who is known here.
+fn feign(password: &[u8]) {
+    black_box(PasswordHash::new(HashingAlgorithm::Argon2id, password, [0; 16]));
 }
 
 /// A login at a door that keeps no connection of its own.
@@ -140,7 +152,19 @@ pub struct LoginCheck {
 #[derive(Debug)]
 enum Step {
     Known(Result<Arc<User>, LoginRefused>),
-    Waits { user: Arc<User>, outcome: Arc<Outcome> },
+    /// It is this user if the password is right, or nobody in any case.
+    Waits {
+        claimed: Result<Arc<User>, LoginRefused>,
+        outcome: Arc<Outcome>,
+    },
+}
+
+/// What is known of a login before anything that takes long.
+#[derive(Debug)]
+pub(super) enum Quick {
+    Known(Result<Arc<User>, LoginRefused>),
+    /// It is this user if the password is right; where it is nobody, that takes as long to say.
+    Slow(Result<Arc<User>, LoginRefused>),
 }
 
 /// A hash that is being made for a door.
@@ -162,15 +186,13 @@ impl Broker {
     /// Begins to check credentials, for a door that keeps no connection of its own.
     #[must_use]
     pub fn begin_login(&self, login: Login, peer: Peer) -> LoginCheck {
-        let checked = read(&self.users).check(&login, peer.is_loopback());
-        let step = match checked {
-            Err(refused) => Step::Known(Err(refused)),
-            Ok(Checked::Proven(user)) => Step::Known(Ok(user)),
-            Ok(Checked::Slow(user)) => {
+        let step = match self.check_quickly(&login, peer) {
+            Quick::Known(known) => Step::Known(known),
+            Quick::Slow(claimed) => {
                 let outcome = Arc::new(Outcome::default());
                 let asker = Asker::Door(outcome.clone());
-                match self.check_slowly(user.clone(), login.password.clone(), asker) {
-                    Ok(()) => Step::Waits { user, outcome },
+                match self.check_slowly(claimed.clone().ok(), login.password.clone(), asker) {
+                    Ok(()) => Step::Waits { claimed, outcome },
                     Err(refused) => Step::Known(Err(refused)),
                 }
             }
@@ -188,9 +210,9 @@ impl Broker {
     ) -> Option<Result<Arc<User>, u64>> {
         let known = match &check.step {
             Step::Known(known) => known.clone(),
-            Step::Waits { user, outcome } => {
+            Step::Waits { claimed, outcome } => {
                 let is_right = matches!(outcome.poll(waker)?, Made::Checked(true));
-                self.still_itself(user).filter(|_| is_right).ok_or(LoginRefused::WrongCredentials)
+                self.proven(claimed.clone(), is_right)
             }
         };
         Some(known.map_err(|refused| {
@@ -200,10 +222,37 @@ impl Broker {
         }))
     }
 
+    /// What is known of a login at once. Where to check passwords takes long, a refusal does too.
+    pub(super) fn check_quickly(&self, login: &Login, peer: Peer) -> Quick {
+        let users = read(&self.users);
+        match users.check(login, peer.is_loopback()) {
+            Ok(Checked::Proven(user)) => Quick::Known(Ok(user)),
+            Ok(Checked::Slow(user)) => Quick::Slow(Ok(user)),
+            Err(refused) => {
+                let takes_long = self.options.hashing_algorithm.is_slow() || users.are_slow();
+                // A blank one is nobody's, and is not looked at.
+                match takes_long && !login.password.is_empty() {
+                    true => Quick::Slow(Err(refused)),
+                    false => Quick::Known(Err(refused)),
+                }
+            }
+        }
+    }
+
+    /// What came of a login that was checked slowly.
+    pub(super) fn proven(
+        &self,
+        claimed: Result<Arc<User>, LoginRefused>,
+        is_right: bool,
+    ) -> Result<Arc<User>, LoginRefused> {
+        let user = self.still_itself(&*claimed?).filter(|_| is_right);
+        user.ok_or(LoginRefused::WrongCredentials)
+    }
+
     /// Has a password checked that takes long. Who asks is told, perhaps at once.
     pub(super) fn check_slowly(
         &self,
-        user: Arc<User>,
+        user: Option<Arc<User>>,
         password: Vec<u8>,
         asker: Asker,
     ) -> Result<(), LoginRefused> {
@@ -264,8 +313,10 @@ impl Broker {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::login::UPDATE_SECRET;
     use super::super::{BrokerOptions, Session};
     use super::*;
+    use crate::connection::{Command, Request};
     use crate::protocol::field::FieldTable;
     use crate::protocol::frame::write_method;
     use crate::protocol::methods::connection;
@@ -273,7 +324,7 @@ mod tests {
     fn broker() -> Broker {
         let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
         let hash = PasswordHash::new(HashingAlgorithm::Argon2id, b"secret", [3; 16]);
-        broker.set_user("ann", hash, Vec::new(), BTreeMap::new());
+        broker.by_node().set_user("ann", hash, Vec::new(), BTreeMap::new());
         broker
     }
 
@@ -328,12 +379,36 @@ mod tests {
         assert_eq!(same, Some(known), "it is of this password already");
     }
 
+    /// A login that nobody is known by, or only from elsewhere.
+    fn begin_as(broker: &Broker, user: &str, password: &str) -> LoginCheck {
+        let login = Login { user: user.into(), password: password.into() };
+        let address = Some([192, 0, 2, 1].into());
+        broker.begin_login(login, Peer { address })
+    }
+
+    #[test]
+    fn a_refusal_takes_as_long_for_who_is_unknown_where_passwords_take_long() {
+        let broker = broker();
+        broker.register_password_checker(Waker::noop());
+        for (user, password) in [("nobody", "secret"), ("guest", "wrong"), ("guest", "guest")] {
+            let check = begin_as(&broker, user, password);
+            assert_eq!(poll(&broker, &check), None, "{user}");
+            assert!(broker.check_next_password());
+            assert_eq!(poll(&broker, &check), Some(false), "{user}");
+        }
+        let blank = begin_as(&broker, "nobody", "");
+        assert_eq!(poll(&broker, &blank), Some(false), "as that of a user");
+        assert!(!broker.check_next_password());
+        broker.by_node().delete_users(&["ann".into()]).unwrap();
+        assert_eq!(poll(&broker, &begin_as(&broker, "nobody", "secret")), Some(false));
+    }
+
     #[test]
     fn who_got_another_password_meanwhile_proves_nothing_by_the_old_one() {
         let broker = broker();
         broker.register_password_checker(Waker::noop());
         let check = begin(&broker, "secret");
-        broker.set_user("ann", broker.new_hash("new"), Vec::new(), BTreeMap::new());
+        broker.by_node().set_user("ann", broker.new_hash("new"), Vec::new(), BTreeMap::new());
         assert!(broker.check_next_password());
         assert_eq!(poll(&broker, &check), Some(false));
     }
@@ -371,6 +446,48 @@ mod tests {
         assert!(!is_tuned(&before) && !is_tuned(&after));
         assert_eq!(broker.churn.figures().logins_failed, 1);
         assert_eq!(broker.churn.figures().logins_succeeded, 2);
+    }
+
+    /// What a client that is in hears that has these new secrets, before and after each check.
+    fn heard_of_secrets(broker: &Arc<Broker>, secrets: &[&str]) -> Vec<Vec<u8>> {
+        let mut session = Session::new(broker.clone(), Peer { address: None }, Moment(0));
+        session.user = broker.user("ann");
+        for secret in secrets {
+            let command = Command::UpdateSecret(secret.as_bytes().into());
+            let method = UPDATE_SECRET;
+            session.handle(Request { channel: 0, method, nowait: false, command });
+        }
+        let mut heard = Vec::new();
+        // The check, what comes of it, and the answer.
+        for _ in 0..3 {
+            let events: Vec<_> = std::iter::from_fn(|| session.mailbox.pop()).collect();
+            for event in events {
+                match event {
+                    Event::PasswordChecked { is_right } => session.password_checked(is_right),
+                    event => heard.push(format!("{event:?}").into_bytes()),
+                }
+            }
+            broker.check_next_password();
+        }
+        heard
+    }
+
+    #[test]
+    fn a_new_secret_is_checked_by_who_checks_logins() {
+        let broker = Arc::new(broker());
+        broker.register_password_checker(Waker::noop());
+        let told = |secrets: &[&str]| {
+            let heard = heard_of_secrets(&broker, secrets);
+            heard.into_iter().map(|text| String::from_utf8(text).unwrap()).collect::<Vec<_>>()
+        };
+        let wrong = told(&["wrong"]);
+        assert!(wrong.len() == 1 && wrong[0].contains("the new secret of user 'ann' was refused"));
+        let right = told(&["secret"]);
+        assert!(right.len() == 1 && right[0].contains("SecretUpdated"), "{right:?}");
+        let known = told(&["secret", "secret"]);
+        assert_eq!(known.len(), 2, "nobody has to check it again: {known:?}");
+        let two = told(&["wrong", "other"]);
+        assert!(two[0].contains("is being checked already"), "{two:?}");
     }
 
     #[test]

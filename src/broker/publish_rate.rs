@@ -176,8 +176,8 @@ mod tests {
     fn limits_hold_again_after_a_restart() {
         let mut world = World::new();
         let name = "max-publish-rate";
-        world.broker.set_host_limit("/", name, 100.into()).unwrap();
-        world.broker.set_user_limit("guest", name, 50.into()).unwrap();
+        world.broker.by_node().set_host_limit("/", name, 100.into()).unwrap();
+        world.broker.by_node().set_user_limit("guest", name, 50.into()).unwrap();
         world.turn();
         let world = world.killed();
         let host = world.broker.virtual_host("/").unwrap().publish_rate.clone();

@@ -82,7 +82,7 @@ impl Session {
             Command::Commit(settles) => {
                 self.commit(channel, &settles).map(|()| Some(Reply::Committed))
             }
-            Command::UpdateSecret(secret) => self.update_secret(&secret).map(Some),
+            Command::UpdateSecret(secret) => self.update_secret(&secret),
             command => Ok(Some(self.set(channel, &command))),
         }
     }

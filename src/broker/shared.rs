@@ -105,11 +105,7 @@ impl Broker {
             options.memory_available,
         );
         Self {
-            events: Arc::new(Events::new(
-                options.event_exchange.as_deref(),
-                &options.node_name,
-                timers.clone(),
-            )),
+            events: Arc::new(Events::new(&options, timers.clone())),
             timers,
             greeting: RwLock::new(connection_options.clone()),
             connection_options,

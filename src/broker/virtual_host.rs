@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::churn::Churn;
 use super::durability::Durability;
-use super::events::{EVENT_EXCHANGE, Events};
+use super::events::Events;
 use super::in_force::InForce;
 use super::lock::{Failure, lock_or_fail, read, write};
 use super::message_counts::MessageCounts;
@@ -55,7 +55,7 @@ pub(super) struct VirtualHost {
     /// Those of the broker.
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
-    events: Arc<Events>,
+    pub(super) events: Arc<Events>,
     /// What clients came to in it that left.
     pub(super) past_clients: Arc<PastClients>,
     failure: Arc<Failure>,
@@ -122,12 +122,17 @@ impl VirtualHost {
         }
     }
 
-    /// Declares those system exchanges that are not there. The log has them not: every host does.
-    pub(super) fn declare_system_exchanges(&self, mut next_id: impl FnMut() -> ExchangeId) {
+    /// Declares those system exchanges that are not there, and gives them. The log has them not:
+    /// every host does.
+    pub(super) fn declare_system_exchanges(
+        &self,
+        declared_by: &Name,
+        mut next_id: impl FnMut() -> ExchangeId,
+    ) -> Vec<Change> {
         let mut definitions = self.definitions();
-        let events = Some((EVENT_EXCHANGE, "topic", true));
-        let events = events.filter(|_| self.events.are_in(&self.name));
-        for (name, kind, internal) in SYSTEM_EXCHANGES.into_iter().chain(events) {
+        let mut declared_now = Vec::new();
+        let told = self.events.exchanges_in(&self.name).map(|name| (name, "topic", true));
+        for (name, kind, internal) in SYSTEM_EXCHANGES.into_iter().chain(told) {
             if definitions.exchange(name).is_some() {
                 continue;
             }
@@ -139,10 +144,13 @@ impl VirtualHost {
                 auto_delete: false,
                 internal,
                 arguments: FieldTable::new(),
+                declared_by: declared_by.clone(),
             };
             let change = Change::ExchangeDeclared(Arc::new(exchange));
             self.restore(&mut definitions, &change, None, &mut Work::default());
+            declared_now.push(change);
         }
+        declared_now
     }
 
     /// The type of queues that name none, where it is another than the node's.
@@ -371,22 +379,14 @@ impl VirtualHost {
                 if let Some((exchange, key)) = self.routing_of(definitions, binding) {
                     self.router.bind(&exchange, &key);
                 }
-                self.look_at_events(definitions, binding);
+                self.events.look_at_bindings(&self.name, &binding.source, definitions);
             }
             Change::Unbound(binding) => {
                 if let Some((exchange, key)) = self.routing_of(definitions, binding) {
                     self.router.unbind(&exchange, &key);
                 }
-                self.look_at_events(definitions, binding);
+                self.events.look_at_bindings(&self.name, &binding.source, definitions);
             }
-        }
-    }
-
-    /// Where it is bound to the exchange of events, somebody wants to know of them, or nobody does
-    /// any more.
-    fn look_at_events(&self, definitions: &VirtualHostDefinitions, binding: &Binding) {
-        if *binding.source == *EVENT_EXCHANGE {
-            self.events.look_at_bindings(&self.name, definitions);
         }
     }
 

@@ -20,6 +20,8 @@ pub struct ExchangeDefinition {
     pub internal: bool,
     /// As declared.
     pub arguments: FieldTable,
+    /// Who declared it; of one that was there before that was kept, `rmq-unknown`.
+    pub declared_by: Name,
 }
 
 impl ExchangeDefinition {

@@ -26,6 +26,8 @@ pub struct HostDefinition {
     pub key: HostKey,
     /// What it is and is for.
     pub settings: HostSettings,
+    /// Who declared it first, and with it the exchanges that are always there.
+    pub declared_by: Name,
 }
 
 /// What a virtual host is for, as its operator says; may be set anew.

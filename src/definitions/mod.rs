@@ -42,5 +42,7 @@ pub use pattern::{Pattern, PatternError};
 pub use policy::{PolicyDefinition, PolicyKind, PolicyTarget};
 pub use queue::QueueDefinition;
 pub use term::term;
-pub use user::{PermissionDefinition, TopicPermissionDefinition, UserDefinition};
+pub use user::{
+    INTERNAL_USER, PermissionDefinition, TopicPermissionDefinition, UNKNOWN_USER, UserDefinition,
+};
 pub use virtual_host::VirtualHostDefinitions;

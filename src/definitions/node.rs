@@ -261,7 +261,8 @@ mod tests {
 
     fn host(number: u64, name: &str) -> Arc<HostDefinition> {
         let key = HostKey { number: VirtualHostNumber(number), name: name.into() };
-        Arc::new(HostDefinition { key, settings: HostSettings::default() })
+        let (settings, declared_by) = (HostSettings::default(), "ann".into());
+        Arc::new(HostDefinition { key, settings, declared_by })
     }
 
     fn user(name: &str) -> Arc<UserDefinition> {

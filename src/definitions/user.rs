@@ -6,6 +6,12 @@ use std::collections::BTreeMap;
 use super::{HostKey, PasswordHash};
 use crate::message::Name;
 
+/// Who does what no user asked for: RabbitMQ's name.
+pub const INTERNAL_USER: &str = "rmq-internal";
+
+/// Who did what nobody remembers: RabbitMQ's name.
+pub const UNKNOWN_USER: &str = "rmq-unknown";
+
 /// A declared user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserDefinition {

@@ -241,6 +241,7 @@ mod tests {
             auto_delete,
             internal: false,
             arguments: FieldTable::new(),
+            declared_by: "ann".into(),
         })
     }
 

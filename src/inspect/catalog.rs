@@ -206,7 +206,8 @@ pub(super) mod tests {
 
     fn host(number: u64, name: &str) -> Definition {
         let key = HostKey { number: VirtualHostNumber(number), name: name.into() };
-        let host = HostDefinition { key, settings: HostSettings::default() };
+        let (settings, declared_by) = (HostSettings::default(), "ann".into());
+        let host = HostDefinition { key, settings, declared_by };
         let record = encode_node(&NodeChange::HostDeclared(Arc::new(host)));
         (record.key.into(), record.value.unwrap().into())
     }

@@ -32,6 +32,12 @@ pub const EVENTS_WAITING_MAX: usize = 20_000;
 /// So much of it is told in one look at the timers, behind which queues wait.
 pub const EVENTS_STEP_MAX: usize = 1000;
 
+/// Lines of the log that wait to go to the exchange of logs: a burst of some ten thousand of them;
+/// what is more is lost to it, and stands in the other outputs.
+pub const LOG_LINES_WAITING_SIZE_MAX: usize = 4 << 20;
+/// So many of them go there in one look at what is due, behind which queues wait.
+pub const LOG_LINES_STEP_MAX: usize = 1000;
+
 /// Silence after a failed login, so that guessing passwords is slow.
 pub const SILENT_CLOSE_DELAY_MS: u64 = 3000;
 

@@ -6,10 +6,11 @@ use std::task::Poll;
 
 use super::ManagementOptions;
 use super::auth_attempts::Attempts;
+use super::caller::Caller;
 use super::description::Description;
 use super::refusal::Refusal;
 use super::samples::Samples;
-use crate::broker::{Broker, DeclarationResult};
+use crate::broker::{Author, Broker, DeclarationResult};
 use crate::definitions::PasswordHash;
 use crate::message::Moment;
 
@@ -41,6 +42,11 @@ impl Api {
             attempts: Attempts::default(),
             samples: Samples::default(),
         }
+    }
+
+    /// The broker in the hands of who asks.
+    pub(super) fn by<'a>(&'a self, caller: &'a Caller) -> Author<'a> {
+        self.broker.by(&caller.user.name)
     }
 
     pub(super) fn now(&self) -> Moment {

@@ -33,7 +33,7 @@ async fn set(State(api): State<Shared>, caller: Caller, body: Body) -> Result<Re
     let mut fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
     fields.check_has(&["name"])?;
     let parameter = parameter(fields.0.remove("name").unwrap_or_default())?;
-    api.stored(Ok(api.broker.set_global_parameter(parameter))).await?;
+    api.stored(Ok(api.by(&caller).set_global_parameter(parameter))).await?;
     Ok(answer::done())
 }
 

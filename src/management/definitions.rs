@@ -106,7 +106,7 @@ async fn carry_out(
     for warning in &definitions.warnings {
         warn!(target: "management", "definitions of user '{user}': {warning}");
     }
-    let result = import_in_turns(api, definitions).await;
+    let result = import_in_turns(api, caller, definitions).await;
     api.stored(Ok(Declared::Changed)).await?;
     match result {
         Ok(report) => {
@@ -123,9 +123,10 @@ async fn carry_out(
 /// Some items at a time: other connections of this thread have their turns in between.
 async fn import_in_turns(
     api: &Api,
+    caller: &Caller,
     definitions: &Definitions,
 ) -> Result<ImportReport, ImportFailure> {
-    let mut import = api.broker.begin_import(definitions)?;
+    let mut import = api.by(caller).begin_import(definitions)?;
     loop {
         if let Some(report) = import.step(api.now())? {
             return Ok(report);

@@ -179,6 +179,7 @@ fn shape(exchange: &ListedExchange, view: &View) -> Value {
         "auto_delete": definition.auto_delete,
         "internal": definition.internal,
         "arguments": arguments::shape(&definition.arguments),
+        "user_who_performed_action": &*definition.declared_by,
     });
     if let Some(shape) = shape.as_object_mut() {
         shape.extend(exchange.policy().map(|policy| ("policy".into(), (&*policy).into())));

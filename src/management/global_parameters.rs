@@ -63,7 +63,7 @@ async fn set(
         true => cluster_name::parameter(value)?,
         false => GlobalParameterDefinition { name: name.into(), value },
     };
-    api.stored(Ok(api.broker.set_global_parameter(parameter))).await?;
+    api.stored(Ok(api.by(&caller).set_global_parameter(parameter))).await?;
     Ok(answer::set(was_there))
 }
 
@@ -74,7 +74,7 @@ async fn clear(
 ) -> Result<Response, Refusal> {
     check_changes(&caller, &name)?;
     api.broker.global_parameter(&name).ok_or(Refusal::NotFound)?;
-    api.stored(Ok(api.broker.clear_global_parameter(&name))).await?;
+    api.stored(Ok(api.by(&caller).clear_global_parameter(&name))).await?;
     Ok(answer::done())
 }
 

@@ -78,6 +78,7 @@ fn facts(api: &Api) -> Map<String, Value> {
         facts.listeners.iter().any(|listener| listener.protocol == ListenerProtocol::Prometheus);
     let mut plugins = BUILT_IN.to_vec();
     plugins.extend(has_metrics.then_some("rabbitmq_prometheus"));
+    plugins.extend(api.broker.tells_events().then_some("rabbitmq_event_exchange"));
     let mechanisms =
         facts.auth_mechanisms.iter().map(|name| json!({"name": name, "enabled": true}));
     let version = env!("CARGO_PKG_VERSION");

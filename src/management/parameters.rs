@@ -111,7 +111,7 @@ async fn set(
     fields.check_has(&["value"])?;
     let was_there = find(&api, &place).is_some();
     let value = fields.0.remove("value").unwrap_or_default();
-    api.stored(set_value(&api, place, value)?).await?;
+    api.stored(set_value(&api, &caller, place, value)?).await?;
     Ok(answer::set(was_there))
 }
 
@@ -127,8 +127,8 @@ async fn clear(
         Some(PolicyKind::User) => {
             return Err(Refusal::bad("policies may not be cleared using this method"));
         }
-        Some(kind) => api.broker.clear_policy(kind, &host, &name, api.now()),
-        None => api.broker.clear_parameter(&host, &component, &name),
+        Some(kind) => api.by(&caller).clear_policy(kind, &host, &name, api.now()),
+        None => api.by(&caller).clear_parameter(&host, &component, &name),
     };
     api.stored(Ok(cleared)).await?;
     Ok(answer::done())
@@ -146,6 +146,7 @@ fn check_changes(caller: &Caller, api: &Api, (component, host, _): &Place) -> Re
 
 fn set_value(
     api: &Api,
+    caller: &Caller,
     (component, host, name): Place,
     value: Value,
 ) -> Result<DeclarationResult, Refusal> {
@@ -156,11 +157,11 @@ fn set_value(
             fields.check_has(&["pattern", "definition"])?;
             let policy = import::policy(kind, host.into(), name.into(), fields.0);
             let policy = policy.map_err(|reason| Refusal::invalid(&reason))?;
-            Ok(api.broker.set_policy(&policy, api.now()))
+            Ok(api.by(caller).set_policy(&policy, api.now()))
         }
         None if component == VIRTUAL_HOST_LIMITS => {
             let limits = limits(host.into(), &name, value)?;
-            Ok(api.broker.set_parameter(&limits))
+            Ok(api.by(caller).set_parameter(&limits))
         }
         None if KEPT.contains(&component.as_str()) => {
             let value = match (component.as_str(), value) {
@@ -169,7 +170,7 @@ fn set_value(
             };
             let (host, component, name) = (host.into(), component.into(), name.into());
             let parameter = ParameterDefinition { host, component, name, value };
-            Ok(api.broker.set_parameter(&parameter))
+            Ok(api.by(caller).set_parameter(&parameter))
         }
         None => Err(Refusal::invalid(&format!("component {component} not found"))),
     }

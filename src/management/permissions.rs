@@ -68,7 +68,7 @@ async fn set(
         write: patterns::take(&mut fields, "write")?,
         read: patterns::take(&mut fields, "read")?,
     };
-    api.stored(api.broker.set_permission(&permission)).await?;
+    api.stored(api.by(&caller).set_permission(&permission)).await?;
     Ok(answer::set(was_there))
 }
 
@@ -79,7 +79,7 @@ async fn clear(
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     api.broker.permission(&host, &user).ok_or(Refusal::NotFound)?;
-    api.stored(Ok(api.broker.clear_permission(&host, &user))).await?;
+    api.stored(Ok(api.by(&caller).clear_permission(&host, &user))).await?;
     Ok(answer::done())
 }
 

@@ -90,7 +90,7 @@ async fn set(
     let was_there = api.broker.policy(kind, &host, &name).is_some();
     let policy = import::policy(kind, host.into(), name.into(), fields.0);
     let policy = policy.map_err(|reason| Refusal::invalid(&reason))?;
-    api.stored(api.broker.set_policy(&policy, api.now())).await?;
+    api.stored(api.by(&caller).set_policy(&policy, api.now())).await?;
     Ok(answer::set(was_there))
 }
 
@@ -102,6 +102,6 @@ async fn clear(
 ) -> Result<Response, Refusal> {
     caller.check_policies(&api, kind, &host)?;
     api.broker.policy(kind, &host, &name).ok_or(Refusal::NotFound)?;
-    api.stored(Ok(api.broker.clear_policy(kind, &host, &name, api.now()))).await?;
+    api.stored(Ok(api.by(&caller).clear_policy(kind, &host, &name, api.now()))).await?;
     Ok(answer::done())
 }

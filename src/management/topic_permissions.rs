@@ -89,7 +89,7 @@ async fn set(
         write: patterns::take(&mut fields, "write")?,
         read: patterns::take(&mut fields, "read")?,
     };
-    api.stored(api.broker.set_topic_permission(&permission)).await?;
+    api.stored(api.by(&caller).set_topic_permission(&permission)).await?;
     Ok(answer::set(was_there))
 }
 
@@ -109,7 +109,7 @@ async fn clear(
     Names((host, user)): Names<(String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    clear_with(&api, &host, &user, None).await
+    clear_with(&api, &caller, (&host, &user), None).await
 }
 
 async fn clear_with_exchange(
@@ -118,17 +118,17 @@ async fn clear_with_exchange(
     Names((host, user, exchange)): Names<(String, String, String)>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    clear_with(&api, &host, &user, Some(&exchange)).await
+    clear_with(&api, &caller, (&host, &user), Some(&exchange)).await
 }
 
 async fn clear_with(
     api: &Api,
-    host: &str,
-    user: &str,
+    caller: &Caller,
+    (host, user): (&str, &str),
     exchange: Option<&str>,
 ) -> Result<Response, Refusal> {
     find(api, host, user)?;
-    api.stored(Ok(api.broker.clear_topic_permissions(host, user, exchange))).await?;
+    api.stored(Ok(api.by(caller).clear_topic_permissions(host, user, exchange))).await?;
     Ok(answer::done())
 }
 

@@ -58,7 +58,7 @@ async fn set(
     let mut fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
     fields.check_has(&["value"])?;
     let value = fields.0.remove("value").unwrap_or_default();
-    let declared = api.broker.set_user_limit(&user, &name, value);
+    let declared = api.by(&caller).set_user_limit(&user, &name, value);
     // Of these limits RabbitMQ tells the reason alone.
     if let Err(DeclarationRefused::Invalid(reason)) = declared {
         return Err(Refusal::bad(reason));
@@ -74,7 +74,7 @@ async fn clear(
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     users::find(&api, &user)?;
-    api.stored(api.broker.clear_user_limit(&user, &name)).await?;
+    api.stored(api.by(&caller).clear_user_limit(&user, &name)).await?;
     Ok(answer::done())
 }
 

@@ -95,7 +95,7 @@ async fn set(
         }
     };
     let was_there = api.broker.user_definition(&name).is_some();
-    api.stored(Ok(api.broker.set_user(&name, password, tags, limits))).await?;
+    api.stored(Ok(api.by(&caller).set_user(&name, password, tags, limits))).await?;
     Ok(answer::set(was_there))
 }
 
@@ -105,7 +105,7 @@ async fn delete(
     Names(name): Names<String>,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    let deleted = api.broker.delete_users(&[name.into()]).map_err(|_| Refusal::NotFound)?;
+    let deleted = api.by(&caller).delete_users(&[name.into()]).map_err(|_| Refusal::NotFound)?;
     api.stored(Ok(deleted)).await?;
     Ok(answer::done())
 }
@@ -120,7 +120,7 @@ async fn delete_all(
     fields.check_has(&["users"])?;
     let names = fields.0.get("users").and_then(names);
     let names = names.ok_or_else(|| Refusal::bad("users should be a list of names"))?;
-    api.stored(api.broker.delete_users(&names)).await?;
+    api.stored(api.by(&caller).delete_users(&names)).await?;
     Ok(answer::done())
 }
 

@@ -61,7 +61,7 @@ async fn set(
     let mut fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
     fields.check_has(&["value"])?;
     let value = fields.0.remove("value").unwrap_or_default();
-    api.stored(api.broker.set_host_limit(&host, &name, value)).await?;
+    api.stored(api.by(&caller).set_host_limit(&host, &name, value)).await?;
     Ok(answer::done())
 }
 
@@ -72,7 +72,7 @@ async fn clear(
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     api.check_host(&host)?;
-    api.stored(api.broker.clear_host_limit(&host, &name)).await?;
+    api.stored(api.by(&caller).clear_host_limit(&host, &name)).await?;
     Ok(answer::done())
 }
 

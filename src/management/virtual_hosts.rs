@@ -97,13 +97,13 @@ async fn declare(
     let known = api.broker.host_definition(&name);
     let settings = settings(&name, fields, known.as_deref())?;
     let was_there = known.is_some();
-    let mut declared = api.broker.create_virtual_host(&name, settings)?;
+    let mut declared = api.by(&caller).create_virtual_host(&name, settings)?;
     // Who owns the machine needs none.
     if !was_there && !caller.user.is_machine_owner {
-        api.broker.set_permission(&everything(&caller, &name))?;
+        api.by(&caller).set_permission(&everything(&caller, &name))?;
     }
     if let Some(limits) = limits {
-        declared = api.broker.set_parameter(&limits)?;
+        declared = api.by(&caller).set_parameter(&limits)?;
     }
     api.stored(Ok(declared)).await?;
     Ok(answer::set(was_there))
@@ -161,7 +161,7 @@ async fn set_protection(
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     api.check_host(name)?;
-    api.stored(api.broker.protect_virtual_host(name, is_protected)).await?;
+    api.stored(api.by(caller).protect_virtual_host(name, is_protected)).await?;
     Ok(answer::done())
 }
 
@@ -188,7 +188,7 @@ async fn delete(
             "Refusing to delete virtual host '{name}' because it is protected from deletion"
         )));
     }
-    let deleted = api.broker.delete_virtual_host(&name, api.now());
+    let deleted = api.by(&caller).delete_virtual_host(&name, api.now());
     if deleted == Declared::Unchanged {
         return Err(Refusal::NotFound);
     }

@@ -70,7 +70,7 @@ pub(super) fn lines_of<'a>(body: &'a str, begin: &str) -> Vec<&'a str> {
 async fn a_scrape_is_answered_with_what_is_now() {
     let world = broker();
     let metrics = metrics(&world, "/metrics");
-    world.set_global_parameter(GlobalParameterDefinition {
+    world.by_node().set_global_parameter(GlobalParameterDefinition {
         name: CLUSTER_NAME.into(),
         value: "set since".into(),
     });

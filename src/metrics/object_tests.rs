@@ -42,7 +42,7 @@ fn with_host(name: &str) -> Arc<Broker> {
         write: all(),
         read: all(),
     };
-    broker.set_permission(&permission).unwrap();
+    broker.by_node().set_permission(&permission).unwrap();
     broker
 }
 

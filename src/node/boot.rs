@@ -18,7 +18,9 @@ use super::management::ManagementDoors;
 use super::password_thread::PasswordThread;
 use super::reload::Reload;
 use super::store_threads::StoreThreads;
-use super::{definitions, logging, management, memory, metrics, process, seeds, shutdown};
+use super::{
+    definitions, log_exchange, logging, management, memory, metrics, process, seeds, shutdown,
+};
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, NodeLimits, Product, share};
 use crate::connection;
 use crate::definitions::HashingAlgorithm;
@@ -78,13 +80,15 @@ fn serve(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> R
     let clock = Clock::start();
     let (config, warnings) =
         Config::load(flags, config::environment::of_process()).map_err(Failure::config)?;
-    logging::start(&config.logging).map_err(Failure::unavailable)?;
+    let log_lines = log_exchange::lines(config.logging.exchange.as_ref());
+    logging::start(&config.logging, log_lines.clone()).map_err(Failure::unavailable)?;
     logging::report(&warnings);
     memory::avoid_huge_pages();
     raise_open_file_limit();
     let seed = seed().map_err(Failure::unavailable)?;
     let (writer, left) = Left::part(open_store(&config, wrap)?);
     let options = broker_options(&config).map_err(Failure::config)?;
+    let options = BrokerOptions { log_lines, ..options };
     let broker =
         Broker::open(options, seed, left, memory_options(&config)).map_err(Failure::unavailable)?;
     define(&config, &broker, clock).map_err(|text| {
@@ -316,6 +320,7 @@ fn broker_options(config: &Config) -> Result<BrokerOptions, String> {
             .and_then(|count| usize::try_from(count).ok()),
         consumer_timeout_ms: config.consumer_timeout_ms,
         event_exchange: config.event_exchange.clone(),
+        log_lines: None,
     })
 }
 

@@ -55,7 +55,7 @@ fn import_file(
     for warning in &definitions.warnings {
         warn!(target: "node", "{}: {warning}", path.display());
     }
-    let report = broker.import(&definitions, now)?;
+    let report = broker.by_node().import(&definitions, now)?;
     info!(target: "node", "{}: {report}", path.display());
     Ok(())
 }

@@ -15,7 +15,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -33,6 +33,8 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use super::log_exchange;
+use crate::broker::LogLines;
 use crate::message::CivilTime;
 use crate::node::config::{
     Warning,
@@ -55,11 +57,12 @@ pub enum LogError {
     Started,
 }
 
-/// Starts logging for the whole process, until its end.
+/// Starts logging for the whole process, until its end. What goes to the exchange of logs is left
+/// among these lines.
 ///
 /// # Errors
 /// When the log file cannot be opened, or logging was started before.
-pub fn start(config: &LogConfig) -> Result<(), LogError> {
+pub fn start(config: &LogConfig, lines: Option<Arc<LogLines>>) -> Result<(), LogError> {
     let console = config.console.as_ref().map(|console| {
         let writer: Box<dyn Write + Send> = match console.stream {
             LogStream::Output => Box::new(io::stdout()),
@@ -68,7 +71,9 @@ pub fn start(config: &LogConfig) -> Result<(), LogError> {
         Output::layer(writer, console.format, &console.filter)
     });
     let file = config.file.as_ref().map(file_layer).transpose()?;
-    let subscriber = Registry::default().with(console).with(file);
+    let exchange = config.exchange.as_ref().zip(lines);
+    let exchange = exchange.map(|(log, lines)| log_exchange::layer(log, lines));
+    let subscriber = Registry::default().with(console).with(file).with(exchange);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Started)
 }
 
@@ -87,7 +92,7 @@ struct Output {
 
 /// An event, taken apart.
 #[derive(Debug, Default, PartialEq)]
-struct Entry {
+pub(super) struct Entry {
     message: String,
     fields: Map<String, Value>,
 }
@@ -118,17 +123,23 @@ impl Output {
 
 impl<S: Subscriber> Layer<S> for Output {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        let mut entry = Entry::default();
-        event.record(&mut entry);
-        let metadata = event.metadata();
-        let line = entry.line(self.format, &now(), *metadata.level(), metadata.target());
+        let (entry, metadata) = (Entry::of(event), event.metadata());
+        let time = timestamp(since_epoch());
+        let line = entry.line(self.format, &time, *metadata.level(), metadata.target());
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = writer.write_all(line.as_bytes()).and_then(|()| writer.flush());
     }
 }
 
 impl Entry {
-    fn line(&self, format: LogFormat, time: &str, level: Level, target: &str) -> String {
+    pub(super) fn of(event: &Event<'_>) -> Self {
+        let mut entry = Self::default();
+        event.record(&mut entry);
+        entry
+    }
+
+    /// The whole line, with its end.
+    pub(super) fn line(&self, format: LogFormat, time: &str, level: Level, target: &str) -> String {
         let level = level_name(level);
         let mut line = match format {
             LogFormat::Text => self.text(time, level, target),
@@ -234,7 +245,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Every category is named, those without a level of their own with the common one, so that a
 /// module inside another category's module does not inherit from it.
-fn targets(filter: &LogFilter) -> Targets {
+pub(super) fn targets(filter: &LogFilter) -> Targets {
     let level_of = |category| filter.categories.get(category).copied().unwrap_or(filter.default);
     let levels =
         CATEGORIES.iter().map(|(category, target)| (*target, threshold(level_of(category))));
@@ -253,7 +264,7 @@ fn threshold(level: LogLevel) -> LevelFilter {
     }
 }
 
-fn level_name(level: Level) -> &'static str {
+pub(super) fn level_name(level: Level) -> &'static str {
     match level {
         Level::ERROR => "error",
         Level::WARN => "warning",
@@ -284,13 +295,12 @@ fn is_misleading(character: char) -> bool {
 
 /// The wall clock, for the eyes of operators alone.
 #[expect(clippy::disallowed_methods, reason = "a log line tells the time of day; nothing decides")]
-fn now() -> String {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    timestamp(since_epoch.unwrap_or_default())
+pub(super) fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// `2026-08-01 12:00:00.123456+00:00`, for a time since 1970.
-fn timestamp(since_epoch: Duration) -> String {
+pub(super) fn timestamp(since_epoch: Duration) -> String {
     let CivilTime { year, month, day, hour, minute, second } =
         CivilTime::of_seconds(since_epoch.as_secs());
     let microseconds = since_epoch.subsec_micros();
@@ -301,7 +311,7 @@ fn timestamp(since_epoch: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, sync::Arc};
+    use std::collections::BTreeMap;
 
     use tracing::{debug, error, info};
 

@@ -6,6 +6,7 @@ pub mod command_line;
 pub mod config;
 mod definitions;
 mod listening;
+mod log_exchange;
 pub mod logging;
 mod management;
 mod memory;

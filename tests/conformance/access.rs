@@ -25,7 +25,7 @@ fn login(user: &str) -> Login {
 fn enter_as(world: &World, user: &str) -> Client {
     let file = json!({"users": [{"name": user, "password": "x", "tags": ""}]});
     let definitions = Definitions::read(file.to_string().as_bytes()).expect("a file");
-    world.operate(|broker, now| broker.import(&definitions, now)).expect("an import");
+    world.operate(|broker, now| broker.by_node().import(&definitions, now)).expect("an import");
     permit(world, user, ".*");
     let mut client = world.log_in(&login(user));
     client.open_channel(1);
@@ -40,7 +40,7 @@ fn permit(world: &World, user: &str, write: &str) {
         write: write.into(),
         read: ".*".into(),
     };
-    world.operate(|broker, _| broker.set_permission(&permission)).expect("a permission");
+    world.operate(|broker, _| broker.by_node().set_permission(&permission)).expect("a permission");
 }
 
 #[test]
@@ -48,7 +48,9 @@ fn the_connections_of_a_deleted_user_are_closed_and_no_others() {
     check_in_process(|world| {
         let mut other = enter_as(world, "bob");
         let (mut first, mut second) = (enter_as(world, "ann"), world.log_in(&login("ann")));
-        world.operate(|broker, _| broker.delete_users(&["ann".into()])).expect("she is there");
+        world
+            .operate(|broker, _| broker.by_node().delete_users(&["ann".into()]))
+            .expect("she is there");
         let text = "CONNECTION_FORCED - user 'ann' is deleted";
         first.expect_connection_close(320, text, (0, 0));
         second.expect_connection_close(320, text, (0, 0));
@@ -70,7 +72,7 @@ fn a_permission_that_is_taken_away_is_gone_for_who_is_connected() {
         let queue = client.new_bound(world, "q", "amq.fanout", "");
         client.publish(1, "amq.fanout", "", b"its route is remembered");
         client.expect_message_count(1, &queue, 1);
-        let cleared = world.operate(|broker, _| broker.clear_permission("/", "ann"));
+        let cleared = world.operate(|broker, _| broker.by_node().clear_permission("/", "ann"));
         assert_eq!(cleared, Declared::Changed);
         let text = "ACCESS_REFUSED - write access to exchange 'amq.fanout' in vhost '/' refused \
                     for user 'ann'";

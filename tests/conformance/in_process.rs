@@ -93,7 +93,7 @@ impl InProcess {
             write: all(),
             read: all(),
         };
-        self.broker.set_permission(&permission).expect("good patterns");
+        self.broker.by_node().set_permission(&permission).expect("good patterns");
     }
 
     /// Time passes, deadline by deadline.

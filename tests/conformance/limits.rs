@@ -32,17 +32,18 @@ fn expect_refused_as(world: &World, login: &Login, text: &str) {
 }
 
 fn limit_host(world: &World, host: &str, limit: &str, value: i64) {
-    let set = world.operate(|broker, _| broker.set_host_limit(host, limit, json!(value)));
+    let set = world.operate(|broker, _| broker.by_node().set_host_limit(host, limit, json!(value)));
     set.expect("a limit");
 }
 
 fn limit_guest(world: &World, limit: &str, value: i64) {
-    let set = world.operate(|broker, _| broker.set_user_limit("guest", limit, json!(value)));
+    let set =
+        world.operate(|broker, _| broker.by_node().set_user_limit("guest", limit, json!(value)));
     set.expect("a limit");
 }
 
 fn delete_host(world: &World, name: &str) {
-    let deleted = world.operate(|broker, now| broker.delete_virtual_host(name, now));
+    let deleted = world.operate(|broker, now| broker.by_node().delete_virtual_host(name, now));
     assert_eq!(deleted, Declared::Changed);
 }
 
@@ -178,7 +179,7 @@ fn limits_of_a_definitions_file_hold() {
             }],
         });
         let definitions = Definitions::read(file.to_string().as_bytes()).expect("a file");
-        let done = world.operate(|broker, now| broker.import(&definitions, now));
+        let done = world.operate(|broker, now| broker.by_node().import(&definitions, now));
         done.expect("an import");
         let mut client = world.client();
         client.send(1, &plain::queue_declare("q"));
@@ -222,7 +223,7 @@ fn the_first_virtual_host_may_be_deleted() {
         delete_host(world, "/");
         client.expect_connection_close(320, "CONNECTION_FORCED - vhost '/' is deleted", (0, 0));
         expect_refused(world, "/", "vhost / not found");
-        let gone = world.operate(|broker, now| broker.delete_virtual_host("/", now));
+        let gone = world.operate(|broker, now| broker.by_node().delete_virtual_host("/", now));
         assert_eq!(gone, Declared::Unchanged);
     });
 }
@@ -319,7 +320,7 @@ fn a_definitions_file_brings_no_more_than_the_node_may_have() {
             ),
         ] {
             let definitions = Definitions::read(file.to_string().as_bytes()).expect("a file");
-            let done = world.operate(|broker, now| broker.import(&definitions, now));
+            let done = world.operate(|broker, now| broker.by_node().import(&definitions, now));
             assert_eq!(done.expect_err("it is full").reason.to_string(), reason);
         }
     });

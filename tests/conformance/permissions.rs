@@ -228,7 +228,7 @@ fn permit(world: &World, [configure, write, read]: Rights) {
         write: write.into(),
         read: read.into(),
     };
-    world.operate(|broker, _| broker.set_permission(&permission)).expect("a permission");
+    world.operate(|broker, _| broker.by_node().set_permission(&permission)).expect("a permission");
 }
 
 /// A client who finds the exchanges `x` and `y`, and the queue `q`.

@@ -20,12 +20,13 @@ const PORTION: u64 = 6;
 const BODY_SIZE: usize = 20;
 
 fn limit_host(world: &World, host: &str, limit: &str, value: i64) {
-    let set = world.operate(|broker, _| broker.set_host_limit(host, limit, json!(value)));
+    let set = world.operate(|broker, _| broker.by_node().set_host_limit(host, limit, json!(value)));
     set.expect("a limit");
 }
 
 fn limit_guest(world: &World, limit: &str, value: i64) {
-    let set = world.operate(|broker, _| broker.set_user_limit("guest", limit, json!(value)));
+    let set =
+        world.operate(|broker, _| broker.by_node().set_user_limit("guest", limit, json!(value)));
     set.expect("a limit");
 }
 
@@ -324,7 +325,7 @@ fn limits_of_a_definitions_file_hold() {
         check_in_process(|world| {
             let mut publisher = Publisher::new(world);
             let definitions = Definitions::read(file.to_string().as_bytes()).expect("a file");
-            let done = world.operate(|broker, now| broker.import(&definitions, now));
+            let done = world.operate(|broker, now| broker.by_node().import(&definitions, now));
             done.expect("an import");
             publisher.publish(40);
             assert!((10..=10 + PORTION).contains(&publisher.confirmed()), "{file}");

@@ -20,7 +20,7 @@ fn restrict(world: &World, exchange: &str, write: &str, read: &str) {
         write: write.into(),
         read: read.into(),
     };
-    let set = world.operate(|broker, _| broker.set_topic_permission(&permission));
+    let set = world.operate(|broker, _| broker.by_node().set_topic_permission(&permission));
     assert_eq!(set, Ok(Declared::Changed));
 }
 
@@ -64,7 +64,8 @@ fn a_permission_holds_for_keys_whose_route_is_remembered() {
         restrict(world, "amq.topic", "^b", ".*");
         let publish = plain::publish("amq.topic", "a");
         client.refuse_publish(&publish, &Properties::default(), 403, &refused("write", "a"));
-        let cleared = world.operate(|broker, _| broker.clear_topic_permissions("/", "guest", None));
+        let cleared =
+            world.operate(|broker, _| broker.by_node().clear_topic_permissions("/", "guest", None));
         assert_eq!(cleared, Declared::Changed);
         client.publish(1, "amq.topic", "a", b"again");
         client.expect_message_count(1, &queue, 2);

@@ -19,10 +19,11 @@ impl Session {
         }
     }
 
-    /// Somebody proved who it is, or failed to, which is told in words.
+    /// Somebody proved who it is, or failed to, which is told in words. Who comes with a
+    /// certificate and fails has no name.
     pub(in super::super) fn note_login(
         &mut self,
-        login: &Login,
+        login: Option<&Login>,
         mechanism: &str,
         failure: Option<&str>,
     ) {
@@ -31,13 +32,21 @@ impl Session {
                 None => "user.authentication.success",
                 Some(_) => "user.authentication.failure",
             };
-            let notice = Notice::new(key)
-                .with("name", login.shown_user().to_string())
+            let notice = Notice::new(key);
+            let notice = match login {
+                Some(login) => notice.with("name", login.shown_user().to_string()),
+                None => notice,
+            };
+            let notice = notice
                 .with("auth_mechanism", mechanism)
                 .with("connection_name", &*session.name)
                 .with("connection_type", "network");
             let notice = session.with_ends(notice, false).with("protocol", PROTOCOL);
-            let notice = notice.with("ssl", session.arrival.encryption.is_some());
+            let encryption = session.arrival.encryption.as_deref();
+            let notice = notice.with("ssl", encryption.is_some());
+            let told = Encryption::told(encryption).into_iter();
+            let told = told.filter(|(name, value)| !value.is_empty() && OF_LOGINS.contains(name));
+            let notice = told.fold(notice, |all, (name, value)| all.with(name, value));
             match failure {
                 None => notice,
                 Some(text) => notice.with("error", characters(text)),
@@ -105,8 +114,11 @@ impl Session {
         });
     }
 
-    /// A channel is closed.
+    /// A channel is closed. Of one without a connection nobody heard that it was opened.
     pub(in super::super) fn note_channel_end(&mut self, channel: u16) {
+        if self.mailbox.client.get().is_none() {
+            return;
+        }
         self.note(|session| {
             let notice = Notice::new("channel.closed").with("pid", session.process_id(channel));
             notice.by(Some(session.user_name()))
@@ -176,6 +188,10 @@ impl Session {
 }
 
 const UNKNOWN: &str = "unknown";
+
+/// What logins tell of how they are encrypted, where it is there.
+const OF_LOGINS: [&str; 5] =
+    ["ssl_protocol", "ssl_cipher", "peer_cert_issuer", "peer_cert_subject", "peer_cert_validity"];
 
 const PROTOCOL: &str = "{0,9,1}";
 

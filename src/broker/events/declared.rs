@@ -7,7 +7,7 @@ use crate::definitions::{
     NodeChange, NodeDefinitions, ParameterDefinition, PermissionDefinition, PolicyDefinition,
     PolicyKind, QueueDefinition, TopicPermissionDefinition, UserDefinition,
 };
-use crate::message::binary_term;
+use crate::message::{QueueKind, binary_term};
 use crate::policy::Policies;
 use crate::protocol::field::{FieldTable, FieldValue};
 
@@ -41,11 +41,34 @@ impl Notice {
         Some(notice.with("vhost", scene.host).by(scene.user))
     }
 
+    /// What is told of a queue to which a policy applies that is set or cleared, or applied before:
+    /// what that policy says now, whether it still applies or another one does. So RabbitMQ has it.
+    pub(super) fn of_queue_policy(
+        change: &NodeChange,
+        queue: &QueueDefinition,
+        user: Option<&str>,
+    ) -> Option<Self> {
+        let (notice, policy) = match change {
+            NodeChange::PolicySet(policy) => {
+                (Self::new("queue.policy.updated").with_all(&policy_value(policy)), policy)
+            }
+            NodeChange::PolicyCleared(policy) => (Self::new("queue.policy.cleared"), policy),
+            _ => return None,
+        };
+        let kind = match queue.options.kind {
+            QueueKind::Classic => "rabbit_classic_queue",
+            QueueKind::Quorum => "rabbit_quorum_queue",
+        };
+        let notice = notice.with("name", &*queue.name).with("vhost", &*policy.host.name);
+        Some(notice.with("type", kind).by(user))
+    }
+
     /// What is told of a change that concerns the node, before it is made.
     pub(super) fn of_node_change(
         change: &NodeChange,
         before: &NodeDefinitions,
         node: &str,
+        user: Option<&str>,
     ) -> Vec<Self> {
         let notices = match change {
             NodeChange::HostDeclared(host) => vec![host_declared(host, before, node)],
@@ -84,7 +107,7 @@ impl Notice {
                 vec![of_global("parameter.cleared", parameter)]
             }
         };
-        notices.into_iter().map(|notice| notice.by(None)).collect()
+        notices.into_iter().map(|notice| notice.by(user)).collect()
     }
 }
 
@@ -190,21 +213,24 @@ fn topic_permission_created(permission: &TopicPermissionDefinition) -> Notice {
         .with("read", permission.read.as_str())
 }
 
-/// A policy of the operator is told as a parameter too, as in RabbitMQ.
-fn policy_set(policy: &PolicyDefinition) -> Vec<Notice> {
-    let PolicyDefinition { kind, host, name, pattern, applies_to, priority, settings } = policy;
-    let definition = object(settings);
+/// What a policy says.
+fn policy_value(policy: &PolicyDefinition) -> FieldTable {
+    let PolicyDefinition { pattern, applies_to, priority, settings, .. } = policy;
     let entries: [(&str, FieldValue); 4] = [
         ("pattern", pattern.as_str().into()),
-        ("definition", definition),
+        ("definition", object(settings)),
         ("priority", FieldValue::I64(*priority)),
         ("apply-to", applies_to.name().into()),
     ];
-    let value: FieldTable = entries.into_iter().collect();
-    let mut notice = Notice::new("policy.set").with("name", &**name).with("vhost", &*host.name);
-    for (name, value) in &value {
-        notice = notice.with(name.clone(), value.clone());
-    }
+    entries.into_iter().collect()
+}
+
+/// A policy of the operator is told as a parameter too, as in RabbitMQ.
+fn policy_set(policy: &PolicyDefinition) -> Vec<Notice> {
+    let PolicyDefinition { kind, host, name, .. } = policy;
+    let value = policy_value(policy);
+    let notice = Notice::new("policy.set").with("name", &**name).with("vhost", &*host.name);
+    let notice = notice.with_all(&value);
     match kind {
         PolicyKind::User => vec![notice],
         PolicyKind::Operator => {

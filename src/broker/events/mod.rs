@@ -4,9 +4,13 @@
 //! in one order and under nobody's lock. Nothing is noted while the exchange is switched off or
 //! nothing is bound to it, and nobody waits for those who read: where more is noted than may wait,
 //! the rest is lost, and counted. What the messages say is in `notice`, `declared` and `clients`.
+//! Beside it, in `log_lines`, the same for lines of the log.
 
 mod clients;
 mod declared;
+mod log_lines;
+#[cfg(test)]
+mod log_tests;
 mod notice;
 #[cfg(test)]
 mod tests;
@@ -19,27 +23,31 @@ use std::task::Waker;
 use tracing::warn;
 
 use declared::Scene;
+use log_lines::{LOG_EXCHANGE, LogPlace};
+pub use log_lines::{LogLine, LogLines};
 use notice::Notice;
 
 use super::lock::lock;
+use super::options::BrokerOptions;
 use super::shared::Broker;
 use super::timers::{Timer, Timers};
 use super::virtual_host::VirtualHost;
 use super::work::Work;
-use crate::definitions::{Change, NodeChange, NodeDefinitions, VirtualHostDefinitions};
+use crate::definitions::{
+    Change, NodeChange, NodeDefinitions, QueueDefinition, VirtualHostDefinitions,
+};
 use crate::limits::{EVENTS_STEP_MAX, EVENTS_WAITING_MAX};
 
 /// The exchange they go to.
 pub(super) const EVENT_EXCHANGE: &str = "amq.rabbitmq.event";
-
-/// Who does what no user asked for: RabbitMQ's name.
-const INTERNAL_USER: &str = "rmq-internal";
 
 /// What is to be told.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     /// The virtual host that has the exchange; none where it is switched off.
     host: Option<Box<str>>,
+    /// Where lines of the log go; none where that is switched off.
+    log: Option<LogPlace>,
     node: Box<str>,
     timers: Arc<Timers>,
     /// Something is bound to the exchange.
@@ -49,20 +57,47 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn new(host: Option<&str>, node: &str, timers: Arc<Timers>) -> Self {
-        Self { host: host.map(Into::into), node: node.into(), timers, ..Self::default() }
+    pub(super) fn new(options: &BrokerOptions, timers: Arc<Timers>) -> Self {
+        let log = options.log_lines.clone().map(|lines| {
+            let host = options.default_virtual_host.as_str().into();
+            LogPlace { host, lines }
+        });
+        let host = options.event_exchange.as_deref().map(Into::into);
+        Self { host, log, node: options.node_name.as_str().into(), timers, ..Self::default() }
     }
 
     /// The exchange is in the virtual host of this name.
-    pub(super) fn are_in(&self, host: &str) -> bool {
+    fn are_in(&self, host: &str) -> bool {
         self.host.as_deref() == Some(host)
     }
 
-    /// The bindings of a virtual host changed, which somebody holds locked.
-    pub(super) fn look_at_bindings(&self, host: &str, definitions: &VirtualHostDefinitions) {
-        if self.are_in(host) {
-            let is_watched = definitions.bindings_from(EVENT_EXCHANGE).next().is_some();
-            self.is_watched.store(is_watched, Ordering::Relaxed);
+    fn log_in(&self, host: &str) -> Option<&LogLines> {
+        self.log.as_ref().filter(|log| *log.host == *host).map(|log| &*log.lines)
+    }
+
+    /// The exchanges that a virtual host has for what happens and for what is logged: all are
+    /// topic exchanges, and the node alone publishes to them.
+    pub(super) fn exchanges_in(&self, host: &str) -> impl Iterator<Item = &'static str> {
+        let events = self.are_in(host).then_some(EVENT_EXCHANGE);
+        let log = self.log_in(host).map(|_| LOG_EXCHANGE);
+        events.into_iter().chain(log)
+    }
+
+    /// The bindings of an exchange changed in a virtual host, which somebody holds locked: where it
+    /// is one of these, somebody wants to know, or nobody does any more.
+    pub(super) fn look_at_bindings(
+        &self,
+        host: &str,
+        source: &str,
+        definitions: &VirtualHostDefinitions,
+    ) {
+        let is_watched = || definitions.bindings_from(source).next().is_some();
+        match source {
+            EVENT_EXCHANGE if self.are_in(host) => {
+                self.is_watched.store(is_watched(), Ordering::Relaxed);
+            }
+            LOG_EXCHANGE => self.log_in(host).into_iter().for_each(|log| log.watch(is_watched())),
+            _ => {}
         }
     }
 
@@ -81,9 +116,14 @@ impl Events {
 
     /// Notes a change that concerns the node, before it is made. Nobody can be woken yet:
     /// [`Events::announce`] is to follow.
-    pub(super) fn note_node_change(&self, change: &NodeChange, before: &NodeDefinitions) {
+    pub(super) fn note_node_change(
+        &self,
+        change: &NodeChange,
+        before: &NodeDefinitions,
+        user: Option<&str>,
+    ) {
         if self.are_watched() {
-            let notices = Notice::of_node_change(change, before, &self.node);
+            let notices = Notice::of_node_change(change, before, &self.node, user);
             notices.into_iter().for_each(|notice| self.add(notice));
         }
     }
@@ -103,6 +143,36 @@ impl Events {
         if let Some(notice) = Notice::of_change(change, scene) {
             self.note(&mut work.wakers, || notice);
         }
+    }
+
+    /// Notes what a policy that is set or cleared means for a queue.
+    pub(super) fn note_queue_policy(
+        &self,
+        change: &NodeChange,
+        queue: &QueueDefinition,
+        work: &mut Work,
+    ) {
+        if self.are_watched()
+            && let Some(notice) = Notice::of_queue_policy(change, queue, work.user.as_deref())
+        {
+            self.note(&mut work.wakers, || notice);
+        }
+    }
+
+    /// Notes that nothing of a virtual host is left: those exchanges went that are always there,
+    /// and what ran for it.
+    pub(super) fn note_host_end(&self, host: &VirtualHost, work: &mut Work) {
+        if !self.are_watched() {
+            return;
+        }
+        let exchanges: Vec<_> = host.definitions().exchanges().cloned().collect();
+        for exchange in exchanges {
+            self.note_change(&Change::ExchangeDeleted(exchange), host, work);
+        }
+        self.note(&mut work.wakers, || {
+            let notice = Notice::new("vhost.down").with("name", &*host.name);
+            notice.with("node", &*self.node).by(None)
+        });
     }
 
     fn add(&self, notice: Notice) {

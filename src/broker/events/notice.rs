@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{EVENT_EXCHANGE, INTERNAL_USER};
+use super::EVENT_EXCHANGE;
+use crate::definitions::INTERNAL_USER;
 use crate::message::{Body, Envelope, Message, Moment, table_terms};
 use crate::protocol::field::{FieldName, FieldTable, FieldValue};
 use crate::protocol::properties::Properties;
@@ -24,6 +25,11 @@ impl Notice {
     pub(super) fn with(mut self, name: impl Into<FieldName>, value: impl Into<FieldValue>) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// With all of these headers more.
+    pub(super) fn with_all(self, headers: &FieldTable) -> Self {
+        headers.into_iter().fold(self, |all, (name, value)| all.with(name.clone(), value.clone()))
     }
 
     /// With a header whose value is a whole number.

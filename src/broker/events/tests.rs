@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::super::test_world::declaration;
-use super::super::{BrokerOptions, Peer, Session};
+use super::super::{Author, BrokerOptions, DirectChannel, Peer, Session};
 use super::*;
+use crate::connection::Command;
 use crate::connection::command::{Bind, DeclareExchange, DeclareQueue};
+use crate::definitions::import::Definitions;
 use crate::definitions::{
     GlobalParameterDefinition, HostSettings, PermissionDefinition, PolicyDefinition, PolicyKind,
     PolicyTarget,
@@ -22,7 +24,7 @@ struct World {
     session: Session,
 }
 
-fn bind(is_unbind: bool) -> Bind {
+pub(super) fn bind(is_unbind: bool) -> Bind {
     Bind {
         is_unbind,
         source: EVENT_EXCHANGE.into(),
@@ -81,16 +83,29 @@ impl World {
     fn only(&mut self) -> (String, FieldTable) {
         let told = self.told();
         let [message] = told.as_slice() else { panic!("{told:?}") };
-        let properties = Properties::decode(message.properties()).unwrap();
-        assert_eq!((properties.delivery_mode, properties.timestamp), (Some(2), Some(5)));
-        assert_eq!((message.exchange(), message.body_size()), (EVENT_EXCHANGE, 0));
-        let mut headers = properties.headers.unwrap();
-        assert_eq!(headers.remove("timestamp_in_ms"), Some(FieldValue::I64(5_999)));
-        (message.routing_key().to_owned(), headers)
+        (message.routing_key().to_owned(), headers(message))
     }
 }
 
-fn table<const N: usize>(entries: [(&str, FieldValue); N]) -> FieldTable {
+/// Headers in the order of their names.
+fn sorted(headers: &FieldTable) -> Vec<(String, FieldValue)> {
+    let mut all: Vec<_> =
+        headers.into_iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+    all.sort_by(|one, other| one.0.cmp(&other.0));
+    all
+}
+
+/// The headers of an event but for its time.
+fn headers(message: &Message) -> FieldTable {
+    let properties = Properties::decode(message.properties()).unwrap();
+    assert_eq!((properties.delivery_mode, properties.timestamp), (Some(2), Some(5)));
+    assert_eq!((message.exchange(), message.body_size()), (EVENT_EXCHANGE, 0));
+    let mut headers = properties.headers.unwrap();
+    assert_eq!(headers.remove("timestamp_in_ms"), Some(FieldValue::I64(5_999)));
+    headers
+}
+
+pub(super) fn table<const N: usize>(entries: [(&str, FieldValue); N]) -> FieldTable {
     entries.into_iter().collect()
 }
 
@@ -131,7 +146,7 @@ fn an_exchange_is_told_with_the_policy_that_applies() {
         priority: 1,
         settings: json!({"alternate-exchange": "a"}).as_object().unwrap().clone(),
     };
-    world.broker.set_policy(&policy, NOW).unwrap();
+    world.broker.by_node().set_policy(&policy, NOW).unwrap();
     let (key, headers) = world.only();
     assert_eq!(key, "policy.set");
     let definition = table([("alternate-exchange", "a".into())]);
@@ -153,6 +168,64 @@ fn an_exchange_is_told_with_the_policy_that_applies() {
     assert_eq!(headers.get("arguments"), Some(&texts(&[])));
 }
 
+fn limit(kind: PolicyKind, name: &str, priority: i64, max_length: u64) -> PolicyDefinition<Name> {
+    PolicyDefinition {
+        kind,
+        host: "/".into(),
+        name: name.into(),
+        pattern: "^q".into(),
+        applies_to: PolicyTarget::Queues,
+        priority,
+        settings: json!({"max-length": max_length}).as_object().unwrap().clone(),
+    }
+}
+
+#[test]
+fn a_queue_is_told_with_the_policy_that_begins_or_stops_to_apply() {
+    let mut world = World::watched();
+    let broker = world.broker.clone();
+    world.session.declare_queue(&declaration("q")).unwrap();
+    world.session.declare_queue(&declaration("other")).unwrap();
+    world.told();
+    let mut after = |policy: Option<PolicyDefinition<Name>>, cleared: &str| {
+        match policy {
+            Some(policy) => _ = broker.by("ann").set_policy(&policy, NOW).unwrap(),
+            None => _ = broker.by("ann").clear_policy(PolicyKind::User, "/", cleared, NOW),
+        }
+        let told = world.told();
+        let of_queues = told.iter().filter(|message| message.routing_key().starts_with("queue."));
+        let of_queues =
+            of_queues.map(|each| (each.routing_key().to_owned(), sorted(&headers(each))));
+        of_queues.collect::<Vec<_>>()
+    };
+    let of = |key: &str, policy: Option<(i64, i64)>| {
+        let mut expected = table([
+            ("name", "q".into()),
+            ("vhost", "/".into()),
+            ("type", "rabbit_classic_queue".into()),
+            ("user_who_performed_action", "ann".into()),
+        ]);
+        if let Some((priority, max_length)) = policy {
+            let definition = table([("max-length", FieldValue::I64(max_length))]);
+            expected.insert("definition", definition);
+            expected.insert("priority", FieldValue::I64(priority));
+            expected.insert("pattern", "^q");
+            expected.insert("apply-to", "queues");
+        }
+        vec![(key.to_owned(), sorted(&expected))]
+    };
+    let user =
+        |name, priority, max_length| Some(limit(PolicyKind::User, name, priority, max_length));
+    assert_eq!(after(user("p", 1, 5), ""), of("queue.policy.updated", Some((1, 5))));
+    assert_eq!(after(user("p", 1, 5), ""), []);
+    assert_eq!(after(user("low", 0, 6), ""), [], "it does not apply");
+    assert_eq!(after(user("p", 2, 5), ""), of("queue.policy.updated", Some((2, 5))));
+    let operator = Some(limit(PolicyKind::Operator, "low", 0, 7));
+    assert_eq!(after(operator, ""), of("queue.policy.updated", Some((0, 7))));
+    assert_eq!(after(None, "low"), []);
+    assert_eq!(after(None, "p"), of("queue.policy.cleared", None));
+}
+
 #[test]
 fn what_goes_with_something_that_is_deleted_is_told_too() {
     let mut world = World::watched();
@@ -171,13 +244,13 @@ fn a_user_is_told_by_what_is_new_about_it() {
     let set = |world: &World, password: &str, tags: &[&str]| {
         let password = world.broker.hash_password("ann", password);
         let tags = tags.iter().map(|tag| (*tag).into()).collect();
-        world.broker.set_user("ann", password, tags, Default::default());
+        world.broker.by_node().set_user("ann", password, tags, Default::default());
     };
     set(&world, "1", &[]);
     assert_eq!(world.keys(), ["user.created"]);
     set(&world, "2", &["management"]);
     assert_eq!(world.keys(), ["user.password.changed", "user.tags.set"]);
-    world.broker.set_user_limit("ann", "max-channels", 5.into()).unwrap();
+    world.broker.by_node().set_user_limit("ann", "max-channels", 5.into()).unwrap();
     let (key, headers) = world.only();
     assert_eq!(key, "user.limits.set");
     assert_eq!(headers.get("max-channels"), Some(&FieldValue::I64(5)));
@@ -188,7 +261,7 @@ fn a_user_is_told_by_what_is_new_about_it() {
         write: "w".into(),
         read: "r".into(),
     };
-    world.broker.set_permission(&permission).unwrap();
+    world.broker.by_node().set_permission(&permission).unwrap();
     let expected = table([
         ("user", "ann".into()),
         ("vhost", "/".into()),
@@ -198,7 +271,7 @@ fn a_user_is_told_by_what_is_new_about_it() {
         ("user_who_performed_action", "rmq-internal".into()),
     ]);
     assert_eq!(world.only(), ("permission.created".to_owned(), expected));
-    world.broker.delete_users(&["ann".into()]).unwrap();
+    world.broker.by_node().delete_users(&["ann".into()]).unwrap();
     assert_eq!(world.keys(), ["permission.deleted", "user.deleted"]);
 }
 
@@ -208,30 +281,115 @@ fn a_virtual_host_is_told_when_it_comes_changes_and_goes() {
     let tags = vec!["a".into(), "b".into()];
     let settings = HostSettings { description: "d".into(), tags, ..HostSettings::default() };
     world.broker.declare_virtual_host("v", settings);
-    let (key, headers) = world.only();
-    assert_eq!(key, "vhost.created");
+    let told = world.told();
+    let keys: Vec<_> = told.iter().map(Message::routing_key).collect();
+    assert_eq!((keys[0], &keys[1..]), ("vhost.created", &["exchange.created"; 7][..]));
+    let trace = [
+        ("name", "amq.rabbitmq.trace".into()),
+        ("vhost", "v".into()),
+        ("type", "topic".into()),
+        ("durable", true.into()),
+        ("auto_delete", false.into()),
+        ("internal", true.into()),
+        ("arguments", texts(&[])),
+        ("policy", "".into()),
+        ("user_who_performed_action", "rmq-internal".into()),
+    ];
+    let trace = sorted(&table(trace));
+    assert!(told.iter().any(|message| sorted(&headers(message)) == trace));
+    let created = headers(&told[0]);
     let metadata = "#{description => <<\"d\">>,tags => [a,b]}";
-    assert_eq!(headers.get("metadata"), Some(&metadata.into()));
-    assert_eq!(headers.get("tags"), Some(&texts(&["a", "b"])));
+    assert_eq!(created.get("metadata"), Some(&metadata.into()));
+    assert_eq!(created.get("tags"), Some(&texts(&["a", "b"])));
     let state = table([("leveret@localhost", "running".into())]);
-    assert_eq!(headers.get("cluster_state"), Some(&state.into()));
+    assert_eq!(created.get("cluster_state"), Some(&state.into()));
     world.broker.declare_virtual_host("v", HostSettings::default());
-    let (key, headers) = world.only();
+    let (key, updated) = world.only();
     assert_eq!(key, "vhost.updated");
-    assert_eq!(headers.get("metadata"), Some(&"#{description => <<>>,tags => []}".into()));
-    world.broker.set_host_limit("v", "max-queues", 5.into()).unwrap();
+    assert_eq!(updated.get("metadata"), Some(&"#{description => <<>>,tags => []}".into()));
+    world.broker.by_node().set_host_limit("v", "max-queues", 5.into()).unwrap();
     assert_eq!(world.keys(), ["parameter.set", "vhost.limits.set"]);
-    world.broker.delete_virtual_host("v", NOW);
-    let keys = world.keys();
+    world.broker.by_node().delete_virtual_host("v", NOW);
+    let told = world.told();
+    let keys: Vec<_> = told.iter().map(Message::routing_key).collect();
     let first = ["parameter.cleared", "vhost.limits.cleared", "vhost.deleted"];
     assert_eq!(keys[..3], first, "{keys:?}");
+    assert_eq!(keys[3..10], ["exchange.deleted"; 7], "{keys:?}");
+    assert_eq!(keys[10..], ["vhost.down"]);
+    let node = ("node", "leveret@localhost".into());
+    let down = [("name", "v".into()), node, ("user_who_performed_action", "rmq-internal".into())];
+    assert_eq!(headers(&told[10]), table(down));
+}
+
+const FILE: &[u8] = br#"{
+    "users": [{"name": "eve", "password_hash": "", "tags": "x"}],
+    "vhosts": [{"name": "v"}],
+    "permissions": [{"user": "eve", "vhost": "v", "configure": "", "write": "", "read": ""}],
+    "topic_permissions":
+        [{"user": "eve", "vhost": "v", "exchange": "x", "write": "", "read": ""}],
+    "global_parameters": [{"name": "g", "value": 1}],
+    "policies": [{"vhost": "v", "name": "p", "pattern": "", "definition": {"max-length": 1}}],
+    "exchanges": [{"vhost": "v", "name": "x", "type": "fanout"}],
+    "queues": [{"vhost": "v", "name": "q"}],
+    "bindings":
+        [{"vhost": "v", "source": "x", "destination": "q", "destination_type": "queue"}]
+}"#;
+
+/// Everything that can be asked for.
+fn change_all(author: Author<'_>) {
+    author.import(&Definitions::read(FILE).unwrap(), NOW).unwrap();
+    author.set_host_limit("v", "max-queues", 5.into()).unwrap();
+    author.clear_host_limit("v", "max-queues").unwrap();
+    author.set_user_limit("eve", "max-channels", 5.into()).unwrap();
+    author.clear_user_limit("eve", "max-channels").unwrap();
+    author.protect_virtual_host("v", true).unwrap();
+    author.clear_topic_permissions("v", "eve", None);
+    author.clear_permission("v", "eve");
+    author.clear_policy(PolicyKind::User, "v", "p", NOW);
+    author.clear_global_parameter("g");
+    author.delete_users(&["eve".into()]).unwrap();
+    author.delete_virtual_host("v", NOW);
+}
+
+#[test]
+fn who_asked_for_a_change_is_told_with_it() {
+    let mut world = World::watched();
+    let broker = world.broker.clone();
+    let mut told = |change: &dyn Fn()| {
+        change();
+        let users = world.told().into_iter().map(|message| {
+            let properties = Properties::decode(message.properties()).unwrap();
+            let headers = properties.headers.unwrap();
+            let user = headers.get("user_who_performed_action").and_then(|user| user.as_str());
+            (message.routing_key().to_owned(), user.unwrap().to_owned())
+        });
+        users.collect::<Vec<_>>()
+    };
+    let (asked, unasked) =
+        (told(&|| change_all(broker.by("ann"))), told(&|| change_all(broker.by_node())));
+    // What ran for a virtual host nobody ends but the node.
+    let is_asked = |(key, user): &(String, String)| user == "ann" || key == "vhost.down";
+    assert!(asked.iter().all(is_asked), "{asked:?}");
+    assert!(unasked.iter().all(|(_, user)| user == "rmq-internal"), "{unasked:?}");
+    let keys = |told: &[(String, String)]| told.iter().map(|(key, _)| key.clone()).collect();
+    let keys: [Vec<String>; 2] = [keys(&asked), keys(&unasked)];
+    assert_eq!(keys[0], keys[1]);
+    for kind in ["user", "vhost", "permission", "topic.permission", "policy", "parameter"] {
+        assert!(keys[0].iter().any(|key| key.starts_with(kind)), "{kind}: {:?}", keys[0]);
+    }
+    for kind in ["exchange", "queue", "binding", "vhost.limits", "user.limits"] {
+        assert!(keys[0].iter().any(|key| key.starts_with(kind)), "{kind}: {:?}", keys[0]);
+    }
 }
 
 #[test]
 fn values_of_parameters_keep_their_types() {
     let mut world = World::watched();
     let value = json!({"a": 1, "b": [true, null, "x", 1.5], "c": {}});
-    world.broker.set_global_parameter(GlobalParameterDefinition { name: "p".into(), value });
+    world
+        .broker
+        .by_node()
+        .set_global_parameter(GlobalParameterDefinition { name: "p".into(), value });
     let (key, headers) = world.only();
     assert_eq!(key, "parameter.set");
     let list = vec![true.into(), "null".into(), "x".into(), FieldValue::F32(1.5)];
@@ -279,6 +437,16 @@ fn more_than_may_wait_is_lost_and_the_rest_told_step_by_step() {
         count += world.told().len();
     }
     assert_eq!(count, EVENTS_WAITING_MAX);
+}
+
+#[test]
+fn a_channel_without_a_connection_is_told_neither_when_it_opens_nor_when_it_closes() {
+    let mut world = World::watched();
+    let user = world.broker.user("guest").unwrap();
+    let mut channel = DirectChannel::open(&world.broker, &user, "/", NOW).unwrap();
+    channel.ask(Command::DeclareQueue(declaration("q")), NOW);
+    drop(channel);
+    assert_eq!(world.keys(), ["queue.created"]);
 }
 
 #[test]

@@ -9,11 +9,10 @@ use std::fmt;
 use std::sync::{Arc, MutexGuard};
 
 use self::known_bindings::KnownBindings;
+use super::author::Author;
 use super::in_force::check_storage;
 use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
-use super::shared::Broker;
 use super::virtual_host::VirtualHost;
-use super::work::Work;
 use crate::definitions::import::{
     Declaration, DeclaredPassword, Definitions, ExchangeWish, Item, QueueWish, UserWish,
 };
@@ -68,7 +67,7 @@ impl std::error::Error for ImportFailure {}
 /// A file on its way: some items at a time, so that others have their turns in between.
 #[derive(Debug)]
 pub struct Import<'a> {
-    broker: &'a Broker,
+    author: Author<'a>,
     rest: std::slice::Iter<'a, Item>,
     done: ImportReport,
     known_bindings: KnownBindings,
@@ -82,7 +81,7 @@ impl Import<'_> {
     pub fn step(&mut self, now: Moment) -> Result<Option<ImportReport>, ImportFailure> {
         for item in self.rest.by_ref().take(IMPORT_STEP_MAX) {
             let declaration = &item.declaration;
-            let declared = self.broker.declare(declaration, now, &mut self.known_bindings);
+            let declared = self.author.declare(declaration, now, &mut self.known_bindings);
             match declared {
                 Ok(Declared::Changed) => self.done.changed += 1,
                 Ok(Declared::Unchanged) => self.done.unchanged += 1,
@@ -91,7 +90,7 @@ impl Import<'_> {
                     return Err(ImportFailure { label, reason, done });
                 }
             }
-            if self.broker.takes_long(declaration) {
+            if self.author.takes_long(declaration) {
                 break;
             }
         }
@@ -99,7 +98,7 @@ impl Import<'_> {
     }
 }
 
-impl Broker {
+impl<'a> Author<'a> {
     /// Declares everything of a file, up to the first item that is refused.
     ///
     /// # Errors
@@ -121,13 +120,10 @@ impl Broker {
     ///
     /// # Errors
     /// It has more queues than there may be: then nothing of it is declared.
-    pub fn begin_import<'a>(
-        &'a self,
-        definitions: &'a Definitions,
-    ) -> Result<Import<'a>, ImportFailure> {
+    pub fn begin_import(self, definitions: &'a Definitions) -> Result<Import<'a>, ImportFailure> {
         self.check_room(definitions)?;
         let (rest, done) = (definitions.items.iter(), ImportReport::default());
-        Ok(Import { broker: self, rest, done, known_bindings: KnownBindings::default() })
+        Ok(Import { author: self, rest, done, known_bindings: KnownBindings::default() })
     }
 
     /// A password was hashed in a way that takes time, which is a step's worth.
@@ -206,6 +202,7 @@ impl Broker {
             auto_delete: wish.auto_delete,
             internal: wish.internal,
             arguments: wish.arguments.clone(),
+            declared_by: self.name().into(),
         };
         let _room = self.room_for_exchange(resource).map_err(|error| full(&error.text))?;
         let change = Change::ExchangeDeclared(Arc::new(exchange));
@@ -220,7 +217,7 @@ impl Broker {
         mut definitions: MutexGuard<'_, VirtualHostDefinitions>,
         change: &Change,
     ) {
-        let mut work = Work::default();
+        let mut work = self.work(Moment::default());
         host.apply(&mut definitions, change, &mut work);
         drop(definitions);
         self.note_change(work.position);
@@ -296,7 +293,7 @@ impl Broker {
         }
         host.validate_binding(&definitions, binding).map_err(|reason| invalid(&reason))?;
         let binding = Arc::new(binding.clone());
-        let mut work = Work::default();
+        let mut work = self.work(Moment::default());
         host.apply(&mut definitions, &Change::Bound(binding.clone()), &mut work);
         drop(definitions);
         known_bindings.add(&host.name, &binding);

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::auth::{Access, Login};
-use crate::broker::BrokerOptions;
 use crate::broker::lock::read;
 use crate::broker::test_world::World;
+use crate::broker::{Broker, BrokerOptions};
 use crate::definitions::HostSettings;
 use crate::definitions::import::Definitions;
 use crate::limits::TABLE_DEPTH_MAX;
@@ -25,12 +25,12 @@ fn empty() -> Broker {
 }
 
 fn import(broker: &Broker, file: &Value) -> Result<ImportReport, ImportFailure> {
-    broker.import(&Definitions::read(file.to_string().as_bytes()).unwrap(), NOW)
+    broker.by_node().import(&Definitions::read(file.to_string().as_bytes()).unwrap(), NOW)
 }
 
 fn with_file(bytes: &[u8]) -> Broker {
     let broker = empty();
-    broker.import(&Definitions::read(bytes).unwrap(), NOW).unwrap();
+    broker.by_node().import(&Definitions::read(bytes).unwrap(), NOW).unwrap();
     broker
 }
 
@@ -78,8 +78,8 @@ fn a_second_import_changes_nothing() {
     for file in [NEW, OLD] {
         let definitions = Definitions::read(file).unwrap();
         let broker = empty();
-        let first = broker.import(&definitions, NOW).unwrap();
-        let second = broker.import(&definitions, NOW).unwrap();
+        let first = broker.by_node().import(&definitions, NOW).unwrap();
+        let second = broker.by_node().import(&definitions, NOW).unwrap();
         assert_eq!(second.changed, 0);
         assert_eq!(second.unchanged, first.changed + first.unchanged);
     }
@@ -233,7 +233,7 @@ fn an_export_that_is_imported_again_loses_nothing() {
         let other = with_file(file.as_bytes());
         assert_eq!(exported(&other), file);
         let again = Definitions::read(file.as_bytes()).unwrap();
-        assert_eq!(broker.import(&again, NOW).unwrap().changed, 0);
+        assert_eq!(broker.by_node().import(&again, NOW).unwrap().changed, 0);
     }
     let broker = with_file(NEW);
     assert_eq!(broker.inventory().global_parameters.len(), 3);
@@ -252,7 +252,7 @@ fn a_file_of_one_virtual_host_goes_into_another() {
     ));
     broker.declare_virtual_host("copy", HostSettings::default());
     let definitions = Definitions::read_for_host(file.as_bytes(), "copy").unwrap();
-    broker.import(&definitions, NOW).unwrap();
+    broker.by_node().import(&definitions, NOW).unwrap();
     let copy = broker.inventory().host_file("copy", &broker.origin()).unwrap();
     let section = |file: &str, name: &str| {
         let file: Value = serde_json::from_str(file).unwrap();
@@ -274,7 +274,7 @@ fn users_and_permissions_do_not_come_with_a_virtual_host() {
         "queues": [{"vhost": "/", "name": "new"}],
     });
     let definitions = Definitions::read_for_host(file.to_string().as_bytes(), "legacy").unwrap();
-    assert_eq!(broker.import(&definitions, NOW).unwrap().changed, 1);
+    assert_eq!(broker.by_node().import(&definitions, NOW).unwrap().changed, 1);
     assert!(broker.virtual_host("legacy").unwrap().queue("new").is_some());
     assert!(broker.virtual_host("/").unwrap().queue("new").is_none());
 }
@@ -290,11 +290,11 @@ fn a_binding_that_a_client_made_is_known_by_its_file() {
             arguments,
         };
         let declaration = Declaration::Binding { host: "legacy".into(), binding };
-        broker.declare(&declaration, NOW, &mut KnownBindings::default()).unwrap()
+        broker.by_node().declare(&declaration, NOW, &mut KnownBindings::default()).unwrap()
     };
     assert_eq!(bind([("a", 1)].into_iter().collect()), Declared::Changed);
     let again = Definitions::read(exported(&broker).as_bytes()).unwrap();
-    assert_eq!(broker.import(&again, NOW).unwrap().changed, 0);
+    assert_eq!(broker.by_node().import(&again, NOW).unwrap().changed, 0);
     assert_eq!(bind([("a", 2)].into_iter().collect()), Declared::Changed);
     assert_eq!(bind(FieldTable::new()), Declared::Changed);
 }
@@ -320,10 +320,10 @@ fn arguments_of_every_kind_that_a_client_may_send_come_through_a_file() {
         arguments: extremes.into_iter().collect(),
     };
     let declaration = Declaration::Binding { host: "legacy".into(), binding };
-    broker.declare(&declaration, NOW, &mut KnownBindings::default()).unwrap();
+    broker.by_node().declare(&declaration, NOW, &mut KnownBindings::default()).unwrap();
     let file = exported(&broker);
     let again = Definitions::read(file.as_bytes()).unwrap();
-    assert_eq!(broker.import(&again, NOW).unwrap().changed, 0);
+    assert_eq!(broker.by_node().import(&again, NOW).unwrap().changed, 0);
     assert_eq!(exported(&with_file(file.as_bytes())), file);
 }
 
@@ -393,7 +393,7 @@ fn queues_that_have_no_room_stop_an_import_before_it_begins() {
         json!({"vhosts": [{"name": "v"}], "queues": queues.collect::<Value>()})
     };
     import(&broker, &queues(&["a", "b"])).unwrap();
-    broker.set_host_limit("v", "max-queues", 3.into()).unwrap();
+    broker.by_node().set_host_limit("v", "max-queues", 3.into()).unwrap();
     let mut file = queues(&["a", "c", "d", "c"]);
     file["vhosts"] = json!([{"name": "v"}, {"name": "late"}]);
     let failure = import(&broker, &file).unwrap_err();
@@ -405,7 +405,7 @@ fn queues_that_have_no_room_stop_an_import_before_it_begins() {
     );
     assert!(broker.virtual_host("late").is_none());
     import(&broker, &queues(&["a", "b", "c"])).unwrap();
-    broker.set_host_limit("v", "max-queues", 1.into()).unwrap();
+    broker.by_node().set_host_limit("v", "max-queues", 1.into()).unwrap();
     assert_eq!(import(&broker, &queues(&["a", "b", "c"])).unwrap().changed, 0);
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::author::Author;
 use super::in_force::InForce;
 use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared, LockedDefinitions};
 use super::out_of_service::OutOfService;
@@ -19,7 +20,7 @@ use crate::message::{Era, Moment, Name, QueueOptions};
 use crate::policy::{self, Policies};
 use crate::queue::Lifetime;
 
-impl Broker {
+impl Author<'_> {
     /// Sets a policy, or changes the one of its name.
     ///
     /// # Errors
@@ -60,13 +61,13 @@ impl Broker {
         if definitions.holds(change) {
             return Declared::Unchanged;
         }
-        let mut work = Work { now, ..Work::default() };
+        let mut work = self.work(now);
         if let NodeChange::PolicySet(policy) | NodeChange::PolicyCleared(policy) = change
             && let Some(host) = self.virtual_host(&policy.host.name)
         {
             let mut declared = host.definitions();
             self.show_policy(change);
-            host.put_policies_in_force(&mut declared, &mut work);
+            host.put_policies_in_force(&mut declared, change, &mut work);
             self.apply_to_node(&mut definitions, change);
         }
         drop(definitions);
@@ -74,7 +75,9 @@ impl Broker {
         work.wake();
         Declared::Changed
     }
+}
 
+impl Broker {
     /// What is declared from now on is under the policy, or no longer.
     pub(super) fn show_policy(&self, change: &NodeChange) {
         let (NodeChange::PolicySet(policy) | NodeChange::PolicyCleared(policy)) = change else {
@@ -97,13 +100,22 @@ impl Broker {
 
 impl VirtualHost {
     /// Tells queues and exchanges what is in force for them now, where that is not what was.
-    fn put_policies_in_force(&self, definitions: &mut VirtualHostDefinitions, work: &mut Work) {
+    fn put_policies_in_force(
+        &self,
+        definitions: &mut VirtualHostDefinitions,
+        change: &NodeChange,
+        work: &mut Work,
+    ) {
         let policies = self.policies();
         let mut queues = self.all_queues();
         queues.sort_unstable_by_key(|queue| queue.id());
         for handle in &queues {
-            let in_force = InForce::of(&handle.definition, &policies);
-            if in_force != handle.in_force() {
+            let (in_force, before) =
+                (InForce::of(&handle.definition, &policies), handle.in_force());
+            if is_about(change, before.as_deref()) || is_about(change, in_force.as_deref()) {
+                self.events.note_queue_policy(change, &handle.definition, work);
+            }
+            if in_force != before {
                 self.put_in_force(definitions, handle, in_force, work);
             }
         }
@@ -162,6 +174,19 @@ impl VirtualHost {
         let queue = QueueDefinition { ttl_before, ..(*known).clone() };
         self.apply(definitions, &Change::QueueConfigured(Arc::new(queue)), work);
     }
+}
+
+/// The policy that is set or cleared is in force there.
+fn is_about(change: &NodeChange, in_force: Option<&InForce>) -> bool {
+    let (NodeChange::PolicySet(policy) | NodeChange::PolicyCleared(policy)) = change else {
+        return false;
+    };
+    let applied = in_force.map(|in_force| &in_force.applied);
+    let name = applied.and_then(|applied| match policy.kind {
+        PolicyKind::User => applied.user.as_ref(),
+        PolicyKind::Operator => applied.operator.as_ref(),
+    });
+    name == Some(&policy.name)
 }
 
 /// Where an exchange's messages go, by policy, that nobody else takes.

@@ -24,11 +24,11 @@ fn policy(name: &str, pattern: &str, settings: &Value) -> PolicyDefinition<Name>
 
 fn set(world: &World, pattern: &str, settings: &Value, now: u64) {
     let policy = policy("p", pattern, settings);
-    assert_eq!(world.broker.set_policy(&policy, Moment(now)), Ok(Declared::Changed));
+    assert_eq!(world.broker.by_node().set_policy(&policy, Moment(now)), Ok(Declared::Changed));
 }
 
 fn clear(world: &World, now: u64) {
-    let cleared = world.broker.clear_policy(PolicyKind::User, "/", "p", Moment(now));
+    let cleared = world.broker.by_node().clear_policy(PolicyKind::User, "/", "p", Moment(now));
     assert_eq!(cleared, Declared::Changed);
 }
 
@@ -325,7 +325,7 @@ fn an_operators_policy_limits_what_a_user_may_set() {
         kind: PolicyKind::Operator,
         ..policy("cap", "", &json!({"max-length": 2}))
     };
-    assert_eq!(world.broker.set_policy(&operators, Moment(6)), Ok(Declared::Changed));
+    assert_eq!(world.broker.by_node().set_policy(&operators, Moment(6)), Ok(Declared::Changed));
     let mut client = world.client();
     client.publish("orders", &["a", "b", "c"]);
     assert_eq!(client.look_at("orders"), Ok(2));
@@ -348,14 +348,14 @@ fn a_policy_that_cannot_be_is_refused_and_changes_nothing() {
             "there is no vhost 'nowhere'",
         ),
     ] {
-        let error = world.broker.set_policy(&refused, Moment(5)).unwrap_err().to_string();
+        let error = world.broker.by_node().set_policy(&refused, Moment(5)).unwrap_err().to_string();
         assert!(error.starts_with(text), "{error}");
     }
     assert_eq!(world.broker.node_definitions().policies().count(), 0);
     let again = policy("p", "", &json!({"max-length": 1}));
-    assert_eq!(world.broker.set_policy(&again, Moment(5)), Ok(Declared::Changed));
-    assert_eq!(world.broker.set_policy(&again, Moment(5)), Ok(Declared::Unchanged));
-    let gone = world.broker.clear_policy(PolicyKind::User, "/", "other", Moment(6));
+    assert_eq!(world.broker.by_node().set_policy(&again, Moment(5)), Ok(Declared::Changed));
+    assert_eq!(world.broker.by_node().set_policy(&again, Moment(5)), Ok(Declared::Unchanged));
+    let gone = world.broker.by_node().clear_policy(PolicyKind::User, "/", "other", Moment(6));
     assert_eq!(gone, Declared::Unchanged);
 }
 
@@ -363,7 +363,8 @@ fn a_policy_that_cannot_be_is_refused_and_changes_nothing() {
 fn a_pattern_is_read_before_anything_is_locked() {
     let world = World::new();
     let locked = world.broker.node_definitions();
-    let refused = world.broker.set_policy(&policy("p", "(", &json!({"max-length": 1})), Moment(1));
+    let refused =
+        world.broker.by_node().set_policy(&policy("p", "(", &json!({"max-length": 1})), Moment(1));
     assert!(matches!(refused, Err(DeclarationRefused::Invalid(_))), "{refused:?}");
     drop(locked);
     set(&world, "", &json!({"max-length": 1}), 1);

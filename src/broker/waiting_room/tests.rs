@@ -189,7 +189,7 @@ fn set_delayed(world: &World, is_delayed: bool) {
         priority: 0,
         settings: json!({"delayed": is_delayed}).as_object().unwrap().clone(),
     };
-    world.broker.set_policy(&policy, Moment(1)).unwrap();
+    world.broker.by_node().set_policy(&policy, Moment(1)).unwrap();
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn with_a_virtual_host_go_the_waiting_rooms_of_exchanges_that_are_always_there()
     publish(&mut client, 100, ("amq.direct", "key"), "a", Some(900));
     let host = world.broker.virtual_host("/").unwrap();
     assert!(!host.waiting_rooms().is_empty());
-    world.broker.delete_virtual_host("/", Moment(1));
+    world.broker.by_node().delete_virtual_host("/", Moment(1));
     assert!(host.waiting_rooms().is_empty());
     assert_eq!(world.broker.body_memory(), (0, 0));
 }

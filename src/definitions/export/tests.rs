@@ -24,7 +24,7 @@ fn host(kind: Option<QueueKind>) -> Arc<HostDefinition> {
         is_traced: None,
         metadata: Map::from_iter([("owner".to_owned(), json!("ann"))]),
     };
-    Arc::new(HostDefinition { key, settings })
+    Arc::new(HostDefinition { key, settings, declared_by: "ann".into() })
 }
 
 fn exchange(name: &str, internal: bool) -> Change {
@@ -36,6 +36,7 @@ fn exchange(name: &str, internal: bool) -> Change {
         auto_delete: false,
         internal,
         arguments: FieldTable::new(),
+        declared_by: "ann".into(),
     }))
 }
 

@@ -7,7 +7,8 @@ use super::read::Reader;
 use super::write::Writer;
 use super::{Kind, Record, RecordError};
 use crate::definitions::{
-    Binding, BindingEnd, Change, ExchangeDefinition, QueueDefinition, VirtualHostDefinitions,
+    Binding, BindingEnd, Change, ExchangeDefinition, QueueDefinition, UNKNOWN_USER,
+    VirtualHostDefinitions,
 };
 use crate::message::{
     Era, ExchangeId, Moment, QueueDeclaration, QueueId, QueueKind, QueueOptions, VirtualHostNumber,
@@ -68,7 +69,8 @@ fn value(change: &Change) -> Option<Vec<u8>> {
             .number(exchange.id.0)
             .text(&exchange.kind)
             .flags(&[exchange.auto_delete, exchange.internal])
-            .table(&exchange.arguments),
+            .table(&exchange.arguments)
+            .text(&exchange.declared_by),
         Change::QueueDeclared(queue) | Change::QueueConfigured(queue) => {
             let writer = writer
                 .number(queue.id.0)
@@ -109,6 +111,8 @@ fn exchange(
     let kind = value.name()?;
     let [auto_delete, internal] = value.flags()?;
     let arguments = value.table()?;
+    // Earlier versions end here.
+    let declared_by = if value.is_at_end() { UNKNOWN_USER.into() } else { value.name()? };
     Ok(ExchangeDefinition {
         id,
         name: key.name()?,
@@ -117,6 +121,7 @@ fn exchange(
         auto_delete,
         internal,
         arguments,
+        declared_by,
     })
 }
 

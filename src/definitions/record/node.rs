@@ -11,7 +11,7 @@ use super::{Kind, Record, RecordError};
 use crate::definitions::{
     GlobalParameterDefinition, HashingAlgorithm, HostDefinition, HostKey, HostSettings, NodeChange,
     ParameterDefinition, PasswordHash, PermissionDefinition, PolicyDefinition, PolicyKind,
-    PolicyTarget, TopicPermissionDefinition, UserDefinition,
+    PolicyTarget, TopicPermissionDefinition, UNKNOWN_USER, UserDefinition,
 };
 use crate::message::VirtualHostNumber;
 
@@ -44,6 +44,9 @@ pub(super) fn encode(change: &NodeChange) -> Record {
     Record { key: key.finish(), value: value.map(Writer::finish) }
 }
 
+/// Whether a virtual host is traced, where nobody said so.
+const NOBODY_SAID: u8 = 2;
+
 fn host_key(host: &HostDefinition) -> Writer {
     Writer::key(Kind::Host).number(host.key.number.0)
 }
@@ -51,16 +54,14 @@ fn host_key(host: &HostDefinition) -> Writer {
 fn host_value(host: &HostDefinition) -> Writer {
     let HostSettings { description, tags, default_queue_kind, is_traced, metadata } =
         &host.settings;
-    let value = Writer::value()
+    Writer::value()
         .text(&host.key.name)
         .text(description)
         .list(tags.iter(), |writer, tag| writer.text(tag))
         .byte(default_queue_kind.map_or(0, kind_byte))
-        .object(metadata);
-    match is_traced {
-        Some(is_traced) => value.byte(u8::from(*is_traced)),
-        None => value,
-    }
+        .object(metadata)
+        .byte(is_traced.map_or(NOBODY_SAID, u8::from))
+        .text(&host.declared_by)
 }
 
 fn user_key(user: &UserDefinition) -> Writer {
@@ -167,10 +168,17 @@ fn host(key: &mut Reader<'_>, value: &mut Reader<'_>) -> Result<HostDefinition, 
         byte => Some(queue_kind(byte).ok_or_else(|| value.malformed())?),
     };
     let metadata = value.object()?;
-    // Earlier versions end here.
-    let is_traced = if value.is_at_end() { None } else { Some(value.flags::<1>()? == [true]) };
+    // Earlier versions end here, and others behind the next byte, which they leave out where nobody
+    // said anything.
+    let is_traced = match if value.is_at_end() { NOBODY_SAID } else { value.byte()? } {
+        0 => Some(false),
+        1 => Some(true),
+        NOBODY_SAID => None,
+        _ => return Err(value.malformed()),
+    };
+    let declared_by = if value.is_at_end() { UNKNOWN_USER.into() } else { value.name()? };
     let settings = HostSettings { description, tags, default_queue_kind, is_traced, metadata };
-    Ok(HostDefinition { key, settings })
+    Ok(HostDefinition { key, settings, declared_by })
 }
 
 fn user(key: &mut Reader<'_>, value: &mut Reader<'_>) -> Result<UserDefinition, RecordError> {

@@ -11,7 +11,7 @@ use crate::definitions::{
     Binding, BindingEnd, ExchangeDefinition, GlobalParameterDefinition, HashingAlgorithm,
     HostDefinition, HostKey, HostSettings, ParameterDefinition, PasswordHash, PermissionDefinition,
     PolicyDefinition, PolicyKind, PolicyTarget, QueueDefinition, TopicPermissionDefinition,
-    UserDefinition,
+    UNKNOWN_USER, UserDefinition,
 };
 use crate::message::{
     Era, ExchangeId, Moment, Name, QueueDeclaration, QueueId, QueueKind, QueueOptions, SessionId,
@@ -29,6 +29,7 @@ fn exchange(name: &str, durable: bool) -> Arc<ExchangeDefinition> {
         auto_delete: true,
         internal: false,
         arguments: [("alternate-exchange", "other")].into_iter().collect(),
+        declared_by: "ann".into(),
     })
 }
 
@@ -236,23 +237,44 @@ fn host(default_queue_kind: Option<QueueKind>, metadata: Map<String, Value>) -> 
         is_traced: None,
         metadata,
     };
-    NodeChange::HostDeclared(Arc::new(HostDefinition { key: host_key(), settings }))
+    let (key, declared_by) = (host_key(), "ann".into());
+    NodeChange::HostDeclared(Arc::new(HostDefinition { key, settings, declared_by }))
+}
+
+/// What a value has in front of its last fields.
+fn without_end(record: &Record, end: &[u8]) -> Vec<u8> {
+    let value = record.value.as_deref().unwrap();
+    value.strip_suffix(end).unwrap().to_vec()
 }
 
 #[test]
-fn a_virtual_host_of_an_earlier_version_is_traced_as_nobody_says() {
-    let traced = |is_traced| {
-        let key = host_key();
+fn a_virtual_host_of_an_earlier_version_is_traced_as_nobody_says_and_of_nobody() {
+    let of = |is_traced, declared_by: &str| {
+        let (key, declared_by) = (host_key(), declared_by.into());
         let settings = HostSettings { is_traced, ..HostSettings::default() };
-        NodeChange::HostDeclared(Arc::new(HostDefinition { key, settings }))
+        NodeChange::HostDeclared(Arc::new(HostDefinition { key, settings, declared_by }))
     };
-    for is_traced in [None, Some(false), Some(true)] {
-        let Record { key, value } = encode_node(&traced(is_traced));
-        assert_eq!(decode(&key, &value.unwrap()), Ok(Fact::Node(traced(is_traced))));
+    for (is_traced, byte) in [(None, 2), (Some(false), 0), (Some(true), 1)] {
+        let record = encode_node(&of(is_traced, "a"));
+        assert_eq!(decoded(&record), Fact::Node(of(is_traced, "a")));
+        let author = Writer::value().text("a").finish();
+        let before = without_end(&record, &author[1..]);
+        assert_eq!(decode(&record.key, &before), Ok(Fact::Node(of(is_traced, "rmq-unknown"))));
+        let before = without_end(&record, &[&[byte], &author[1..]].concat());
+        assert_eq!(decode(&record.key, &before), Ok(Fact::Node(of(None, "rmq-unknown"))));
+        let wrong = [&before[..], &[3]].concat();
+        assert!(decode(&record.key, &wrong).is_err());
     }
-    let before = encode_node(&traced(None)).value.unwrap();
-    let now = encode_node(&traced(Some(true))).value.unwrap();
-    assert_eq!(now[..before.len()], before, "what is new stands behind");
+}
+
+#[test]
+fn an_exchange_of_an_earlier_version_is_of_nobody() {
+    let declared = exchange("x", true);
+    let record = encode_alone(&Change::ExchangeDeclared(declared.clone())).unwrap();
+    let before = without_end(&record, &Writer::value().text("ann").finish()[1..]);
+    let known = ExchangeDefinition { declared_by: UNKNOWN_USER.into(), ..(*declared).clone() };
+    let change = Change::ExchangeDeclared(Arc::new(known));
+    assert_eq!(decode(&record.key, &before), Ok(Fact::Host(HOST, change)));
 }
 
 fn policy(kind: PolicyKind) -> NodeChange {
@@ -372,7 +394,7 @@ fn arguments_that_no_queue_takes_name_the_queue() {
 }
 
 #[test]
-fn a_cut_record_is_malformed_wherever_it_is_cut() {
+fn a_cut_record_is_malformed_but_where_earlier_versions_end() {
     let definitions = definitions();
     let mut records: Vec<Record> = node_changes().iter().map(encode_node).collect();
     let bound = Change::Bound(binding("kept", BindingEnd::Queue("kept".into())));
@@ -385,9 +407,13 @@ fn a_cut_record_is_malformed_wherever_it_is_cut() {
         for end in 0..key.len() {
             assert!(decode(&key[..end], &value).is_err());
         }
-        for end in 0..value.len() {
-            assert!(decode(&key, &value[..end]).is_err());
-        }
+        let ends = match decode(&key, &value).unwrap() {
+            Fact::Node(NodeChange::HostDeclared(_)) => 2,
+            Fact::Host(_, Change::ExchangeDeclared(_)) => 1,
+            _ => 0,
+        };
+        let is_whole = |end: &usize| decode(&key, &value[..*end]).is_ok();
+        assert_eq!((0..value.len()).filter(is_whole).count(), ends);
     }
 }
 
@@ -446,6 +472,7 @@ proptest! {
             auto_delete,
             internal,
             arguments: arguments.clone(),
+            declared_by: key.as_str().into(),
         };
         let queue = QueueDefinition {
             id: QueueId(id),

@@ -176,7 +176,12 @@ async fn an_export_names_users_whose_passwords_rabbitmq_cannot_read() {
     let file = world.get("/api/definitions").await;
     assert!(!file["explanation"].as_str().unwrap().contains("RabbitMQ"));
     let hash = PasswordHash::new(HashingAlgorithm::Argon2id, b"secret", [1; 16]);
-    world.broker.set_user("ann", hash.clone(), Vec::new(), std::collections::BTreeMap::new());
+    world.broker.by_node().set_user(
+        "ann",
+        hash.clone(),
+        Vec::new(),
+        std::collections::BTreeMap::new(),
+    );
     let file = world.get("/api/definitions").await;
     let explanation = file["explanation"].as_str().unwrap();
     let told = "; RabbitMQ cannot read the passwords of 'ann'";

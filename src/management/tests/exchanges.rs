@@ -21,7 +21,7 @@ async fn an_exchange_is_declared_shown_and_deleted() {
     assert_eq!(world.change("PUT", one, &body).await, 204);
     let expected = json!({
         "name": "a/b", "vhost": "/", "type": "topic", "durable": true, "auto_delete": true,
-        "internal": true, "incoming": [], "outgoing": [],
+        "internal": true, "incoming": [], "outgoing": [], "user_who_performed_action": "guest",
         "arguments": {"alternate-exchange": "amq.fanout", "n": 1, "f": 1.5, "o": {"k": ["v"]}},
     });
     assert_eq!(world.get(one).await, expected);
@@ -175,8 +175,8 @@ async fn a_user_sees_what_is_in_its_virtual_hosts_and_changes_what_its_permissio
 #[tokio::test]
 async fn who_asks_by_this_door_is_no_connection() {
     let world = World::new();
-    world.broker.set_host_limit("/", "max-connections", 0.into()).unwrap();
-    world.broker.set_user_limit("guest", "max-channels", 0.into()).unwrap();
+    world.broker.by_node().set_host_limit("/", "max-connections", 0.into()).unwrap();
+    world.broker.by_node().set_user_limit("guest", "max-channels", 0.into()).unwrap();
     assert_eq!(world.change("PUT", "/api/exchanges/%2F/x", &direct()).await, 201);
     assert_eq!(world.broker.session_count(), 0);
 }

@@ -54,7 +54,7 @@ async fn a_deprecated_feature_is_in_use_while_something_uses_it() {
     let declare = |name: &str, durable: bool| {
         let file = json!({"queues": [{"vhost": "v1", "name": name, "durable": durable}]});
         let file = Definitions::read(file.to_string().as_bytes()).unwrap();
-        world.broker.import(&file, Moment(1)).unwrap();
+        world.broker.by_node().import(&file, Moment(1)).unwrap();
     };
     declare("lasting", true);
     assert_eq!(world.get("/api/deprecated-features/used").await, json!([]));

@@ -44,6 +44,10 @@ async fn it_may_do_everything_in_every_virtual_host() {
         let answer = ask(&world, method, path, "", body).await;
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
     }
+    for name in ["x", "amq.topic"] {
+        let exchange = ask(&world, "GET", &format!("/api/exchanges/new/{name}"), "", "").await;
+        assert_eq!(exchange.body["user_who_performed_action"], "rmq-cli", "{name}");
+    }
     let permissions = ask(&world, "GET", "/api/vhosts/new/permissions", "", "").await;
     assert_eq!(permissions.body, json!([]), "it is given none that would stay");
 }

@@ -308,12 +308,12 @@ async fn alarms_block_nobody_who_publishes_over_http() {
 #[tokio::test]
 async fn limits_on_the_rate_of_publishing_hold() {
     let world = World::with_queue(json!({})).await;
-    world.broker.set_user_limit("guest", "max-publish-bytes-rate", 1.into()).unwrap();
+    world.broker.by_node().set_user_limit("guest", "max-publish-bytes-rate", 1.into()).unwrap();
     world.publish("q", &[&"x".repeat(20)]);
     let answer = world.publish_with(json!({})).await;
     let reason = "more was published than a limit allows";
     assert_eq!((answer.status, answer.reason()), (503, reason));
-    world.broker.clear_user_limit("guest", "max-publish-bytes-rate").unwrap();
+    world.broker.by_node().clear_user_limit("guest", "max-publish-bytes-rate").unwrap();
     assert_eq!(world.publish_with(json!({})).await.status, 200);
 }
 
@@ -325,7 +325,7 @@ async fn waiting_world() -> (World, Arc<AtomicU64>) {
     let clock = Box::new(move || Moment(told.load(Ordering::Acquire)));
     let options = ManagementOptions { clock, ..options() };
     let management = Arc::new(Management::new(world.broker.clone(), options));
-    world.broker.set_user_limit("guest", "max-publish-rate", 10.into()).unwrap();
+    world.broker.by_node().set_user_limit("guest", "max-publish-rate", 10.into()).unwrap();
     world.publish("q", &["x"; 11]);
     (World { management, ..world }, time)
 }

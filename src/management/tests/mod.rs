@@ -167,7 +167,7 @@ impl World {
         let (user, host) = (name.into(), "v1".into());
         let (configure, write, read) = (none(), none(), none());
         let permission = PermissionDefinition { user, host, configure, write, read };
-        self.broker.set_permission(&permission).unwrap();
+        self.broker.by_node().set_permission(&permission).unwrap();
     }
 
     /// Lets a user do what it likes with names that begin like this in a virtual host.
@@ -176,7 +176,7 @@ impl World {
         let (configure, write, read) = (pattern.clone(), pattern.clone(), pattern);
         let (user, host) = (user.into(), host.into());
         let permission = PermissionDefinition { user, host, configure, write, read };
-        self.broker.set_permission(&permission).unwrap();
+        self.broker.by_node().set_permission(&permission).unwrap();
     }
 
     /// Binds an exchange of `/` to another, as a client does.

@@ -100,3 +100,15 @@ async fn administrators_see_what_the_configuration_comes_to() {
     let answer = world.ask_as("monitoring", "GET", "/api/config/effective", "").await;
     assert_eq!(answer.status, 401);
 }
+
+#[tokio::test]
+async fn the_plugin_of_events_is_listed_where_events_are_told() {
+    for event_exchange in [None, Some("/".to_owned())] {
+        let is_told = event_exchange.is_some();
+        let options = BrokerOptions { event_exchange, ..BrokerOptions::default() };
+        let world = World::of(Arc::new(Broker::new(options, [1, 2]).unwrap()));
+        let nodes = world.get("/api/nodes").await;
+        let plugins = nodes[0]["enabled_plugins"].as_array().unwrap();
+        assert_eq!(plugins.contains(&json!("rabbitmq_event_exchange")), is_told);
+    }
+}

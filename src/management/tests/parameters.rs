@@ -112,7 +112,7 @@ async fn what_a_file_brought_for_other_components_can_be_seen_and_cleared() {
         name: "s".into(),
         value: json!({"src-uri": "amqp://"}),
     };
-    world.broker.set_parameter(&parameter).unwrap();
+    world.broker.by_node().set_parameter(&parameter).unwrap();
     let path = "/api/parameters/shovel/v1/s";
     assert_eq!(world.get(path).await["value"], parameter.value);
     assert_eq!(world.ask_as("policymaker", "DELETE", path, "").await.status, 204);

@@ -65,7 +65,7 @@ fn permit(world: &World, [configure, write, read]: Rights) {
     let [configure, write, read] = [configure, write, read].map(str::to_owned);
     let (user, host) = ("management".into(), "v1".into());
     let permission = PermissionDefinition { user, host, configure, write, read };
-    world.broker.set_permission(&permission).unwrap();
+    world.broker.by_node().set_permission(&permission).unwrap();
 }
 
 /// With the exchanges `x` and `y` and the queue `q` in `v1`, bound by the key `k`.

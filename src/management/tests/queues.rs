@@ -273,7 +273,7 @@ async fn what_amqp_refuses_is_refused_in_its_words() {
     assert_eq!(reserved, (401, REFUSED.into()));
     let absent = (404, "no queue 'new' in vhost '/'".into());
     assert_eq!(world.refused("PUT", new, &json!({"passive": true})).await, absent);
-    world.broker.set_host_limit("/", "max-queues", 1.into()).unwrap();
+    world.broker.by_node().set_host_limit("/", "max-queues", 1.into()).unwrap();
     let reached =
         "cannot declare queue 'new' in vhost '/': queue limit in vhost '/' (1) is reached";
     assert_eq!(world.refused("PUT", new, &durable()).await, (400, reached.into()));

@@ -202,6 +202,6 @@ async fn a_password_that_breaks_the_rule_is_refused_and_a_hash_is_not_looked_at(
     assert_eq!(world.change("PUT", "/api/users/bob", &hash).await, 201);
     let file = json!({"users": [{"name": "eve", "password": "short", "tags": ""}]});
     let definitions = Definitions::read(file.to_string().as_bytes()).unwrap();
-    let failure = world.broker.import(&definitions, Moment(1)).unwrap_err();
+    let failure = world.broker.by_node().import(&definitions, Moment(1)).unwrap_err();
     assert!(failure.to_string().contains("credential_validation_failed"), "{failure}");
 }

@@ -13,6 +13,7 @@ pub const LEVELS: &[&str] =
 pub struct LogConfig {
     pub console: Option<ConsoleLog>,
     pub file: Option<FileLog>,
+    pub exchange: Option<ExchangeLog>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,13 @@ pub struct ConsoleLog {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileLog {
     pub path: PathBuf,
+    pub format: LogFormat,
+    pub filter: LogFilter,
+}
+
+/// Lines go out as messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExchangeLog {
     pub format: LogFormat,
     pub filter: LogFilter,
 }

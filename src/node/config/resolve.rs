@@ -15,7 +15,8 @@ use super::{
     errors::{Layer, Warning},
     keys::Setting,
     logs::{
-        ConsoleLog, FileLog, LogCategory, LogConfig, LogFilter, LogFormat, LogLevel, LogStream,
+        ConsoleLog, ExchangeLog, FileLog, LogCategory, LogConfig, LogFilter, LogFormat, LogLevel,
+        LogStream,
     },
     seeds::{Family, Seeds},
     tls::TypedTls,
@@ -137,6 +138,9 @@ pub struct Typed {
     pub log_folder: Option<String>,
     pub log_file_level: Option<LogLevel>,
     pub log_file_format: Option<LogFormat>,
+    pub log_exchange: Option<bool>,
+    pub log_exchange_level: Option<LogLevel>,
+    pub log_exchange_format: Option<LogFormat>,
     pub log_default_level: Option<LogLevel>,
     pub log_categories: BTreeMap<LogCategory, LogLevel>,
 }
@@ -375,7 +379,15 @@ impl Typed {
             format: self.log_file_format.unwrap_or(LogFormat::Text),
             filter: filter(self.log_file_level),
         });
-        LogConfig { console: self.log_console.unwrap_or(true).then_some(console), file }
+        let exchange = ExchangeLog {
+            format: self.log_exchange_format.unwrap_or(LogFormat::Text),
+            filter: filter(self.log_exchange_level),
+        };
+        LogConfig {
+            console: self.log_console.unwrap_or(true).then_some(console),
+            file,
+            exchange: self.log_exchange.unwrap_or(false).then_some(exchange),
+        }
     }
 
     fn log_path(&self) -> Option<PathBuf> {

@@ -198,9 +198,8 @@ def test_a_consumer(connect, name, told):
 
 
 def without_user(headers):
-    """Leveret does not know who did it over HTTP."""
-    kind, user = headers.pop("user_who_performed_action")
-    assert kind == "S" and user in ("guest", "rmq-internal")
+    """Over HTTP guest asks for everything."""
+    assert headers.pop("user_who_performed_action") == ("S", "guest")
     return headers
 
 
@@ -245,12 +244,30 @@ def test_what_operators_declare(name, told, api):
     api("DELETE", f"users/{name}")
     deleted, = told("user.deleted")
     assert without_user(deleted) == {"name": ("S", name)}
+    api("PUT", f"exchanges/{host}/x", {"type": "topic"})
+    exchanges = [told("exchange.created")[0] for _ in range(8)]
+    names = {without_user(exchange)["name"][1]: exchange for exchange in exchanges}
+    system = {"direct": "direct", "fanout": "fanout", "headers": "headers", "match": "headers",
+              "topic": "topic", "rabbitmq.trace": "topic"}
+    types = {"": "direct", "x": "topic", **{f"amq.{each}": kind for each, kind in system.items()}}
+    assert {each: exchange["type"][1] for each, exchange in names.items()} == types
+    assert names["amq.rabbitmq.trace"] == {
+        "name": ("S", "amq.rabbitmq.trace"), "type": ("S", "topic"), "durable": ("t", True),
+        "auto_delete": ("t", False), "internal": ("t", True), "policy": ("S", ""),
+        "arguments": ("A", []), "vhost": ("S", host),
+    }
+    for each in ("x", "amq.topic"):
+        shown = api("GET", f"exchanges/{host}/{each}")
+        assert shown["user_who_performed_action"] == "guest"
     api("DELETE", f"vhosts/{host}")
-    deleted, = told("vhost.deleted")
+    deleted, down = told("vhost.deleted", "vhost.down")
     assert without_user(deleted) == {"name": ("S", host)}
+    assert down.pop("node")[0] == "S" and down == {"name": ("S", host), **by("rmq-internal")}
+    gone = {told("exchange.deleted")[0]["name"][1] for _ in range(8)}
+    assert gone == set(types)
 
 
-def test_policies_and_parameters(name, told, api):
+def test_policies_and_parameters(channel, name, told, api):
     told("binding.created")
     policy = {"pattern": "^x-nobody", "definition": {"max-length": 10, "dead-letter-exchange": "x"},
               "priority": 3, "apply-to": "queues"}
@@ -265,6 +282,18 @@ def test_policies_and_parameters(name, told, api):
     api("DELETE", f"policies/%2F/{name}")
     cleared, = told("policy.cleared")
     assert without_user(cleared) == {"name": ("S", name), "vhost": ("S", "/")}
+    channel.queue_declare(name, exclusive=True)
+    value = {"pattern": f"^{re.escape(name)}$", "definition": {"max-length": 5}, "priority": 4}
+    api("PUT", f"policies/%2F/{name}", {**value, "apply-to": "queues"})
+    queue = {"name": ("S", name), "vhost": ("S", "/"), "type": ("S", "rabbit_classic_queue")}
+    updated, _ = told("queue.policy.updated", "policy.set")
+    assert without_user(updated) == {
+        **queue, "pattern": ("S", value["pattern"]), "apply-to": ("S", "queues"),
+        "priority": ("l", 4), "definition": ("F", {"max-length": ("l", 5)}),
+    }
+    api("DELETE", f"policies/%2F/{name}")
+    cleared, _ = told("queue.policy.cleared", "policy.cleared")
+    assert without_user(cleared) == queue
     policy["definition"] = {"max-length": 10}
     body["definition"] = ("F", {"max-length": ("l", 10)})
     api("PUT", f"operator-policies/%2F/{name}", policy)

@@ -130,6 +130,28 @@ fn infinity_is_no_limit_but_a_handshake_ends_within_a_day() {
 }
 
 #[test]
+fn no_new_password_is_hashed_by_md5_and_the_error_says_by_what_instead() {
+    let text = "password_hashing_module = rabbit_password_hashing_md5\n";
+    let error = errors(text);
+    let instead = "expected rabbit_password_hashing_sha256, rabbit_password_hashing_sha512 or \
+                   leveret_password_hashing_argon2id";
+    assert!(error.contains(instead), "{error}");
+}
+
+#[test]
+fn lines_go_to_the_exchange_where_it_is_switched_on() {
+    let exchange = |text: &str| config(text).logging.exchange;
+    assert_eq!(exchange("log.exchange.level = error\n"), None);
+    assert_eq!(exchange("log.exchange = false\n"), None);
+    let text = "log.exchange = true\nlog.exchange.level = error\nlog.exchange.formatter = json\n";
+    let log = exchange(text).unwrap();
+    assert_eq!((log.format, log.filter.default), (LogFormat::Json, LogLevel::Error));
+    let log = exchange("log.exchange = true\nlog.queue.level = debug\n").unwrap();
+    assert_eq!((log.format, log.filter.default), (LogFormat::Text, LogLevel::Info));
+    assert_eq!(log.filter.categories[&LogCategory::Queue], LogLevel::Debug);
+}
+
+#[test]
 fn events_are_told_where_they_are_switched_on_or_have_a_virtual_host() {
     let host = |text: &str| config(text).event_exchange;
     assert_eq!(host(""), None);

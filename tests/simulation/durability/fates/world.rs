@@ -195,7 +195,7 @@ impl World {
                 self.note(format!("no policy for {queue}"));
                 self.coverage.add("policies cleared", 1);
                 let now = self.now;
-                let _ = self.node.broker.clear_policy(PolicyKind::User, "/", queue, now);
+                let _ = self.node.broker.by_node().clear_policy(PolicyKind::User, "/", queue, now);
                 self.policy_changed(queue, None);
             }
         }
@@ -215,7 +215,7 @@ impl World {
             settings: policy.settings(),
         };
         self.issued.push(policy.clone());
-        let set = self.node.broker.set_policy(&definition, self.now);
+        let set = self.node.broker.by_node().set_policy(&definition, self.now);
         set.map_err(|error| format!("{definition:?}: {error:?}"))?;
         self.policy_changed(queue, Some(policy));
         Ok(())
