@@ -1,11 +1,15 @@
 //! The HTTP API of the node as a verb asks it: one request, one answer, in time. Where the node is,
 //! is in `place`; what an answer means, the verb knows.
 
+use std::future::{pending, poll_fn};
+use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::client::conn::http1::handshake;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
@@ -144,6 +148,53 @@ impl Api {
         self.runtime.block_on(async { tokio::time::timeout(patience, reached).await }).ok()
     }
 
+    /// Gives what comes to `take`, piece by piece, until that has gone on for so long, the node
+    /// ends it, or nobody takes it any more.
+    pub(super) fn follow(
+        &self,
+        path: String,
+        duration: Duration,
+        take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Trouble> {
+        let stream = self.stream(Asked { path, ..Asked::default() }, take);
+        match self.runtime.block_on(async { tokio::time::timeout(duration, stream).await }) {
+            Ok(answered) => answered,
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn stream(
+        &self,
+        asked: Asked,
+        take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Trouble> {
+        let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
+        let stream = self.place.connect().await.map_err(|error| unreachable(&error))?;
+        let request = self.request(asked).map_err(|error| unreachable(&error))?;
+        let (mut sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
+        let driven = async {
+            // What it ends with, the body tells.
+            let _ = connection.await;
+            pending::<()>().await;
+        };
+        let taken = async {
+            let sent = tokio::time::timeout(self.patience, sender.send_request(request)).await;
+            let response = sent.map_err(|_| Trouble::TimedOut(self.patience.as_secs()))?;
+            let response = response.map_err(|error| unreachable(&error))?;
+            if response.status() == 200 {
+                return take_all(response.into_body(), take).await;
+            }
+            let answer = read(response).await.map_err(|error| unreachable(&error))?;
+            let (status, reason) = (answer.status, self.reason(&answer));
+            Err(Trouble::Refused { status, reason })
+        };
+        tokio::select! {
+            taken = taken => taken,
+            () = driven => Ok(()),
+        }
+    }
+
     /// The runtime of this thread, for what is not HTTP.
     pub(super) fn runtime(&self) -> &Runtime {
         &self.runtime
@@ -210,7 +261,23 @@ impl Api {
     }
 }
 
-async fn read(response: Response<hyper::body::Incoming>) -> Result<Answer, axum::Error> {
+/// Hands on all of a body that has no end: where it ends, the node has gone.
+async fn take_all(
+    mut body: Incoming,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), Trouble> {
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(Ok(bytes)) = frame.map(Frame::into_data) else { break };
+        if take(&bytes).is_err() {
+            // Whoever read it has gone.
+            return Ok(());
+        }
+    }
+    let reason = "the node does not go on telling: it stops, or has stopped".to_owned();
+    Err(Trouble::Refused { status: 200, reason })
+}
+
+async fn read(response: Response<Incoming>) -> Result<Answer, axum::Error> {
     let (head, body) = response.into_parts();
     let body = to_bytes(Body::new(body), CTL_ANSWER_SIZE_MAX).await?;
     Ok(Answer { status: head.status.as_u16(), body: body.to_vec() })

@@ -4,8 +4,11 @@
 mod boot;
 pub mod command_line;
 pub mod config;
+mod control;
 mod definitions;
 mod listening;
+mod log_level;
+mod log_tail;
 pub mod logging;
 mod management;
 mod memory;
@@ -16,6 +19,7 @@ mod reload;
 mod seeds;
 mod shutdown;
 mod store_threads;
+mod tls_facts;
 
 pub use boot::{run, run_over};
 

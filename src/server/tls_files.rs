@@ -14,6 +14,9 @@ use super::tls_options::TlsError;
 const ENCRYPTED_BEGIN: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
 const ENCRYPTED_END: &str = "-----END ENCRYPTED PRIVATE KEY-----";
 
+/// Characters of a line in PEM.
+const PEM_WIDTH: usize = 64;
+
 /// How OpenSSL marks a key that it encrypted in its own old way.
 const OLD_MARK: &str = "Proc-Type: 4,ENCRYPTED";
 
@@ -29,6 +32,20 @@ pub(super) fn certificates(
         TlsError::new(option, format!("{expected}, found none in {}", path.display()))
     };
     certificates.ok().filter(|found| !found.is_empty()).ok_or_else(wrong)
+}
+
+/// Certificates as a file would have them.
+pub(super) fn text(certificates: &[CertificateDer<'_>]) -> String {
+    let mut text = String::new();
+    for certificate in certificates {
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        for line in STANDARD.encode(certificate).as_bytes().chunks(PEM_WIDTH) {
+            text.push_str(&String::from_utf8_lossy(line));
+            text.push('\n');
+        }
+        text.push_str("-----END CERTIFICATE-----\n");
+    }
+    text
 }
 
 /// The first key in a file.

@@ -49,6 +49,28 @@ impl Broker {
         self.change_policies(definitions, &NodeChange::PolicyCleared(policy), now)
     }
 
+    /// Users' policies that match a queue, the one that applies first; none where it is not there.
+    #[must_use]
+    pub fn policies_that_match_queue(
+        &self,
+        host: &str,
+        name: &str,
+    ) -> Option<Vec<Arc<PolicyDefinition>>> {
+        let host = self.virtual_host(host)?;
+        let kind = host.queue(name)?.definition.options.kind;
+        Some(host.policies().all_of_queue(name, kind))
+    }
+
+    /// The same of an exchange, which need not be there.
+    #[must_use]
+    pub fn policies_that_match_exchange(
+        &self,
+        host: &str,
+        name: &str,
+    ) -> Option<Vec<Arc<PolicyDefinition>>> {
+        Some(self.virtual_host(host)?.policies().all_of_exchange(name))
+    }
+
     /// Queues are told first: what the log must know of them stands before the policy, so that a
     /// crash in between changes nothing.
     fn change_policies(

@@ -10,6 +10,7 @@ use super::super::failure::Failure;
 use super::super::output::Output;
 use super::super::url::path;
 use super::super::verb::Verb;
+use super::health;
 use crate::limits::{CTL_RETRY_MS, CTL_START_PATIENCE_MS};
 
 pub(super) const VERBS: &[Verb] = &[
@@ -72,7 +73,7 @@ fn await_startup(call: &Call) -> Result<Output, Failure> {
 fn await_service(call: &Call, patience: Duration) -> Option<()> {
     let path = path(&["health", "checks", "ready-to-serve-clients"]);
     call.api.wait_until(&path, patience, |answer| match answer {
-        Ok(answer) => answer.status == 200 || answer.status == 401,
+        Ok(answer) => matches!(answer.status, 200 | 401) || health::is_under_maintenance(answer),
         Err(_) => false,
     })
 }
