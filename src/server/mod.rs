@@ -32,6 +32,8 @@ pub use listener::{Listener, ListenerOptions, bind};
 pub use proxy::Network;
 pub use spawn::Doors;
 pub use tls::{CertificateEnds, Tls, TlsOffer};
-pub use tls_options::{ClientCheck, TlsError, TlsIdentity, TlsOptions};
+pub use tls_options::{
+    ClientCheck, RevocationCheck, RevocationExtent, TlsError, TlsIdentity, TlsOptions,
+};
 pub use unix_listener::{UnixListener, bind_unix};
 pub use way_in::{Proxy, WayIn};
