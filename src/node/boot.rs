@@ -18,6 +18,7 @@ use super::listening::Listening;
 use super::log_level::LogControl;
 use super::management::ManagementDoors;
 use super::password_thread::PasswordThread;
+use super::pid_file::PidFile;
 use super::reload::Reload;
 use super::store_threads::StoreThreads;
 use super::{definitions, logging, management, memory, metrics, process, seeds, shutdown};
@@ -86,6 +87,9 @@ fn serve(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> R
     raise_open_file_limit();
     let seed = seed().map_err(Failure::unavailable)?;
     let (writer, left) = Left::part(open_store(&config, wrap)?);
+    // Whoever started a second node here has not got as far as this.
+    let pid_file = config.pid_file.as_deref().map(PidFile::write).transpose();
+    let _pid_file = pid_file.map_err(Failure::unavailable)?;
     let options = broker_options(&config).map_err(Failure::config)?;
     let broker =
         Broker::open(options, seed, left, memory_options(&config)).map_err(Failure::unavailable)?;

@@ -14,6 +14,7 @@ mod management;
 mod memory;
 mod metrics;
 mod password_thread;
+mod pid_file;
 mod process;
 mod reload;
 mod seeds;

@@ -260,3 +260,21 @@ fn sizes_of_messages_and_policies_that_match_are_shown_in_frames() {
     let of_exchange = "rabbitmq-diagnostics -q list_policies_that_match x --object-type exchange";
     assert_eq!(tools.run(of_exchange, 0), "");
 }
+
+#[test]
+fn a_pid_file_tells_whom_to_wait_for_and_goes_with_the_node() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("run/leveret.pid");
+    let mut command = std::process::Command::new(crate::process::binary());
+    command.args(["serve", "--listen", "127.0.0.1:0"]).env("RABBITMQ_PID_FILE", &path);
+    let mut process = Process::start_by(command);
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", process.id()));
+    let tools = Tools::of(&process);
+    let wait = format!("wait {}", path.display());
+    let told = tools.run(&format!("rabbitmqctl {wait}"), 0);
+    assert!(told.contains(&format!("pid is {}\n", process.id())), "{told}");
+    assert!(told.contains("Applications 'rabbit_and_plugins' are running on node"), "{told}");
+    assert_eq!(tools.run(&format!("rabbitmqctl -q {wait}"), 0), "");
+    process.stop();
+    assert!(!path.exists());
+}

@@ -109,7 +109,7 @@ fn wait(call: &Call) -> Result<Output, Failure> {
     };
     loop {
         if await_service(call, pause).is_some() {
-            return Ok(Output::Message(format!("The node of process {pid} is running")));
+            return Ok(Output::Hint(waited(call, pid)));
         }
         if !is_alive(pid) {
             return Err(Failure::Unavailable(format!("process {pid} is not running")));
@@ -119,6 +119,18 @@ fn wait(call: &Call) -> Result<Output, Failure> {
             return Err(timed_out(call, patience));
         }
     }
+}
+
+/// RabbitMQ's words.
+fn waited(call: &Call, pid: u64) -> String {
+    let (node, plugins) = (call.node(), "'rabbit_and_plugins'");
+    let file = call.maybe("<pidfile>").filter(|_| call.maybe("--pid").is_none());
+    let waited = file.map(|file| format!("Waiting for pid file '{file}' to appear\n"));
+    format!(
+        "{}pid is {pid}\nWaiting for applications {plugins} to start on node '{node}'\n\
+         Applications {plugins} are running on node '{node}'",
+        waited.unwrap_or_default(),
+    )
 }
 
 fn read_pid(file: &str) -> Option<u64> {
