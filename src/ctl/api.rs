@@ -4,6 +4,7 @@
 use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -14,6 +15,7 @@ use hyper::client::conn::http1::handshake;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -27,6 +29,7 @@ use crate::limits::{CTL_ANSWER_SIZE_MAX, CTL_RETRY_MS};
 pub(super) struct Api {
     runtime: Runtime,
     place: Place,
+    tls: Option<Arc<ClientConfig>>,
     login: Option<HeaderValue>,
     patience: Duration,
 }
@@ -66,7 +69,15 @@ impl Api {
             let encoded = STANDARD.encode(format!("{user}:{password}"));
             HeaderValue::try_from(format!("Basic {encoded}")).ok()
         });
-        Ok(Self { runtime, place, login, patience: common.patience() })
+        let tls = match place.is_encrypted() {
+            true => Some(common.tls.config(|name| std::env::var(name).ok())?),
+            false if common.tls.is_empty() => None,
+            false => {
+                let why = "--ca-file, --certificate, --key and --insecure are for https";
+                return Err(Failure::Usage(why.to_owned()));
+            }
+        };
+        Ok(Self { runtime, place, tls, login, patience: common.patience() })
     }
 
     /// Where it asks, for people.
@@ -169,7 +180,8 @@ impl Api {
         take: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), Trouble> {
         let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
-        let stream = self.place.connect().await.map_err(|error| unreachable(&error))?;
+        let stream =
+            self.place.connect(self.tls.as_ref()).await.map_err(|error| unreachable(&error))?;
         let request = self.request(asked).map_err(|error| unreachable(&error))?;
         let (mut sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
@@ -202,7 +214,8 @@ impl Api {
 
     async fn exchange(&self, asked: Asked) -> Result<Answer, Trouble> {
         let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
-        let stream = self.place.connect().await.map_err(|error| unreachable(&error))?;
+        let stream =
+            self.place.connect(self.tls.as_ref()).await.map_err(|error| unreachable(&error))?;
         let request = self.request(asked).map_err(|error| unreachable(&error))?;
         let (mut sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;

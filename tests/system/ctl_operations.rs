@@ -262,6 +262,44 @@ fn sizes_of_messages_and_policies_that_match_are_shown_in_frames() {
 }
 
 #[test]
+fn the_tool_asks_over_https_whom_it_can_believe() {
+    let authority = Authority::new();
+    authority.issue("server", "localhost");
+    authority.issue("client", "client.example");
+    let mut flags = authority.flags();
+    let sets = [
+        "management.ssl.port=0",
+        "management.ssl.ip=127.0.0.1",
+        "ssl_options.verify=verify_peer",
+        "ssl_options.fail_if_no_peer_cert=true",
+    ];
+    flags.extend(sets.iter().flat_map(|set| ["--set".to_owned(), (*set).to_owned()]));
+    let mut process = Process::start_with(&flags.iter().map(String::as_str).collect::<Vec<_>>());
+    let line = process.output_line();
+    let (_, rest) = line.split_once("; management on 127.0.0.1:").expect(&line);
+    let port = rest.split_once(" (TLS)").expect(&line).0;
+    let tools = Tools::of(&process);
+    let file = |name: &str| authority.file(name).display().to_string();
+    let (ca, certificate, key) = (file("ca.pem"), file("client.pem"), file("client.key"));
+    let login = "--username guest --password guest";
+    let shown = format!("--certificate {certificate} --key {key}");
+    let ask = |host: &str, options: &str, status: i32| {
+        let url = format!("--url https://{host}:{port}");
+        tools.run(&format!("leveret ctl {url} {login} {options} -q list_users"), status)
+    };
+    let users = ask("localhost", &format!("--ca-file {ca} {shown}"), 0);
+    assert!(users.contains("guest\t[administrator]"), "{users}");
+    let text = ask("localhost", &shown, 69);
+    assert!(text.contains("invalid peer certificate: UnknownIssuer"), "{text}");
+    let text = ask("127.0.0.1", &format!("--ca-file {ca} {shown}"), 69);
+    assert!(text.contains("invalid peer certificate"), "another name: {text}");
+    ask("127.0.0.1", &format!("-k {shown}"), 0);
+    ask("localhost", &format!("--tls-ca-cert-file {ca}"), 69);
+    ask("localhost", &format!("--ca-file {key}"), 65);
+    tools.run(&format!("leveret ctl --ca-file {ca} list_users"), 64);
+}
+
+#[test]
 fn a_pid_file_tells_whom_to_wait_for_and_goes_with_the_node() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("run/leveret.pid");
