@@ -24,6 +24,9 @@ use super::failure::Failure;
 use super::place::Place;
 use crate::limits::{CTL_ANSWER_SIZE_MAX, CTL_RETRY_MS};
 
+/// Where the node says what it wants to be known beside an answer.
+const WARNING_HEADER: &str = "x-leveret-warning";
+
 /// The API.
 #[derive(Debug)]
 pub(super) struct Api {
@@ -47,6 +50,8 @@ pub(super) enum Trouble {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
+    /// What the node wants to be known beside it.
+    pub(super) warnings: Vec<String>,
 }
 
 /// One request.
@@ -293,5 +298,7 @@ async fn take_all(
 async fn read(response: Response<Incoming>) -> Result<Answer, axum::Error> {
     let (head, body) = response.into_parts();
     let body = to_bytes(Body::new(body), CTL_ANSWER_SIZE_MAX).await?;
-    Ok(Answer { status: head.status.as_u16(), body: body.to_vec() })
+    let warnings = head.headers.get_all(WARNING_HEADER).iter();
+    let warnings = warnings.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    Ok(Answer { status: head.status.as_u16(), body: body.to_vec(), warnings: warnings.collect() })
 }

@@ -78,6 +78,10 @@ pub const LIST_ROWS_SORTED_AT_ONCE: usize = 256;
 /// Names on the way to a column: in nothing that is told do objects stand so deep in each other.
 pub const COLUMN_DEPTH_MAX: usize = 128;
 
+/// Headers of an export that say what RabbitMQ does not take: as many as anybody reads, and within
+/// what clients take as a head.
+pub const EXPORT_WARNINGS_MAX: usize = 20;
+
 /// How long closing listeners may take: each has only to be told.
 pub const SUSPEND_PATIENCE_MS: u64 = 5000;
 

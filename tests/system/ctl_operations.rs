@@ -316,3 +316,17 @@ fn a_pid_file_tells_whom_to_wait_for_and_goes_with_the_node() {
     process.stop();
     assert!(!path.exists());
 }
+
+#[test]
+fn an_export_says_what_rabbitmq_does_not_take() {
+    let process = Process::start();
+    let tools = Tools::of(&process);
+    tools.run("rabbitmqctl set_policy p ^a {\"storage\":\"disk\"}", 0);
+    let output = tools.command("rabbitmqctl -q export_definitions -").output().unwrap();
+    assert!(output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let warning = "policy 'p' in vhost '/' sets 'storage', which is refused";
+    assert!(errors.contains(warning), "{errors}");
+    let file: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(file["policies"][0]["name"], "p");
+}
