@@ -195,14 +195,20 @@ impl Broker {
 
     /// Tells every connection that the broker stops: connection.close 320.
     pub fn shut_down(&self) {
-        let text = "broker forced connection closure with reason 'shutdown'";
+        self.close_connections("broker forced connection closure with reason 'shutdown'");
+    }
+
+    /// Closes all connections there are: their clients hear connection.close 320 with this reason.
+    /// Gives how many there were.
+    pub fn close_connections(&self, reason: &str) -> usize {
         let mailboxes: Vec<_> = lock(&self.sessions).values().cloned().collect();
-        let mut wakers = Vec::new();
+        let (count, mut wakers) = (mailboxes.len(), Vec::new());
         for mailbox in mailboxes {
-            let event = Event::Closing(ConnectionError::connection_forced(text));
+            let event = Event::Closing(ConnectionError::connection_forced(reason));
             // Who is already gone needs no word.
             let _ = mailbox.push(event, &mut wakers);
         }
         wakers.into_iter().for_each(std::task::Waker::wake);
+        count
     }
 }

@@ -1,15 +1,21 @@
 //! The HTTP API of the node as a verb asks it: one request, one answer, in time. Where the node is,
 //! is in `place`; what an answer means, the verb knows.
 
+use std::future::{pending, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::client::conn::http1::handshake;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -18,11 +24,15 @@ use super::failure::Failure;
 use super::place::Place;
 use crate::limits::{CTL_ANSWER_SIZE_MAX, CTL_RETRY_MS};
 
+/// Where the node says what it wants to be known beside an answer.
+const WARNING_HEADER: &str = "x-leveret-warning";
+
 /// The API.
 #[derive(Debug)]
 pub(super) struct Api {
     runtime: Runtime,
     place: Place,
+    tls: Option<Arc<ClientConfig>>,
     login: Option<HeaderValue>,
     patience: Duration,
 }
@@ -40,6 +50,8 @@ pub(super) enum Trouble {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
+    /// What the node wants to be known beside it.
+    pub(super) warnings: Vec<String>,
 }
 
 /// One request.
@@ -62,7 +74,15 @@ impl Api {
             let encoded = STANDARD.encode(format!("{user}:{password}"));
             HeaderValue::try_from(format!("Basic {encoded}")).ok()
         });
-        Ok(Self { runtime, place, login, patience: common.patience() })
+        let tls = match place.is_encrypted() {
+            true => Some(common.tls.config(|name| std::env::var(name).ok())?),
+            false if common.tls.is_empty() => None,
+            false => {
+                let why = "--ca-file, --certificate, --key and --insecure are for https";
+                return Err(Failure::Usage(why.to_owned()));
+            }
+        };
+        Ok(Self { runtime, place, tls, login, patience: common.patience() })
     }
 
     /// Where it asks, for people.
@@ -144,6 +164,54 @@ impl Api {
         self.runtime.block_on(async { tokio::time::timeout(patience, reached).await }).ok()
     }
 
+    /// Gives what comes to `take`, piece by piece, until that has gone on for so long, the node
+    /// ends it, or nobody takes it any more.
+    pub(super) fn follow(
+        &self,
+        path: String,
+        duration: Duration,
+        take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Trouble> {
+        let stream = self.stream(Asked { path, ..Asked::default() }, take);
+        match self.runtime.block_on(async { tokio::time::timeout(duration, stream).await }) {
+            Ok(answered) => answered,
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn stream(
+        &self,
+        asked: Asked,
+        take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Trouble> {
+        let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
+        let stream =
+            self.place.connect(self.tls.as_ref()).await.map_err(|error| unreachable(&error))?;
+        let request = self.request(asked).map_err(|error| unreachable(&error))?;
+        let (mut sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
+        let driven = async {
+            // What it ends with, the body tells.
+            let _ = connection.await;
+            pending::<()>().await;
+        };
+        let taken = async {
+            let sent = tokio::time::timeout(self.patience, sender.send_request(request)).await;
+            let response = sent.map_err(|_| Trouble::TimedOut(self.patience.as_secs()))?;
+            let response = response.map_err(|error| unreachable(&error))?;
+            if response.status() == 200 {
+                return take_all(response.into_body(), take).await;
+            }
+            let answer = read(response).await.map_err(|error| unreachable(&error))?;
+            let (status, reason) = (answer.status, self.reason(&answer));
+            Err(Trouble::Refused { status, reason })
+        };
+        tokio::select! {
+            taken = taken => taken,
+            () = driven => Ok(()),
+        }
+    }
+
     /// The runtime of this thread, for what is not HTTP.
     pub(super) fn runtime(&self) -> &Runtime {
         &self.runtime
@@ -151,7 +219,8 @@ impl Api {
 
     async fn exchange(&self, asked: Asked) -> Result<Answer, Trouble> {
         let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
-        let stream = self.place.connect().await.map_err(|error| unreachable(&error))?;
+        let stream =
+            self.place.connect(self.tls.as_ref()).await.map_err(|error| unreachable(&error))?;
         let request = self.request(asked).map_err(|error| unreachable(&error))?;
         let (mut sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
@@ -210,8 +279,26 @@ impl Api {
     }
 }
 
-async fn read(response: Response<hyper::body::Incoming>) -> Result<Answer, axum::Error> {
+/// Hands on all of a body that has no end: where it ends, the node has gone.
+async fn take_all(
+    mut body: Incoming,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), Trouble> {
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(Ok(bytes)) = frame.map(Frame::into_data) else { break };
+        if take(&bytes).is_err() {
+            // Whoever read it has gone.
+            return Ok(());
+        }
+    }
+    let reason = "the node does not go on telling: it stops, or has stopped".to_owned();
+    Err(Trouble::Refused { status: 200, reason })
+}
+
+async fn read(response: Response<Incoming>) -> Result<Answer, axum::Error> {
     let (head, body) = response.into_parts();
     let body = to_bytes(Body::new(body), CTL_ANSWER_SIZE_MAX).await?;
-    Ok(Answer { status: head.status.as_u16(), body: body.to_vec() })
+    let warnings = head.headers.get_all(WARNING_HEADER).iter();
+    let warnings = warnings.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    Ok(Answer { status: head.status.as_u16(), body: body.to_vec(), warnings: warnings.collect() })
 }

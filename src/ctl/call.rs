@@ -1,6 +1,8 @@
 //! A verb as it was typed, and the node that it is about.
 
 use std::cell::OnceCell;
+use std::io::{self, Write};
+use std::time::Duration;
 
 use clap::ArgMatches;
 use serde_json::Value;
@@ -8,6 +10,7 @@ use serde_json::Value;
 use super::api::{Api, Trouble};
 use super::common::Common;
 use super::failure::Failure;
+use super::output::Output;
 use super::tool::Tool;
 use super::url::path;
 use super::verb::Verb;
@@ -59,6 +62,16 @@ impl Call {
     pub(super) fn json(&self, name: &str) -> Result<Value, Failure> {
         serde_json::from_str(self.word(name))
             .map_err(|error| Failure::Unavailable(format!("JSON decoding error. Reason: {error}")))
+    }
+
+    /// Prints what comes, as it comes, for as long as `--duration` says or until it is interrupted.
+    pub(super) fn follow(&self, path: String) -> Result<Output, Failure> {
+        let duration = self.number("--duration")?.map_or(Duration::MAX, Duration::from_secs);
+        self.api.follow(path, duration, |bytes| {
+            let mut output = io::stdout().lock();
+            output.write_all(bytes).and_then(|()| output.flush())
+        })?;
+        Ok(Output::Raw(String::new()))
     }
 
     pub(super) fn virtual_host(&self) -> &str {
@@ -122,6 +135,12 @@ impl Call {
             "vhost" if self.maybe("<vhost>").is_none() => self.virtual_host().to_owned(),
             "node" => self.node().to_owned(),
             "seconds" => format!("{:?}", self.common.patience().as_secs_f64()),
+            "object_type" => self.maybe("--object-type").unwrap_or("queue").to_owned(),
+            "suites_format" => verbs::suites_format(self).to_owned(),
+            "for_duration" => match self.maybe("--duration") {
+                Some(seconds) => format!(" for {seconds} seconds"),
+                None => String::new(),
+            },
             "milliseconds" => self.common.patience().as_millis().to_string(),
             _ => {
                 let words = self.words(&format!("<{name}>"));

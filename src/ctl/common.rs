@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 use super::failure::Failure;
 use super::format::Formatter;
+use super::tls::TlsWish;
 use crate::limits::CTL_PATIENCE_MS;
 
 /// What was said beside the verb.
@@ -22,16 +23,20 @@ pub(super) struct Common {
     pub(super) data_dir: Option<String>,
     pub(super) username: Option<String>,
     pub(super) password: Option<String>,
+    pub(super) tls: TlsWish,
 }
 
 /// Options with a value: name, short name, name of the value, help. What has no help is taken and
 /// means nothing here.
-const VALUES: [(&str, Option<char>, &str, &str); 10] = [
+const VALUES: [(&str, Option<char>, &str, &str); 13] = [
     ("node", Some('n'), "NODE", "The name that messages give the node; it is not looked up"),
     ("vhost", Some('p'), "VHOST", "The virtual host of what is named [default: /]"),
     ("timeout", Some('t'), "SECONDS", "How long the node may take"),
     ("formatter", None, "FORMATTER", "table, json, csv, pretty_table or erlang"),
-    ("url", None, "URL", "Ask over TCP: http://HOST:PORT"),
+    ("url", None, "URL", "Ask over TCP: http://HOST:PORT, or https://HOST:PORT"),
+    ("ca-file", None, "FILE", "Authorities to believe over https [default: those of the system]"),
+    ("certificate", None, "FILE", "The certificate to show over https"),
+    ("key", None, "FILE", "Its private key"),
     ("socket", None, "PATH", "Ask at this socket of a node on this machine"),
     ("data-dir", None, "DIR", "Ask the node whose data directory this is [default: ./data]"),
     ("username", None, "NAME", "Log in, instead of being the user of this process"),
@@ -40,9 +45,10 @@ const VALUES: [(&str, Option<char>, &str, &str); 10] = [
 ];
 
 /// Options without one.
-const FLAGS: [(&str, Option<char>, &str); 5] = [
+const FLAGS: [(&str, Option<char>, &str); 6] = [
     ("quiet", Some('q'), "Print nothing but what was asked for"),
     ("silent", Some('s'), "The same, and no headers of tables"),
+    ("insecure", Some('k'), "Believe whoever answers over https"),
     ("no-table-headers", None, "Print no headers of tables"),
     ("longnames", Some('l'), ""),
     ("table-headers", None, ""),
@@ -62,6 +68,13 @@ pub(super) fn arguments() -> impl Iterator<Item = Arg> {
 fn argument(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
     let argument = Arg::new(name).long(name).help(help).global(true);
     let argument = argument.hide(help.is_empty()).overrides_with(name);
+    let argument = match name {
+        // As the rabbitmqadmin of RabbitMQ 4 has them.
+        "ca-file" => argument.alias("tls-ca-cert-file"),
+        "certificate" => argument.alias("tls-cert-file"),
+        "key" => argument.alias("tls-key-file"),
+        _ => argument,
+    };
     match short {
         Some(short) => argument.short(short),
         None => argument,
@@ -88,6 +101,12 @@ impl Common {
             data_dir: text("data-dir"),
             username: text("username").or_else(|| environment("LEVERET_CTL_USERNAME")),
             password: text("password").or_else(|| environment("LEVERET_CTL_PASSWORD")),
+            tls: TlsWish {
+                authorities: text("ca-file"),
+                certificate: text("certificate"),
+                key: text("key"),
+                is_insecure: has("insecure"),
+            },
         })
     }
 

@@ -17,7 +17,7 @@ use super::verbs;
 
 const AFTER_HELP: &str = "\
 The node is asked over its own socket, DATA_DIR/management.sock, where root and the user that it
-runs as need no password; --url asks over TCP.
+runs as need no password; --url asks over TCP, by TLS where it begins with https.
 
 Environment:
   LEVERET_CTL_URL, LEVERET_CTL_SOCKET, LEVERET_CTL_USERNAME, LEVERET_CTL_PASSWORD

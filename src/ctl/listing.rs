@@ -43,6 +43,11 @@ impl Listing {
         Ok(Output::Rows(table(&self.chosen(call)?, items)))
     }
 
+    /// The same in a frame.
+    pub(super) fn framed(&self, call: &Call, items: &[Value]) -> Result<Output, Failure> {
+        Ok(Output::Framed(table(&self.chosen(call)?, items)))
+    }
+
     /// The columns that were typed, by spaces or by commas, or else the usual ones.
     pub(super) fn chosen(&self, call: &Call) -> Result<Chosen, Failure> {
         let typed = call.words("<column>");

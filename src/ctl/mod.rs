@@ -3,8 +3,8 @@
 //! the status it leaves are those that scripts for RabbitMQ expect.
 //!
 //! Reading order: `verb` (one verb is one row of a table), `verbs` (the table, one noun a file),
-//! `line` (what was typed), `call` (the same as a verb finds it), `api` and `place` (how the node
-//! is asked, and where it is), `listing`, `output` and `format` (what is shown).
+//! `line` (what was typed), `call` (the same as a verb finds it), `api`, `place` and `tls` (how
+//! the node is asked, and where it is), `listing`, `output` and `format` (what is shown).
 
 mod api;
 mod call;
@@ -15,6 +15,7 @@ mod line;
 mod listing;
 mod output;
 mod place;
+mod tls;
 mod tool;
 mod url;
 mod verb;

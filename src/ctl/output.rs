@@ -13,6 +13,8 @@ pub(super) enum Output {
     Message(String),
     /// Rows under the names of columns.
     Rows(Table),
+    /// The same in a frame, where nobody asks for another form.
+    Framed(Table),
     /// A text for people, and the same for programs.
     Report { text: String, json: Value },
     /// Bytes as they are.

@@ -3,9 +3,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
 
 use super::common::Common;
 use super::failure::Failure;
@@ -18,11 +22,13 @@ const INSTALLED: &str = "/var/lib/leveret";
 
 const DEFAULT_PORT: u16 = 15672;
 
+const DEFAULT_TLS_PORT: u16 = 15671;
+
 /// Where the node is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Socket(PathBuf),
-    Address { host: String, port: u16, prefix: String },
+    Address { host: String, port: u16, prefix: String, is_encrypted: bool },
 }
 
 /// What bytes go over.
@@ -62,16 +68,20 @@ impl Place {
         if let Some(path) = url.strip_prefix("unix:") {
             return Ok(Self::Socket(path.trim_start_matches("//").into()));
         }
-        let rest = match url.split_once("://") {
-            Some(("http", rest)) => rest,
-            Some(("https", _)) => return Err(refused("https is not spoken yet; use http")),
-            Some(_) => return Err(refused("expected http://HOST:PORT or unix:PATH")),
-            None => url,
+        let (is_encrypted, rest) = match url.split_once("://") {
+            Some(("http", rest)) => (false, rest),
+            Some(("https", rest)) => (true, rest),
+            Some(_) => {
+                return Err(refused("expected http://HOST:PORT, https://HOST:PORT or unix:PATH"));
+            }
+            None => (false, url),
         };
         let (authority, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (host, port) = host_and_port(authority).ok_or_else(|| refused("no such port"))?;
+        let default = if is_encrypted { DEFAULT_TLS_PORT } else { DEFAULT_PORT };
+        let (host, port) =
+            host_and_port(authority, default).ok_or_else(|| refused("no such port"))?;
         let prefix = prefix.trim_end_matches('/').trim_end_matches("/api").to_owned();
-        Ok(Self::Address { host, port, prefix })
+        Ok(Self::Address { host, port, prefix, is_encrypted })
     }
 
     /// What every path begins with.
@@ -82,13 +92,24 @@ impl Place {
         }
     }
 
-    pub(super) async fn connect(&self) -> io::Result<Box<dyn Wire>> {
-        Ok(match self {
-            Self::Socket(path) => Box::new(UnixStream::connect(path).await?),
-            Self::Address { host, port, .. } => {
-                Box::new(TcpStream::connect((host.as_str(), *port)).await?)
-            }
-        })
+    /// Nobody on the way can read along.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Address { is_encrypted: true, .. })
+    }
+
+    /// Connects, by TLS where that is wanted.
+    pub(super) async fn connect(
+        &self,
+        tls: Option<&Arc<ClientConfig>>,
+    ) -> io::Result<Box<dyn Wire>> {
+        let (host, port) = match self {
+            Self::Socket(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
+            Self::Address { host, port, .. } => (host, *port),
+        };
+        let stream = TcpStream::connect((host.as_str(), port)).await?;
+        let Some(tls) = tls else { return Ok(Box::new(stream)) };
+        let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
+        Ok(Box::new(TlsConnector::from(tls.clone()).connect(name, stream).await?))
     }
 }
 
@@ -109,7 +130,7 @@ fn default_socket() -> PathBuf {
 }
 
 /// A host in brackets may have colons.
-fn host_and_port(authority: &str) -> Option<(String, u16)> {
+fn host_and_port(authority: &str, default: u16) -> Option<(String, u16)> {
     let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, rest)) => (host, rest.strip_prefix(':')),
         None => match authority.rsplit_once(':') {
@@ -117,7 +138,7 @@ fn host_and_port(authority: &str) -> Option<(String, u16)> {
             None => (authority, None),
         },
     };
-    let port = port.map_or(Some(DEFAULT_PORT), |port| port.parse().ok())?;
+    let port = port.map_or(Some(default), |port| port.parse().ok())?;
     let host = if host.is_empty() { "localhost" } else { host };
     Some((host.to_owned(), port))
 }
@@ -156,13 +177,16 @@ mod tests {
         let of = |url: &str| Place::of_url(url);
         let address = |prefix: &str| {
             let (host, prefix) = ("h".to_owned(), prefix.to_owned());
-            Ok(Place::Address { host, port: 15672, prefix })
+            Ok(Place::Address { host, port: 15672, prefix, is_encrypted: false })
         };
+        let (host, prefix) = ("h".to_owned(), "/rabbit".to_owned());
+        let encrypted = Place::Address { host, port: 15671, prefix, is_encrypted: true };
+        assert_eq!(of("https://h/rabbit"), Ok(encrypted));
         assert_eq!(of("http://h/"), address(""));
         assert_eq!(of("http://h/api"), address(""));
         assert_eq!(of("http://h/rabbit/api/"), address("/rabbit"));
         assert_eq!(of("unix:/run/x"), Ok(Place::Socket("/run/x".into())));
-        for url in ["http://h:port", "https://h", "amqp://h"] {
+        for url in ["http://h:port", "https://h:port", "amqp://h"] {
             assert_eq!(of(url).unwrap_err().code(), 64, "{url}");
         }
     }

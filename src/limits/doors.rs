@@ -82,6 +82,22 @@ pub const LIST_ROWS_SORTED_AT_ONCE: usize = 256;
 /// Names on the way to a column: in nothing that is told do objects stand so deep in each other.
 pub const COLUMN_DEPTH_MAX: usize = 128;
 
+/// Headers of an export that say what RabbitMQ does not take: as many as anybody reads, and within
+/// what clients take as a head.
+pub const EXPORT_WARNINGS_MAX: usize = 20;
+
+/// How long closing listeners may take: each has only to be told.
+pub const SUSPEND_PATIENCE_MS: u64 = 5000;
+
+/// How often who is told of events, or of lines of the log, is told: often enough for people.
+pub const STREAM_LOOK_MS: u64 = 100;
+
+/// Bytes of the log, or of events, that are told at once: what a socket takes.
+pub const STREAM_CHUNK_SIZE: usize = 32 * 1024;
+
+/// Events that wait for somebody who watches over HTTP and reads slowly; the oldest go.
+pub const WATCHED_EVENTS_MAX: i64 = 10_000;
+
 /// Bytes of a list that are made at once: what a socket takes.
 pub const LIST_CHUNK_SIZE: usize = 32 * 1024;
 

@@ -1,5 +1,7 @@
 //! How answers look: JSON that nobody keeps, or nothing but a status.
 
+use std::convert::Infallible;
+
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -36,6 +38,17 @@ fn whole(status: StatusCode, json: Bytes) -> Response {
 /// JSON that is made as the client reads it.
 pub(super) fn stream<R: Row>(rows: RowStream<R>) -> Response {
     with_body(StatusCode::OK, Body::new(rows))
+}
+
+/// Text that comes as it happens.
+pub(super) fn text_stream<B>(body: B) -> Response
+where
+    B: hyper::body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    let mut response = with_body(StatusCode::OK, Body::new(body));
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
 }
 
 fn with_body(status: StatusCode, body: Body) -> Response {

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::Poll;
 
 use super::ManagementOptions;
@@ -27,6 +28,8 @@ pub(super) struct Api {
     /// The API itself, as programs read it.
     pub(super) description: Description,
     pub(super) attempts: Attempts,
+    /// How many began to watch events.
+    pub(super) watchers: AtomicU64,
 }
 
 impl Api {
@@ -41,6 +44,7 @@ impl Api {
             description,
             attempts: Attempts::default(),
             samples: Samples::default(),
+            watchers: AtomicU64::new(0),
         }
     }
 

@@ -11,6 +11,7 @@ use super::health::{failed, ok};
 use super::names::Names;
 use super::node_facts::ListenerFacts;
 use super::refusal::Refusal;
+use super::tls::TlsOffer;
 use crate::auth::CertificateEnd;
 
 /// Tells the certificates of all listeners.
@@ -25,10 +26,18 @@ pub struct ListenerCertificates {
     pub own_file: String,
     /// Of its own.
     pub own: Vec<CertificateEnd>,
+    /// Its own in PEM.
+    pub own_text: String,
     /// The file of those of authorities.
     pub authorities_file: Option<String>,
     /// Of authorities.
     pub authorities: Vec<CertificateEnd>,
+    /// Of authorities, in PEM.
+    pub authorities_text: Option<String>,
+    /// What the operator wrote of it, by RabbitMQ's names, without what is secret.
+    pub options: Vec<(&'static str, String)>,
+    /// What the listener has to agree on.
+    pub offer: TlsOffer,
 }
 
 /// Units of time, in seconds, as RabbitMQ counts them.

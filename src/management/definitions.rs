@@ -4,7 +4,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::task::yield_now;
 use tracing::{info, warn};
@@ -19,6 +19,10 @@ use super::refusal::Refusal;
 use super::routes::Routes;
 use crate::broker::{Declared, ImportFailure, ImportReport};
 use crate::definitions::import::{Definitions, DefinitionsError};
+use crate::limits::EXPORT_WARNINGS_MAX;
+
+/// What in an export RabbitMQ does not take.
+const WARNING_HEADER: HeaderName = HeaderName::from_static("x-leveret-warning");
 
 pub(super) fn routes() -> Routes {
     const OF_HOST: &str = "/definitions/{vhost}";
@@ -41,11 +45,8 @@ async fn export(
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     let inventory = api.broker.inventory();
-    for user in inventory.foreign_users() {
-        warn!(target: "management", "RabbitMQ cannot read the password of user '{user}'");
-    }
     let file = inventory.cluster_file(&api.broker.origin());
-    Ok(as_file(file, query.as_deref()))
+    Ok(with_warnings(as_file(file, query.as_deref()), &inventory.foreign(None)))
 }
 
 async fn export_host(
@@ -55,10 +56,33 @@ async fn export_host(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    let inventory = api.broker.inventory_of(&host);
-    let file = inventory.and_then(|inventory| inventory.host_file(&host, &api.broker.origin()));
-    let file = file.ok_or_else(|| Refusal::bad("vhost_not_found"))?;
-    Ok(as_file(file, query.as_deref()))
+    let missing = || Refusal::bad("vhost_not_found");
+    let inventory = api.broker.inventory_of(&host).ok_or_else(missing)?;
+    let file = inventory.host_file(&host, &api.broker.origin()).ok_or_else(missing)?;
+    Ok(with_warnings(as_file(file, query.as_deref()), &inventory.foreign(Some(&host))))
+}
+
+/// Whoever exports is told what RabbitMQ does not take: a header for each finding, and one for all
+/// that are too many. What is no ASCII is escaped.
+fn with_warnings(mut response: Response, warnings: &[String]) -> Response {
+    let told = warnings.iter().take(EXPORT_WARNINGS_MAX).cloned();
+    let left = warnings.len().saturating_sub(EXPORT_WARNINGS_MAX);
+    let more = (left > 0).then(|| format!("{left} more"));
+    for warning in told.chain(more) {
+        warn!(target: "management", "export of definitions: {warning}");
+        let shown: String = warning.chars().map(shown).collect();
+        if let Ok(value) = HeaderValue::try_from(shown) {
+            response.headers_mut().append(WARNING_HEADER, value);
+        }
+    }
+    response
+}
+
+fn shown(character: char) -> String {
+    match character {
+        ' '..='~' => character.to_string(),
+        other => other.escape_default().to_string(),
+    }
 }
 
 async fn import(

@@ -30,11 +30,11 @@ use super::visitors::{Acquaintance, Visitors};
 use super::websocket::{Upgraded, Visit};
 use super::{
     CrossOrigin, ManagementOptions, absent, alarm_limits, auth_attempts, bindings, channels,
-    cluster_name, connections, consumers, definitions, description, effective_config, exchanges,
-    features, front_page, get, global_parameters, hash_password, headers, health, login, methods,
-    node_memory, node_operations, nodes, overview, parameters, permissions, policies, publish,
-    queues, replicas, topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts,
-    websocket, whoami,
+    cluster_name, connections, consumers, definitions, description, effective_config, events,
+    exchanges, features, front_page, get, global_parameters, hash_password, headers, health, login,
+    logs, maintenance, matching_policies, message_sizes, methods, node_memory, node_operations,
+    nodes, overview, parameters, permissions, policies, publish, queues, replicas, tls,
+    topic_permissions, user_limits, users, virtual_host_limits, virtual_hosts, websocket, whoami,
 };
 use crate::broker::{Broker, Peer};
 use crate::definitions::PolicyKind;
@@ -101,12 +101,17 @@ pub(super) fn resources() -> Routes {
         .merge(consumers::routes())
         .merge(description::routes())
         .merge(effective_config::routes())
+        .merge(events::routes())
         .merge(exchanges::routes())
         .merge(features::routes())
         .merge(global_parameters::routes())
         .merge(hash_password::routes())
         .merge(health::routes())
         .merge(login::routes())
+        .merge(logs::routes())
+        .merge(maintenance::routes())
+        .merge(matching_policies::routes())
+        .merge(message_sizes::routes())
         .merge(node_memory::routes())
         .merge(node_operations::routes())
         .merge(nodes::routes())
@@ -119,6 +124,7 @@ pub(super) fn resources() -> Routes {
         .merge(publish::routes())
         .merge(queues::routes())
         .merge(replicas::routes())
+        .merge(tls::routes())
         .merge(topic_permissions::routes())
         .merge(user_limits::routes())
         .merge(users::routes())

@@ -10,6 +10,7 @@ use tokio::task::yield_now;
 use super::api::{Api, Shared};
 use super::caller::Caller;
 use super::names::Names;
+use super::node_control::Service;
 use super::node_facts::{ListenerFacts, ListenerProtocol};
 use super::operation::Operation;
 use super::refusal::Refusal;
@@ -161,7 +162,7 @@ async fn port(
     Names(port): Names<String>,
 ) -> Result<Response, Refusal> {
     let port: u16 = port.parse().map_err(|_| Refusal::bad("Invalid port"))?;
-    let ports = api.options.facts.listeners.iter().map(|listener| listener.place.port());
+    let ports = open_listeners(&api).map(|listener| listener.place.port());
     let mut ports: Vec<u16> = ports.filter(|port| *port > 0).collect();
     ports.dedup();
     if ports.contains(&port) {
@@ -181,8 +182,7 @@ async fn protocol(
         "prometheus" => ListenerProtocol::Prometheus.name(false),
         other => other,
     };
-    let listeners = api.options.facts.listeners.iter();
-    let mut protocols: Vec<&str> = listeners.map(ListenerFacts::protocol_name).collect();
+    let mut protocols: Vec<&str> = open_listeners(&api).map(ListenerFacts::protocol_name).collect();
     protocols.dedup();
     if protocols.contains(&name) {
         return answer::json(&json!({"status": "ok", "protocol": name}));
@@ -201,19 +201,37 @@ async fn has_data(State(api): State<Shared>, _caller: Caller) -> Response {
 async fn in_service(State(api): State<Shared>, _caller: Caller) -> Response {
     match why_out_of_service(&api) {
         Some(why) => failed(&why, json!({})),
+        None if api.options.facts.control.service().is_drained => {
+            let reason = "this rabbit node is not currently available to serve";
+            failed(reason, json!({"maintenance": true}))
+        }
         None => ok(),
     }
+}
+
+/// Those that nobody has suspended.
+fn open_listeners(api: &Api) -> impl Iterator<Item = &ListenerFacts> {
+    let is_suspended = api.options.facts.control.service().is_suspended;
+    let is_open = move |listener: &&ListenerFacts| {
+        !is_suspended || listener.protocol != ListenerProtocol::Amqp
+    };
+    api.options.facts.listeners.iter().filter(is_open)
 }
 
 async fn ready(State(api): State<Shared>, _caller: Caller) -> Response {
     if let Some(why) = why_out_of_service(&api) {
         return failed(&why, json!({}));
     }
-    let mut listeners = api.options.facts.listeners.iter();
-    if listeners.any(|listener| listener.protocol == ListenerProtocol::Amqp) {
+    let Service { is_suspended, is_drained } = api.options.facts.control.service();
+    let mut listeners = open_listeners(&api);
+    if !is_drained && listeners.any(|listener| listener.protocol == ListenerProtocol::Amqp) {
         return ok();
     }
-    failed("No active listener", json!({"missing": ListenerProtocol::Amqp.name(false)}))
+    let mut details = json!({"missing": ListenerProtocol::Amqp.name(false)});
+    if let (Some(details), true) = (details.as_object_mut(), is_suspended || is_drained) {
+        details.insert("maintenance".to_owned(), true.into());
+    }
+    failed("No active listener", details)
 }
 
 fn why_out_of_service(api: &Api) -> Option<String> {

@@ -2,9 +2,13 @@
 //! process fares at a moment. The node finds it out.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::certificates::ListenerCertificates;
+use super::node_control::NodeControl;
+use super::tls::TlsOffer;
 use crate::message::Moment;
 
 /// What holds as long as the node runs.
@@ -26,6 +30,10 @@ pub struct NodeFacts {
     pub auth_mechanisms: Vec<String>,
     /// Where it listens.
     pub listeners: Vec<ListenerFacts>,
+    /// What a listener that encrypts could have to agree on.
+    pub tls_spoken: TlsOffer,
+    /// What may be done to it.
+    pub control: Arc<dyn NodeControl>,
 }
 
 /// A place where the node listens.
@@ -124,22 +132,36 @@ impl ListenerFacts {
         })
     }
 
-    /// The same of those that speak HTTP, as RabbitMQ tells them once more.
-    pub(super) fn context(&self, node: &str) -> Option<Value> {
-        Some(json!({
+    /// The same of those that speak HTTP, as RabbitMQ tells them once more: without TLS, its
+    /// options are an empty list.
+    fn context(&self, node: &str, certificates: &[ListenerCertificates]) -> Option<Value> {
+        let port = self.place.port().to_string();
+        let mut context = json!({
             "node": node,
             "description": self.protocol.context()?,
             "path": "/",
             "ip": self.place.host(),
-            "port": self.place.port().to_string(),
+            "port": port,
             "ssl_opts": [],
-        }))
+        });
+        let own = certificates.iter().find(|found| found.listener.place == self.place);
+        if let (Some(context), Some(own)) = (context.as_object_mut(), own) {
+            let options = own.options.iter().map(|(name, value)| (*name, value.as_str()));
+            let options: Map<String, Value> = options
+                .chain([("port", port.as_str())])
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .collect();
+            context.insert("ssl_opts".to_owned(), options.into());
+            context.insert("ssl".to_owned(), "true".into());
+        }
+        Some(context)
     }
 }
 
 impl NodeFacts {
     /// All places that speak HTTP.
-    pub(super) fn contexts(&self, node: &str) -> Value {
-        self.listeners.iter().filter_map(|listener| listener.context(node)).collect()
+    pub(super) fn contexts(&self, node: &str, certificates: &[ListenerCertificates]) -> Value {
+        let contexts = self.listeners.iter();
+        contexts.filter_map(|listener| listener.context(node, certificates)).collect()
     }
 }

@@ -30,7 +30,7 @@ async fn show(State(api): State<Shared>, caller: Caller, query: Query) -> Respon
         let node = &api.options.node;
         let listeners = facts.listeners.iter().map(|listener| listener.shape(node)).collect();
         shape.insert("listeners".to_owned(), listeners);
-        shape.insert("contexts".to_owned(), facts.contexts(node));
+        shape.insert("contexts".to_owned(), facts.contexts(node, &(api.options.certificates)()));
     }
     answer::json(&Columns::of(&query).pick(Value::Object(shape)))
 }

@@ -14,6 +14,7 @@ use axum::{Extension, Router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::api::Shared;
+use super::node_control::Service;
 use super::refusal::Refusal;
 use crate::broker::{Encryption, Peer};
 use crate::limits::{PIPE_BUFFER_SIZE, WEBSOCKET_MESSAGE_SIZE_MAX};
@@ -67,6 +68,10 @@ async fn upgrade(
 ) -> Response {
     if api.options.amqp.is_none() {
         return Refusal::NotFound.into_response();
+    }
+    let Service { is_suspended, is_drained } = api.options.facts.control.service();
+    if is_suspended || is_drained {
+        return Refusal::Unavailable("the node lets no clients in").into_response();
     }
     socket
         .protocols([PROTOCOL])

@@ -13,9 +13,12 @@ use tracing::{debug, error, info, warn};
 
 use super::command_line::Serve;
 use super::config::{self, Config, MemoryConfig, QueueType};
+use super::control::Control;
 use super::listening::Listening;
+use super::log_level::LogControl;
 use super::management::ManagementDoors;
 use super::password_thread::PasswordThread;
+use super::pid_file::PidFile;
 use super::reload::Reload;
 use super::store_threads::StoreThreads;
 use super::{
@@ -25,7 +28,7 @@ use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, NodeLimits, Prod
 use crate::connection;
 use crate::definitions::HashingAlgorithm;
 use crate::message::QueueKind;
-use crate::server::{Clock, Doors};
+use crate::server::{ClientListeners, Clock, Doors};
 use crate::store::{self, Damage, FileStorage, Storage, StoreOptions};
 
 /// What the shell is told when the configuration is wrong: sysexits' EX_CONFIG.
@@ -81,12 +84,15 @@ fn serve(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> R
     let (config, warnings) =
         Config::load(flags, config::environment::of_process()).map_err(Failure::config)?;
     let log_lines = log_exchange::lines(config.logging.exchange.as_ref());
-    logging::start(&config.logging, log_lines.clone()).map_err(Failure::unavailable)?;
+    let logs = logging::start(&config.logging, log_lines.clone()).map_err(Failure::unavailable)?;
     logging::report(&warnings);
     memory::avoid_huge_pages();
     raise_open_file_limit();
     let seed = seed().map_err(Failure::unavailable)?;
     let (writer, left) = Left::part(open_store(&config, wrap)?);
+    // Whoever started a second node here has not got as far as this.
+    let pid_file = config.pid_file.as_deref().map(PidFile::write).transpose();
+    let _pid_file = pid_file.map_err(Failure::unavailable)?;
     let options = broker_options(&config).map_err(Failure::config)?;
     let options = BrokerOptions { log_lines, ..options };
     let broker =
@@ -106,7 +112,7 @@ fn serve(flags: &Serve, wrap: impl FnOnce(FileStorage) -> Arc<dyn Storage>) -> R
         .thread_name("leveret-door")
         .build()
         .map_err(Failure::unavailable)?;
-    let result = runtime.block_on(listen(&config, broker.clone(), clock, &failed));
+    let result = runtime.block_on(listen(&config, logs, broker.clone(), clock, &failed));
     // What clients did last is in the log before it is closed.
     drop(runtime);
     passwords.stop();
@@ -219,23 +225,22 @@ async fn watch_memory(broker: &Broker, config: &MemoryConfig) {
 
 async fn listen(
     config: &Config,
+    logs: LogControl,
     broker: Arc<Broker>,
     clock: Clock,
     failed: &Notify,
 ) -> Result<(), Failure> {
     let stop = shutdown::Signals::watch().map_err(Failure::unavailable)?;
     let listening = Listening::bind(config).map_err(Failure::unavailable)?;
-    let facts = management::facts(config, clock, &listening);
+    let doors = Doors::default();
+    let clients = Arc::new(ClientListeners::new(broker.clone(), clock, &doors));
+    let control = Arc::new(Control::new(logs.clone(), clients.clone()));
+    let facts = management::facts(config, clock, &listening, control);
     let certificates = management::certificates(&listening);
     announce(config, &listening, clock);
-    let doors = Doors::default();
-    let reload = Reload::watch(listening.tls()).map_err(Failure::unavailable)?;
-    for listener in listening.amqp.into_all() {
-        listener.run(broker.clone(), clock, &doors);
-    }
-    for listener in listening.local {
-        listener.run(broker.clone(), clock, &doors);
-    }
+    let reload = Reload::watch(listening.tls(), logs).map_err(Failure::unavailable)?;
+    let opened = clients.open(listening.amqp.into_all(), listening.local).await;
+    opened.map_err(Failure::unavailable)?;
     let asked = Arc::new(Notify::new());
     let management = ManagementDoors { config, broker: &broker, clock, doors: &doors };
     let places = (listening.management, listening.management_socket);

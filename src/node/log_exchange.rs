@@ -11,7 +11,8 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::config::logs::{ExchangeLog, LogFormat};
-use super::logging::{Entry, level_name, since_epoch, targets, timestamp};
+use super::log_level::LiveFilter;
+use super::logging::{Entry, level_name, since_epoch, timestamp};
 use crate::broker::{LogLine, LogLines};
 use crate::message::Moment;
 
@@ -27,11 +28,15 @@ pub(super) fn lines(log: Option<&ExchangeLog>) -> Option<Arc<LogLines>> {
 }
 
 /// The output that leaves them there.
-pub(super) fn layer<S>(log: &ExchangeLog, lines: Arc<LogLines>) -> impl Layer<S> + use<S>
+pub(super) fn layer<S>(
+    format: LogFormat,
+    filter: LiveFilter,
+    lines: Arc<LogLines>,
+) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
-    ToExchange { lines, format: log.format }.with_filter(targets(&log.filter))
+    ToExchange { lines, format }.with_filter(filter)
 }
 
 impl<S: Subscriber> Layer<S> for ToExchange {
@@ -108,10 +113,11 @@ mod tests {
     fn what_is_logged_comes_to_who_is_bound_as_far_as_the_level_lets_it() {
         let filter = LogFilter { default: LogLevel::Info, categories: BTreeMap::new() };
         let log = ExchangeLog { format: LogFormat::Text, filter };
+        let passing = LiveFilter::from(&log.filter);
         let lines = lines(Some(&log)).unwrap();
         let options = BrokerOptions { log_lines: Some(lines.clone()), ..BrokerOptions::default() };
         let broker = Arc::new(Broker::new(options, [1, 2]).unwrap());
-        let subscriber = Registry::default().with(layer(&log, lines));
+        let subscriber = Registry::default().with(layer(log.format, passing, lines));
         let mut channel = tracing::subscriber::with_default(subscriber, || {
             info!(target: "node", "nobody hears it");
             let channel = bound(&broker);

@@ -34,6 +34,7 @@ use tracing_subscriber::{
 };
 
 use super::log_exchange;
+use super::log_level::{LiveFilter, LogControl, LogFile};
 use crate::broker::LogLines;
 use crate::message::CivilTime;
 use crate::node::config::{
@@ -62,19 +63,27 @@ pub enum LogError {
 ///
 /// # Errors
 /// When the log file cannot be opened, or logging was started before.
-pub fn start(config: &LogConfig, lines: Option<Arc<LogLines>>) -> Result<(), LogError> {
+pub fn start(config: &LogConfig, lines: Option<Arc<LogLines>>) -> Result<LogControl, LogError> {
+    let mut control = LogControl::default();
     let console = config.console.as_ref().map(|console| {
         let writer: Box<dyn Write + Send> = match console.stream {
             LogStream::Output => Box::new(io::stdout()),
             LogStream::Error => Box::new(io::stderr()),
         };
-        Output::layer(writer, console.format, &console.filter)
+        let filter = LiveFilter::from(&console.filter);
+        control.add(&filter);
+        Output::layer(writer, console.format, filter)
     });
-    let file = config.file.as_ref().map(file_layer).transpose()?;
+    let file = config.file.as_ref().map(|log| file_layer(log, &mut control)).transpose()?;
     let exchange = config.exchange.as_ref().zip(lines);
-    let exchange = exchange.map(|(log, lines)| log_exchange::layer(log, lines));
+    let exchange = exchange.map(|(log, lines)| {
+        let filter = LiveFilter::from(&log.filter);
+        control.add(&filter);
+        log_exchange::layer(log.format, filter, lines)
+    });
     let subscriber = Registry::default().with(console).with(file).with(exchange);
-    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Started)
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Started)?;
+    Ok(control)
 }
 
 /// Says what the configuration left to be said, now that logging is up.
@@ -112,12 +121,12 @@ impl Output {
     fn layer<S>(
         writer: Box<dyn Write + Send>,
         format: LogFormat,
-        filter: &LogFilter,
+        filter: LiveFilter,
     ) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
-        Self { writer: Mutex::new(writer), format }.with_filter(targets(filter))
+        Self { writer: Mutex::new(writer), format }.with_filter(filter)
     }
 }
 
@@ -227,16 +236,22 @@ impl std::error::Error for LogError {
     }
 }
 
-fn file_layer<S>(log: &FileLog) -> Result<impl Layer<S> + use<S>, LogError>
+fn file_layer<S>(
+    log: &FileLog,
+    control: &mut LogControl,
+) -> Result<impl Layer<S> + use<S>, LogError>
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
-    let file =
-        open(&log.path).map_err(|source| LogError::File { path: log.path.clone(), source })?;
-    Ok(Output::layer(Box::new(file), log.format, &log.filter))
+    let file = LogFile::open(log.path.clone())
+        .map_err(|source| LogError::File { path: log.path.clone(), source })?;
+    let filter = LiveFilter::from(&log.filter);
+    control.add_file(&file);
+    control.add(&filter);
+    Ok(Output::layer(Box::new(file), log.format, filter))
 }
 
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)?;
     }
@@ -338,7 +353,7 @@ mod tests {
     /// The lines that `log` leaves, without their time.
     fn lines(format: LogFormat, filter: &LogFilter, log: impl FnOnce()) -> Vec<String> {
         let shared = Shared::default();
-        let layer = Output::layer(Box::new(shared.clone()), format, filter);
+        let layer = Output::layer(Box::new(shared.clone()), format, filter.into());
         tracing::subscriber::with_default(Registry::default().with(layer), log);
         let bytes = shared.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
@@ -444,14 +459,15 @@ mod tests {
             filter: LogFilter { default: LogLevel::Info, categories: BTreeMap::new() },
         };
         for word in ["one", "two"] {
-            let layer = file_layer(&log).unwrap();
+            let layer = file_layer(&log, &mut LogControl::default()).unwrap();
             tracing::subscriber::with_default(Registry::default().with(layer), || info!("{word}"));
         }
         let text = fs::read_to_string(&path).unwrap();
         let words: Vec<_> = text.lines().filter_map(|line| line.rsplit(' ').next()).collect();
         assert_eq!(words, ["one", "two"]);
         let blocked = FileLog { path: path.join("below"), ..log };
-        let error = file_layer::<Registry>(&blocked).err().unwrap().to_string();
+        let error =
+            file_layer::<Registry>(&blocked, &mut LogControl::default()).err().unwrap().to_string();
         assert!(error.starts_with("the log file "), "{error}");
     }
 

@@ -12,11 +12,11 @@ use super::config::logs::LogStream;
 use super::config::with_defaults;
 use super::listening::{Listeners, Listening};
 use super::metrics::node_name;
-use super::process;
+use super::{process, tls_facts};
 use crate::broker::{Broker, Peer};
 use crate::management::{
     Certificates, CrossOrigin, ListenerCertificates, ListenerFacts, ListenerProtocol, Management,
-    ManagementOptions, NodeFacts, Place, Visit,
+    ManagementOptions, NodeControl, NodeFacts, Place, Visit,
 };
 use crate::server::{AmqpDoor, Clock, Doors, UnixListener};
 
@@ -24,7 +24,12 @@ use crate::server::{AmqpDoor, Clock, Doors, UnixListener};
 const ROOT: u32 = 0;
 
 /// What the door tells of the node, whose listeners are bound.
-pub(super) fn facts(config: &Config, clock: Clock, listening: &Listening) -> NodeFacts {
+pub(super) fn facts(
+    config: &Config,
+    clock: Clock,
+    listening: &Listening,
+    control: Arc<dyn NodeControl>,
+) -> NodeFacts {
     let console = config.logging.console.as_ref().map(|console| match console.stream {
         LogStream::Output => "<stdout>".to_owned(),
         LogStream::Error => "<stderr>".to_owned(),
@@ -39,6 +44,8 @@ pub(super) fn facts(config: &Config, clock: Clock, listening: &Listening) -> Nod
         logs: console.into_iter().chain(file).collect(),
         auth_mechanisms: config.auth_mechanisms.clone(),
         listeners: listeners(listening),
+        tls_spoken: tls_facts::spoken(),
+        control,
     }
 }
 
@@ -69,11 +76,15 @@ pub(super) fn certificates(listening: &Listening) -> Certificates {
                 },
                 own_file: ends.own_file.display().to_string(),
                 own: ends.own.clone(),
+                own_text: ends.own_text.clone(),
                 authorities_file: ends
                     .authorities_file
                     .as_ref()
                     .map(|path| path.display().to_string()),
                 authorities: ends.authorities.clone(),
+                authorities_text: ends.authorities_text.clone(),
+                offer: tls_facts::offer(tls),
+                options: tls_facts::options(tls),
             })
         });
         told.collect::<Vec<_>>()

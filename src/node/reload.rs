@@ -1,5 +1,5 @@
-//! SIGHUP: certificates are read anew, for who connects from now on. What cannot be read is told,
-//! and what was read before goes on.
+//! SIGHUP: certificates are read anew, for who connects from now on, and the log file is opened
+//! anew. What cannot be read is told, and what was read before goes on.
 
 use std::io;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info};
 
+use super::log_level::LogControl;
 use crate::server::Tls;
 
 /// What is read anew, and when.
@@ -14,17 +15,19 @@ use crate::server::Tls;
 pub(super) struct Reload {
     hang_up: Signal,
     tls: Vec<Arc<Tls>>,
+    logs: LogControl,
 }
 
 impl Reload {
     /// Takes over SIGHUP.
-    pub(super) fn watch(tls: Vec<Arc<Tls>>) -> io::Result<Self> {
-        Ok(Self { hang_up: signal(SignalKind::hangup())?, tls })
+    pub(super) fn watch(tls: Vec<Arc<Tls>>, logs: LogControl) -> io::Result<Self> {
+        Ok(Self { hang_up: signal(SignalKind::hangup())?, tls, logs })
     }
 
     /// Does it whenever it is asked for.
     pub(super) async fn forever(mut self) {
         while self.hang_up.recv().await.is_some() {
+            self.logs.reopen();
             if self.tls.is_empty() {
                 info!(target: "node", "no certificates to read anew");
             }

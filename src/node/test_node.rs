@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::store_threads::StoreThreads;
 use crate::broker::{Broker, BrokerOptions, Left, MemoryOptions, Watermark};
-use crate::server::{Clock, Doors, Listener, ListenerOptions, bind};
+use crate::server::{AmqpDoor, Clock, Doors, Listener, ListenerOptions, bind};
 use crate::store::{Log, Storage, StoreOptions};
 
 /// How long anything here may take.
@@ -47,7 +47,7 @@ impl Node {
             bind(([127, 0, 0, 1], 0).into(), ListenerOptions::default()).unwrap();
         let address = listener.local_address().unwrap();
         let doors = Doors::default();
-        listener.run(broker.clone(), clock, &doors);
+        listener.run(&AmqpDoor::new(broker.clone(), clock, doors.clone()), &doors);
         Self { disk, broker, log, threads, failed, address, _doors: doors }
     }
 

@@ -78,6 +78,23 @@ impl Policies {
         applied(self.user.iter().find(|policy| policy.is_for_exchange(name)), None)
     }
 
+    /// Users' policies that match a queue, the one that applies first.
+    #[must_use]
+    pub fn all_of_queue(&self, name: &str, kind: QueueKind) -> Vec<Arc<PolicyDefinition>> {
+        self.all_that(|policy| policy.is_for_queue(name, kind))
+    }
+
+    /// Users' policies that match an exchange, the one that applies first.
+    #[must_use]
+    pub fn all_of_exchange(&self, name: &str) -> Vec<Arc<PolicyDefinition>> {
+        self.all_that(|policy| policy.is_for_exchange(name))
+    }
+
+    fn all_that(&self, is_meant: impl Fn(&Policy) -> bool) -> Vec<Arc<PolicyDefinition>> {
+        let found = self.user.iter().filter(|policy| is_meant(policy));
+        found.map(|policy| policy.definition.clone()).collect()
+    }
+
     fn of_kind(&mut self, kind: PolicyKind) -> &mut Vec<Policy> {
         match kind {
             PolicyKind::User => &mut self.user,

@@ -73,6 +73,32 @@ static SUITES: [Suite; 9] = [
     },
 ];
 
+/// A suite by its parts, as Erlang names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CipherSuiteName {
+    /// As OpenSSL calls it.
+    pub openssl: &'static str,
+    /// How its key is agreed on.
+    pub key_exchange: &'static str,
+    /// What bytes are encrypted with, and shown to be whole.
+    pub cipher: &'static str,
+    /// What keys are derived with.
+    pub hash: &'static str,
+}
+
+impl Suite {
+    pub(super) fn name(&self) -> CipherSuiteName {
+        let [registered, openssl] = self.names;
+        let hash = if registered.ends_with("SHA384") { "sha384" } else { "sha256" };
+        CipherSuiteName { openssl, key_exchange: self.key_exchange, cipher: self.cipher, hash }
+    }
+}
+
+/// All that can be spoken, the best first.
+pub fn cipher_suites() -> impl Iterator<Item = CipherSuiteName> {
+    SUITES.iter().map(Suite::name)
+}
+
 /// Whether a suite of this name is spoken.
 #[must_use]
 pub fn knows_cipher_suite(name: &str) -> bool {

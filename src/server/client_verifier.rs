@@ -1,12 +1,13 @@
-//! Whether a client's certificate is to be believed: rustls decides, but how long the way from it
-//! to an authority may be, which rustls does not count.
+//! Whether a client's certificate is to be believed: rustls decides, by authorities and their lists
+//! of what they revoked, but how long the way from it to an authority may be, which rustls does not
+//! count.
 
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
     SignatureScheme,
@@ -14,7 +15,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::tls_files;
-use super::tls_options::{ClientCheck, TlsError, TlsOptions};
+use super::tls_options::{ClientCheck, RevocationExtent, TlsError, TlsOptions};
 
 /// A verifier that counts.
 #[derive(Debug)]
@@ -48,8 +49,29 @@ pub(super) fn of(
         ClientCheck::OwnCertificate => builder,
         ClientCheck::Certificate | ClientCheck::Nothing => builder.allow_unauthenticated(),
     };
-    let inner = builder.build().map_err(|error| TlsError::new("cacertfile", error))?;
+    let builder = match &options.revocation {
+        None => builder,
+        Some(check) => {
+            let lists = tls_files::revocation_lists("crl_cache.hash_dir.path", &check.folder)?;
+            let builder = builder.with_crls(lists);
+            match check.extent {
+                RevocationExtent::Chain => builder.enforce_revocation_expiration(),
+                RevocationExtent::Own => {
+                    builder.only_check_end_entity_revocation().enforce_revocation_expiration()
+                }
+                RevocationExtent::BestEffort => builder.allow_unknown_revocation_status(),
+            }
+        }
+    };
+    let inner = builder.build().map_err(not_built)?;
     Ok(Some(Arc::new(CountingVerifier { inner, authorities, depth: options.depth })))
+}
+
+fn not_built(error: VerifierBuilderError) -> TlsError {
+    match error {
+        VerifierBuilderError::InvalidCrl(_) => TlsError::new("crl_cache.hash_dir.path", error),
+        error => TlsError::new("cacertfile", error),
+    }
 }
 
 impl ClientCertVerifier for CountingVerifier {

@@ -49,18 +49,21 @@ impl Entrance for UnixListener {
     }
 }
 
-/// Accepts until the doors close, in a task of its own. It keeps `kept` as long.
+/// Accepts until the doors or their gate close, in a task of its own. It keeps `kept` as long.
 pub(super) fn accept<Way: Entrance>(
     entrance: Way,
     kept: impl Send + 'static,
-    doors: &Doors,
+    (doors, gate): (&Doors, &Doors),
     start: impl Fn(Way::Stream, Way::Origin) + Send + 'static,
 ) {
-    let closing = doors.closing();
+    let (closing, suspending, inside) = (doors.closing(), gate.closing(), gate.watch());
     doors.spawn(async move {
-        let _kept = kept;
+        // Whoever waits for the gate finds nobody listening any more.
+        let _inside = inside;
+        let (_kept, entrance) = (kept, entrance);
         tokio::select! {
             () = closing => {}
+            () = suspending => {}
             () = accept_all(&entrance, start) => {}
         }
     });

@@ -12,12 +12,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tracing::debug;
 
 use super::amqp_door::AmqpDoor;
-use super::clock::Clock;
 use super::door_stream::DoorStream;
 use super::entrance;
 use super::spawn::Doors;
 use super::way_in::{Guest, WayIn};
-use crate::broker::{Broker, Peer};
+use crate::broker::Peer;
 
 /// Socket options of a listener and of what it accepts.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +80,21 @@ pub fn bind(address: SocketAddr, options: ListenerOptions) -> io::Result<Listene
     Ok(Listener { socket, options, way: WayIn::default() })
 }
 
+/// Where a listener is, and all that it takes to bind it once more.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    pub(super) address: SocketAddr,
+    pub(super) options: ListenerOptions,
+    pub(super) way: WayIn,
+}
+
 impl Listener {
+    /// All that it takes to bind it once more.
+    pub(super) fn bound(&self) -> io::Result<Bound> {
+        let (options, way) = (self.options, self.way.clone());
+        Ok(Bound { address: self.local_address()?, options, way })
+    }
+
     /// The address it really has: port 0 was given a number.
     ///
     /// # Errors
@@ -96,17 +109,18 @@ impl Listener {
         Self { way, ..self }
     }
 
-    /// Starts to accept AMQP connections, until the doors close.
-    pub fn run(self, broker: Arc<Broker>, clock: Clock, doors: &Doors) {
-        let door = AmqpDoor { broker, clock, doors: doors.clone() };
+    /// Starts to accept AMQP connections, until the doors or their gate close.
+    pub fn run(self, door: &AmqpDoor, gate: &Doors) {
+        let door = door.clone();
+        let doors = door.doors.clone();
         if !self.way.is_open() {
             let login = self.way.login;
-            return self.lead_in(doors, move |guest| {
+            return self.lead_in(&doors, gate, move |guest| {
                 door.begin_for(guest, login);
                 ready(())
             });
         }
-        self.accept(doors, move |stream, origin| {
+        self.accept(&doors, gate, move |stream, origin| {
             let Ok(local) = stream.local_addr() else { return };
             let peer = Peer { address: Some(origin.ip()) };
             door.begin(stream, peer, format!("{origin} -> {local}"));
@@ -122,22 +136,27 @@ impl Listener {
     ) where
         Served: Future<Output = ()> + Send + 'static,
     {
-        self.lead_in(doors, move |guest| serve(guest.stream, guest.ends));
+        self.lead_in(doors, doors, move |guest| serve(guest.stream, guest.ends));
     }
 
     /// Gives each connection a task in which it goes its way in, and is served then.
-    fn lead_in<Served>(self, doors: &Doors, serve: impl Fn(Guest) -> Served + Send + Sync + 'static)
-    where
+    fn lead_in<Served>(
+        self,
+        doors: &Doors,
+        gate: &Doors,
+        serve: impl Fn(Guest) -> Served + Send + Sync + 'static,
+    ) where
         Served: Future<Output = ()> + Send + 'static,
     {
         let way = Arc::new((self.way.clone(), serve));
-        let tasks = doors.clone();
-        self.accept(doors, move |stream, origin| {
-            let (way, closing) = (way.clone(), tasks.closing());
+        let (tasks, is_closing) = (doors.clone(), gate.watch());
+        self.accept(doors, gate, move |stream, origin| {
+            let (way, closing, suspending) = (way.clone(), tasks.closing(), is_closing.closing());
             tasks.spawn(async move {
                 let (way, serve) = &*way;
                 let entered = tokio::select! {
                     () = closing => None,
+                    () = suspending => None,
                     entered = way.enter(stream, origin) => entered,
                 };
                 if let Some(guest) = entered {
@@ -147,9 +166,14 @@ impl Listener {
         });
     }
 
-    fn accept(self, doors: &Doors, start: impl Fn(TcpStream, SocketAddr) + Send + 'static) {
+    fn accept(
+        self,
+        doors: &Doors,
+        gate: &Doors,
+        start: impl Fn(TcpStream, SocketAddr) + Send + 'static,
+    ) {
         let options = self.options;
-        entrance::accept(self.socket, (), doors, move |stream, origin| {
+        entrance::accept(self.socket, (), (doors, gate), move |stream, origin| {
             if let Err(error) = options.apply_to(&stream) {
                 debug!(target: "connection", %error, %origin, "socket options were not set");
             }

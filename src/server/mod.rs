@@ -4,6 +4,7 @@
 
 mod amqp_door;
 mod cipher_suites;
+mod client_listeners;
 mod client_verifier;
 mod clock;
 mod door_stream;
@@ -23,13 +24,16 @@ mod unix_listener;
 mod way_in;
 
 pub use amqp_door::AmqpDoor;
-pub use cipher_suites::knows_cipher_suite;
+pub use cipher_suites::{CipherSuiteName, cipher_suites, knows_cipher_suite};
+pub use client_listeners::ClientListeners;
 pub use clock::Clock;
 pub use door_stream::DoorStream;
 pub use listener::{Listener, ListenerOptions, bind};
 pub use proxy::Network;
 pub use spawn::Doors;
-pub use tls::{CertificateEnds, Tls};
-pub use tls_options::{ClientCheck, TlsError, TlsIdentity, TlsOptions};
+pub use tls::{CertificateEnds, Tls, TlsOffer};
+pub use tls_options::{
+    ClientCheck, RevocationCheck, RevocationExtent, TlsError, TlsIdentity, TlsOptions,
+};
 pub use unix_listener::{UnixListener, bind_unix};
 pub use way_in::{Proxy, WayIn};

@@ -2,7 +2,7 @@
 //!
 //! | task | one per | ends |
 //! |---|---|---|
-//! | listener | address | when the doors close |
+//! | listener | address | when the doors close, or its gate |
 //! | session | connection | when its connection is closed and written out |
 //! | request | connection to the HTTP API | when its client is done, or soon after they close |
 //! | scrape | connection of a scraper | when its client is done, or soon after the doors close |
@@ -19,6 +19,30 @@ pub struct Doors {
     stop: Arc<watch::Sender<bool>>,
     /// Every task holds a clone; when the last one goes, the doors are empty.
     alive: watch::Receiver<bool>,
+}
+
+/// The way back to doors for who keeps none open: as long as only this lives, they are empty.
+#[derive(Clone, Debug)]
+pub(super) struct Key(Arc<watch::Sender<bool>>);
+
+impl Key {
+    pub(super) fn doors(&self) -> Doors {
+        Doors { stop: self.0.clone(), alive: self.0.subscribe() }
+    }
+}
+
+/// Knows when doors are to close.
+#[derive(Clone, Debug)]
+pub(super) struct Watch(watch::Receiver<bool>);
+
+impl Watch {
+    pub(super) fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut alive = self.0.clone();
+        async move {
+            // Where nobody is left to close the doors, they are closed.
+            let _ = alive.wait_for(|is_closing| *is_closing).await;
+        }
+    }
 }
 
 impl Default for Doors {
@@ -41,11 +65,16 @@ impl Doors {
 
     /// Resolves when the doors are to close.
     pub fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut alive = self.alive.clone();
-        async move {
-            // The sender lives in every clone of the doors, so only `true` ends this.
-            let _ = alive.wait_for(|is_closing| *is_closing).await;
-        }
+        self.watch().closing()
+    }
+
+    /// For who wants to know of it. As long as that lives, the doors are not empty.
+    pub(super) fn watch(&self) -> Watch {
+        Watch(self.alive.clone())
+    }
+
+    pub(super) fn key(&self) -> Key {
+        Key(self.stop.clone())
     }
 
     /// Lets nobody in any more.

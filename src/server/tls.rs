@@ -10,12 +10,15 @@ use std::time::Duration;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{ProtocolVersion, ServerConfig, SupportedProtocolVersion, version};
+use rustls::{
+    ProtocolVersion, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion, version,
+};
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::cipher_suites::{CipherSuiteName, Suite};
 use super::tls_options::{TlsError, TlsIdentity, TlsOptions};
 use super::{cipher_suites, client_verifier, tls_files};
 use crate::auth::{CertificateEnd, CertificateLogin, PeerCertificate};
@@ -34,6 +37,16 @@ pub struct Tls {
 struct Loaded {
     config: Arc<ServerConfig>,
     ends: CertificateEnds,
+    offer: TlsOffer,
+}
+
+/// What a door has to agree on with who comes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsOffer {
+    /// Versions by Erlang's names, the newest first.
+    pub versions: Vec<&'static str>,
+    /// Suites that its certificates serve for, the best first.
+    pub suites: Vec<CipherSuiteName>,
 }
 
 /// Until when the certificates of a door are good.
@@ -43,10 +56,14 @@ pub struct CertificateEnds {
     pub own_file: PathBuf,
     /// Of its own, and of those of its hosts.
     pub own: Vec<CertificateEnd>,
+    /// Its own in PEM, and those that lead from it to an authority.
+    pub own_text: String,
     /// The file with those of authorities.
     pub authorities_file: Option<PathBuf>,
     /// Of authorities.
     pub authorities: Vec<CertificateEnd>,
+    /// They in PEM.
+    pub authorities_text: Option<String>,
 }
 
 impl Tls {
@@ -73,6 +90,18 @@ impl Tls {
     #[must_use]
     pub fn ends(&self) -> CertificateEnds {
         self.loaded().ends.clone()
+    }
+
+    /// What can be agreed on.
+    #[must_use]
+    pub fn offer(&self) -> TlsOffer {
+        self.loaded().offer.clone()
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn options(&self) -> &TlsOptions {
+        &self.options
     }
 
     fn loaded(&self) -> Arc<Loaded> {
@@ -121,18 +150,25 @@ impl Loaded {
             None => builder.with_no_client_auth(),
         };
         let mut identities = Identities::read(options, &provider)?;
+        let authorities = match &options.authorities {
+            Some(path) => Some(tls_files::certificates("cacertfile", path)?),
+            None => None,
+        };
         let ends = CertificateEnds {
             own_file: options.identity.certificate.clone(),
             own: std::mem::take(&mut identities.ends),
+            own_text: tls_files::text(&identities.own.cert),
             authorities_file: options.authorities.clone(),
-            authorities: match &options.authorities {
-                Some(path) => ends(&tls_files::certificates("cacertfile", path)?),
-                None => Vec::new(),
-            },
+            authorities: authorities.as_deref().map(ends).unwrap_or_default(),
+            authorities_text: authorities.as_deref().map(tls_files::text),
+        };
+        let offer = TlsOffer {
+            versions: version_names(options),
+            suites: identities.suites(&provider, options),
         };
         let mut config = builder.with_cert_resolver(Arc::new(identities));
         config.ignore_client_order = options.chooses;
-        Ok(Self { config: Arc::new(config), ends })
+        Ok(Self { config: Arc::new(config), ends, offer })
     }
 }
 
@@ -152,6 +188,11 @@ fn provider(options: &TlsOptions) -> Result<CryptoProvider, TlsError> {
 fn versions(options: &TlsOptions) -> Vec<&'static SupportedProtocolVersion> {
     let versions = [(options.speaks_1_3, &version::TLS13), (options.speaks_1_2, &version::TLS12)];
     versions.into_iter().filter_map(|(is_spoken, version)| is_spoken.then_some(version)).collect()
+}
+
+fn version_names(options: &TlsOptions) -> Vec<&'static str> {
+    let names = [(options.speaks_1_3, "tlsv1.3"), (options.speaks_1_2, "tlsv1.2")];
+    names.into_iter().filter_map(|(is_spoken, name)| is_spoken.then_some(name)).collect()
 }
 
 fn ends(certificates: &[CertificateDer<'_>]) -> Vec<CertificateEnd> {
@@ -178,6 +219,20 @@ impl Identities {
             hosts.insert(host.to_ascii_lowercase(), Arc::new(key));
         }
         Ok(Self { own: Arc::new(own), hosts, ends })
+    }
+
+    /// The suites that some of the keys serve for: before 1.3 each is for keys of one kind.
+    fn suites(&self, provider: &CryptoProvider, options: &TlsOptions) -> Vec<CipherSuiteName> {
+        let keys = || std::iter::once(&self.own).chain(self.hosts.values());
+        let serves = |suite: &SupportedCipherSuite| match suite {
+            SupportedCipherSuite::Tls13(_) => options.speaks_1_3,
+            SupportedCipherSuite::Tls12(suite) => {
+                let mut keys = keys();
+                options.speaks_1_2 && keys.any(|key| key.key.choose_scheme(suite.sign).is_some())
+            }
+        };
+        let suites = provider.cipher_suites.iter().copied().filter(serves);
+        suites.filter_map(cipher_suites::of).map(Suite::name).collect()
     }
 }
 

@@ -14,6 +14,8 @@ pub struct TlsOptions {
     pub authorities: Option<PathBuf>,
     /// What is asked of clients.
     pub client: ClientCheck,
+    /// Whether certificates of clients may have been revoked.
+    pub revocation: Option<RevocationCheck>,
     /// How many certificates may stand between a client's and that of an authority.
     pub depth: usize,
     /// TLS 1.2 is spoken.
@@ -47,6 +49,26 @@ pub enum ClientCheck {
     Certificate,
     /// They must have one.
     OwnCertificate,
+}
+
+/// How it is found out whether certificates of clients were revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationCheck {
+    /// The folder with the lists of authorities.
+    pub folder: PathBuf,
+    /// Which certificates are looked up.
+    pub extent: RevocationExtent,
+}
+
+/// Which certificates are looked up in the lists, and what becomes of those that are in none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationExtent {
+    /// All on the way to an authority. Whose list is missing or old is not let in.
+    Chain,
+    /// The client's own, as strictly.
+    Own,
+    /// All; where a list is missing it is let in.
+    BestEffort,
 }
 
 /// What cannot be done as the operator wants it.

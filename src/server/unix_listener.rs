@@ -6,7 +6,6 @@ use std::future::Future;
 use std::io::{self, Error, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -14,17 +13,17 @@ use tokio::net::UnixStream;
 use tracing::debug;
 
 use super::amqp_door::AmqpDoor;
-use super::clock::Clock;
 use super::entrance;
 use super::listener::ListenerOptions;
 use super::spawn::Doors;
-use crate::broker::{Broker, Peer};
+use crate::broker::Peer;
 
 /// A bound path that accepts once it runs. When it is gone, so is its file.
 #[derive(Debug)]
 pub struct UnixListener {
     socket: tokio::net::UnixListener,
     file: SocketFile,
+    mode: u32,
 }
 
 /// The file of a socket, which goes with it, unless another has its name by then.
@@ -47,7 +46,7 @@ pub fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     // Before it listens nobody is let in, whatever the mode is.
     fs::set_permissions(path, Permissions::from_mode(mode))?;
     socket.listen(ListenerOptions::default().backlog)?;
-    Ok(UnixListener { socket: tokio::net::UnixListener::from_std(socket.into())?, file })
+    Ok(UnixListener { socket: tokio::net::UnixListener::from_std(socket.into())?, file, mode })
 }
 
 /// Takes away what a process left that did not stop in order.
@@ -84,12 +83,18 @@ impl UnixListener {
         &self.file.path
     }
 
-    /// Starts to accept AMQP connections, until the doors close.
-    pub fn run(self, broker: Arc<Broker>, clock: Clock, doors: &Doors) {
-        let door = AmqpDoor { broker, clock, doors: doors.clone() };
+    /// Whose processes may connect, as for any file.
+    pub(super) fn mode(&self) -> u32 {
+        self.mode
+    }
+
+    /// Starts to accept AMQP connections, until the doors or their gate close.
+    pub(super) fn run(self, door: &AmqpDoor, gate: &Doors) {
+        let door = door.clone();
+        let doors = door.doors.clone();
         let place = self.path().display().to_string();
         let count = AtomicU64::new(1);
-        entrance::accept(self.socket, self.file, doors, move |stream, _| {
+        entrance::accept(self.socket, self.file, (&doors, gate), move |stream, _| {
             let process = stream.peer_cred().ok().and_then(|credentials| credentials.pid());
             let number = count.fetch_add(1, Ordering::Relaxed);
             let name = format!("unix:{}#{number} -> unix:{place}", process.unwrap_or_default());
@@ -107,7 +112,7 @@ impl UnixListener {
         Served: Future<Output = ()> + Send + 'static,
     {
         let tasks = doors.clone();
-        entrance::accept(self.socket, self.file, doors, move |stream, _| {
+        entrance::accept(self.socket, self.file, (doors, doors), move |stream, _| {
             match stream.peer_cred() {
                 Ok(credentials) => tasks.spawn(serve(stream, credentials.uid())),
                 Err(error) => debug!(target: "connection", %error, "nobody knows who connected"),

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -49,11 +50,33 @@ impl Authority {
     pub(crate) fn issue(&self, name: &str, host: &str) -> Vec<u8> {
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
+        params.serial_number = Some(serial_number(name));
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         fs::write(self.file(&format!("{name}.pem")), certificate.pem()).unwrap();
         fs::write(self.file(&format!("{name}.key")), key.serialize_pem()).unwrap();
         certificate.der().to_vec()
+    }
+
+    /// Writes a list of what it has revoked, which holds until this year.
+    pub(crate) fn revoke(&self, names: &[&str], until: i32) {
+        let revoked = names.iter().map(|name| RevokedCertParams {
+            serial_number: serial_number(name),
+            revocation_time: date_time_ymd(2020, 1, 2),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 2),
+            next_update: date_time_ymd(until, 1, 2),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = params.signed_by(&self.issuer).unwrap();
+        fs::create_dir_all(self.file("lists")).unwrap();
+        fs::write(self.file("lists").join("revoked.pem"), list.pem().unwrap()).unwrap();
     }
 
     /// The flags of a broker that has `server`'s certificate.
@@ -92,6 +115,11 @@ impl Authority {
             }
         })
     }
+}
+
+/// Its name says which certificate it is.
+fn serial_number(name: &str) -> SerialNumber {
+    SerialNumber::from_slice(name.as_bytes())
 }
 
 /// As flags.

@@ -17,24 +17,30 @@ use crate::process::{Process, binary};
 /// A folder with a link for each of RabbitMQ's tools.
 fn links() -> TempDir {
     let folder = tempdir().unwrap();
-    for name in ["rabbitmqctl", "rabbitmq-diagnostics", "rabbitmq-plugins", "rabbitmq-queues"] {
+    for name in [
+        "rabbitmqctl",
+        "rabbitmq-diagnostics",
+        "rabbitmq-plugins",
+        "rabbitmq-queues",
+        "rabbitmq-upgrade",
+    ] {
         symlink(binary(), folder.path().join(name)).unwrap();
     }
     folder
 }
 
 /// A tool that finds the broker by its data directory, as in a container.
-struct Tools {
+pub(crate) struct Tools {
     links: TempDir,
     data: PathBuf,
 }
 
 impl Tools {
-    fn of(process: &Process) -> Self {
+    pub(crate) fn of(process: &Process) -> Self {
         Self { links: links(), data: process.data_folder().to_owned() }
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut words = line.split(' ');
         let name = words.next().unwrap();
         let mut command = match name {
@@ -53,7 +59,7 @@ impl Tools {
     }
 
     /// What is printed by a line that has to leave this status.
-    fn run(&self, line: &str, status: i32) -> String {
+    pub(crate) fn run(&self, line: &str, status: i32) -> String {
         told(&self.command(line).output().unwrap(), line, status)
     }
 }

@@ -15,6 +15,7 @@ mod certificates;
 mod configuration;
 mod consumer_timeout;
 mod ctl;
+mod ctl_operations;
 mod definitions;
 mod descriptors;
 mod disk;

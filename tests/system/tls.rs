@@ -161,6 +161,45 @@ fn clients_without_a_certificate_or_with_a_foreign_one_are_not_let_in() {
     wire.close();
 }
 
+/// Whether a client with this certificate is let in.
+fn is_let_in(authority: &Authority, process: &Process, shows: &str) -> bool {
+    let mut stream = connect(authority, process, Some(shows));
+    // In 1.3 the client hears of it after its own part of the handshake.
+    stream.write_all(&PROTOCOL_HEADER).is_ok() && stream.read(&mut [0; 8]).is_ok()
+}
+
+/// The key was once taken and never obeyed.
+#[test]
+fn certificates_that_were_revoked_let_nobody_in() {
+    let authority = authority();
+    ["good", "bad", "late"].iter().for_each(|name| {
+        authority.issue(name, "client.example");
+    });
+    let folder =
+        format!("ssl_options.crl_cache.hash_dir.path={}", authority.file("lists").display());
+    for check in ["true", "peer", "best_effort"] {
+        authority.revoke(&["bad"], 2049);
+        let check = format!("ssl_options.crl_check={check}");
+        let mut process = start(&authority, &[&DEMANDING[..], &[&check, &folder]].concat());
+        assert!(is_let_in(&authority, &process, "good"), "{check}");
+        assert!(is_let_in(&authority, &process, "late"), "{check}");
+        assert!(!is_let_in(&authority, &process, "bad"), "{check}");
+        assert!(process.logged("TLS handshake failed").contains("Revoked"));
+        authority.revoke(&["bad", "late"], 2049);
+        process.signal(Signal::HUP);
+        process.logged("server.pem anew: good until");
+        assert!(!is_let_in(&authority, &process, "late"), "{check}");
+    }
+    // An old list says too little about who is not on it.
+    authority.revoke(&["bad"], 2021);
+    for (check, is_good) in [("true", false), ("peer", false), ("best_effort", true)] {
+        let check = format!("ssl_options.crl_check={check}");
+        let process = start(&authority, &[&DEMANDING[..], &[&check, &folder]].concat());
+        assert_eq!(is_let_in(&authority, &process, "good"), is_good, "{check}");
+        assert!(!is_let_in(&authority, &process, "bad"), "{check}");
+    }
+}
+
 /// The mechanisms that are offered, once the header is sent.
 fn offered(wire: &mut Wire) -> String {
     wire.write(&PROTOCOL_HEADER);

@@ -20,6 +20,30 @@ use crate::message::{Era, Moment, Name, QueueOptions};
 use crate::policy::{self, Policies};
 use crate::queue::Lifetime;
 
+impl Broker {
+    /// Users' policies that match a queue, the one that applies first; none where it is not there.
+    #[must_use]
+    pub fn policies_that_match_queue(
+        &self,
+        host: &str,
+        name: &str,
+    ) -> Option<Vec<Arc<PolicyDefinition>>> {
+        let host = self.virtual_host(host)?;
+        let kind = host.queue(name)?.definition.options.kind;
+        Some(host.policies().all_of_queue(name, kind))
+    }
+
+    /// The same of an exchange, which need not be there.
+    #[must_use]
+    pub fn policies_that_match_exchange(
+        &self,
+        host: &str,
+        name: &str,
+    ) -> Option<Vec<Arc<PolicyDefinition>>> {
+        Some(self.virtual_host(host)?.policies().all_of_exchange(name))
+    }
+}
+
 impl Author<'_> {
     /// Sets a policy, or changes the one of its name.
     ///

@@ -6,7 +6,7 @@ use super::super::output::{Output, Table};
 
 pub(super) fn output(output: &Output) -> String {
     match output {
-        Output::Rows(table) => rows(table),
+        Output::Rows(table) | Output::Framed(table) => rows(table),
         Output::Done => format!("{}\n", json!({"result": "ok"})),
         Output::Hint(text) => format!("{}\n", json!({"status": "ok", "message": text})),
         Output::Message(text) => format!("{}\n", json!({"message": text})),

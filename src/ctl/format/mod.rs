@@ -66,9 +66,10 @@ pub(super) fn shown(output: &Output, shown: &Shown) -> String {
     match (output, shown.formatter) {
         (Output::Raw(text), _) => text.clone(),
         (output, Formatter::Json) => json::output(output),
-        (Output::Rows(table), Formatter::Csv) => csv::table(table),
-        (Output::Rows(table), Formatter::Pretty) => pretty::table(table),
-        (Output::Rows(table), Formatter::Erlang) => erlang::table(table),
+        (Output::Rows(table) | Output::Framed(table), Formatter::Csv) => csv::table(table),
+        (Output::Rows(table), Formatter::Pretty)
+        | (Output::Framed(table), Formatter::Pretty | Formatter::Table) => pretty::table(table),
+        (Output::Rows(table) | Output::Framed(table), Formatter::Erlang) => erlang::table(table),
         (Output::Rows(table), Formatter::Table) => text::table(table, shown.has_headers),
         (Output::Done, _) => String::new(),
         (Output::Hint(_), _) if shown.is_quiet => String::new(),

@@ -10,8 +10,6 @@ const NO_STREAMS: &str = "there are no streams";
 const NO_ENCRYPTION: &str = "encrypted values in configuration files are not understood";
 const NO_STOPPED_APP: &str =
     "a node runs or is stopped as a whole: stop the process, and start it again";
-const NO_MAINTENANCE: &str = "a node that runs lets clients in: `shutdown` stops it in order";
-const FROM_FILES: &str = "it is set in the configuration file, and in force from the next start on";
 
 pub(super) const VERBS: &[Verb] = &[
     Verb::refused("join_cluster", ONE_NODE),
@@ -57,19 +55,6 @@ pub(super) const VERBS: &[Verb] = &[
     Verb::refused("decode", NO_ENCRYPTION),
     Verb::refused("list_hashes", NO_ENCRYPTION),
     Verb::refused("list_ciphers", NO_ENCRYPTION),
-    Verb::refused("set_log_level", FROM_FILES),
-    Verb::refused("suspend_listeners", NO_MAINTENANCE),
-    Verb::refused("resume_listeners", NO_MAINTENANCE),
-    Verb::refused("drain", NO_MAINTENANCE),
-    Verb::refused("revive", NO_MAINTENANCE),
-    Verb::refused("rotate_logs", "move the file away and start the node again"),
-    Verb::refused("consume_event_stream", "there are no events to watch yet"),
-    Verb::refused("log_tail_stream", "`tail -f` on the file that log_location names does it"),
-    Verb::refused("message_size_stats", "sizes of messages are not counted by this tool"),
-    Verb::refused("list_policies_that_match", "list_queues shows the policy of each queue"),
-    Verb::refused("cipher_suites", "the tool does not know what TLS offers"),
-    Verb::refused("tls_versions", "the tool does not know what TLS offers"),
-    Verb::refused("certificates", "the tool does not know the certificates of the node"),
     Verb::refused("add_replica", NO_STREAMS),
     Verb::refused("delete_replica", NO_STREAMS),
     Verb::refused("restart_stream", NO_STREAMS),

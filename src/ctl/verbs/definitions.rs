@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 
 use serde_json::Value;
 
+use super::super::api::Asked;
 use super::super::call::Call;
 use super::super::failure::Failure;
 use super::super::output::Output;
@@ -35,8 +36,13 @@ pub(super) const VERBS: &[Verb] = &[
 fn export(call: &Call) -> Result<Output, Failure> {
     check_format(call)?;
     let file = call.word("<file>");
-    let definitions = call.api.get(definitions(call)).map_err(missing(call))?;
-    let json = definitions.to_string();
+    let asked = Asked { path: definitions(call), ..Asked::default() };
+    let answer = call.api.ask(asked).map_err(missing(call))?;
+    let json = String::from_utf8_lossy(&answer.body).into_owned();
+    for warning in &answer.warnings {
+        // Nobody is left to tell if this fails. The file is whole all the same.
+        let _ = writeln!(io::stderr(), "Warning: for RabbitMQ 3.10: {warning}");
+    }
     if file == STANDARD {
         return Ok(Output::Raw(json));
     }

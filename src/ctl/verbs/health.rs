@@ -151,13 +151,19 @@ fn asked(path: String) -> Asked {
 fn running(call: &Call) -> Result<Output, Failure> {
     let answer = ask(call, &["is-in-service"])?;
     let node = call.node();
-    if answer.status != 200 {
+    if answer.status != 200 && !is_under_maintenance(&answer) {
         return Err(Failure::Unavailable(format!(
             "RabbitMQ on node {node} is not running or has not fully booted yet (check with \
              is_booting)"
         )));
     }
     Ok(Output::Message(format!("RabbitMQ on node {node} is fully booted and running")))
+}
+
+/// A node that runs, and was told to let nobody in: RabbitMQ says that it runs.
+pub(super) fn is_under_maintenance(answer: &Answer) -> bool {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    body.get("maintenance") == Some(&Value::Bool(true))
 }
 
 fn booting(call: &Call) -> Result<Output, Failure> {

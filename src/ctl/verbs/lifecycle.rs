@@ -10,6 +10,7 @@ use super::super::failure::Failure;
 use super::super::output::Output;
 use super::super::url::path;
 use super::super::verb::Verb;
+use super::health;
 use crate::limits::{CTL_RETRY_MS, CTL_START_PATIENCE_MS};
 
 pub(super) const VERBS: &[Verb] = &[
@@ -72,7 +73,7 @@ fn await_startup(call: &Call) -> Result<Output, Failure> {
 fn await_service(call: &Call, patience: Duration) -> Option<()> {
     let path = path(&["health", "checks", "ready-to-serve-clients"]);
     call.api.wait_until(&path, patience, |answer| match answer {
-        Ok(answer) => answer.status == 200 || answer.status == 401,
+        Ok(answer) => matches!(answer.status, 200 | 401) || health::is_under_maintenance(answer),
         Err(_) => false,
     })
 }
@@ -108,7 +109,7 @@ fn wait(call: &Call) -> Result<Output, Failure> {
     };
     loop {
         if await_service(call, pause).is_some() {
-            return Ok(Output::Message(format!("The node of process {pid} is running")));
+            return Ok(Output::Hint(waited(call, pid)));
         }
         if !is_alive(pid) {
             return Err(Failure::Unavailable(format!("process {pid} is not running")));
@@ -118,6 +119,18 @@ fn wait(call: &Call) -> Result<Output, Failure> {
             return Err(timed_out(call, patience));
         }
     }
+}
+
+/// RabbitMQ's words.
+fn waited(call: &Call, pid: u64) -> String {
+    let (node, plugins) = (call.node(), "'rabbit_and_plugins'");
+    let file = call.maybe("<pidfile>").filter(|_| call.maybe("--pid").is_none());
+    let waited = file.map(|file| format!("Waiting for pid file '{file}' to appear\n"));
+    format!(
+        "{}pid is {pid}\nWaiting for applications {plugins} to start on node '{node}'\n\
+         Applications {plugins} are running on node '{node}'",
+        waited.unwrap_or_default(),
+    )
 }
 
 fn read_pid(file: &str) -> Option<u64> {

@@ -29,13 +29,18 @@ pub(super) fn line(listener: &Value) -> String {
     let (address, protocol) = (text("ip_address"), text("protocol"));
     let port = listener.get("port").and_then(Value::as_u64).unwrap_or_default();
     let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
-    let purpose = match protocol {
+    let purpose = purpose(protocol);
+    format!("Interface: {address}, port: {port}, protocol: {protocol}, purpose: {purpose}")
+}
+
+/// What a protocol is for, for people.
+pub(super) fn purpose(protocol: &str) -> &str {
+    match protocol {
         "amqp" => "AMQP 0-9-1",
         "amqp/ssl" => "AMQP 0-9-1 over TLS",
         "http" => "HTTP API",
         "https" => "HTTP API over TLS",
         "http/prometheus" => "Prometheus exporter API over HTTP",
         other => other,
-    };
-    format!("Interface: {address}, port: {port}, protocol: {protocol}, purpose: {purpose}")
+    }
 }

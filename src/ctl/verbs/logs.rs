@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::call::Call;
 use super::super::failure::Failure;
 use super::super::output::Output;
+use super::super::url::path;
 use super::super::verb::Verb;
 use super::node;
 
@@ -23,11 +24,50 @@ pub(super) const VERBS: &[Verb] = &[
         "Last log lines on node {node} ...",
         tail,
     ),
+    Verb::new(
+        "log_tail_stream",
+        "[--duration|-d <seconds>]",
+        "Show the lines of the log file as they come, until it is interrupted",
+        "Streaming logs from node {node}{for_duration} ...",
+        follow,
+    ),
+    Verb::new(
+        "set_log_level",
+        "<log_level> [<category>]",
+        "Set which lines pass to the logs until the node stops, of a category or of all",
+        "Setting log level to \"{log_level}\" ...",
+        set_level,
+    ),
+    Verb::new(
+        "rotate_logs",
+        "",
+        "Open the log file anew, when it was moved away",
+        "Rotating logs for node {node} ...",
+        rotate,
+    ),
 ];
 
 fn location(call: &Call) -> Result<Output, Failure> {
     let files = files(call)?;
     Ok(Output::Report { text: files.join("\n"), json: json!({"paths": files}) })
+}
+
+fn follow(call: &Call) -> Result<Output, Failure> {
+    call.follow(path(&["leveret", "log-stream"]))
+}
+
+fn set_level(call: &Call) -> Result<Output, Failure> {
+    let mut body = json!({"level": call.word("<log_level>")});
+    if let (Some(body), Some(category)) = (body.as_object_mut(), call.maybe("<category>")) {
+        body.insert("category".to_owned(), category.into());
+    }
+    call.api.put(path(&["leveret", "log-level"]), &body)?;
+    Ok(Output::Done)
+}
+
+fn rotate(call: &Call) -> Result<Output, Failure> {
+    call.api.post(path(&["leveret", "log-rotation"]), &json!({}))?;
+    Ok(Output::Done)
 }
 
 fn files(call: &Call) -> Result<Vec<String>, Failure> {

@@ -7,13 +7,16 @@ mod channels;
 mod connections;
 mod consumers;
 mod definitions;
+mod events;
 mod exchanges;
 mod features;
 mod health;
 mod lifecycle;
 mod listeners;
 mod logs;
+mod maintenance;
 mod memory;
+mod message_sizes;
 mod node;
 mod parameters;
 mod permissions;
@@ -21,6 +24,7 @@ mod plugins;
 mod policies;
 mod queues;
 mod report;
+mod tls;
 mod topic_permissions;
 mod user_limits;
 mod users;
@@ -36,11 +40,15 @@ use super::verb::Section;
 pub(super) const ALL: &[Section] = &[
     Section { title: "Node", verbs: node::VERBS },
     Section { title: "Start and stop", verbs: lifecycle::VERBS },
+    Section { title: "Maintenance", verbs: maintenance::VERBS },
     Section { title: "Health checks", verbs: health::VERBS },
     Section { title: "Listeners", verbs: listeners::VERBS },
+    Section { title: "TLS", verbs: tls::VERBS },
+    Section { title: "Sizes of messages", verbs: message_sizes::VERBS },
     Section { title: "Memory", verbs: memory::VERBS },
     Section { title: "Alarms", verbs: alarm_limits::VERBS },
     Section { title: "Logs", verbs: logs::VERBS },
+    Section { title: "Events", verbs: events::VERBS },
     Section { title: "Reports", verbs: report::VERBS },
     Section { title: "Users", verbs: users::VERBS },
     Section { title: "Permissions", verbs: permissions::VERBS },
@@ -60,6 +68,8 @@ pub(super) const ALL: &[Section] = &[
     Section { title: "Feature flags", verbs: features::VERBS },
     Section { title: "Not done here", verbs: absent::VERBS },
 ];
+
+pub(super) use tls::suites_format;
 
 /// The verbs of `rabbitmq-plugins`.
 pub(super) const PLUGINS: &[Section] = &[Section { title: "Plugins", verbs: plugins::VERBS }];

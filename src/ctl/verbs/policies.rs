@@ -25,6 +25,13 @@ pub(super) const VERBS: &[Verb] = &[
         |call| list(call, USER),
     ),
     Verb::new(
+        "list_policies_that_match",
+        "<name> [--object-type <object-type>]",
+        "List all policies that match a queue or an exchange; the first one applies",
+        "Listing policies that match {object_type} '{name}' in vhost '{vhost}' ...",
+        list_matching,
+    ),
+    Verb::new(
         "set_policy",
         SET_USAGE,
         "Set a policy: what holds for queues and exchanges whose names match",
@@ -77,11 +84,31 @@ const LISTING: Listing = Listing {
 
 fn list(call: &Call, kind: &str) -> Result<Output, Failure> {
     call.check_host()?;
-    LISTING.show_with(call, path(&[kind, call.virtual_host()]), |policy| {
-        if let Some(definition) = policy.get_mut("definition") {
-            *definition = Value::from(definition.to_string());
+    LISTING.show_with(call, path(&[kind, call.virtual_host()]), show_definition)
+}
+
+/// What a policy says is JSON, as it was typed.
+fn show_definition(policy: &mut Value) {
+    if let Some(definition) = policy.get_mut("definition") {
+        *definition = Value::from(definition.to_string());
+    }
+}
+
+/// The name is that of a queue, or of an exchange.
+fn list_matching(call: &Call) -> Result<Output, Failure> {
+    let kind = match call.maybe("--object-type").unwrap_or("queue") {
+        "queue" | "queues" => "queue",
+        "exchange" | "exchanges" => "exchange",
+        other => {
+            let text = format!("the object type {other} is not supported: queue or exchange is");
+            return Err(Failure::Data(text));
         }
-    })
+    };
+    call.check_host()?;
+    let (host, name) = (call.virtual_host(), call.word("<name>"));
+    let mut policies = call.api.list(path(&["leveret", "matching-policies", host, kind, name]))?;
+    policies.iter_mut().for_each(show_definition);
+    LISTING.framed(call, &policies)
 }
 
 fn set(call: &Call, kind: &str) -> Result<Output, Failure> {

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod file;
+mod foreign;
 mod inventory;
 mod items;
 #[cfg(test)]

@@ -186,10 +186,73 @@ async fn an_export_names_users_whose_passwords_rabbitmq_cannot_read() {
     let explanation = file["explanation"].as_str().unwrap();
     let told = "; RabbitMQ cannot read the passwords of 'ann'";
     assert!(explanation.ends_with(told), "{explanation}");
+    let answer = world.ask("GET", "/api/definitions", "").await;
+    let header = "x-leveret-warning: rabbitmq cannot read the password of user 'ann'";
+    assert!(answer.head.contains(header), "{}", answer.head);
     let other = World::new();
     let users = file["users"].as_array().unwrap();
     let ann = users.iter().find(|user| user["name"] == "ann").unwrap();
     let file = json!({"users": [ann]}).to_string();
     assert_eq!(post(&other, "/api/definitions", &file).await.status, 204);
     assert_eq!(other.broker.user_definition("ann").unwrap().password, hash);
+}
+
+/// The warnings of an export, in small letters.
+async fn warnings(world: &World, path: &str) -> Vec<String> {
+    let head = world.ask("GET", path, "").await.head;
+    let lines = head.lines().filter_map(|line| line.strip_prefix("x-leveret-warning: "));
+    lines.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn an_export_names_what_rabbitmq_does_not_take() {
+    let world = roomy();
+    assert_eq!(warnings(&world, "/api/definitions").await, [] as [String; 0]);
+    let file = json!({
+        "users": [{"name": "bo\u{e9}", "tags": "", "password_hash": "", "limits": {
+            "max-publish-rate": 5
+        }}],
+        "policies": [
+            {"vhost": "v1", "name": "p", "pattern": "", "apply-to": "quorum_queues",
+             "priority": 0, "definition": {"storage": "disk", "max-length": 1}},
+        ],
+        "parameters": [{"vhost": "v2", "component": "vhost-limits", "name": "limits",
+                        "value": {"max-publish-bytes-rate": 9, "max-queues": 5}}],
+        "exchanges": [{"vhost": "v1", "name": "e", "type": "x-local-random", "durable": true}],
+        "queues": [
+            {"vhost": "v1", "name": "q", "durable": true,
+             "arguments": {"x-delayed-retry-type": "all", "x-delayed-retry-min": 1000,
+                           "x-max-length": 5}},
+            {"vhost": "v2", "name": "plain", "durable": true},
+        ],
+    });
+    let answer = post(&world, "/api/definitions", &file.to_string()).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    let of_v1 = [
+        "policy 'p' in vhost 'v1' sets 'storage', which is refused",
+        "policy 'p' in vhost 'v1' applies to 'quorum_queues', which is refused",
+        "exchange 'e' in vhost 'v1' is of type 'x-local-random', which comes with rabbitmq 4",
+        "queue 'q' in vhost 'v1' has 'x-delayed-retry-min', 'x-delayed-retry-type', which has no \
+         effect",
+    ];
+    assert_eq!(warnings(&world, "/api/definitions/v1").await, of_v1);
+    let of_v2 = ["the limit 'max-publish-bytes-rate' of vhost 'v2' has no effect"];
+    assert_eq!(warnings(&world, "/api/definitions/v2").await, of_v2);
+    let all = warnings(&world, "/api/definitions").await;
+    assert_eq!(all.len(), 1 + of_v1.len() + of_v2.len(), "{all:?}");
+    assert_eq!(all[0], "the limit 'max-publish-rate' of user 'bo\\u{e9}' has no effect");
+}
+
+#[tokio::test]
+async fn of_too_many_warnings_the_rest_is_counted() {
+    let world = roomy();
+    let queue = |number| {
+        json!({"vhost": "v1", "name": format!("q{number}"), "durable": true,
+               "arguments": {"x-storage": "disk"}})
+    };
+    let queues: Vec<Value> = (0..30).map(queue).collect();
+    let answer = post(&world, "/api/definitions", &json!({"queues": queues}).to_string()).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    let warnings = warnings(&world, "/api/definitions/v1").await;
+    assert_eq!((warnings.len(), warnings[20].as_str()), (21, "10 more"));
 }

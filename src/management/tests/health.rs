@@ -149,6 +149,10 @@ async fn a_certificate_that_runs_out_fails_its_check_in_time() {
         own: vec![end(10, "1970-01-11 0:00:00"), end(1000, "later")],
         authorities_file: Some("/ca.pem".into()),
         authorities: vec![end(1000, "later")],
+        own_text: String::new(),
+        authorities_text: None,
+        options: Vec::new(),
+        offer: TlsOffer::default(),
     };
     let told = move || vec![certificates.clone()];
     let options = ManagementOptions { certificates: Box::new(told), ..options() };

@@ -13,6 +13,7 @@ mod consumers;
 mod definitions;
 mod description;
 mod door;
+mod events;
 mod exchanges;
 mod features;
 mod global_parameters;
@@ -21,8 +22,13 @@ mod headers;
 mod health;
 mod lists;
 mod login;
+mod logs;
 mod machine_owner;
+mod maintenance;
+mod matching_policies;
+mod message_sizes;
 mod messages;
+mod node_control;
 mod nodes;
 mod overview;
 mod parameters;
@@ -33,6 +39,7 @@ mod queues;
 mod rates;
 mod replicas;
 mod stored;
+mod tls;
 mod topic_permissions;
 mod turns;
 mod user_limits;
@@ -50,9 +57,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use node_control::TestControl;
+
 use super::{
     CrossOrigin, ListenerFacts, ListenerProtocol, Management, ManagementOptions, NodeFacts, Place,
-    ProcessFigures, direct,
+    ProcessFigures, TlsOffer, direct,
 };
 use crate::broker::{Alarm, Broker, BrokerOptions, DirectChannel, Peer};
 use crate::connection::Command;
@@ -118,6 +127,8 @@ fn facts() -> NodeFacts {
             listener(ListenerProtocol::Amqp, "[::]:5671"),
             listener(ListenerProtocol::Http, "127.0.0.1:15671"),
         ],
+        tls_spoken: TlsOffer::default(),
+        control: Arc::new(TestControl::default()),
     }
 }
 
@@ -143,6 +154,20 @@ impl World {
     fn with(broker: Arc<Broker>, options: ManagementOptions) -> Self {
         let management = Arc::new(Management::new(broker.clone(), options));
         Self { broker, management }
+    }
+
+    /// A node that is controlled as is told, and what is done to it.
+    fn controlled(control: TestControl) -> (Self, Arc<TestControl>) {
+        let broker = Arc::new(Broker::new(BrokerOptions::default(), [1, 2]).unwrap());
+        let control = Arc::new(control);
+        let facts = NodeFacts { control: control.clone(), ..facts() };
+        (Self::with(broker, ManagementOptions { facts, ..options() }), control)
+    }
+
+    /// A user for each of these tags, named after it, who may enter `v1`.
+    fn add_users(&self, tags: &[&str]) {
+        self.broker.declare_virtual_host("v1", HostSettings::default());
+        tags.iter().for_each(|tag| self.add_user(tag, &[tag]));
     }
 
     /// The same with a clock that is moved by hand.

@@ -73,6 +73,8 @@ pub struct Config {
     /// Who may use them, as the mode of a file.
     pub unix_mode: u32,
     pub data_dir: PathBuf,
+    /// The file with the number of the process; `None` where nobody wants one.
+    pub pid_file: Option<PathBuf>,
     /// 0 proposes no heartbeats.
     pub heartbeat_seconds: u16,
     /// 0 for no limit.

@@ -22,6 +22,7 @@ pub(super) fn settings<'a>(variable: &str, value: &'a str) -> Vec<(&'static str,
             vec![("log.console", "true"), ("log.file", "false")]
         }
         "RABBITMQ_LOGS" => vec![("log.file", value)],
+        "RABBITMQ_PID_FILE" => vec![("pid_file", value)],
         _ => Vec::new(),
     }
 }

@@ -35,6 +35,7 @@ const DAY_MS: u64 = 86_400_000;
 #[derive(Clone, Debug, Default)]
 pub struct Typed {
     pub data_dir: Option<PathBuf>,
+    pub pid_file: Option<PathBuf>,
     pub is_synced: Option<bool>,
     pub accepts_damaged_definitions: Option<bool>,
     pub read_window_size: Option<u64>,
@@ -229,6 +230,7 @@ impl Typed {
             unix_listeners: self.unix_listeners.into_values().collect(),
             unix_mode: self.unix_mode.unwrap_or(0o660),
             node_name: self.node_name,
+            pid_file: self.pid_file,
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("./data")),
             heartbeat_seconds: self.heartbeat_seconds.unwrap_or(60),
             frame_size_max: self.frame_size_max.unwrap_or(131_072),

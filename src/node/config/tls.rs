@@ -9,7 +9,9 @@ use super::TlsConfig;
 use super::errors::{ConfigError, Origin, Warning};
 use super::keys::Setting;
 use super::resolve::{Typed, sorted};
-use crate::server::{ClientCheck, Tls, TlsError, TlsIdentity, TlsOptions};
+use crate::server::{
+    ClientCheck, RevocationCheck, RevocationExtent, Tls, TlsError, TlsIdentity, TlsOptions,
+};
 
 /// How long a handshake may take: RabbitMQ's default.
 const HANDSHAKE_MS: u64 = 5000;
@@ -88,6 +90,7 @@ impl Section<'_> {
         let identity = self.identity("", findings);
         let hosts = self.hosts(findings);
         let versions = self.versions(findings);
+        let revocation = self.revocation(findings);
         if findings.errors.len() > count {
             return None;
         }
@@ -96,6 +99,7 @@ impl Section<'_> {
             hosts,
             authorities: self.text("cacertfile").map(PathBuf::from),
             client: self.client(findings),
+            revocation,
             depth: self.options.get("depth").and_then(Setting::number).unwrap_or(1),
             speaks_1_2: versions.is_empty() || versions.iter().any(|name| name == "tlsv1.2"),
             speaks_1_3: versions.is_empty() || versions.iter().any(|name| name == "tlsv1.3"),
@@ -221,6 +225,37 @@ impl Section<'_> {
                 ClientCheck::Nothing
             }
         }
+    }
+
+    /// Whether certificates of clients may have been revoked. Lists are not fetched: they have to
+    /// lie somewhere.
+    fn revocation(&self, findings: &mut Findings) -> Option<RevocationCheck> {
+        let setting = self.options.get("crl_check")?;
+        let extent = match setting.text().as_deref() {
+            Some("true") => RevocationExtent::Chain,
+            Some("peer") => RevocationExtent::Own,
+            Some("best_effort") => RevocationExtent::BestEffort,
+            _ => return None,
+        };
+        let (prefix, origin) = (self.prefix, setting.origin.clone());
+        if self.text("verify").as_deref() != Some("verify_peer") {
+            let message = format!("has no meaning without {prefix}.verify = verify_peer");
+            let key = format!("{prefix}.crl_check");
+            findings.warnings.push(Warning { origin, key, message });
+            return None;
+        }
+        let Some(folder) = self.text("crl_cache.hash_dir.path").map(PathBuf::from) else {
+            findings.errors.push(ConfigError {
+                origin,
+                key: Some(format!("{prefix}.crl_check")),
+                message: format!(
+                    "expected {prefix}.crl_cache.hash_dir.path as well, a folder with revocation \
+                     lists: they are not fetched"
+                ),
+            });
+            return None;
+        };
+        Some(RevocationCheck { folder, extent })
     }
 
     /// An error with the place of the key that it is about.
@@ -356,6 +391,30 @@ mod tests {
             "a.conf:4: ssl_options.password: it does not open the private key in DIR/locked.key"
         );
         options("ssl_options.keyfile = DIR/locked.key\nssl_options.password = hush\n");
+    }
+
+    #[test]
+    fn who_wants_revocation_checked_says_where_the_lists_are() {
+        let checked = "ssl_options.keyfile = DIR/own.key\nssl_options.verify = verify_peer\n\
+                       ssl_options.cacertfile = DIR/own.pem\nssl_options.crl_check = peer\n";
+        assert_eq!(
+            error(checked),
+            "a.conf:6: ssl_options.crl_check: expected ssl_options.crl_cache.hash_dir.path as \
+             well, a folder with revocation lists: they are not fetched"
+        );
+        let lists = "ssl_options.crl_cache.hash_dir.path = DIR";
+        assert_eq!(
+            error(&format!("{checked}{lists}\n")),
+            "a.conf:7: ssl_options.crl_cache.hash_dir.path: expected revocation lists, found none \
+             in DIR"
+        );
+        assert_eq!(
+            error(&format!("{checked}{lists}/none\n")),
+            "a.conf:7: ssl_options.crl_cache.hash_dir.path: cannot read DIR/none: No such file or \
+             directory (os error 2)"
+        );
+        assert_eq!(options("ssl_options.crl_check = false\n").revocation, None);
+        assert_eq!(options("ssl_options.crl_check = true\n").revocation, None, "nobody is asked");
     }
 
     #[test]

@@ -16,6 +16,14 @@ pub(super) static DATA: &[Key] = &[
         |typed, setting| typed.data_dir = setting.text().map(PathBuf::from),
     ),
     Key::obeyed(
+        "pid_file",
+        "",
+        Kind::Text,
+        "A file for the number of the process, which is taken away at the end; the variable \
+         RABBITMQ_PID_FILE sets it, too. Leveret's own key.",
+        |typed, setting| typed.pid_file = setting.text().map(PathBuf::from),
+    ),
+    Key::obeyed(
         "durability",
         "fsync",
         Kind::Choice(&["fsync", "os"]),

@@ -8,6 +8,8 @@ const NO_RENEGOTIATION: &str = "nothing is negotiated twice";
 const OWN_TLS: &str = "it belongs to the TLS of Erlang";
 
 const VERIFY: Kind = Kind::Choice(&["verify_peer", "verify_none"]);
+
+const REVOCATION: Kind = Kind::Choice(&["true", "false", "peer", "best_effort"]);
 const VERSION: Kind = Kind::Choice(&["tlsv1.3", "tlsv1.2", "tlsv1.1", "tlsv1"]);
 
 pub(super) static TLS: &[Key] = &[
@@ -109,12 +111,28 @@ pub(super) static TLS: &[Key] = &[
         OWN_TLS,
         "Details of TLS.",
     ),
-    Key::later("ssl_options.crl_check", "", Kind::Text, "Whether revocation lists are checked."),
+    Key::obeyed(
+        "ssl_options.crl_check",
+        "false",
+        REVOCATION,
+        "With verify_peer, whether authorities have revoked a client's certificate, or one on the \
+         way to the authority: true looks all up, peer the client's, and whose list is missing or \
+         old is not let in; best_effort lets those in.",
+        |typed, setting| typed.tls.note("crl_check", setting),
+    ),
+    Key::obeyed(
+        "ssl_options.crl_cache.hash_dir.path",
+        "",
+        Kind::Text,
+        "The folder with revocation lists, in PEM; with crl_check. They are not fetched, and read \
+         anew on SIGHUP.",
+        |typed, setting| typed.tls.note("crl_cache.hash_dir.path", setting),
+    ),
     Key::later(
         "ssl_options.{crl_cache,cacerts,key}.*",
         "",
         Kind::Text,
-        "Revocation lists, and certificates and keys in place.",
+        "Revocation lists that are fetched, and certificates and keys in place.",
     ),
     Key::inert("ssl_options.{dh,dhfile}", "such keys are never agreed on", "Diffie and Hellman."),
     Key::later("ssl_options.{cert,psk_identity}", "", Kind::Text, "Further details of TLS."),
@@ -197,6 +215,20 @@ pub(super) static HTTPS: &[Key] = &[
             typed.management_tls.note(&format!("ciphers.{}", setting.capture()), setting);
         },
     ),
+    Key::obeyed(
+        "management.ssl.crl_check",
+        "false",
+        REVOCATION,
+        "As in ssl_options.",
+        |typed, setting| typed.management_tls.note("crl_check", setting),
+    ),
+    Key::obeyed(
+        "management.ssl.crl_cache.hash_dir.path",
+        "",
+        Kind::Text,
+        "As in ssl_options.",
+        |typed, setting| typed.management_tls.note("crl_cache.hash_dir.path", setting),
+    ),
     Key::obeyed("management.ssl.sni.*", "", Kind::Text, "As in ssl_options.", |typed, setting| {
         typed.management_tls.note(&format!("sni.{}", setting.capture()), setting);
     }),
@@ -269,6 +301,20 @@ pub(super) static HTTPS: &[Key] = &[
         |typed, setting| {
             typed.prometheus_tls.note(&format!("ciphers.{}", setting.capture()), setting);
         },
+    ),
+    Key::obeyed(
+        "prometheus.ssl.crl_check",
+        "false",
+        REVOCATION,
+        "As in ssl_options.",
+        |typed, setting| typed.prometheus_tls.note("crl_check", setting),
+    ),
+    Key::obeyed(
+        "prometheus.ssl.crl_cache.hash_dir.path",
+        "",
+        Kind::Text,
+        "As in ssl_options.",
+        |typed, setting| typed.prometheus_tls.note("crl_cache.hash_dir.path", setting),
     ),
     Key::obeyed("prometheus.ssl.sni.*", "", Kind::Text, "As in ssl_options.", |typed, setting| {
         typed.prometheus_tls.note(&format!("sni.{}", setting.capture()), setting);
