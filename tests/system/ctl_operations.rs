@@ -108,7 +108,7 @@ fn the_log_is_shown_as_it_is_written() {
     let mut follow = follow.stdout(Stdio::piped()).spawn().unwrap();
     let address = process.address();
     let visitor = std::thread::scope(|scope| {
-        let visits = scope.spawn(|| (0..20).map(|_| pause_and_visit(address)).last().unwrap());
+        let visits = scope.spawn(|| (0..20).fold(String::new(), |_, _| pause_and_visit(address)));
         printed(&mut follow, "accepting AMQP connection");
         visits.join().unwrap()
     });
