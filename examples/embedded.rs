@@ -12,7 +12,7 @@ use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use leveret::broker::{Broker, BrokerOptions};
-use leveret::server::{Clock, Doors, ListenerOptions, bind};
+use leveret::server::{AmqpDoor, Clock, Doors, ListenerOptions, bind};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -35,7 +35,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 fn open(broker: &Arc<Broker>, doors: &Doors) -> std::io::Result<SocketAddr> {
     let listener = bind(([127, 0, 0, 1], 0).into(), ListenerOptions::default())?;
     let address = listener.local_address()?;
-    listener.run(Arc::clone(broker), Clock::start(), doors);
+    let door = AmqpDoor::new(Arc::clone(broker), Clock::start(), doors.clone());
+    listener.run(&door, doors);
     Ok(address)
 }
 
