@@ -5,11 +5,12 @@ use leveret::protocol::frame;
 use leveret::protocol::methods::{Method, WireMethod, basic, queue};
 use leveret::server::Clock;
 
-use crate::resident::{Growth, resident};
+use crate::resident::{Growth, proportional, resident};
 use crate::wire::{Wire, declare, push_publish};
 use crate::{KIB, MIB, alone, connections_max, is_optimized, start};
 
-/// What a broker without clients, queues and messages may take.
+/// What a broker without clients, queues and messages may take, with its share of what all processes
+/// have.
 const EMPTY_SIZE_MAX: u64 = 10 * 1000 * 1000;
 
 /// Few enough that what a batch needs on its way weighs nothing.
@@ -43,8 +44,11 @@ fn empty_size() -> u64 {
     let took = clock.elapsed().as_millis();
     let line = process.output_line();
     let (_, said) = line.rsplit_once("; ").expect("what it says about its start");
-    let size = resident(&process);
-    println!("empty broker: {} KiB, ready {took} ms after it was called, {said}", size / KIB);
+    let (size, resident) = (proportional(&process), resident(&process) / KIB);
+    println!(
+        "empty broker: {} KiB, {resident} KiB resident, ready {took} ms after it was called, {said}",
+        size / KIB
+    );
     size
 }
 

@@ -55,9 +55,19 @@ pub(crate) fn resident(process: &Process) -> u64 {
     status(process.id(), "VmRSS:")
 }
 
-/// A figure of the system about a process, in bytes.
+/// What it has by itself, and its share of what it has together with others: of the C library's
+/// pages, which every process has, its part.
+pub(crate) fn proportional(process: &Process) -> u64 {
+    figure(process.id(), "smaps_rollup", "Pss:")
+}
+
 fn status(pid: u32, name: &str) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
+    figure(pid, "status", name)
+}
+
+/// A figure of the system about a process, in bytes.
+fn figure(pid: u32, file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).expect("a running process");
     let line = text.lines().find_map(|line| line.strip_prefix(name)).expect(name);
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect(line);
     kib * crate::KIB
