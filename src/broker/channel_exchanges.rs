@@ -82,11 +82,16 @@ impl ChannelState {
     /// What is counted of this channel and this exchange. Of a channel that publishes to very many
     /// the others count for their exchange alone.
     pub(super) fn with_exchange(&mut self, exchange: &Arc<Exchange>) -> Arc<ChannelExchange> {
-        let is_it = |known: &&Arc<ChannelExchange>| Arc::ptr_eq(&known.exchange, exchange);
-        if let Some(known) = self.exchanges.iter().find(is_it) {
-            return known.clone();
+        match self.known_exchange(exchange) {
+            Some(known) => known.clone(),
+            None => self.with_new_exchange(exchange),
         }
-        self.with_new_exchange(exchange)
+    }
+
+    /// The same, where it was counted before.
+    #[inline]
+    pub(super) fn known_exchange(&self, exchange: &Arc<Exchange>) -> Option<&Arc<ChannelExchange>> {
+        self.exchanges.iter().find(|known| Arc::ptr_eq(&known.exchange, exchange))
     }
 
     #[inline(never)]

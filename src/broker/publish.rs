@@ -272,8 +272,7 @@ impl Session {
         refused.dedup();
         // Those without a number, which their channels do not tell apart, are among these.
         self.settle_claims(batch, is_whole, &refused);
-        let due = batch.tally.take_due();
-        if is_whole && !due.is_empty() {
+        if let Some(due) = batch.tally.take_due().filter(|_| is_whole) {
             self.count_confirms(due, &refused);
         }
         refused.retain(|(_, number)| *number > 0);

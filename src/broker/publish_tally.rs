@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::batch::Batch;
 use super::channel_exchanges::ChannelExchange;
-use super::session::Session;
+use super::session::{ChannelState, Session};
 use crate::connection::Published;
 use crate::routing::Exchange;
 
@@ -24,15 +24,14 @@ pub(super) struct PublishTally {
     confirming: u64,
     last_confirm: u64,
     /// Exchanges that publishes on this channel came to before.
-    passed: Vec<Passed>,
+    passed: Vec<(Arc<Exchange>, Passed)>,
     /// What is to be confirmed of them.
     due: ConfirmsDue,
 }
 
 /// Publishes to one exchange that follow each other on one channel.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Passed {
-    exchange: Arc<Exchange>,
     entered: u64,
     confirming: u64,
     last_confirm: u64,
@@ -82,15 +81,16 @@ impl PublishTally {
 
     #[inline(never)]
     fn change_exchange(&mut self, next: &Arc<Exchange>) {
-        let passed = self.leave_exchange();
-        self.passed.extend(passed);
-        self.exchange = Some(next.clone());
+        if let Some(exchange) = self.exchange.replace(next.clone()) {
+            let passed = self.leave(&exchange);
+            self.passed.push((exchange, passed));
+        }
     }
 
-    /// What is to be confirmed, now that the queues have it.
+    /// What is to be confirmed, now that the queues have it; nothing where that is none.
     #[inline]
-    pub(super) fn take_due(&mut self) -> ConfirmsDue {
-        std::mem::take(&mut self.due)
+    pub(super) fn take_due(&mut self) -> Option<ConfirmsDue> {
+        (!self.due.is_empty()).then(|| std::mem::take(&mut self.due))
     }
 
     /// Whatever is published was received, or comes to its exchange now that it is committed.
@@ -98,12 +98,12 @@ impl PublishTally {
         self.published.received > 0 || self.exchange.is_some()
     }
 
-    fn leave_exchange(&mut self) -> Option<Passed> {
-        let exchange = self.exchange.take()?;
+    /// What came to the exchange that it is at.
+    fn leave(&mut self, exchange: &Exchange) -> Passed {
         let entered = std::mem::take(&mut self.entered);
         exchange.count(entered, std::mem::take(&mut self.left));
-        let (confirming, last_confirm) = (std::mem::take(&mut self.confirming), self.last_confirm);
-        Some(Passed { exchange, entered, confirming, last_confirm })
+        let confirming = std::mem::take(&mut self.confirming);
+        Passed { entered, confirming, last_confirm: self.last_confirm }
     }
 }
 
@@ -144,21 +144,39 @@ impl Session {
     /// By itself, so that the many steps which publish nothing do not carry it along.
     #[inline(never)]
     fn add_published(&mut self, tally: &mut PublishTally) {
-        let last = tally.leave_exchange();
-        let published = std::mem::take(&mut tally.published);
-        // Nothing is published on a channel that is not there.
-        let Some(state) = self.channels.get_mut(&tally.channel) else { return };
-        state.live.traffic.count_published(&published);
+        let Some(state) = self.channels.get_mut(&tally.channel) else {
+            // Nothing is published on a channel that is not there.
+            *tally = PublishTally::default();
+            return;
+        };
+        state.live.traffic.count_published(&tally.published);
+        tally.published = Published::default();
         state.live.touch(self.work.now);
-        let channel = tally.channel;
-        for passed in tally.passed.drain(..).chain(last) {
-            let Passed { exchange, entered, confirming, last_confirm: last } = passed;
-            let exchange = state.with_exchange(&exchange);
-            exchange.count_published(entered);
-            if confirming > 0 {
-                let first = last + 1 - confirming;
-                tally.due.push(ConfirmDue { exchange, channel, first, last });
+        if !tally.passed.is_empty() {
+            for (exchange, passed) in std::mem::take(&mut tally.passed) {
+                state.count_passed(&exchange, passed, tally);
             }
+        }
+        if let Some(exchange) = tally.exchange.take() {
+            let passed = tally.leave(&exchange);
+            state.count_passed(&exchange, passed, tally);
+        }
+    }
+}
+
+impl ChannelState {
+    #[inline]
+    fn count_passed(&mut self, exchange: &Arc<Exchange>, passed: Passed, tally: &mut PublishTally) {
+        let Passed { entered, confirming, last_confirm: last } = passed;
+        let known = match self.known_exchange(exchange) {
+            Some(known) if confirming == 0 => return known.count_published(entered),
+            Some(known) => known.clone(),
+            None => self.with_exchange(exchange),
+        };
+        known.count_published(entered);
+        if confirming > 0 {
+            let (channel, first) = (tally.channel, last + 1 - confirming);
+            tally.due.push(ConfirmDue { exchange: known, channel, first, last });
         }
     }
 }
