@@ -9,8 +9,8 @@ use crate::resident::{Growth, proportional, resident};
 use crate::wire::{Wire, declare, push_publish};
 use crate::{KIB, MIB, alone, connections_max, is_optimized, start};
 
-/// What a broker without clients, queues and messages may take, with its share of what all processes
-/// have.
+/// What a broker without clients, queues and messages may take, with its share of what all
+/// processes have.
 const EMPTY_SIZE_MAX: u64 = 10 * 1000 * 1000;
 
 /// Few enough that what a batch needs on its way weighs nothing.
