@@ -45,9 +45,9 @@ fn empty_size() -> u64 {
     let line = process.output_line();
     let (_, said) = line.rsplit_once("; ").expect("what it says about its start");
     let (size, resident) = (proportional(&process), resident(&process) / KIB);
+    let size_kib = size / KIB;
     println!(
-        "empty broker: {} KiB, {resident} KiB resident, ready {took} ms after it was called, {said}",
-        size / KIB
+        "empty broker: {size_kib} KiB, {resident} KiB resident, ready after {took} ms, {said}"
     );
     size
 }
