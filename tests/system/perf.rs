@@ -30,7 +30,7 @@ fn run(scenarios: &str) -> Vec<Value> {
     let (broker, folder) = (Process::start(), tempfile::tempdir().unwrap());
     let (address, json) = (broker.address().to_string(), folder.path().join("runs.json"));
     let output = perf(&["compare", "--against", &address, "--scenarios", scenarios])
-        .args(["--duration", "0.3", "--warm-up", "0.1", "--messages", "5000"])
+        .args(["--duration", "1", "--warm-up", "0.1", "--messages", "5000"])
         .args(["--connections", "100", "--json"])
         .arg(&json)
         .output()
