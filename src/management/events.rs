@@ -2,24 +2,20 @@
 //! `consume_event_stream` has them. It watches as a client could: a queue of its own is bound to
 //! the event exchange, and goes when the watcher does. Who reads too slowly loses the oldest.
 
-use std::convert::Infallible;
 use std::fmt::Write;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
+use std::task::{Poll, Waker};
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
-use hyper::body::Frame;
 use serde_json::Value;
-use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::api::{Api, Shared};
 use super::caller::Caller;
 use super::direct::{self, declaration_refused};
+use super::growing_text::GrowingText;
 use super::operation::Operation;
 use super::query::Query;
 use super::refusal::Refusal;
@@ -29,7 +25,7 @@ use crate::broker::DirectChannel;
 use crate::connection::command::{Bind, Command, DeclareQueue};
 use crate::connection::{Event, Reply};
 use crate::definitions::Pattern;
-use crate::limits::{STREAM_CHUNK_SIZE, STREAM_LOOK_MS, WATCHED_EVENTS_MAX};
+use crate::limits::{STREAM_CHUNK_SIZE, WATCHED_EVENTS_MAX};
 use crate::message::{Delivery, Name, Outcome};
 use crate::protocol::field::{FieldTable, FieldValue};
 
@@ -64,7 +60,8 @@ async fn watch(
         channel.ask(command, api.now());
         direct::answer(&mut channel).await.map_err(declaration_refused)?;
     }
-    Ok(answer::text_stream(EventStream::new(api, channel, (host, queue), pattern)))
+    let mut watcher = Watcher { api, channel, host, queue, pattern };
+    Ok(answer::text_stream(GrowingText::new(move || watcher.gather())))
 }
 
 /// The virtual host that has the exchange.
@@ -101,37 +98,25 @@ fn bind(queue: Name) -> Command {
     })
 }
 
-/// Events as they come.
-struct EventStream {
+/// Who takes events as they come.
+struct Watcher {
     api: Arc<Api>,
     channel: DirectChannel,
     host: Name,
     queue: Name,
     pattern: Pattern,
-    looks: Interval,
 }
 
-impl EventStream {
-    fn new(
-        api: Arc<Api>,
-        channel: DirectChannel,
-        (host, queue): (Name, Name),
-        pattern: Pattern,
-    ) -> Self {
-        let mut looks = interval(Duration::from_millis(STREAM_LOOK_MS));
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { api, channel, host, queue, pattern, looks }
-    }
-
+impl Watcher {
     /// What is there to tell; nothing where the queue is gone.
-    fn gather(&mut self) -> Option<String> {
+    fn gather(&mut self) -> Option<Bytes> {
         let mut text = String::new();
         while text.len() < STREAM_CHUNK_SIZE && self.has_messages()? {
             let Some(delivery) = self.take() else { break };
             self.tell(&delivery, &mut text);
         }
         self.channel.settle(Outcome::Accepted, self.api.now());
-        Some(text)
+        Some(text.into())
     }
 
     /// Looking is no get, of which there are statistics.
@@ -175,28 +160,5 @@ impl EventStream {
             let _ = write!(text, ",{}:{value}", Value::from(name.as_str()));
         }
         text.push_str("}\n");
-    }
-}
-
-impl hyper::body::Body for EventStream {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        loop {
-            ready!(self.looks.poll_tick(context));
-            match self.gather() {
-                None => return Poll::Ready(None),
-                Some(text) if text.is_empty() => {}
-                Some(text) => {
-                    // There may be more.
-                    self.looks.reset_immediately();
-                    return Poll::Ready(Some(Ok(Frame::data(text.into()))));
-                }
-            }
-        }
     }
 }

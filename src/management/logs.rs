@@ -2,28 +2,21 @@
 //! has in its command line tools only. What is set holds until the node stops. It is for
 //! administrators: lines tell who connects from where.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
-
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
-use hyper::body::Frame;
 use serde_json::Value;
-use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use super::answer;
 use super::api::Shared;
 use super::body::Fields;
 use super::caller::Caller;
+use super::growing_text::GrowingText;
 use super::node_control::LogTail;
 use super::operation::{Field, Kind, Operation};
 use super::refusal::Refusal;
 use super::routes::Routes;
-use crate::limits::STREAM_LOOK_MS;
 
 const NEEDED: &[Field] = &[("level", Kind::Text)];
 
@@ -65,46 +58,12 @@ async fn rotate(State(api): State<Shared>, caller: Caller) -> Result<Response, R
 
 async fn follow(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
     caller.check_administrator()?;
-    let tail = api.options.facts.control.follow_log().map_err(Refusal::bad)?;
-    Ok(answer::text_stream(LogStream::new(tail)))
+    let mut tail = api.options.facts.control.follow_log().map_err(Refusal::bad)?;
+    Ok(answer::text_stream(GrowingText::new(move || read(&mut *tail))))
 }
 
-/// The log as it grows. It ends when the client goes, or when the file cannot be read any more.
-struct LogStream {
-    tail: Box<dyn LogTail>,
-    looks: Interval,
-}
-
-impl LogStream {
-    fn new(tail: Box<dyn LogTail>) -> Self {
-        let mut looks = interval(Duration::from_millis(STREAM_LOOK_MS));
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { tail, looks }
-    }
-}
-
-impl hyper::body::Body for LogStream {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        loop {
-            ready!(self.looks.poll_tick(context));
-            match self.tail.read() {
-                Ok(bytes) if bytes.is_empty() => {}
-                Ok(bytes) => {
-                    // There may be more.
-                    self.looks.reset_immediately();
-                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
-                }
-                Err(error) => {
-                    warn!(target: "management", %error, "the log file cannot be followed");
-                    return Poll::Ready(None);
-                }
-            }
-        }
-    }
+/// What the log has grown by; nothing when the file cannot be read any more.
+fn read(tail: &mut dyn LogTail) -> Option<Bytes> {
+    let told = |error: &_| warn!(target: "management", %error, "the log file cannot be followed");
+    tail.read().inspect_err(told).ok()
 }

@@ -37,6 +37,7 @@ mod features;
 mod front_page;
 mod get;
 mod global_parameters;
+mod growing_text;
 mod hash_password;
 mod headers;
 mod health;
