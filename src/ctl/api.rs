@@ -11,7 +11,7 @@ use axum::body::{Body, to_bytes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::body::{Body as _, Frame, Incoming};
-use hyper::client::conn::http1::handshake;
+use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 
 use super::common::Common;
 use super::failure::Failure;
-use super::place::Place;
+use super::place::{Place, Wire};
 use crate::limits::{CTL_ANSWER_SIZE_MAX, CTL_RETRY_MS};
 
 /// Where the node says what it wants to be known beside an answer.
@@ -36,6 +36,9 @@ pub(super) struct Api {
     login: Option<HeaderValue>,
     patience: Duration,
 }
+
+/// Where requests go, and what carries them.
+type Connected = (SendRequest<Body>, Connection<TokioIo<Box<dyn Wire>>, Body>);
 
 /// Why there is no answer, or not the one that was wished for.
 #[derive(Debug, PartialEq, Eq)]
@@ -185,11 +188,8 @@ impl Api {
         take: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), Trouble> {
         let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
-        let stream =
-            self.place.connect(self.tls.as_ref()).await.map_err(|error| unreachable(&error))?;
+        let (mut sender, connection) = self.connect().await?;
         let request = self.request(asked).map_err(|error| unreachable(&error))?;
-        let (mut sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
         let driven = async {
             // What it ends with, the body tells.
             let _ = connection.await;
@@ -219,11 +219,8 @@ impl Api {
 
     async fn exchange(&self, asked: Asked) -> Result<Answer, Trouble> {
         let unreachable = |error: &dyn std::fmt::Display| self.unreachable(error);
-        let stream =
-            self.place.connect(self.tls.as_ref()).await.map_err(|error| unreachable(&error))?;
+        let (mut sender, connection) = self.connect().await?;
         let request = self.request(asked).map_err(|error| unreachable(&error))?;
-        let (mut sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
         // Bytes move only while somebody drives the connection.
         let answered = async move {
             let response = sender.send_request(request).await?;
@@ -231,6 +228,12 @@ impl Api {
         };
         let (_, answered) = tokio::join!(connection, answered);
         answered.map_err(|error| unreachable(&error))?.map_err(|error| unreachable(&error))
+    }
+
+    async fn connect(&self) -> Result<Connected, Trouble> {
+        let stream = self.place.connect(self.tls.as_ref()).await;
+        let stream = stream.map_err(|error| self.unreachable(&error))?;
+        handshake(TokioIo::new(stream)).await.map_err(|error| self.unreachable(&error))
     }
 
     fn request(&self, asked: Asked) -> Result<Request<Body>, hyper::http::Error> {
