@@ -4,15 +4,19 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answer;
 use super::api::Shared;
 use super::caller::Caller;
 use super::names::Names;
 use super::operation::Operation;
+use super::query::Query;
 use super::refusal::Refusal;
 use super::routes::Routes;
+
+/// How many rows of a table are told where nobody says how many.
+const ROWS_UNLESS_SAID: u64 = 20;
 
 /// Lists that are empty, of all virtual hosts.
 const LISTS: [(&str, &str); 6] = [
@@ -167,22 +171,32 @@ async fn no_processes(
     State(api): State<Shared>,
     caller: Caller,
     Names(node): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
-    rows_of(&api, &caller, &node, "processes")
+    rows_of(&api, &caller, &node, &query, "processes")
 }
 
 async fn no_tables(
     State(api): State<Shared>,
     caller: Caller,
     Names(node): Names<String>,
+    query: Query,
 ) -> Result<Response, Refusal> {
-    rows_of(&api, &caller, &node, "ets_tables")
+    rows_of(&api, &caller, &node, &query, "ets_tables")
 }
 
-fn rows_of(api: &Shared, caller: &Caller, node: &str, what: &str) -> Result<Response, Refusal> {
+/// The count is that of the rows that were asked for.
+fn rows_of(
+    api: &Shared,
+    caller: &Caller,
+    node: &str,
+    query: &Query,
+    what: &str,
+) -> Result<Response, Refusal> {
     caller.check_administrator()?;
     api.check_node(node)?;
-    let none = (what.to_owned(), json!([]));
-    let node = [("node".to_owned(), node.into()), ("row_count".to_owned(), 0.into()), none];
-    Ok(answer::json(&Value::Object(node.into_iter().collect())))
+    let count = query.value("row_count").map_or(Ok(ROWS_UNLESS_SAID), str::parse::<u64>);
+    let count = count.map_err(|_| Refusal::bad("row_count is not a number"))?;
+    let shape = json!({"node": node, "row_count": count, what: []});
+    Ok(answer::json(&shape))
 }

@@ -47,10 +47,11 @@ async fn what_is_not_here_is_not_found() {
 #[tokio::test]
 async fn erlang_has_neither_processes_nor_tables_here() {
     let world = World::new();
-    let expected = json!({"node": "leveret@hare", "row_count": 0, "processes": []});
-    assert_eq!(world.get("/api/top/leveret@hare?row_count=20").await, expected);
-    let expected = json!({"node": "leveret@hare", "row_count": 0, "ets_tables": []});
+    let expected = json!({"node": "leveret@hare", "row_count": 3, "processes": []});
+    assert_eq!(world.get("/api/top/leveret@hare?row_count=3").await, expected);
+    let expected = json!({"node": "leveret@hare", "row_count": 20, "ets_tables": []});
     assert_eq!(world.get("/api/top/ets-tables/leveret@hare").await, expected);
     assert_eq!(world.ask("GET", "/api/top/other", "").await.status, 404);
+    assert_eq!(world.ask("GET", "/api/top/leveret@hare?row_count=x", "").await.status, 400);
     assert_eq!(world.ask_as("monitoring", "GET", "/api/top/leveret@hare", "").await.status, 401);
 }

@@ -1,13 +1,12 @@
 """One state of a broker, made by the same steps whatever broker it is: virtual hosts, users, what
-is declared in all its kinds, clients that are there and messages in every place. And the requests
-that show all of it."""
+is declared in all its kinds, clients that are there and messages in every place. What is asked of
+it stands in same_state_requests.py."""
 
 import base64
 import json
 import time
 import urllib.error
 import urllib.request
-from urllib.parse import quote
 
 import pika
 
@@ -213,54 +212,3 @@ def settle(api, clients):
             clients.run(6)
             return
     raise AssertionError("the broker does not tell what there is")
-
-
-def requests(api):
-    """The paths of all requests that show something, as the broker's own names need them."""
-    connection = quote(api.get("connections")[0]["name"], safe="")
-    channel = quote(api.get(f"vhosts/{VHOST}/channels")[0]["name"], safe="")
-    node = api.get("overview")["node"]
-    paths = """
-        overview cluster-name nodes nodes/{node} nodes/{node}/memory whoami extensions auth
-        definitions definitions/{vhost}
-        parameters parameters/vhost-limits parameters/vhost-limits/{vhost}
-        parameters/vhost-limits/{vhost}/limits parameters/operator_policy/{vhost}
-        parameters/operator_policy/{vhost}/lower
-        global-parameters global-parameters/owner
-        policies policies/{vhost} policies/{vhost}/limits
-        operator-policies operator-policies/{vhost} operator-policies/{vhost}/lower
-        vhost-limits vhost-limits/{vhost} user-limits user-limits/ann
-        connections vhosts/{vhost}/connections connections/username/guest
-        connections/{connection} connections/{connection}/channels
-        channels vhosts/{vhost}/channels channels/{channel}
-        consumers consumers/{vhost}
-        exchanges exchanges/{vhost} exchanges/{vhost}/amq.default exchanges/{vhost}/direct
-        exchanges/{vhost}/topic exchanges/{vhost}/hash
-        exchanges/{vhost}/direct/bindings/source exchanges/{vhost}/internal/bindings/destination
-        queues queues/{vhost} queues/{vhost}/plain queues/{vhost}/lazy queues/{vhost}/single
-        queues/{vhost}/quorum queues/{vhost}/governed queues/{vhost}/own queues/{vhost}/bounded
-        queues/{vhost}/plain/bindings
-        queues/{vhost}/plain?msg_rates_age=60&msg_rates_incr=5&lengths_age=60&lengths_incr=5
-        queues?page=1&page_size=3&name=l&columns=name,vhost
-        queues/{vhost}?disable_stats=true&enable_queue_totals=true
-        bindings bindings/{vhost} bindings/{vhost}/e/direct/q/plain
-        bindings/{vhost}/e/fanout/e/internal
-        bindings/{vhost}/e/direct/q/plain/k
-        vhosts vhosts/{vhost} vhosts/empty vhosts/{vhost}/permissions
-        vhosts/{vhost}/topic-permissions
-        users users/without-permissions users/ann users/bob users/ann/permissions
-        users/ann/topic-permissions
-        permissions permissions/{vhost}/ann topic-permissions topic-permissions/{vhost}/ann
-        feature-flags aliveness-test/{vhost} healthchecks/node
-        health/checks/alarms health/checks/local-alarms health/checks/virtual-hosts
-        health/checks/port-listener/{port} health/checks/protocol-listener/amqp091
-        health/checks/node-is-quorum-critical health/checks/certificate-expiration/1/weeks
-        nope queues/nope queues/{vhost}/nope exchanges/{vhost}/nope bindings/{vhost}/e/nope/q/plain
-        users/nope vhosts/nope connections/nope channels/nope policies/{vhost}/nope
-        permissions/{vhost}/nope parameters/nope global-parameters/nope nodes/nope
-        health/checks/port-listener/1 queues?page=99 queues?page=0 queues?page=1&page_size=501
-    """.split()
-    port = api.get("overview")["listeners"][0]["port"]
-    names = {"vhost": VHOST, "connection": connection, "channel": channel, "node": node,
-             "port": port}
-    return {path: path.format(**names) for path in paths}
