@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::author::Author;
-use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
+use super::declaration::{DeclarationRefused, DeclarationResult, Declared};
 use super::shared::Broker;
 use crate::connection::Event;
 use crate::definitions::{

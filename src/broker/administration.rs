@@ -9,8 +9,8 @@ use std::task::Waker;
 use serde_json::{Map, Value};
 
 use super::author::Author;
+use super::declaration::{DeclarationRefused, DeclarationResult};
 use super::lock::read;
-use super::node_definitions::{DeclarationRefused, DeclarationResult};
 use super::options::Product;
 use super::shared::Broker;
 use crate::auth::User;

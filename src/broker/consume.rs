@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::live_queue::{Getter, Subscriber};
 use super::out_of_service::OutOfService;
-use super::queue_handle::{QueueHandle, got_reply};
+use super::queue_delivery::got_reply;
+use super::queue_handle::QueueHandle;
 use super::replies::REPLY_TO;
 use super::session::{LiveConsumer, Place, Session};
 use crate::auth::Access;

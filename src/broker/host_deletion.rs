@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::author::Author;
-use super::node_definitions::Declared;
+use super::declaration::Declared;
 use super::queues::remove;
 use super::virtual_host::VirtualHost;
 use super::work::Work;

@@ -2,16 +2,16 @@
 //! All of it changes by [`Broker::apply_to_node`], under one lock; the log, and what sessions look
 //! at (the live virtual hosts, the users), follow there.
 
-use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
-use tracing::{error, info};
+use tracing::error;
 
 use super::author::Author;
+use super::declaration::{DeclarationRefused, DeclarationResult, Declared};
 use super::events::Announcement;
-use super::lock::{lock, lock_or_fail, write};
+use super::lock::{lock_or_fail, write};
 use super::shared::Broker;
 use super::virtual_host::VirtualHost;
 use crate::auth::{Permissions, TopicPatterns};
@@ -22,50 +22,6 @@ use crate::definitions::{
     record::{self, Record},
 };
 use crate::message::{Moment, Name, VirtualHostNumber};
-
-/// Why something is not declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeclarationRefused {
-    /// There is no such virtual host.
-    NoVirtualHost(Name),
-    /// There is no such user.
-    NoUser(Name),
-    /// A pattern is no regular expression.
-    BadPattern(String),
-    /// A password is none that a new user may have.
-    BadPassword,
-    /// There is as much as the node may have: RabbitMQ's words.
-    Full(String),
-    /// It breaks a rule of its kind: RabbitMQ's words.
-    Invalid(String),
-}
-
-impl fmt::Display for DeclarationRefused {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoVirtualHost(name) => write!(formatter, "there is no vhost '{name}'"),
-            Self::NoUser(name) => write!(formatter, "there is no user '{name}'"),
-            Self::BadPassword => formatter.write_str("credential_validation_failed"),
-            Self::BadPattern(reason) | Self::Full(reason) | Self::Invalid(reason) => {
-                formatter.write_str(reason)
-            }
-        }
-    }
-}
-
-impl std::error::Error for DeclarationRefused {}
-
-/// Whether a declaration changed anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Declared {
-    /// It is as declared now.
-    Changed,
-    /// It was so already.
-    Unchanged,
-}
-
-/// What comes of a declaration.
-pub type DeclarationResult = Result<Declared, DeclarationRefused>;
 
 /// The definitions of the node, locked. What is noted of changes meanwhile is announced when the
 /// lock is free: the fields are dropped in this order.
@@ -265,42 +221,6 @@ impl Broker {
         let declared = self.declare_node(&mut self.node_definitions(), &change);
         self.wake_publishers();
         declared
-    }
-
-    /// The hash of a new password. The user's own stays where it is of this password already.
-    pub fn hash_password(&self, user: &str, password: &str) -> PasswordHash {
-        self.known_hash(user, password).unwrap_or_else(|| self.new_hash(password))
-    }
-
-    /// The hash that a user has, where it is of this password and made as new ones are. One that
-    /// takes long to make is not asked.
-    pub(super) fn known_hash(&self, user: &str, password: &str) -> Option<PasswordHash> {
-        let known = self.node_definitions().user(user)?.password.clone();
-        let is_as_new = known.algorithm == self.options.hashing_algorithm && !known.is_slow();
-        (is_as_new && known.is_of(password.as_bytes())).then_some(known)
-    }
-
-    /// A hash of a password that no user has yet.
-    pub fn new_hash(&self, password: &str) -> PasswordHash {
-        let algorithm = self.options.hashing_algorithm;
-        PasswordHash::new(algorithm, password.as_bytes(), self.draw_salt())
-    }
-
-    pub(super) fn draw_salt(&self) -> [u8; 16] {
-        let mut random = lock(&self.random);
-        let salt = (u128::from(random.draw()) << 64) | u128::from(random.draw());
-        salt.to_be_bytes()
-    }
-
-    /// Whether a new user may have this password.
-    ///
-    /// # Errors
-    /// It may not: RabbitMQ's words.
-    pub fn check_password(&self, password: &str) -> Result<(), DeclarationRefused> {
-        self.options.password_rule.check(password).map_err(|reason| {
-            info!(target: "node", "a password is refused: {reason}");
-            DeclarationRefused::BadPassword
-        })
     }
 
     /// What a node without any definitions begins with: the default virtual host and user.
@@ -521,14 +441,5 @@ mod tests {
         assert!(read(&broker.users).user("guest").is_none());
         assert_eq!(broker.declare_user((*user).clone()), Declared::Changed);
         assert!(!permitted(&broker));
-    }
-
-    #[test]
-    fn a_password_that_is_set_again_keeps_its_hash() {
-        let broker = Broker::new(BrokerOptions::default(), [1, 2]).unwrap();
-        let known = broker.node_definitions().user("guest").unwrap().password.clone();
-        assert_eq!(broker.hash_password("guest", "guest"), known);
-        assert_ne!(broker.hash_password("guest", "other"), known);
-        assert_ne!(broker.hash_password("new", "guest"), known, "the salt is another");
     }
 }

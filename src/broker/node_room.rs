@@ -5,8 +5,8 @@
 
 use std::sync::MutexGuard;
 
+use super::declaration::DeclarationRefused;
 use super::lock::{lock, read};
-use super::node_definitions::DeclarationRefused;
 use super::shared::Broker;
 use crate::definitions::NodeDefinitions;
 use crate::message::Resource;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::author::Author;
+use super::declaration::Declared;
 use super::lock::{read, write};
-use super::node_definitions::Declared;
 use super::options::server_properties;
 use super::shared::Broker;
 use crate::connection::Options;

@@ -16,6 +16,8 @@ pub mod error;
 mod fact;
 pub mod faulty;
 mod figures;
+mod folder;
+mod folder_lock;
 mod header;
 mod index;
 mod ledger;
@@ -39,12 +41,13 @@ pub use batch::Change;
 pub use error::StoreError;
 pub use faulty::{Failure, Faults, FaultyStorage, Operation};
 pub use figures::StoreFigures;
+pub use folder::FileStorage;
 pub use log::{Health, Log, Position};
 pub use memory::MemoryStorage;
 pub use queue_facts::{Stay, Tail};
 pub use reader::{Found, Reader};
 pub use recovery::{Damage, Definition, Opened, RecoveredQueue, StoreOptions, open};
-pub use storage::{FileStorage, Storage, StorageFile};
+pub use storage::{Storage, StorageFile};
 pub use writer::{Writer, WriterCounts};
 
 #[cfg(test)]

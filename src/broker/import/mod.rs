@@ -10,8 +10,8 @@ use std::sync::{Arc, MutexGuard};
 
 use self::known_bindings::KnownBindings;
 use super::author::Author;
+use super::declaration::{DeclarationRefused, DeclarationResult, Declared};
 use super::in_force::check_storage;
-use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared};
 use super::virtual_host::VirtualHost;
 use crate::definitions::import::{
     Declaration, DeclaredPassword, Definitions, ExchangeWish, Item, QueueWish, UserWish,

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::author::Author;
+use super::declaration::{DeclarationRefused, DeclarationResult, Declared};
 use super::in_force::InForce;
-use super::node_definitions::{DeclarationRefused, DeclarationResult, Declared, LockedDefinitions};
+use super::node_definitions::LockedDefinitions;
 use super::out_of_service::OutOfService;
 use super::queue_handle::QueueHandle;
 use super::shared::Broker;
