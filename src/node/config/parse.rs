@@ -28,9 +28,17 @@ pub struct Assignment {
     pub value: String,
 }
 
-/// Reads a text. The second list holds the numbers of the lines that are no assignment.
+/// A line that is no assignment: the key, if it came so far, and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    pub line: usize,
+    pub key: Option<Vec<String>>,
+    pub expected: &'static str,
+}
+
+/// Reads a text: its assignments, and the lines that are none.
 #[must_use]
-pub fn assignments(text: &str) -> (Vec<Assignment>, Vec<usize>) {
+pub fn assignments(text: &str) -> (Vec<Assignment>, Vec<Unreadable>) {
     let mut assignments = Vec::new();
     let mut unreadable = Vec::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -40,7 +48,10 @@ pub fn assignments(text: &str) -> (Vec<Assignment>, Vec<usize>) {
             Ok((_, Some((key, value)))) => {
                 assignments.push(Assignment { line: index + 1, key, value });
             }
-            Err(_) => unreadable.push(index + 1),
+            Err(_) => {
+                let (key, expected) = what_is_wrong(content.trim());
+                unreadable.push(Unreadable { line: index + 1, key, expected });
+            }
         }
     }
     (assignments, unreadable)
@@ -52,8 +63,24 @@ pub fn key(text: &str) -> Option<Vec<String>> {
     all_consuming(segments).parse(text).ok().map(|(_, segments)| segments)
 }
 
+/// Of a line that is no assignment.
+fn what_is_wrong(line: &str) -> (Option<Vec<String>>, &'static str) {
+    let parsed: IResult<&str, _> = begin(line);
+    let Ok((value, key)) = parsed else { return (None, "expected `key = value`") };
+    let expected = match value.chars().next() {
+        None | Some('#') => "expected a value; an empty one is written \"\"",
+        Some(quote) if value.matches(quote).count() == 1 => "expected a closing quote",
+        Some(_) => "expected nothing behind the closing quote",
+    };
+    (Some(key), expected)
+}
+
+fn begin(input: &str) -> IResult<&str, Vec<String>> {
+    terminated(segments, (space0, char('='), space0)).parse(input)
+}
+
 fn line(input: &str) -> IResult<&str, Option<(Vec<String>, String)>> {
-    let assignment = (terminated(segments, (space0, char('='), space0)), text);
+    let assignment = (begin, text);
     all_consuming(terminated(opt(assignment), (space0, opt(comment)))).parse(input)
 }
 
@@ -144,20 +171,23 @@ mod tests {
 
     #[test]
     fn what_is_no_assignment_is_reported_by_its_line() {
-        for text in [
-            "heartbeat",
-            "heartbeat =",
-            "heartbeat = # 60",
-            "= 60",
-            "a..b = 1",
-            "a. = 1",
-            "a b = 1",
-            "a = 'open",
-            "a = 'closed' more",
-            "[{rabbit, []}].",
+        let none = "expected `key = value`";
+        let empty = "expected a value; an empty one is written \"\"";
+        for (text, key, expected) in [
+            ("heartbeat", None, none),
+            ("heartbeat =", Some("heartbeat"), empty),
+            ("heartbeat = # 60", Some("heartbeat"), empty),
+            ("= 60", None, none),
+            ("a..b = 1", None, none),
+            ("a. = 1", None, none),
+            ("a b = 1", None, none),
+            ("a = 'open", Some("a"), "expected a closing quote"),
+            ("a = 'closed' more", Some("a"), "expected nothing behind the closing quote"),
+            ("[{rabbit, []}].", None, none),
         ] {
             let (found, unreadable) = assignments(&format!("heartbeat = 1\n{text}\nheartbeat = 2"));
-            assert_eq!(unreadable, [2], "{text}");
+            let key = key.map(|key| vec![key.to_owned()]);
+            assert_eq!(unreadable, [Unreadable { line: 2, key, expected }], "{text}");
             assert_eq!(found.len(), 2, "{text}");
         }
     }

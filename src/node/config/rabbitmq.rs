@@ -1,5 +1,6 @@
 //! Variables of the environment that RabbitMQ's own scripts and images know: what they mean here.
-//! Those without a meaning are passed over, for others of the same machine may need them.
+//! Of those without a meaning, the operator hears where something else should have been said; the
+//! others are passed over, for other programs of the machine may need them.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,6 +11,43 @@ use super::resolve::Typed;
 const NODE_PORT: &str = "RABBITMQ_NODE_PORT";
 const NODE_IP_ADDRESS: &str = "RABBITMQ_NODE_IP_ADDRESS";
 const NODENAME: &str = "RABBITMQ_NODENAME";
+
+/// Variables that RabbitMQ's image refuses, and what to set instead.
+const REFUSED: [(&str, &str); 5] = [
+    ("RABBITMQ_DEFAULT_PASS_FILE", "default_pass, which may be $(NAME)"),
+    ("RABBITMQ_DEFAULT_USER_FILE", "default_user, which may be $(NAME)"),
+    ("RABBITMQ_VM_MEMORY_HIGH_WATERMARK", "vm_memory_high_watermark.relative or .absolute"),
+    ("RABBITMQ_SSL_", "keys of ssl_options"),
+    ("RABBITMQ_MANAGEMENT_SSL_", "keys of management.ssl"),
+];
+
+/// Variables that wish for something, and what has it here.
+const UNHEEDED: [(&str, &str, &str); 8] = [
+    ("RABBITMQ_ADVANCED_CONFIG_FILE", "advanced.config", "is not read, it is Erlang's"),
+    ("RABBITMQ_ENABLED_PLUGINS_FILE", "enabled_plugins", "is not read, what it turns on is here"),
+    ("RABBITMQ_MNESIA_BASE", "data_dir", "says where the data is"),
+    ("RABBITMQ_MNESIA_DIR", "data_dir", "says where the data is"),
+    ("RABBITMQ_QUORUM_DIR", "data_dir", "says where the data is"),
+    ("RABBITMQ_STREAM_DIR", "data_dir", "says where the data is"),
+    ("RABBITMQ_LOG_BASE", "log.dir", "says where logs are"),
+    ("RABBITMQ_LOG", "log.console.level", "and log.file.level say what is logged"),
+];
+
+/// Why a variable stops the start.
+pub(super) fn refused(variable: &str, value: &str) -> Option<String> {
+    let is_meant = |known: &str| match known.ends_with('_') {
+        true => variable.starts_with(known),
+        false => variable == known,
+    };
+    let (_, instead) = REFUSED.iter().find(|(known, _)| !value.is_empty() && is_meant(known))?;
+    Some(format!("is not heeded, as in RabbitMQ's own image; set {instead} in a file"))
+}
+
+/// What says, in a variable's place, what was wished: a key, and that it does.
+pub(super) fn unheeded(variable: &str, value: &str) -> Option<(&'static str, &'static str)> {
+    let found = UNHEEDED.iter().find(|(known, ..)| !value.is_empty() && *known == variable);
+    found.map(|(_, key, message)| (*key, *message))
+}
 
 /// The keys that a variable sets, as lines of a file would.
 pub(super) fn settings<'a>(variable: &str, value: &'a str) -> Vec<(&'static str, &'a str)> {
@@ -82,6 +120,29 @@ mod tests {
         let mut typed = Typed::default();
         assert_eq!(note(NODE_PORT, "", &mut typed), Ok(()));
         assert_eq!(typed.node_port, None);
+    }
+
+    /// Secrets in files were once passed over, and the user had the password that everybody knows.
+    #[test]
+    fn variables_that_rabbitmqs_image_refuses_are_refused() {
+        for variable in [
+            "RABBITMQ_DEFAULT_PASS_FILE",
+            "RABBITMQ_VM_MEMORY_HIGH_WATERMARK",
+            "RABBITMQ_SSL_CERTFILE",
+            "RABBITMQ_MANAGEMENT_SSL_KEYFILE",
+        ] {
+            assert!(refused(variable, "x").is_some_and(|text| text.contains("set ")), "{variable}");
+            assert_eq!(refused(variable, ""), None, "{variable}");
+        }
+        assert_eq!(refused("RABBITMQ_DEFAULT_PASS", "x"), None);
+    }
+
+    #[test]
+    fn a_wish_that_is_not_heeded_is_told_with_what_has_it() {
+        let told = Some(("data_dir", "says where the data is"));
+        assert_eq!(unheeded("RABBITMQ_MNESIA_BASE", "/srv"), told);
+        assert_eq!(unheeded("RABBITMQ_MNESIA_BASE", ""), None);
+        assert_eq!(unheeded("RABBITMQ_ERLANG_COOKIE", "x"), None);
     }
 
     #[test]

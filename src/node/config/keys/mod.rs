@@ -100,7 +100,14 @@ pub fn find(key: &[String]) -> Option<(&'static Key, Vec<String>)> {
 #[must_use]
 pub fn nearest(key: &[String]) -> Option<String> {
     let spellings = all().flat_map(Key::names).flat_map(|name| pattern::spellings(name, key));
-    nearest_of(&key.join("."), spellings)
+    let nearest = nearest_of(&key.join("."), spellings);
+    nearest.or_else(|| longer(&format!("{}.", key.join("."))))
+}
+
+/// The first key that begins so.
+fn longer(begin: &str) -> Option<String> {
+    let mut names = all().flat_map(Key::names).filter(|name| pattern::is_exact(name));
+    names.find(|name| name.starts_with(begin)).map(|name| (*name).to_owned())
 }
 
 /// The nearest of some spellings, each with how many of its letters are known ones. The more of

@@ -133,6 +133,7 @@ fn the_nearest_key_is_suggested_and_only_if_it_is_near() {
         ("loopback_user.bob", Some("loopback_users.bob")),
         ("max_mesage_size", Some("max_message_size")),
         ("chanel_max", Some("channel_max")),
+        ("disk_free_limit", Some("disk_free_limit.absolute")),
         ("completely_unlike_anything", None),
     ] {
         assert_eq!(nearest(&cut(written)).as_deref(), expected, "{written}");

@@ -13,7 +13,8 @@ use super::{
     environment::{self, Meaning},
     errors::{ConfigError, ConfigErrors, Origin, Warning},
     keys::{self, Setting, Status},
-    parse, rabbitmq,
+    parse::{self, Unreadable},
+    rabbitmq,
     resolve::Typed,
     tls::Findings,
     values::{Kind, ListenAddress},
@@ -84,21 +85,34 @@ fn read(paths: &[PathBuf]) -> (Vec<Source>, Vec<ConfigError>) {
     let mut sources = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
+        let refuse = |origin, message| ConfigError { origin, key: None, message };
         match files(path).and_then(|files| files.iter().map(read_one).collect()) {
-            Ok(read) => sources.extend::<Vec<Source>>(read),
-            Err(error) => errors.push(ConfigError {
-                origin: Origin::File { name: path.display().to_string() },
-                key: None,
-                message: format!("cannot be read: {error}"),
-            }),
+            Ok(read) => {
+                for source in Vec::<Result<Source, Origin>>::into_iter(read) {
+                    match source {
+                        Ok(source) => sources.push(source),
+                        Err(line) => errors.push(refuse(line, "expected UTF-8".to_owned())),
+                    }
+                }
+            }
+            Err(error) => {
+                let origin = Origin::File { name: path.display().to_string() };
+                errors.push(refuse(origin, format!("cannot be read: {error}")));
+            }
         }
     }
     (sources, errors)
 }
 
-fn read_one(path: &PathBuf) -> io::Result<Source> {
+/// The text of a file, or the line that is no text.
+fn read_one(path: &PathBuf) -> io::Result<Result<Source, Origin>> {
     let name = path.display().to_string();
-    Ok(Source { text: fs::read_to_string(path)?, name })
+    let source = String::from_utf8(fs::read(path)?).map(|text| (name.clone(), text));
+    Ok(source.map(|(name, text)| Source { name, text }).map_err(|error| {
+        let good = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        let line = 1 + good.filter(|byte| **byte == b'\n').count();
+        Origin::Line { file: name, line }
+    }))
 }
 
 /// A folder stands for its `*.conf` files, and a name with `*` for those that match, in the order
@@ -126,8 +140,8 @@ impl Gathering {
     fn add_source(&mut self, source: &Source) {
         let (assignments, unreadable) = parse::assignments(&source.text);
         let origin = |line| Origin::Line { file: source.name.clone(), line };
-        for line in unreadable {
-            self.refuse(origin(line), None, "expected `key = value`".to_owned());
+        for Unreadable { line, key, expected } in unreadable {
+            self.refuse(origin(line), key.as_deref(), expected.to_owned());
         }
         for assignment in assignments {
             let origin = origin(assignment.line);
@@ -160,6 +174,13 @@ impl Gathering {
         for (key, value) in rabbitmq::settings(variable, value) {
             let key: Vec<String> = key.split('.').map(str::to_owned).collect();
             self.set(origin(), &key, value);
+        }
+        if let Some(message) = rabbitmq::refused(variable, value) {
+            self.refuse(origin(), None, message);
+        }
+        if let Some((key, message)) = rabbitmq::unheeded(variable, value) {
+            let (origin, key, message) = (origin(), key.to_owned(), message.to_owned());
+            self.warnings.insert(variable.to_owned(), Warning { origin, key, message });
         }
         if let Err(expected) = rabbitmq::note(variable, value, &mut self.typed) {
             self.refuse(origin(), None, format!("{expected}, found `{value}`"));

@@ -356,6 +356,32 @@ fn a_file_that_cannot_be_read_is_an_error_beside_the_others() {
 }
 
 #[test]
+fn a_line_that_is_no_text_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.conf");
+    fs::write(&path, b"heartbeat = 1\ncluster_name = \xff\n").unwrap();
+    let flags = Serve { config: vec![path.clone()], ..Serve::default() };
+    let errors = load(&flags, std::iter::empty()).unwrap_err();
+    assert_eq!(errors.to_string(), format!("{}:2: expected UTF-8", path.display()));
+}
+
+#[test]
+fn variables_that_are_refused_stop_the_start_and_those_unheeded_are_told() {
+    let refused =
+        resolved(&[], &[("RABBITMQ_DEFAULT_PASS_FILE", "/run/secret")], &Serve::default());
+    let told = refused.unwrap_err().to_string();
+    assert!(told.starts_with("RABBITMQ_DEFAULT_PASS_FILE: is not heeded"), "{told}");
+    let unheeded = [("RABBITMQ_MNESIA_BASE", "/srv"), ("RABBITMQ_LOG_BASE", "/log")];
+    let (_, warnings) = resolved(&[], &unheeded, &Serve::default()).unwrap();
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let expected = [
+        "RABBITMQ_LOG_BASE: log.dir says where logs are",
+        "RABBITMQ_MNESIA_BASE: data_dir says where the data is",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn files_are_read_in_the_order_of_their_flags() {
     let folder = tempfile::tempdir().unwrap();
     let files = [("one.conf", "heartbeat = 1\n"), ("two.conf", "heartbeat = 2\n")];
