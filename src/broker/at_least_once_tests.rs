@@ -242,6 +242,9 @@ fn dead_letters_are_counted_by_what_their_queue_does_with_them() {
         };
         sent.map(expired).collect::<Vec<_>>()
     };
+    declare(&mut client, "losing", &[("x-message-ttl", FieldValue::from(0))]);
+    client.publish("losing", &["a", "b", "c"]);
+    assert_eq!(counted(Strategy::Disabled), [(Some(3), 0)], "nobody wants them");
     client.publish("keeping", &["a", "b"]);
     client.publish("careless", &["a"]);
     assert_eq!(counted(Strategy::AtLeastOnce), [(Some(2), 0)], "no queue has them yet");

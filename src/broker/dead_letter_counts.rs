@@ -19,6 +19,8 @@ pub(super) enum Dropped {
 /// What a queue does with dead letters that no queue takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
+    /// It has none: there is no dead-letter exchange, and they are gone.
+    Disabled,
     /// They are dropped.
     AtMostOnce,
     /// They stay where they died, and are tried again.
@@ -45,9 +47,11 @@ pub(super) struct DeadLetterCounts {
 pub(super) type Way = (QueueKind, Strategy);
 
 /// All ways that there are.
-const WAYS: [Way; 4] = [
+const WAYS: [Way; 6] = [
+    (QueueKind::Classic, Strategy::Disabled),
     (QueueKind::Classic, Strategy::AtMostOnce),
     (QueueKind::Classic, Strategy::AtLeastOnce),
+    (QueueKind::Quorum, Strategy::Disabled),
     (QueueKind::Quorum, Strategy::AtMostOnce),
     (QueueKind::Quorum, Strategy::AtLeastOnce),
 ];
@@ -55,7 +59,7 @@ const WAYS: [Way; 4] = [
 /// The same at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeadLetterFigures {
-    /// Messages that left queues for a dead-letter exchange.
+    /// Messages that died, by what became of them.
     pub sent: Vec<DeadLettersSent>,
     /// Those for which there was no exchange or no route.
     pub unroutable: u64,
@@ -65,7 +69,7 @@ pub struct DeadLetterFigures {
     pub refused: u64,
 }
 
-/// Messages that left queues of one type in one way.
+/// Messages that died in queues of one type and left them in one way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLettersSent {
     /// The type of the queue.

@@ -169,7 +169,7 @@ impl Broker {
     fn bring_away(&self, mut burial: Burial, work: &mut Work) {
         if burial.is_new && !burial.source.is_waiting_room {
             let way = (burial.source.definition.options.kind, burial.strategy());
-            self.dead_letters.died(way, burial.reason, burial.letters.len());
+            self.counts.dead_letters.died(way, burial.reason, burial.letters.len());
         }
         // What is to be tried again soon is in the queue it died in until then.
         let is_soon = !self.give_to_queues(&mut burial, work);
@@ -203,14 +203,16 @@ impl Broker {
         let mut is_whole = true;
         for group in outgoing.groups.drain() {
             match give(&mut burial.letters, group, !is_last_try, work) {
-                Ok(refused) if is_last_try => self.dead_letters.dropped(Dropped::Refused, refused),
+                Ok(refused) if is_last_try => {
+                    self.counts.dead_letters.dropped(Dropped::Refused, refused)
+                }
                 Ok(_) => {}
                 Err(OutOfService) => is_whole = false,
             }
         }
         if burial.strategy() == Strategy::AtLeastOnce {
             let kind = source.definition.options.kind;
-            self.dead_letters.confirmed(kind, burial.arrived_count());
+            self.counts.dead_letters.confirmed(kind, burial.arrived_count());
         }
         self.counts.seen_by_exchanges(outgoing.duplicates_of_done(&burial.letters));
         host.keep_seen(outgoing.claims_of_done(&burial.letters), work);
@@ -254,7 +256,7 @@ impl Broker {
         for (letter, number) in burial.letters.iter_mut().zip(1..) {
             letter.is_done = self.route_dead(&way, letter, number, work, outgoing);
             if !letter.is_done && is_last_try {
-                self.dead_letters.dropped(Dropped::Unroutable, 1);
+                self.counts.dead_letters.dropped(Dropped::Unroutable, 1);
             }
         }
     }
@@ -300,7 +302,7 @@ impl Broker {
                 queue = way.queue, target, reason = way.reason.name(),
                 "a message is dropped: dead-letter queues cycle detected"
             );
-            self.dead_letters.dropped(Dropped::Cycle, 1);
+            self.counts.dead_letters.dropped(Dropped::Cycle, 1);
         }
         !is_cycle
     }

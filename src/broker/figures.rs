@@ -63,7 +63,7 @@ impl Broker {
             logged_body_bytes,
             unlogged_body_bytes,
             session_bytes: self.session_memory(),
-            dead_letters: self.dead_letters.figures(),
+            dead_letters: self.counts.dead_letters.figures(),
             traffic: self.client_figures().traffic,
             churn: self.churn.figures(),
             measured: self.measures.figures(self.counts.deliver_ms.figures()),

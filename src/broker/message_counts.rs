@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::dead_letter_counts::DeadLetterCounts;
 use super::measures::WAIT_MS;
 use crate::message::Histogram;
 
@@ -12,6 +13,7 @@ use crate::message::Histogram;
 pub(super) struct MessageCounts {
     /// Milliseconds from a publish to its delivery to a consumer.
     pub(super) deliver_ms: Histogram,
+    pub(super) dead_letters: DeadLetterCounts,
     delayed: AtomicU64,
     retried: AtomicU64,
     seen_by_exchanges: AtomicU64,
@@ -22,6 +24,7 @@ impl Default for MessageCounts {
     fn default() -> Self {
         Self {
             deliver_ms: Histogram::new(WAIT_MS),
+            dead_letters: DeadLetterCounts::default(),
             delayed: AtomicU64::default(),
             retried: AtomicU64::default(),
             seen_by_exchanges: AtomicU64::default(),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::burial::Burial;
+use super::dead_letter_counts::Strategy;
 use super::durability::Durability;
 use super::in_force::{InForce, keeps_dead_letters, traits};
 use super::live_queue::Live;
@@ -284,9 +285,19 @@ impl QueueHandle {
         self.count(live);
         live.count_waiting(self.wait(), &self.counts);
         live.count_handed_out_again();
+        if live.queue.has_lost() {
+            self.count_lost(live);
+        }
         live.keep_pace(work);
         if let Some((at, instead_of)) = live.new_deadline() {
             work.deadlines.push(Deadline { at, instead_of, handle: Arc::clone(self) });
+        }
+    }
+
+    fn count_lost(&self, live: &mut Live) {
+        let way = (self.definition.options.kind, Strategy::Disabled);
+        for (reason, count) in live.queue.take_lost() {
+            self.counts.dead_letters.died(way, reason, count);
         }
     }
 

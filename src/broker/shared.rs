@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use super::alarm::LiveAlarms;
 use super::churn::Churn;
-use super::dead_letter_counts::DeadLetterCounts;
 use super::dead_letters::PutOff;
 use super::declaration::DeclarationRefused;
 use super::durability::Durability;
@@ -50,7 +49,6 @@ pub struct Broker {
     pub(super) replies: Replies,
     pub(super) timers: Arc<Timers>,
     pub(super) events: Arc<Events>,
-    pub(super) dead_letters: DeadLetterCounts,
     pub(super) counts: Arc<MessageCounts>,
     pub(super) churn: Arc<Churn>,
     pub(super) measures: Measures,
@@ -117,7 +115,6 @@ impl Broker {
             login_failures: Mutex::default(),
             password_checks: PasswordChecks::default(),
             replies: Replies::default(),
-            dead_letters: DeadLetterCounts::default(),
             counts: Arc::default(),
             churn: Arc::default(),
             measures: Measures::default(),

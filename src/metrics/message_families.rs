@@ -87,22 +87,22 @@ pub(super) static MESSAGES: &[Family] = &[
     ),
     Family::counter(
         "rabbitmq_global_messages_dead_lettered_rejected_total",
-        "Messages that consumers rejected and that left for a dead-letter exchange",
+        "Messages that consumers rejected; disabled: there was no dead-letter exchange for them",
         |seen, values| dead_letters(seen, DeathReason::Rejected, values),
     ),
     Family::counter(
         "rabbitmq_global_messages_dead_lettered_expired_total",
-        "Messages whose time was over and that left for a dead-letter exchange",
+        "Messages whose time was over; disabled: there was no dead-letter exchange for them",
         |seen, values| dead_letters(seen, DeathReason::Expired, values),
     ),
     Family::counter(
         "rabbitmq_global_messages_dead_lettered_maxlen_total",
-        "Messages that a full queue let go or refused and that left for a dead-letter exchange",
+        "Messages that a full queue let go; disabled: there was no dead-letter exchange for them",
         |seen, values| dead_letters(seen, DeathReason::MaxLength, values),
     ),
     Family::counter(
         "rabbitmq_global_messages_dead_lettered_delivery_limit_total",
-        "Messages delivered too often that left for a dead-letter exchange",
+        "Messages delivered too often; disabled: there was no dead-letter exchange for them",
         |seen, values| dead_letters(seen, DeathReason::DeliveryLimit, values),
     ),
     Family::counter(
@@ -169,6 +169,7 @@ fn dead_letters_confirmed(seen: &Seen<'_>, values: &mut Values<'_>) {
 
 fn way(sent: &DeadLettersSent) -> [(&'static str, &'static str); 2] {
     let strategy = match sent.strategy {
+        Strategy::Disabled => "disabled",
         Strategy::AtMostOnce => "at_most_once",
         Strategy::AtLeastOnce => "at_least_once",
     };

@@ -24,7 +24,18 @@ impl Queue {
                 stretch.mark(Marks { due: Due::NEVER, ..marks });
                 self.activity().leaving.push(reason, stretch);
             }
-            false => self.remove(&stretch),
+            false => {
+                self.note_lost(reason, stretch.len());
+                self.remove(&stretch);
+            }
+        }
+    }
+
+    fn note_lost(&mut self, reason: DeathReason, count: usize) {
+        let lost = &mut self.activity().lost;
+        match lost.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, sum)) => *sum += count,
+            None => lost.push((reason, count)),
         }
     }
 

@@ -158,6 +158,8 @@ struct Activity {
     held: Held,
     /// Messages that went to consumers again since somebody looked.
     handed_out_again: u64,
+    /// Messages that died since somebody looked and go nowhere.
+    lost: Vec<(DeathReason, usize)>,
     /// Of a queue whose messages only wait for their time.
     far: Option<Box<Far>>,
     /// Whose turn it is to have bodies read, of those who need some.
@@ -285,6 +287,19 @@ impl Queue {
     pub fn take_handed_out_again(&mut self) -> u64 {
         let activity = self.activity.as_mut();
         activity.map_or(0, |activity| std::mem::take(&mut activity.handed_out_again))
+    }
+
+    /// Messages died and go nowhere.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.activity.as_ref().is_some_and(|activity| !activity.lost.is_empty())
+    }
+
+    /// Messages that died since this was last asked and go nowhere, for there is no dead-letter
+    /// exchange.
+    pub fn take_lost(&mut self) -> Vec<(DeathReason, usize)> {
+        let activity = self.activity.as_mut();
+        activity.map_or_else(Vec::new, |activity| std::mem::take(&mut activity.lost))
     }
 
     /// The place that the next message will have.
