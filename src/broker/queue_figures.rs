@@ -19,8 +19,10 @@ pub struct QueueFigures {
     pub ready_bytes: u64,
     /// Bytes of the bodies that are out.
     pub unacked_bytes: u64,
-    /// Of those that wait or are out, the messages whose bodies are in memory.
-    pub in_memory: u64,
+    /// Of those that wait, the messages whose bodies are in memory.
+    pub ready_in_memory: u64,
+    /// The same of those that are out.
+    pub unacked_in_memory: u64,
     /// Bytes of these bodies.
     pub in_memory_bytes: u64,
     /// When the one came that waits longest, of those that are next in their queues.
@@ -47,7 +49,8 @@ impl Broker {
             sum.consumers += report.counts.consumers as u64;
             sum.ready_bytes += report.counts.ready_bytes;
             sum.unacked_bytes += report.unsettled_bytes;
-            sum.in_memory += report.in_memory() as u64;
+            sum.ready_in_memory += report.ready_in_memory as u64;
+            sum.unacked_in_memory += report.unsettled_in_memory as u64;
             sum.in_memory_bytes += report.in_memory_bytes;
         }
         sum
@@ -80,7 +83,8 @@ mod tests {
             consumers,
             ready_bytes: ready,
             unacked_bytes: unacked,
-            in_memory: ready + unacked,
+            ready_in_memory: ready,
+            unacked_in_memory: unacked,
             in_memory_bytes: ready + unacked,
             // All came at the beginning.
             next_came_at: (ready > 0).then_some(Moment(0)),

@@ -1,6 +1,6 @@
 //! Metrics of what clients open, declare and leave: connections, channels, queues and logins.
 
-use super::family::Family;
+use super::family::{Family, Seen};
 
 /// In the order of the answer.
 pub(super) static CLIENTS: &[Family] = &[
@@ -88,7 +88,33 @@ pub(super) static CLIENTS: &[Family] = &[
     Family::gauge(
         "rabbitmq_queue_messages_ram",
         "Messages of all queues whose bodies are in memory",
-        |seen, values| values.one(seen.queues.in_memory),
+        |seen, values| values.one(in_memory(seen)),
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages_ready_ram",
+        "Messages of all queues that wait and whose bodies are in memory",
+        |seen, values| values.one(seen.queues.ready_in_memory),
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages_unacked_ram",
+        "Messages of all queues that are out and whose bodies are in memory",
+        |seen, values| values.one(seen.queues.unacked_in_memory),
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages_paged_out",
+        "Messages of all queues whose bodies are on disk only",
+        |seen, values| {
+            let all = seen.queues.ready + seen.queues.unacked;
+            values.one(all.saturating_sub(in_memory(seen)));
+        },
+    ),
+    Family::gauge(
+        "rabbitmq_queue_messages_paged_out_bytes",
+        "Bytes of all queues' bodies that are on disk only",
+        |seen, values| {
+            let all = seen.queues.ready_bytes + seen.queues.unacked_bytes;
+            values.one(all.saturating_sub(seen.queues.in_memory_bytes));
+        },
     ),
     Family::gauge(
         "rabbitmq_queue_messages_ram_bytes",
@@ -127,3 +153,7 @@ pub(super) static CLIENTS: &[Family] = &[
         |seen, values| values.amqp(seen.broker.churn.logins_failed),
     ),
 ];
+
+fn in_memory(seen: &Seen<'_>) -> u64 {
+    seen.queues.ready_in_memory + seen.queues.unacked_in_memory
+}

@@ -12,7 +12,7 @@ use super::exchange_families::{
 };
 use super::family::Seen;
 use super::memory_families::MEMORY;
-use super::object_family::{Group, Object};
+use super::object_family::{Group, Object, ObjectFamily};
 use super::queue_families::{QUEUE_AGES, QUEUE_INFO, QUEUE_LATENCIES, QUEUES};
 use super::table::{families, text};
 use super::text::Text;
@@ -129,6 +129,26 @@ pub(super) fn of_each(broker: &Broker, seen: &Seen<'_>, wish: &Wish) -> Answer {
     EXCHANGES.iter().for_each(|group| answer.add(PREFIX, group, &exchanges));
     add_clients(broker, PREFIX, &mut answer, |_| true);
     answer
+}
+
+/// Everything, of all objects together. What no counter of the node has is added up.
+pub(super) fn of_all(broker: &Broker, seen: &Seen<'_>) -> Answer {
+    let mut text = Text::default();
+    families().for_each(|family| family.tell(seen, &mut text));
+    let mut answer = Answer::at(seen.now);
+    answer.add_text(text);
+    let connections = broker.connections();
+    let channels = connections.iter().flat_map(ListedConnection::channels).collect();
+    answer.add_sums(PREFIX, not_of_node(CHANNELS), channels);
+    answer.add_sums(PREFIX, not_of_node(CONNECTIONS), connections.into());
+    answer
+}
+
+/// Metrics of objects that are not told of the node as a whole.
+fn not_of_node<T: Object>(groups: &'static [Group<T>]) -> Vec<&'static ObjectFamily<T>> {
+    let is_of_node = |name| families().any(|family| family.name.strip_prefix(PREFIX) == Some(name));
+    let families = groups.iter().flat_map(|group| group.families);
+    families.filter(|family| !is_of_node(family.name)).collect()
 }
 
 /// What was asked for.

@@ -22,7 +22,6 @@ use tracing::debug;
 use super::MetricsOptions;
 use super::detail::{self, Wish};
 use super::family::Seen;
-use super::table;
 use super::text::CONTENT_TYPE;
 use crate::broker::{Broker, QueueFigures};
 use crate::limits::{
@@ -146,7 +145,7 @@ async fn scrape(State(source): State<Shared>, uri: Uri) -> Response {
     if source.options.is_of_each {
         return each(&source, &uri);
     }
-    told(Body::from(table::text(table::families(), &source.see("aggregated"))))
+    told(Body::new(detail::of_all(&source.broker, &source.see("aggregated"))))
 }
 
 async fn scrape_each(State(source): State<Shared>, uri: Uri) -> Response {

@@ -32,6 +32,16 @@ pub(super) static NODE: &[Family] = &[
         |seen, values| values.any(seen.process.open_files_max),
     ),
     Family::gauge(
+        "rabbitmq_process_open_tcp_sockets",
+        "Sockets of clients that are open",
+        |seen, values| values.one(seen.broker.connections),
+    ),
+    Family::gauge(
+        "rabbitmq_process_max_tcp_sockets",
+        "Sockets that may be open, with everything else that is",
+        |seen, values| values.any(seen.process.open_files_max),
+    ),
+    Family::gauge(
         "rabbitmq_erlang_uptime_seconds",
         "Seconds since the node started",
         |seen, values| values.one(seen.process.uptime_ms / 1000),

@@ -98,6 +98,14 @@ impl<T: Object> ObjectFamily<T> {
         Self { name, kind: Kind::Histogram, help, value: Value::Histogram(per_unit, value) }
     }
 
+    /// The number of one object, 0 where it has none.
+    pub(super) fn number(&self, object: &T, seen: &T::Seen) -> u64 {
+        match self.value {
+            Value::Number(_, value) => value(object, seen).unwrap_or(0),
+            Value::Histogram(..) => 0,
+        }
+    }
+
     /// The row of one object.
     pub(super) fn tell(
         &self,

@@ -130,6 +130,10 @@ async fn a_scrape_follows_what_clients_do() {
     assert_eq!(rise("rabbitmq_message_size_bytes_sum{protocol=\"amqp091\"}"), 5000);
     assert_eq!(rise("leveret_confirm_seconds_count"), 1);
     assert!(rise("leveret_store_sync_seconds_count") >= 1);
+    assert_eq!(value(&after, "rabbitmq_process_open_tcp_sockets"), 1);
+    assert_eq!(rise("rabbitmq_connection_channels"), 1);
+    assert!(rise("rabbitmq_connection_incoming_bytes_total") >= 5000);
+    assert!(rise("rabbitmq_connection_outgoing_packets_total") > 0);
     for name in ["connections_opened_total", "channels_opened_total", "queues_created_total"] {
         assert_eq!(rise(&format!("rabbitmq_{name}")), 1, "{name}");
     }
