@@ -1,22 +1,23 @@
 //! What stands behind the question mark of a request.
 
-use std::convert::Infallible;
-
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::api::Shared;
-use super::percent;
+use super::refusal::Refusal;
+use super::{percent, spans};
 
 /// Names and values in their order, decoded.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Query(Vec<(String, String)>);
 
 impl FromRequestParts<Shared> for Query {
-    type Rejection = Infallible;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _api: &Shared) -> Result<Self, Infallible> {
-        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+    async fn from_request_parts(parts: &mut Parts, _api: &Shared) -> Result<Self, Refusal> {
+        let query = Self::parse(parts.uri.query().unwrap_or_default());
+        spans::check(&query)?;
+        Ok(query)
     }
 }
 

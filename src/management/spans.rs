@@ -2,9 +2,13 @@
 //! so on.
 
 use super::query::Query;
+use super::refusal::Refusal;
 
-/// Samples of one series in an answer: more than a chart is wide.
-const SAMPLES_TOLD_MAX: u64 = 1000;
+/// Steps of one series in an answer: more than a chart is wide.
+const STEPS_MAX: u64 = 500;
+
+/// What the names of the parameters begin with.
+const NAMES: [&str; 4] = ["lengths", "msg_rates", "data_rates", "node_stats"];
 
 /// How far a chart goes back, and in which steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +34,12 @@ impl Span {
     /// None where that makes no chart, or one of more samples than anybody draws.
     pub(super) fn new(age_seconds: u64, step_seconds: u64) -> Option<Self> {
         let steps = age_seconds.checked_div(step_seconds)?;
-        (1..SAMPLES_TOLD_MAX).contains(&steps).then_some(Self { age_seconds, step_seconds })
+        (steps <= STEPS_MAX).then_some(Self { age_seconds, step_seconds })
     }
 
     fn of(query: &Query, name: &str) -> Option<Self> {
-        let number = |what| query.value(&format!("{name}_{what}"))?.parse().ok();
-        Self::new(number("age")?, number("incr")?)
+        let (age, step) = wished(query, name)?;
+        Self::new(age.try_into().ok()?, step.try_into().ok()?)
     }
 
     /// Milliseconds before its newest sample, of each.
@@ -48,13 +52,34 @@ impl Span {
     }
 }
 
+/// The age and the steps that are asked for; nothing where one is not, or is no number.
+fn wished(query: &Query, name: &str) -> Option<(i64, i64)> {
+    let number = |what| query.value(&format!("{name}_{what}"))?.parse().ok();
+    Some((number("age")?, number("incr")?))
+}
+
+/// Whether charts can be made of what is asked for.
+///
+/// # Errors
+/// One cannot, or has more samples than anybody draws: RabbitMQ's words.
+pub(super) fn check(query: &Query) -> Result<(), Refusal> {
+    for (age, step) in NAMES.into_iter().filter_map(|name| wished(query, name)) {
+        let is_good = age > 0 && step > 0 && age / step <= STEPS_MAX.cast_signed();
+        if !is_good {
+            let reason = format!("Invalid range parameters: age {age}, incr {step}");
+            return Err(Refusal::bad(reason));
+        }
+    }
+    Ok(())
+}
+
 impl Spans {
     pub(super) fn of(query: &Query) -> Self {
         Self {
-            lengths: Span::of(query, "lengths"),
-            rates: Span::of(query, "msg_rates"),
-            octets: Span::of(query, "data_rates"),
-            node: Span::of(query, "node_stats"),
+            lengths: Span::of(query, NAMES[0]),
+            rates: Span::of(query, NAMES[1]),
+            octets: Span::of(query, NAMES[2]),
+            node: Span::of(query, NAMES[3]),
         }
     }
 
@@ -73,12 +98,21 @@ mod tests {
     fn a_chart_needs_both_its_age_and_its_steps() {
         let spans = |text| Spans::of(&Query::parse(text));
         assert_eq!(spans("msg_rates_age=60&lengths_incr=5"), Spans::default());
-        assert_eq!(spans("msg_rates_age=60&msg_rates_incr=0"), Spans::default());
-        assert_eq!(spans("msg_rates_age=5&msg_rates_incr=60"), Spans::default());
-        assert_eq!(spans("msg_rates_age=99999999&msg_rates_incr=1"), Spans::default());
+        assert_eq!(spans("msg_rates_age=60&msg_rates_incr=x"), Spans::default());
+        assert_eq!(spans("msg_rates_age=5&msg_rates_incr=60").rates.unwrap().steps().count(), 1);
         let asked = spans("msg_rates_age=60&msg_rates_incr=5&data_rates_age=600&data_rates_incr=5");
         assert_eq!(asked.rates, Span::new(60, 5));
         assert_eq!((asked.longest_ms(), asked.lengths), (600_000, None));
         assert_eq!(asked.rates.unwrap().steps().count(), 13);
+    }
+
+    #[test]
+    fn what_makes_no_chart_is_refused() {
+        let checked = |text: &str| check(&Query::parse(text)).is_ok();
+        assert!(checked("msg_rates_age=60&msg_rates_incr=5&lengths_age=0"));
+        for text in ["age=-5&_incr=5", "age=60&_incr=0", "age=99999999&_incr=1"] {
+            let text = format!("lengths_{}", text.replace("&_", "&lengths_"));
+            assert!(!checked(&text), "{text}");
+        }
     }
 }

@@ -43,7 +43,7 @@ const EXCHANGE_TYPES: [(&str, &str); 3] = [
     ("x-message-deduplication", "needs the plugin rabbitmq_message_deduplication"),
 ];
 
-/// Limits that mean nothing there.
+/// Limits that are refused there.
 const LIMITS: [&str; 2] = ["max-publish-rate", "max-publish-bytes-rate"];
 
 impl Inventory {
@@ -64,7 +64,7 @@ impl Inventory {
             let has = |name: &&&str| parameter.value.get(name).is_some();
             for name in LIMITS.iter().filter(has) {
                 let host = &parameter.host.name;
-                told.push(format!("the limit '{name}' of vhost '{host}' has no effect"));
+                told.push(format!("the limit '{name}' of vhost '{host}' is refused"));
             }
         }
         for host in self.hosts.iter().filter(|found| is_meant(&found.host.key)) {
@@ -82,7 +82,7 @@ fn of_user(user: &UserDefinition, told: &mut Vec<String>) {
         told.push(format!("RabbitMQ cannot read the password of user '{name}'"));
     }
     for limit in LIMITS.iter().filter(|limit| user.limits.contains_key(**limit)) {
-        told.push(format!("the limit '{limit}' of user '{name}' has no effect"));
+        told.push(format!("the limit '{limit}' of user '{name}' is refused"));
     }
 }
 

@@ -236,11 +236,11 @@ async fn an_export_names_what_rabbitmq_does_not_take() {
          effect",
     ];
     assert_eq!(warnings(&world, "/api/definitions/v1").await, of_v1);
-    let of_v2 = ["the limit 'max-publish-bytes-rate' of vhost 'v2' has no effect"];
+    let of_v2 = ["the limit 'max-publish-bytes-rate' of vhost 'v2' is refused"];
     assert_eq!(warnings(&world, "/api/definitions/v2").await, of_v2);
     let all = warnings(&world, "/api/definitions").await;
     assert_eq!(all.len(), 1 + of_v1.len() + of_v2.len(), "{all:?}");
-    assert_eq!(all[0], "the limit 'max-publish-rate' of user 'bo\\u{e9}' has no effect");
+    assert_eq!(all[0], "the limit 'max-publish-rate' of user 'bo\\u{e9}' is refused");
 }
 
 #[tokio::test]
