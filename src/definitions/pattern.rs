@@ -1,5 +1,5 @@
 //! A pattern over names, as operators write them for RabbitMQ: unanchored, in PCRE's language, and
-//! over bytes, so that `\w`, `\d` and `.` are what they are there: no letter beyond ASCII. Only what
+//! over bytes, so that `\w`, `\d` and `.` are what they are there: no letter beyond ASCII. What
 //! cannot be said so (`\p{L}`, `[ä]`) is over letters of all scripts. What may be matched in linear
 //! time is; look-around and what else needs a search goes to an engine that gives up after a while.
 //! Who matches what with it is not decided here.

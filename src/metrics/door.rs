@@ -89,12 +89,15 @@ fn router(broker: Arc<Broker>, options: MetricsOptions) -> Router {
     let path = options.path.replace('{', "{{").replace('}', "}}");
     let base = path.trim_end_matches('/').to_owned();
     let source = Arc::new(Source { broker, options, walk: Mutex::default() });
-    let router = Router::new()
+    let mut router = Router::new()
         .without_v07_checks()
         .route(&path, get(scrape))
         .route(&format!("{base}/per-object"), get(scrape_each))
         .route(&format!("{base}/detailed"), get(scrape_wished))
         .route(&format!("{base}/memory-breakdown"), get(scrape_memory));
+    if path == base {
+        router = router.route(&format!("{base}/"), get(scrape));
+    }
     router.with_state(source)
 }
 

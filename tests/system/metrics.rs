@@ -299,6 +299,7 @@ fn only_the_path_that_is_set_answers_and_only_get() {
     let mut process = Process::start_with(&flags);
     for (method, path, status) in [
         ("GET", "/elsewhere", "200 OK"),
+        ("GET", "/elsewhere/", "200 OK"),
         ("GET", "/metrics", "404 Not Found"),
         ("POST", "/elsewhere", "405 Method Not Allowed"),
     ] {

@@ -39,6 +39,19 @@ impl Queue {
         }
     }
 
+    /// Messages died and go nowhere.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.activity.as_ref().is_some_and(|activity| !activity.lost.is_empty())
+    }
+
+    /// Messages that died since this was last asked and go nowhere, for there is no dead-letter
+    /// exchange.
+    pub fn take_lost(&mut self) -> Vec<(DeathReason, usize)> {
+        let activity = self.activity.as_mut();
+        activity.map_or_else(Vec::new, |activity| std::mem::take(&mut activity.lost))
+    }
+
     /// A message for which there is no room was refused: it goes where dead letters go, if that is
     /// asked for.
     pub(super) fn refuse(&self, message: Message, effects: &mut Vec<Effect>) {

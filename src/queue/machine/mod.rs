@@ -289,19 +289,6 @@ impl Queue {
         activity.map_or(0, |activity| std::mem::take(&mut activity.handed_out_again))
     }
 
-    /// Messages died and go nowhere.
-    #[must_use]
-    pub fn has_lost(&self) -> bool {
-        self.activity.as_ref().is_some_and(|activity| !activity.lost.is_empty())
-    }
-
-    /// Messages that died since this was last asked and go nowhere, for there is no dead-letter
-    /// exchange.
-    pub fn take_lost(&mut self) -> Vec<(DeathReason, usize)> {
-        let activity = self.activity.as_mut();
-        activity.map_or_else(Vec::new, |activity| std::mem::take(&mut activity.lost))
-    }
-
     /// The place that the next message will have.
     #[must_use]
     pub fn next_sequence(&self) -> Sequence {
