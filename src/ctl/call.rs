@@ -11,10 +11,29 @@ use super::api::{Api, Trouble};
 use super::common::Common;
 use super::failure::Failure;
 use super::output::Output;
+use super::print;
 use super::tool::Tool;
 use super::url::path;
 use super::verb::Verb;
 use super::verbs;
+
+/// What goes by a name that is never empty, and how it is called where it is. Others may be: a
+/// pattern, a tag, the default exchange.
+const NAMES: [(&str, &str); 13] = [
+    ("<username>", "user"),
+    ("--user", "user"),
+    ("<vhost>", "vhost"),
+    ("<name>", "name"),
+    ("<component>", "component"),
+    ("<limit>", "limit"),
+    ("<queue>", "queue"),
+    ("<connection>", "connection"),
+    ("<port>", "port"),
+    ("<protocol>", "protocol"),
+    ("<plugin>", "plugin"),
+    ("<flag>", "feature flag"),
+    ("<file>", "file"),
+];
 
 /// A verb with its arguments.
 #[derive(Debug)]
@@ -67,10 +86,17 @@ impl Call {
     /// Prints what comes, as it comes, for as long as `--duration` says or until it is interrupted.
     pub(super) fn follow(&self, path: String) -> Result<Output, Failure> {
         let duration = self.number("--duration")?.map_or(Duration::MAX, Duration::from_secs);
+        let mut written = Ok(());
         self.api.follow(path, duration, |bytes| {
             let mut output = io::stdout().lock();
-            output.write_all(bytes).and_then(|()| output.flush())
+            let done = output.write_all(bytes).and_then(|()| output.flush());
+            done.map_err(|error| {
+                let kind = error.kind();
+                written = Err(error);
+                kind.into()
+            })
         })?;
+        print::arrived(written)?;
         Ok(Output::Raw(String::new()))
     }
 
@@ -108,6 +134,19 @@ impl Call {
             // Who may not look at it, may look for what is in it.
             Ok(_) | Err(Trouble::Refused { status: 401, .. }) => Ok(()),
             Err(trouble) => Err(verbs::missing_host(host)(trouble)),
+        }
+    }
+
+    /// Refuses, before anybody is asked, a name that is empty: it is a variable of the shell that
+    /// is not set, and without it a path is that of all the names that there are.
+    pub(super) fn check_words(&self) -> Result<(), Failure> {
+        let typed = NAMES
+            .iter()
+            .flat_map(|(name, what)| self.words(name).into_iter().map(move |word| (word, *what)));
+        let host = self.common.virtual_host.as_deref().map(|host| (host, "vhost"));
+        match typed.chain(host).find(|(word, _)| word.is_empty()) {
+            Some((_, what)) => Err(Failure::Data(format!("{what} cannot be an empty string"))),
+            None => Ok(()),
         }
     }
 

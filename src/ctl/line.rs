@@ -27,7 +27,7 @@ Environment:
 
 Exit status: 0 where it was done; 64 for a wrong command line, 65 for something that is not there,
 67 for a user who is not there, 69 where it cannot be done or a check failed, 70 where it is there
-already, 75 where it took too long.";
+already or the output was lost, 75 where it took too long.";
 
 /// What was typed.
 #[derive(Debug)]

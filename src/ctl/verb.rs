@@ -103,6 +103,8 @@ fn positional(word: &'static str) -> Arg {
     let is_many = inner.ends_with("...");
     let id = inner.trim_end_matches('.');
     let argument = Arg::new(id).value_name(bare(id)).required(!is_optional);
+    // A number below zero is a bad one, not an option.
+    let argument = argument.allow_negative_numbers(true);
     match is_many {
         true => argument.num_args(1..).action(ArgAction::Append),
         false => argument.action(ArgAction::Set),

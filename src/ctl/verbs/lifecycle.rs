@@ -108,11 +108,13 @@ fn wait(call: &Call) -> Result<Output, Failure> {
         left = left.saturating_sub(pause);
     };
     loop {
+        // A node that answers may be another one than that which was to be waited for.
+        if !is_alive(pid) {
+            let text = format!("process_not_running: there is no process {pid}");
+            return Err(Failure::Unavailable(text));
+        }
         if await_service(call, pause).is_some() {
             return Ok(Output::Hint(waited(call, pid)));
-        }
-        if !is_alive(pid) {
-            return Err(Failure::Unavailable(format!("process {pid} is not running")));
         }
         left = left.saturating_sub(pause);
         if left.is_zero() {

@@ -42,7 +42,7 @@ pub(super) const VERBS: &[Verb] = &[
     ),
     Verb::new(
         "rebalance",
-        "[<type>] [--vhost-pattern <pattern>] [--queue-pattern <pattern>]",
+        "<type> [--vhost-pattern <pattern>] [--queue-pattern <pattern>]",
         "Balance leaders over nodes, of which there is one",
         "Re-balancing leaders of all queues...",
         rebalance,
@@ -147,6 +147,11 @@ fn delete(call: &Call) -> Result<Output, Failure> {
 }
 
 fn rebalance(call: &Call) -> Result<Output, Failure> {
+    let kind = call.word("<type>");
+    if !["all", "classic", "quorum", "stream"].contains(&kind) {
+        let text = format!("type {kind} is not supported: all, classic, quorum or stream is");
+        return Err(Failure::Unavailable(text));
+    }
     call.api.post(path(&["rebalance", "queues"]), &json!({}))?;
     Ok(Output::Message("There is one node, which leads all queues".to_owned()))
 }
