@@ -47,7 +47,7 @@ pub fn run(tool: Tool, words: &[String]) -> ExitCode {
 /// from it.
 #[must_use]
 pub fn command(tool: Tool) -> clap::Command {
-    line::command(tool)
+    line::offering(tool)
 }
 
 /// Carries out a verb, and gives the status that the shell is told.
@@ -65,7 +65,12 @@ fn answer(call: &Call) -> Result<(), Failure> {
     if call.common.tells_what_it_does() {
         call.banner().iter().try_for_each(|line| print::line(line))?;
     }
-    print::text(&format::shown(&action(call)?, &Shown::of(call)))
+    let done = action(call);
+    // Who waited in vain need not wait for that, too.
+    if !matches!(done, Err(Failure::Usage(_) | Failure::Timeout(_) | Failure::Unreachable(_))) {
+        call.warn_of_another_node();
+    }
+    print::text(&format::shown(&done?, &Shown::of(call)))
 }
 
 /// The status of an outcome; why it is none, is told on the standard error.

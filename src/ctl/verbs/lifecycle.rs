@@ -37,6 +37,14 @@ pub(super) const VERBS: &[Verb] = &[
         single,
     ),
     Verb::new(
+        "await_online_synchronized_mirror",
+        "",
+        "Wait until classic queues have mirrors elsewhere, which they never have",
+        "Will wait for a synchronised mirror be online for all classic mirrored queues for \
+         {seconds} seconds...",
+        single,
+    ),
+    Verb::new(
         "stop",
         "[<pidfile>] [--idempotent]",
         "Stop the node, and wait until it has",

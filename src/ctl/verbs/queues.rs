@@ -18,14 +18,16 @@ pub(super) const VERBS: &[Verb] = &[
         "List queues",
         "Timeout: {seconds} seconds ...\nListing queues for vhost {vhost} ...",
         list,
-    ),
+    )
+    .lists(&LISTING),
     Verb::new(
         "list_unresponsive_queues",
         "[<column>...] [--local] [--queue-timeout <milliseconds>]",
         "List queues that are out of service",
         "Listing unresponsive queues for vhost {vhost} ...",
         list_unresponsive,
-    ),
+    )
+    .lists(&LISTING),
     Verb::new(
         "purge_queue",
         "<queue>",
@@ -142,7 +144,10 @@ fn delete(call: &Call) -> Result<Output, Failure> {
     let ready = queue.get("messages_ready").and_then(Value::as_u64).unwrap_or(0);
     let (empty, unused) = (call.has("--if-empty"), call.has("--if-unused"));
     let conditions = format!("{path}?if-empty={empty}&if-unused={unused}");
-    call.api.delete(conditions).map_err(missing)?;
+    call.api.delete(conditions).map_err(|trouble| match trouble {
+        Trouble::Refused { status: 400, reason } if empty || unused => Failure::Usage(reason),
+        other => missing(other),
+    })?;
     Ok(Output::Message(format!("Queue was successfully deleted with {ready} ready messages")))
 }
 
