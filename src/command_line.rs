@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::ctl::{self, Tool};
 use crate::inspect;
+use crate::manual;
 use crate::node::{
     self,
     command_line::{SERVE_HELP, Serve},
@@ -72,8 +73,9 @@ pub enum Command {
     },
     /// Print a page of the manual, for `man -l`
     Man {
-        /// The command that it is about [default: all of leveret]
-        command: Option<String>,
+        /// What it is about: a command, with a verb behind ctl, or a link such as rabbitmqctl
+        /// [default: all of leveret]
+        words: Vec<String>,
     },
 }
 
@@ -100,7 +102,7 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Perf(options) => perf::run(&options),
         Command::Ctl { words } => ctl::run(Tool::Ctl, &words),
         Command::Completions { shell, name } => print_completions(shell, &name),
-        Command::Man { command } => print_manual(command.as_deref()),
+        Command::Man { words } => print_manual(&words),
     }
 }
 
@@ -137,24 +139,23 @@ fn print_completions(shell: Shell, name: &str) -> ExitCode {
     print(&text)
 }
 
-fn print_manual(command: Option<&str>) -> ExitCode {
-    let mut page = whole();
+/// The page of a command, of a verb behind it, or of a link by the name of one of RabbitMQ's tools.
+fn print_manual(words: &[String]) -> ExitCode {
+    let tool = words.first().and_then(|name| Tool::called(Path::new(name)));
+    let mut page = tool.map_or_else(whole, |tool| ctl::command(tool).name(tool.name()));
     page.build();
-    if let Some(name) = command {
+    for name in words.iter().skip(usize::from(tool.is_some())) {
         match page.find_subcommand(name) {
             Some(command) => page = command.clone(),
             None => return unknown(name),
         }
     }
-    let mut text = Vec::new();
-    match clap_mangen::Man::new(page).render(&mut text) {
-        Ok(()) => print(&text),
-        Err(_) => ExitCode::FAILURE,
-    }
+    manual::page(&page).map_or(ExitCode::FAILURE, |text| print(&text))
 }
 
 fn print(text: &[u8]) -> ExitCode {
-    match io::stdout().write_all(text) {
+    let mut output = io::stdout().lock();
+    match output.write_all(text).and_then(|()| output.flush()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

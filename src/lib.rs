@@ -13,7 +13,7 @@
 //! 6. [`node`]: assembly: configuration, boot, shutdown, logs. [`inspect`]: a look into a data
 //!    directory. [`perf`]: a load generator. [`ctl`]: the tool that asks a running node.
 //!
-//! [`command_line`] says which command of the binary is meant.
+//! [`command_line`] says which command of the binary is meant; `manual` prints its pages.
 //!
 //! [`limits`] holds every bound in the system, each with its reason.
 
@@ -44,3 +44,4 @@ pub mod node;
 pub mod perf;
 
 pub mod command_line;
+mod manual;

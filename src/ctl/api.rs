@@ -22,6 +22,7 @@ use tokio::runtime::Runtime;
 use super::common::Common;
 use super::failure::Failure;
 use super::place::{Place, Wire};
+use super::url;
 use crate::limits::{CTL_ANSWER_SIZE_MAX, CTL_RETRY_MS};
 
 /// Where the node says what it wants to be known beside an answer.
@@ -138,8 +139,12 @@ impl Api {
         }
     }
 
-    /// Any answer.
+    /// Any answer. One part of a path that is empty would make it that of many things.
     pub(super) fn ask_any(&self, asked: Asked) -> Result<Answer, Trouble> {
+        if url::has_empty_part(&asked.path) {
+            let reason = "a name cannot be an empty string".to_owned();
+            return Err(Trouble::Refused { status: 400, reason });
+        }
         let answer = async { tokio::time::timeout(self.patience, self.exchange(asked)).await };
         match self.runtime.block_on(answer) {
             Ok(answer) => answer,

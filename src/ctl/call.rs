@@ -11,10 +11,29 @@ use super::api::{Api, Trouble};
 use super::common::Common;
 use super::failure::Failure;
 use super::output::Output;
+use super::print;
 use super::tool::Tool;
 use super::url::path;
 use super::verb::Verb;
 use super::verbs;
+
+/// What goes by a name that is never empty, and how it is called where it is. Others may be: a
+/// pattern, a tag, the default exchange.
+const NAMES: [(&str, &str); 13] = [
+    ("<username>", "user"),
+    ("--user", "user"),
+    ("<vhost>", "vhost"),
+    ("<name>", "name"),
+    ("<component>", "component"),
+    ("<limit>", "limit"),
+    ("<queue>", "queue"),
+    ("<connection>", "connection"),
+    ("<port>", "port"),
+    ("<protocol>", "protocol"),
+    ("<plugin>", "plugin"),
+    ("<flag>", "feature flag"),
+    ("<file>", "file"),
+];
 
 /// A verb with its arguments.
 #[derive(Debug)]
@@ -67,10 +86,17 @@ impl Call {
     /// Prints what comes, as it comes, for as long as `--duration` says or until it is interrupted.
     pub(super) fn follow(&self, path: String) -> Result<Output, Failure> {
         let duration = self.number("--duration")?.map_or(Duration::MAX, Duration::from_secs);
+        let mut written = Ok(());
         self.api.follow(path, duration, |bytes| {
             let mut output = io::stdout().lock();
-            output.write_all(bytes).and_then(|()| output.flush())
+            let done = output.write_all(bytes).and_then(|()| output.flush());
+            done.map_err(|error| {
+                let kind = error.kind();
+                written = Err(error);
+                kind.into()
+            })
         })?;
+        print::arrived(written)?;
         Ok(Output::Raw(String::new()))
     }
 
@@ -111,6 +137,29 @@ impl Call {
         }
     }
 
+    /// The name is not looked up: there is one node. Who means another one has to hear of it.
+    pub(super) fn warn_of_another_node(&self) {
+        let Some(typed) = &self.common.node else { return };
+        let Some(own) = self.own_node() else { return };
+        let is_it = own == *typed || own.split('@').next() == Some(typed.as_str());
+        if !is_it {
+            print::complaint(&format!("Warning: the node that was asked is {own}, not {typed}"));
+        }
+    }
+
+    /// Refuses, before anybody is asked, a name that is empty: it is a variable of the shell that
+    /// is not set, and without it a path is that of all the names that there are.
+    pub(super) fn check_words(&self) -> Result<(), Failure> {
+        let typed = NAMES
+            .iter()
+            .flat_map(|(name, what)| self.words(name).into_iter().map(move |word| (word, *what)));
+        let host = self.common.virtual_host.as_deref().map(|host| (host, "vhost"));
+        match typed.chain(host).find(|(word, _)| word.is_empty()) {
+            Some((_, what)) => Err(Failure::Data(format!("{what} cannot be an empty string"))),
+            None => self.verb.listing.map_or(Ok(()), |listing| listing.chosen(self).map(drop)),
+        }
+    }
+
     /// What is said before the verb is carried out.
     pub(super) fn banner(&self) -> Vec<String> {
         self.verb.banner.lines().map(|line| self.filled(line)).collect()
@@ -130,12 +179,25 @@ impl Call {
         filled
     }
 
+    fn whose_limits(&self) -> String {
+        let is_of_users = self.verb.name == "list_user_limits";
+        match (is_of_users, self.has("--global")) {
+            (true, true) => "all users".to_owned(),
+            (true, false) => format!("user \"{}\"", self.maybe("--user").unwrap_or("guest")),
+            (false, true) => "all vhosts".to_owned(),
+            (false, false) => format!("vhost \"{}\"", self.virtual_host()),
+        }
+    }
+
     fn value_of(&self, name: &str) -> String {
         match name {
             "vhost" if self.maybe("<vhost>").is_none() => self.virtual_host().to_owned(),
             "node" => self.node().to_owned(),
             "seconds" => format!("{:?}", self.common.patience().as_secs_f64()),
+            "whose_limits" => self.whose_limits(),
+            "priority" => self.maybe("--priority").unwrap_or("0").to_owned(),
             "object_type" => self.maybe("--object-type").unwrap_or("queue").to_owned(),
+            "asking_of_plugins" => verbs::asking_of_plugins(self),
             "suites_format" => verbs::suites_format(self).to_owned(),
             "for_duration" => match self.maybe("--duration") {
                 Some(seconds) => format!(" for {seconds} seconds"),

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use super::api::Trouble;
 
 /// A failure. Each kind has a status.
@@ -16,7 +18,11 @@ pub(super) enum Failure {
     NoUser(String),
     /// It cannot be done, or a check failed: 69.
     Unavailable(String),
-    /// It is there already: 70.
+    /// The node does not answer: 69.
+    Unreachable(String),
+    /// A check failed, of which programs are told more: 69.
+    Check { text: String, json: Value },
+    /// It is there already, or what was to be shown was lost: 70.
     Software(String),
     /// It took too long: 75.
     Timeout(String),
@@ -28,7 +34,7 @@ impl Failure {
             Self::Usage(_) => 64,
             Self::Data(_) => 65,
             Self::NoUser(_) => 67,
-            Self::Unavailable(_) => 69,
+            Self::Unavailable(_) | Self::Unreachable(_) | Self::Check { .. } => 69,
             Self::Software(_) => 70,
             Self::Timeout(_) => 75,
         }
@@ -41,6 +47,8 @@ impl Failure {
             | Self::Data(text)
             | Self::NoUser(text)
             | Self::Unavailable(text)
+            | Self::Unreachable(text)
+            | Self::Check { text, .. }
             | Self::Software(text)
             | Self::Timeout(text) => text,
         }
@@ -77,7 +85,7 @@ impl From<Trouble> for Failure {
             }
             Trouble::Refused { status: 404, .. } => Self::Data("not_found".to_owned()),
             Trouble::Refused { reason, .. } => Self::Unavailable(reason),
-            Trouble::Unreachable(text) => Self::Unavailable(text),
+            Trouble::Unreachable(text) => Self::Unreachable(text),
             Trouble::TimedOut(seconds) => Self::Timeout(format!(
                 "the node did not answer in time. Timeout value used: {seconds} s"
             )),

@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 
+use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 
@@ -10,6 +11,7 @@ use super::api::Api;
 use super::call::Call;
 use super::common::{self, Common};
 use super::failure::Failure;
+use super::format::Formatter;
 use super::place::Place;
 use super::tool::Tool;
 use super::verb::{Section, Verb};
@@ -27,7 +29,7 @@ Environment:
 
 Exit status: 0 where it was done; 64 for a wrong command line, 65 for something that is not there,
 67 for a user who is not there, 69 where it cannot be done or a check failed, 70 where it is there
-already, 75 where it took too long.";
+already or the output was lost, 75 where it took too long.";
 
 /// What was typed.
 #[derive(Debug)]
@@ -41,6 +43,9 @@ pub(super) enum Line {
 pub(super) fn read(tool: Tool, words: &[String]) -> Result<Line, Failure> {
     let environment = |name: &str| std::env::var(name).ok();
     let name = tool.name().to_owned();
+    if words.first().is_some_and(|word| word == "--version" || word == "-V") {
+        return Ok(Line::Help(env!("CARGO_PKG_VERSION").to_owned()));
+    }
     let matches = match command(tool).try_get_matches_from(std::iter::once(&name).chain(words)) {
         Ok(matches) => matches,
         Err(error) => return mistake(tool, words, &error).map(Line::Help),
@@ -76,6 +81,18 @@ pub(super) fn command(tool: Tool) -> Command {
         .subcommand(word("help", "[<verb>]", "Show what may be typed"))
         .subcommand(word("autocomplete", "[<prefix>]", "List the verbs that begin with a prefix"))
         .subcommand(word("version", "", "Show the version of this tool"))
+}
+
+/// The same with the values that can be offered to who types: they are refused elsewhere, in the
+/// words of RabbitMQ's tools.
+pub(super) fn offering(tool: Tool) -> Command {
+    let verbs = sections(tool).iter().flat_map(|section| section.verbs);
+    let verbs: Vec<&str> = verbs.filter(|verb| !verb.is_refused()).map(|verb| verb.name).collect();
+    command(tool)
+        .mut_arg("formatter", |argument| argument.value_parser(Formatter::NAMES))
+        .mut_subcommand("help", |help| {
+            help.mut_arg("<verb>", |verb| verb.value_parser(PossibleValuesParser::new(verbs)))
+        })
 }
 
 fn word(name: &'static str, usage: &'static str, about: &'static str) -> Command {

@@ -60,12 +60,19 @@ impl Listing {
         let unknown: Vec<&str> =
             named.iter().filter(|name| find(name).is_none()).copied().collect();
         match unknown.as_slice() {
-            [] => Ok(named.iter().filter_map(find).collect()),
+            [] => Ok(once_each(named.iter().filter_map(find))),
             unknown => {
                 let text = format!("Info key(s) {} are not supported", unknown.join(","));
                 Err(call.misused(&text))
             }
         }
+    }
+
+    /// Which columns there are, for who asks how to name them.
+    pub(super) fn help(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let (names, usual) = (names.join(", "), self.defaults.join(", "));
+        format!("Columns: {names}\n\nWhere none is named: {usual}")
     }
 
     fn path(&self, path: String, chosen: &Chosen) -> String {
@@ -74,6 +81,17 @@ impl Listing {
         fields.dedup();
         with_query(path, "columns", &fields.join(","))
     }
+}
+
+/// A column that is named twice is one.
+fn once_each(named: impl Iterator<Item = (&'static str, &'static str)>) -> Chosen {
+    let mut chosen = Chosen::new();
+    for column in named {
+        if !chosen.contains(&column) {
+            chosen.push(column);
+        }
+    }
+    chosen
 }
 
 fn table(chosen: &Chosen, items: &[Value]) -> Table {
@@ -95,6 +113,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_column_that_is_named_twice_is_shown_once() {
+        let (a, b) = (("a", "x"), ("b", "x"));
+        assert_eq!(once_each([a, b, a].into_iter()), [a, b]);
+    }
 
     #[test]
     fn a_field_may_stand_inside_another_or_be_missing() {

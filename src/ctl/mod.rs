@@ -4,7 +4,8 @@
 //!
 //! Reading order: `verb` (one verb is one row of a table), `verbs` (the table, one noun a file),
 //! `line` (what was typed), `call` (the same as a verb finds it), `api`, `place` and `tls` (how
-//! the node is asked, and where it is), `listing`, `output` and `format` (what is shown).
+//! the node is asked, and where it is), `listing`, `output`, `format` and `print` (what
+//! is shown).
 
 mod api;
 mod call;
@@ -15,13 +16,13 @@ mod line;
 mod listing;
 mod output;
 mod place;
+mod print;
 mod tls;
 mod tool;
 mod url;
 mod verb;
 mod verbs;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use call::Call;
@@ -36,15 +37,9 @@ pub use tool::Tool;
 #[must_use]
 pub fn run(tool: Tool, words: &[String]) -> ExitCode {
     match line::read(tool, words) {
-        Ok(Line::Help(text)) => {
-            say(&text);
-            ExitCode::SUCCESS
-        }
+        Ok(Line::Help(text)) => ExitCode::from(status(print::line(&text), ToString::to_string)),
         Ok(Line::Call(call)) => ExitCode::from(carry_out(&call)),
-        Err(failure) => {
-            complain(&failure.to_string());
-            ExitCode::from(failure.code())
-        }
+        Err(failure) => ExitCode::from(status(Err(failure), ToString::to_string)),
     }
 }
 
@@ -52,43 +47,41 @@ pub fn run(tool: Tool, words: &[String]) -> ExitCode {
 /// from it.
 #[must_use]
 pub fn command(tool: Tool) -> clap::Command {
-    line::command(tool)
+    line::offering(tool)
 }
 
 /// Carries out a verb, and gives the status that the shell is told.
 fn carry_out(call: &Call) -> u8 {
-    let done = match call.verb.action {
-        Action::Does(action) => {
-            if call.common.tells_what_it_does() {
-                call.banner().iter().for_each(|line| say(line));
-            }
-            action(call)
-        }
-        Action::Refuses(reason) => Err(Failure::refused(call.verb.name, reason)),
+    status(answer(call), |failure| format::failure(failure, &Shown::of(call)))
+}
+
+/// What is said before a verb is done, is said once what was typed is known to make sense.
+fn answer(call: &Call) -> Result<(), Failure> {
+    let action = match call.verb.action {
+        Action::Does(action) => action,
+        Action::Refuses(reason) => return Err(Failure::refused(call.verb.name, reason)),
     };
-    match done {
-        Ok(output) => {
-            say_raw(&format::shown(&output, &Shown::of(call)));
-            0
-        }
+    call.check_words()?;
+    if call.common.tells_what_it_does() {
+        call.banner().iter().try_for_each(|line| print::line(line))?;
+    }
+    let done = action(call);
+    // Who waited in vain need not wait for that, too.
+    if !matches!(done, Err(Failure::Usage(_) | Failure::Timeout(_) | Failure::Unreachable(_))) {
+        call.warn_of_another_node();
+    }
+    print::text(&format::shown(&done?, &Shown::of(call)))
+}
+
+/// The status of an outcome; why it is none, is told on the standard error.
+fn status(outcome: Result<(), Failure>, text: impl Fn(&Failure) -> String) -> u8 {
+    match outcome {
+        Ok(()) => 0,
         Err(failure) => {
-            complain(&format::failure(&failure, &Shown::of(call)));
+            print::complaint(&text(&failure));
             failure.code()
         }
     }
-}
-
-fn say(text: &str) {
-    say_raw(&format!("{text}\n"));
-}
-
-fn say_raw(text: &str) {
-    // Nobody is left to tell if this fails: a closed pipe, mostly.
-    let _ = io::stdout().write_all(text.as_bytes());
-}
-
-fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 #[cfg(test)]

@@ -17,8 +17,9 @@ use super::failure::Failure;
 /// The socket in a data directory.
 const SOCKET: &str = "management.sock";
 
-/// The data directory of a package, where the one of this folder is not there.
-const INSTALLED: &str = "/var/lib/leveret";
+/// The data directory of a package, and the one that RabbitMQ's had, where the one of this folder
+/// is not there.
+const INSTALLED: [&str; 2] = ["/var/lib/leveret", "/var/lib/rabbitmq"];
 
 const DEFAULT_PORT: u16 = 15672;
 
@@ -125,8 +126,11 @@ impl std::fmt::Display for Place {
 /// The socket of a node in this folder, or else of the one that a package starts.
 fn default_socket() -> PathBuf {
     let here = Path::new("./data").join(SOCKET);
-    let installed = Path::new(INSTALLED).join(SOCKET);
-    if !here.exists() && installed.exists() { installed } else { here }
+    let mut installed = INSTALLED.iter().map(|folder| Path::new(folder).join(SOCKET));
+    match here.exists() {
+        true => here,
+        false => installed.find(|path| path.exists()).unwrap_or(here),
+    }
 }
 
 /// A host in brackets may have colons.

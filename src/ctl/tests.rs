@@ -42,7 +42,8 @@ add_replica delete_replica restart_stream stream_status coordinator_status add_s
 delete_super_stream list_stream_connections list_stream_consumers list_stream_publishers
 list_stream_tracking list_stream_consumer_groups list_stream_group_consumers
 activate_stream_consumer
-drain revive await_online_quorum_plus_one post_upgrade
+drain revive await_online_quorum_plus_one post_upgrade await_online_synchronized_mirror
+check_if_node_is_mirror_sync_critical shovel_status federation_status
 version help autocomplete";
 
 const PLUGINS: &str = "list enable disable set directories is_enabled version help autocomplete";

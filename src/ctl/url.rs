@@ -21,6 +21,12 @@ pub(super) fn with_query(mut path: String, name: &str, value: &str) -> String {
     path
 }
 
+/// Whether a name in a path is missing.
+pub(super) fn has_empty_part(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    path.split('/').skip(1).any(str::is_empty)
+}
+
 fn encode(part: &str, path: &mut String) {
     for byte in part.bytes() {
         let is_plain = byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
@@ -37,6 +43,14 @@ fn encode(part: &str, path: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_missing_is_seen() {
+        assert!(has_empty_part(&path(&["queues", ""])));
+        assert!(has_empty_part(&path(&["permissions", "", "ann"])));
+        assert!(!has_empty_part(&with_query(path(&["queues"]), "a", "")));
+        assert!(!has_empty_part(&path(&["queues", "/"])));
+    }
 
     #[test]
     fn names_are_encoded_whatever_they_hold() {

@@ -5,6 +5,7 @@ use clap::{Arg, ArgAction};
 
 use super::call::Call;
 use super::failure::Failure;
+use super::listing::Listing;
 use super::output::Output;
 
 /// Verbs about one thing.
@@ -25,6 +26,8 @@ pub(super) struct Verb {
     /// What is said before it is done, with `{user}`, `{vhost}` and `{node}` in it.
     pub(super) banner: &'static str,
     pub(super) action: Action,
+    /// What it lists, where columns can be named.
+    pub(super) listing: Option<&'static Listing>,
 }
 
 /// What a verb comes to.
@@ -43,12 +46,25 @@ impl Verb {
         banner: &'static str,
         does: fn(&Call) -> Result<Output, Failure>,
     ) -> Self {
-        Self { name, about, usage, banner, action: Action::Does(does) }
+        Self { name, about, usage, banner, action: Action::Does(does), listing: None }
+    }
+
+    /// The same for one that lists this.
+    pub(super) const fn lists(mut self, listing: &'static Listing) -> Self {
+        self.listing = Some(listing);
+        self
     }
 
     /// One that is known, and refused for a reason, whatever stands behind it.
     pub(super) const fn refused(name: &'static str, reason: &'static str) -> Self {
-        Self { name, about: reason, usage: "", banner: "", action: Action::Refuses(reason) }
+        Self {
+            name,
+            about: reason,
+            usage: "",
+            banner: "",
+            action: Action::Refuses(reason),
+            listing: None,
+        }
     }
 
     pub(super) fn is_refused(&self) -> bool {
@@ -58,6 +74,10 @@ impl Verb {
     /// The verb as clap knows it.
     pub(super) fn command(&self) -> clap::Command {
         let command = clap::Command::new(self.name).about(self.about).disable_help_subcommand(true);
+        let command = match self.listing {
+            Some(listing) => command.after_help(listing.help()),
+            None => command,
+        };
         match self.action {
             Action::Does(_) => command.args(arguments(self.usage)),
             Action::Refuses(_) => command.hide(true).arg(anything()),
@@ -90,10 +110,20 @@ fn arguments(usage: &'static str) -> Vec<Arg> {
 fn option(word: &'static str) -> Arg {
     let names = word.trim_matches(['[', ']']);
     let (long, short) = names.split_once('|').map_or((names, None), |(l, s)| (l, Some(s)));
-    let argument = Arg::new(long).long(long.trim_start_matches('-'));
+    let argument = Arg::new(long).long(long.trim_start_matches('-')).help(meaning(long));
     match short.and_then(|short| short.chars().nth(1)) {
         Some(short) => argument.short(short),
         None => argument,
+    }
+}
+
+/// What an option means whose name does not say it.
+fn meaning(option: &str) -> &'static str {
+    match option {
+        "--online" => "What is in service on a node that answers: all of it",
+        "--offline" => "What is out of service with its node: nothing where one answers",
+        "--local" => "What is on the node that is asked: all of it, as there is one node",
+        _ => "",
     }
 }
 
@@ -103,6 +133,8 @@ fn positional(word: &'static str) -> Arg {
     let is_many = inner.ends_with("...");
     let id = inner.trim_end_matches('.');
     let argument = Arg::new(id).value_name(bare(id)).required(!is_optional);
+    // A number below zero is a bad one, not an option.
+    let argument = argument.allow_negative_numbers(true);
     match is_many {
         true => argument.num_args(1..).action(ArgAction::Append),
         false => argument.action(ArgAction::Set),

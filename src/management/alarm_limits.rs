@@ -29,6 +29,8 @@ pub(super) fn routes() -> Routes {
 
 const FIELDS: &[Field] = &[("absolute", Kind::Number), ("relative", Kind::Any)];
 
+const FRACTION: &str = "the threshold should be a fraction between 0.0 and 1.0";
+
 async fn memory(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {
     caller.check_monitor()?;
     let broker = &api.broker;
@@ -41,8 +43,14 @@ async fn set_memory(
     body: Body,
 ) -> Result<Response, Refusal> {
     let fields = Fields::read(body, &api, &caller, Caller::check_administrator).await?;
-    api.broker.set_memory_high_watermark(watermark(&fields.0)?);
-    Ok(answer::done())
+    match watermark(&fields.0)? {
+        // Above more than all memory nobody would ever be blocked.
+        Watermark::Relative(part) if part > 1.0 => Err(Refusal::bad(FRACTION)),
+        set => {
+            api.broker.set_memory_high_watermark(set);
+            Ok(answer::done())
+        }
+    }
 }
 
 async fn disk(State(api): State<Shared>, caller: Caller) -> Result<Response, Refusal> {

@@ -24,6 +24,8 @@ pub struct NodeFacts {
     pub open_files_max: Option<u64>,
     /// Where everything is kept.
     pub data_dir: String,
+    /// The configuration files that were read.
+    pub config_files: Vec<String>,
     /// Where logs go.
     pub logs: Vec<String>,
     /// How clients may prove who they are.

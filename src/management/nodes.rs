@@ -21,8 +21,12 @@ use crate::broker::Alarm;
 use crate::store::Health;
 
 /// What RabbitMQ has as plugins and is built in here.
-const BUILT_IN: [&str; 6] = [
+const BUILT_IN: [&str; 10] = [
     "rabbitmq_management",
+    "rabbitmq_management_agent",
+    "rabbitmq_web_dispatch",
+    "rabbitmq_auth_mechanism_ssl",
+    "rabbitmq_sharding",
     "rabbitmq_consistent_hash_exchange",
     "rabbitmq_random_exchange",
     "rabbitmq_recent_history_exchange",
@@ -99,6 +103,7 @@ fn facts(api: &Api) -> Map<String, Value> {
         field("run_queue", 0),
         field("sockets_total", facts.open_files_max),
         field("db_dir", facts.data_dir.as_str()),
+        field("config_files", json!(facts.config_files)),
         field("log_files", json!(facts.logs)),
         field("contexts", facts.contexts(&api.options.node, &(api.options.certificates)())),
         field("exchange_types", exchange_types::shape()),

@@ -41,6 +41,7 @@ pub(super) fn facts(
         processors: available_parallelism().map_or(1, usize::from),
         open_files_max: getrlimit(Resource::Nofile).current,
         data_dir: config.data_dir.display().to_string(),
+        config_files: config.files.clone(),
         logs: console.into_iter().chain(file).collect(),
         auth_mechanisms: config.auth_mechanisms.clone(),
         listeners: listeners(listening),

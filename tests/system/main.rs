@@ -16,6 +16,7 @@ mod configuration;
 mod consumer_timeout;
 mod ctl;
 mod ctl_operations;
+mod ctl_refusals;
 mod definitions;
 mod descriptors;
 mod disk;

@@ -9,6 +9,8 @@ mod text;
 
 pub(in crate::ctl) use term::cell;
 
+use serde_json::Value;
+
 use super::call::Call;
 use super::failure::Failure;
 use super::output::Output;
@@ -80,10 +82,16 @@ pub(super) fn shown(output: &Output, shown: &Shown) -> String {
     }
 }
 
+/// The same as a value, as one part of something larger.
+pub(super) fn json(output: &Output) -> Value {
+    serde_json::from_str(&json::output(output)).unwrap_or_default()
+}
+
 /// What went wrong, for the standard error.
 pub(super) fn failure(failure: &Failure, shown: &Shown) -> String {
     match (failure, shown.formatter) {
         (Failure::Usage(_), _) => failure.to_string(),
+        (Failure::Check { json, .. }, Formatter::Json) => json.to_string(),
         (failure, Formatter::Json) => json::failure(failure.text()),
         (failure, _) => failure.to_string(),
     }

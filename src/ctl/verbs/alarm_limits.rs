@@ -40,10 +40,22 @@ fn wish(call: &Call, first: &str, other: &str, is_part: bool) -> Result<Value, F
         _ => return Err(call.misused("too many arguments.")),
     };
     if is_part {
-        let part: f64 = text.parse().map_err(|_| refused())?;
-        return Ok(json!({"relative": part}));
+        return Ok(json!({"relative": fraction(text, first == "<fraction>")?}));
     }
     Ok(json!({"absolute": bytes(text).ok_or_else(refused)?}))
+}
+
+/// A part of the memory. Publishers that are blocked above more than all of it never are; free disk
+/// may well have to be more.
+fn fraction(text: &str, is_threshold: bool) -> Result<f64, Failure> {
+    let max = if is_threshold { 1.0 } else { f64::MAX };
+    let part = text.parse().ok().filter(|part| (0.0..=max).contains(part));
+    part.ok_or_else(|| {
+        Failure::Data(match is_threshold {
+            true => "The threshold should be a fraction between 0.0 and 1.0".to_owned(),
+            false => "Bad argument: expected a fraction that is not below 0".to_owned(),
+        })
+    })
 }
 
 /// A size as in a configuration file.
@@ -67,6 +79,18 @@ fn bytes(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_threshold_is_no_more_than_all_memory() {
+        for text in ["0", "0.4", "1", "1.0"] {
+            assert!(fraction(text, true).is_ok(), "{text}");
+        }
+        for text in ["1.5", "2", "1e3", "-1", "nan", "inf", "much", ""] {
+            assert_eq!(fraction(text, true).unwrap_err().code(), 65, "{text}");
+        }
+        assert_eq!(fraction("1.5", false), Ok(1.5));
+        assert_eq!(fraction("inf", false).unwrap_err().code(), 65);
+    }
 
     #[test]
     fn a_size_may_have_a_unit() {

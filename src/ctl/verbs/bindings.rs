@@ -15,7 +15,8 @@ pub(super) const VERBS: &[Verb] = &[Verb::new(
     "List bindings",
     "Listing bindings for vhost {vhost}...",
     list,
-)];
+)
+.lists(&LISTING)];
 
 const LISTING: Listing = Listing {
     columns: &[

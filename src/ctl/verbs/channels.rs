@@ -8,7 +8,8 @@ use super::super::url::path;
 use super::super::verb::Verb;
 
 pub(super) const VERBS: &[Verb] =
-    &[Verb::new("list_channels", "[<column>...]", "List channels", "Listing channels ...", list)];
+    &[Verb::new("list_channels", "[<column>...]", "List channels", "Listing channels ...", list)
+        .lists(&LISTING)];
 
 const LISTING: Listing = Listing {
     columns: &[

@@ -20,7 +20,8 @@ pub(super) const VERBS: &[Verb] = &[
         "List connections",
         "Listing connections ...",
         list,
-    ),
+    )
+    .lists(&LISTING),
     Verb::new(
         "close_connection",
         "<connection> <reason>",

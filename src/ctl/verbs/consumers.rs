@@ -13,7 +13,8 @@ pub(super) const VERBS: &[Verb] = &[Verb::new(
     "List consumers",
     "Listing consumers in vhost {vhost} ...",
     list,
-)];
+)
+.lists(&LISTING)];
 
 const LISTING: Listing = Listing {
     columns: &[

@@ -1,7 +1,8 @@
 //! Definitions: all that is declared, as a file.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -9,6 +10,7 @@ use super::super::api::Asked;
 use super::super::call::Call;
 use super::super::failure::Failure;
 use super::super::output::Output;
+use super::super::print;
 use super::super::url::path;
 use super::super::verb::Verb;
 use super::missing_host;
@@ -47,7 +49,7 @@ fn export(call: &Call) -> Result<Output, Failure> {
         return Ok(Output::Raw(json));
     }
     let banner = format!("Exporting definitions in JSON to a file at \"{file}\" ...\n");
-    fs::write(file, json).map_err(|error| unusable(file, &error))?;
+    write(Path::new(file), json.as_bytes()).map_err(|error| lost(file, &error))?;
     Ok(Output::Raw(if call.common.tells_what_it_does() { banner } else { String::new() }))
 }
 
@@ -63,12 +65,30 @@ fn import(call: &Call) -> Result<Output, Failure> {
             Failure::Data(format!("Failed to deserialise input (format: JSON) (error: {error})"))
         })?;
     if call.common.tells_what_it_does() && file != STANDARD {
-        // A closed pipe is no reason not to import.
-        let _ =
-            writeln!(io::stdout(), "Importing definitions in JSON from a file at \"{file}\" ...");
+        print::line(&format!("Importing definitions in JSON from a file at \"{file}\" ..."))?;
     }
     call.api.post(definitions(call), &parsed).map_err(missing(call))?;
     Ok(Output::Hint("Successfully imported definitions.".to_owned()))
+}
+
+/// A file that was cut off would be imported one day: it does not stay.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    // It may be a device, or a pipe.
+    let is_file = file.metadata()?.is_file();
+    let written = file.write_all(bytes).and_then(|()| file.flush());
+    if written.is_err() && is_file {
+        // Why it was not written, is told all the same.
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+fn lost(file: &str, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => unusable(file, error),
+        _ => Failure::Software(format!("{file}: {error}")),
+    }
 }
 
 /// Of the node, or of the virtual host that was named.

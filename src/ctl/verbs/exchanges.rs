@@ -13,7 +13,8 @@ pub(super) const VERBS: &[Verb] = &[Verb::new(
     "List exchanges",
     "Listing exchanges for vhost {vhost} ...",
     list,
-)];
+)
+.lists(&LISTING)];
 
 const LISTING: Listing = Listing {
     columns: &[

@@ -16,7 +16,8 @@ pub(super) const VERBS: &[Verb] = &[
         "List feature flags",
         "Listing feature flags ...",
         |call| FLAGS.show(call, path(&["feature-flags"])),
-    ),
+    )
+    .lists(&FLAGS),
     Verb::new(
         "enable_feature_flag",
         "<flag> [--experimental] [--opt-in]",
@@ -30,7 +31,8 @@ pub(super) const VERBS: &[Verb] = &[
         "List deprecated features, or those that are in use",
         "Listing deprecated features ...",
         list_deprecated,
-    ),
+    )
+    .lists(&DEPRECATED),
     Verb::new(
         "check_if_any_deprecated_features_are_used",
         "",

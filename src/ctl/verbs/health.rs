@@ -112,6 +112,13 @@ pub(super) const VERBS: &[Verb] = &[
         |call| check(call, &["node-is-quorum-critical"], SINGLE),
     ),
     Verb::new(
+        "check_if_node_is_mirror_sync_critical",
+        "",
+        "Check that no mirror needs this node: there are none",
+        "Checking if node {node} is critical for data safety of any classic mirrored queues ...",
+        |call| check(call, &["node-is-mirror-sync-critical"], SINGLE),
+    ),
+    Verb::new(
         "check_if_metadata_store_is_initialized",
         "",
         "Check that definitions were read",
@@ -291,18 +298,20 @@ fn is_open(call: &Call, address: &str, port: u16) -> bool {
 fn port(call: &Call) -> Result<Output, Failure> {
     let (port, node) = (call.word("<port>"), call.node());
     if port.parse::<u16>().is_err() {
-        return Err(call.misused(&format!("{port} is no port")));
+        return Err(Failure::Data(format!("{port} is no port")));
     }
     let answer = ask(call, &["port-listener", port])?;
     if answer.status == 200 {
         let text = format!("A listener for port {port} is running on node {node}.");
         return Ok(Output::Message(text));
     }
-    let ports = joined(&body(&answer), "ports");
-    Err(Failure::Unavailable(format!(
+    let body = body(&answer);
+    let text = format!(
         "No listener for port {port} is active on node {node}. Found listeners that use the \
-         following ports: {ports}"
-    )))
+         following ports: {}",
+        joined(&body, "ports")
+    );
+    Err(unheard(call, text, port, "ports", &body))
 }
 
 fn protocol(call: &Call) -> Result<Output, Failure> {
@@ -312,11 +321,24 @@ fn protocol(call: &Call) -> Result<Output, Failure> {
         let text = format!("A listener for protocol {protocol} is running on node {node}.");
         return Ok(Output::Message(text));
     }
-    let protocols = joined(&body(&answer), "protocols");
-    Err(Failure::Unavailable(format!(
+    let body = body(&answer);
+    let text = format!(
         "No listener for protocol {protocol} is active on node {node}. Found listeners for the \
-         following protocols: {protocols}"
-    )))
+         following protocols: {}",
+        joined(&body, "protocols")
+    );
+    Err(unheard(call, text, protocol, "protocols", &body))
+}
+
+/// Nobody listens there: what is missing, and what there is.
+fn unheard(call: &Call, text: String, missing: &str, which: &str, body: &Value) -> Failure {
+    let json = serde_json::json!({
+        "result": "error",
+        "missing": missing,
+        which: body.get(which),
+        "listeners": listeners(call).unwrap_or_default(),
+    });
+    Failure::Check { text, json }
 }
 
 fn joined(body: &Value, field: &str) -> String {

@@ -37,6 +37,14 @@ pub(super) const VERBS: &[Verb] = &[
         single,
     ),
     Verb::new(
+        "await_online_synchronized_mirror",
+        "",
+        "Wait until classic queues have mirrors elsewhere, which they never have",
+        "Will wait for a synchronised mirror be online for all classic mirrored queues for \
+         {seconds} seconds...",
+        single,
+    ),
+    Verb::new(
         "stop",
         "[<pidfile>] [--idempotent]",
         "Stop the node, and wait until it has",
@@ -108,11 +116,13 @@ fn wait(call: &Call) -> Result<Output, Failure> {
         left = left.saturating_sub(pause);
     };
     loop {
+        // A node that answers may be another one than that which was to be waited for.
+        if !is_alive(pid) {
+            let text = format!("process_not_running: there is no process {pid}");
+            return Err(Failure::Unavailable(text));
+        }
         if await_service(call, pause).is_some() {
             return Ok(Output::Hint(waited(call, pid)));
-        }
-        if !is_alive(pid) {
-            return Err(Failure::Unavailable(format!("process {pid} is not running")));
         }
         left = left.saturating_sub(pause);
         if left.is_zero() {

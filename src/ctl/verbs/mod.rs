@@ -3,6 +3,7 @@
 mod absent;
 mod alarm_limits;
 mod bindings;
+mod built_in;
 mod channels;
 mod connections;
 mod consumers;
@@ -12,6 +13,7 @@ mod exchanges;
 mod features;
 mod health;
 mod lifecycle;
+mod links;
 mod listeners;
 mod logs;
 mod maintenance;
@@ -64,11 +66,13 @@ pub(super) const ALL: &[Section] = &[
     Section { title: "Consumers", verbs: consumers::VERBS },
     Section { title: "Policies", verbs: policies::VERBS },
     Section { title: "Parameters", verbs: parameters::VERBS },
+    Section { title: "Shovels and federation", verbs: links::VERBS },
     Section { title: "Definitions", verbs: definitions::VERBS },
     Section { title: "Feature flags", verbs: features::VERBS },
     Section { title: "Not done here", verbs: absent::VERBS },
 ];
 
+pub(super) use plugins::asking as asking_of_plugins;
 pub(super) use tls::suites_format;
 
 /// The verbs of `rabbitmq-plugins`.

@@ -68,6 +68,8 @@ pub(super) struct Facts {
     node: Value,
     alarms: Vec<String>,
     memory: Memory,
+    flags: Vec<Value>,
+    watermark: Value,
 }
 
 impl Facts {
@@ -82,6 +84,8 @@ impl Facts {
             overview: call.api.get(path(&["overview"]))?,
             alarms: health::resources(&serde_json::from_slice(&alarms.body).unwrap_or_default()),
             memory: Memory::of(call, name)?,
+            flags: call.api.list(path(&["feature-flags"]))?,
+            watermark: watermark(call)?,
             node,
         })
     }
@@ -124,6 +128,13 @@ impl Facts {
         let listeners: Vec<String> = self.listeners().iter().map(listeners::line).collect();
         text.push_str(&format!("Listeners\n\n{}\n", listeners.join("\n")));
         text
+    }
+
+    fn maintenance(&self) -> &str {
+        match self.node.get("being_drained") {
+            Some(Value::Bool(true)) => "under maintenance",
+            _ => "not under maintenance",
+        }
     }
 
     fn field(&self, name: &str) -> String {
@@ -176,8 +187,11 @@ impl Facts {
             "active_plugins": field("enabled_plugins"),
             "data_directory": field("db_dir"),
             "log_files": field("log_files"),
+            "config_files": field("config_files"),
             "alarms": self.alarms,
             "memory": {"total": {"rss": self.memory.total}},
+            "vm_memory_high_watermark_setting": self.watermark,
+            "vm_memory_high_watermark_limit": field("mem_limit"),
             "disk_free": field("disk_free"),
             "disk_free_limit": field("disk_free_limit"),
             "file_descriptors": {
@@ -190,6 +204,16 @@ impl Facts {
             },
         })
     }
+}
+
+/// The limit of memory as it was set, a part or bytes.
+fn watermark(call: &Call) -> Result<Value, Failure> {
+    let mut set = call.api.get(path(&["leveret", "memory-high-watermark"]))?;
+    if let Some(fields) = set.as_object_mut() {
+        // What it comes to, is told beside it.
+        fields.remove("bytes");
+    }
+    Ok(set)
 }
 
 fn or_none(lines: Vec<String>) -> Vec<String> {
@@ -214,9 +238,12 @@ fn cluster_status(call: &Call) -> Result<Output, Failure> {
     let text = format!(
         "Basics\n\nCluster name: {cluster}\n\nDisk Nodes\n\n{name}\n\nRunning Nodes\n\n{name}\n\n\
          Versions\n\n{name}: RabbitMQ {version}\n\nAlarms\n\n{}\n\nNetwork Partitions\n\n(none)\n\n\
-         Listeners\n\n{}\n",
+         Listeners\n\n{}\n\nMaintenance status\n\nNode: {name}, status: {}\n\n\
+         Feature flags\n\n{}\n",
         or_none(facts.alarms.clone()).join("\n"),
         facts.listeners().iter().map(listeners::line).collect::<Vec<_>>().join("\n"),
+        facts.maintenance(),
+        facts.flags.iter().map(flag).collect::<Vec<_>>().join("\n"),
     );
     let json = json!({
         "cluster_name": cluster,
@@ -226,9 +253,17 @@ fn cluster_status(call: &Call) -> Result<Output, Failure> {
         "partitions": {},
         "alarms": facts.alarms,
         "versions": {name.clone(): {"rabbitmq_name": "RabbitMQ", "rabbitmq_version": version}},
+        "maintenance_status": {name.clone(): facts.maintenance()},
+        "feature_flags": facts.flags,
         "listeners": {name: facts.listeners()},
     });
     Ok(Output::Report { text, json })
+}
+
+/// One feature flag, for people.
+fn flag(flag: &Value) -> String {
+    let text = |name: &str| flag.get(name).map(cell).unwrap_or_default();
+    format!("Flag: {}, state: {}", text("name"), text("state"))
 }
 
 fn server_version(call: &Call) -> Result<Output, Failure> {

@@ -35,8 +35,8 @@ pub(super) const VERBS: &[Verb] = &[
         "set_policy",
         SET_USAGE,
         "Set a policy: what holds for queues and exchanges whose names match",
-        "Setting policy \"{name}\" for pattern \"{pattern}\" to \"{definition}\" for vhost \
-         \"{vhost}\" ...",
+        "Setting policy \"{name}\" for pattern \"{pattern}\" to \"{definition}\" with \
+         priority \"{priority}\" for vhost \"{vhost}\" ...",
         |call| set(call, USER),
     ),
     Verb::new(
@@ -58,7 +58,7 @@ pub(super) const VERBS: &[Verb] = &[
         SET_USAGE,
         "Set a policy of operators, which bounds what users set",
         "Setting operator policy override \"{name}\" for pattern \"{pattern}\" to \"{definition}\" \
-         for vhost \"{vhost}\" ...",
+         with priority \"{priority}\" for vhost \"{vhost}\" ...",
         |call| set(call, OPERATOR),
     ),
     Verb::new(
@@ -112,11 +112,11 @@ fn list_matching(call: &Call) -> Result<Output, Failure> {
 }
 
 fn set(call: &Call, kind: &str) -> Result<Output, Failure> {
-    call.check_host()?;
     let priority = call.maybe("--priority").unwrap_or("0");
     let priority: i64 = priority
         .parse()
-        .map_err(|_| Failure::Unavailable(format!("the priority {priority} is no number")))?;
+        .map_err(|_| call.misused(&format!("the priority {priority} is no number")))?;
+    call.check_host()?;
     let body = json!({
         "pattern": call.word("<pattern>"),
         "definition": call.json("<definition>")?,

@@ -18,14 +18,16 @@ pub(super) const VERBS: &[Verb] = &[
         "List queues",
         "Timeout: {seconds} seconds ...\nListing queues for vhost {vhost} ...",
         list,
-    ),
+    )
+    .lists(&LISTING),
     Verb::new(
         "list_unresponsive_queues",
         "[<column>...] [--local] [--queue-timeout <milliseconds>]",
         "List queues that are out of service",
         "Listing unresponsive queues for vhost {vhost} ...",
         list_unresponsive,
-    ),
+    )
+    .lists(&LISTING),
     Verb::new(
         "purge_queue",
         "<queue>",
@@ -42,7 +44,7 @@ pub(super) const VERBS: &[Verb] = &[
     ),
     Verb::new(
         "rebalance",
-        "[<type>] [--vhost-pattern <pattern>] [--queue-pattern <pattern>]",
+        "<type> [--vhost-pattern <pattern>] [--queue-pattern <pattern>]",
         "Balance leaders over nodes, of which there is one",
         "Re-balancing leaders of all queues...",
         rebalance,
@@ -142,11 +144,19 @@ fn delete(call: &Call) -> Result<Output, Failure> {
     let ready = queue.get("messages_ready").and_then(Value::as_u64).unwrap_or(0);
     let (empty, unused) = (call.has("--if-empty"), call.has("--if-unused"));
     let conditions = format!("{path}?if-empty={empty}&if-unused={unused}");
-    call.api.delete(conditions).map_err(missing)?;
+    call.api.delete(conditions).map_err(|trouble| match trouble {
+        Trouble::Refused { status: 400, reason } if empty || unused => Failure::Usage(reason),
+        other => missing(other),
+    })?;
     Ok(Output::Message(format!("Queue was successfully deleted with {ready} ready messages")))
 }
 
 fn rebalance(call: &Call) -> Result<Output, Failure> {
+    let kind = call.word("<type>");
+    if !["all", "classic", "quorum", "stream"].contains(&kind) {
+        let text = format!("type {kind} is not supported: all, classic, quorum or stream is");
+        return Err(Failure::Unavailable(text));
+    }
     call.api.post(path(&["rebalance", "queues"]), &json!({}))?;
     Ok(Output::Message("There is one node, which leads all queues".to_owned()))
 }

@@ -1,5 +1,7 @@
 //! All that the tool can show, for who is to help.
 
+use serde_json::{Map, Value, json};
+
 use super::super::call::Call;
 use super::super::failure::Failure;
 use super::super::format;
@@ -35,16 +37,18 @@ const PARTS: [&str; 13] = [
 /// A part that cannot be shown says why.
 fn report(call: &Call) -> Result<Output, Failure> {
     let mut text = String::new();
+    let mut json = Map::new();
     let shown = format::Shown::of(call);
     for name in PARTS {
         let mut verbs = ALL.iter().flat_map(|section| section.verbs);
         let Some(verb) = verbs.find(|verb| verb.name == name) else { continue };
         let Action::Does(action) = verb.action else { continue };
-        let part = match action(call) {
-            Ok(output) => format::shown(&output, &shown),
-            Err(failure) => format!("{failure}\n"),
+        let (part, value) = match action(call) {
+            Ok(output) => (format::shown(&output, &shown), format::json(&output)),
+            Err(failure) => (format!("{failure}\n"), json!({"error": failure.text()})),
         };
         text.push_str(&format!("\n{name}\n\n{part}"));
+        json.insert(name.to_owned(), value);
     }
-    Ok(Output::Raw(text))
+    Ok(Output::Report { text, json: Value::Object(json) })
 }

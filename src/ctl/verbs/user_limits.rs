@@ -14,7 +14,7 @@ pub(super) const VERBS: &[Verb] = &[
         "list_user_limits",
         "[--user <user>] [--global]",
         "Show the limits of a user, guest where none is named, or of all",
-        "",
+        "Listing limits for {whose_limits} ...",
         list,
     ),
     Verb::new(

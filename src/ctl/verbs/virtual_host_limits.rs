@@ -14,7 +14,7 @@ pub(super) const VERBS: &[Verb] = &[
         "list_vhost_limits",
         "[--global]",
         "Show the limits of a virtual host, or of all",
-        "",
+        "Listing limits for {whose_limits} ...",
         list,
     ),
     Verb::new(

@@ -11,7 +11,8 @@ use super::super::verb::Verb;
 use super::missing_host;
 
 pub(super) const VERBS: &[Verb] = &[
-    Verb::new("list_vhosts", "[<column>...]", "List virtual hosts", "Listing vhosts ...", list),
+    Verb::new("list_vhosts", "[<column>...]", "List virtual hosts", "Listing vhosts ...", list)
+        .lists(&LISTING),
     Verb::new(
         "add_vhost",
         "<vhost> [--description <description>] [--tags <tags>] [--default-queue-type <type>]",

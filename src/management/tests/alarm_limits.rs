@@ -41,7 +41,10 @@ async fn a_limit_that_makes_no_sense_changes_nothing() {
         assert_eq!(status, 400, "{body}");
         assert!(reason.contains("expected {\"absolute\": BYTES}"), "{reason}");
     }
+    let (status, reason) = world.refused("PUT", MEMORY, &json!({"relative": 1.5})).await;
+    assert_eq!((status, reason.contains("between 0.0 and 1.0")), (400, true), "{reason}");
     assert_eq!(world.broker.memory_limit(), 7);
+    assert_eq!(world.change("PUT", DISK, &json!({"relative": 1.5})).await, 204);
 }
 
 #[tokio::test]

@@ -120,6 +120,7 @@ fn facts() -> NodeFacts {
         processors: 2,
         open_files_max: Some(1024),
         data_dir: "/var/lib/hare".into(),
+        config_files: vec!["/etc/hare.conf".to_owned()],
         logs: vec!["<stdout>".into()],
         auth_mechanisms: vec!["PLAIN".into()],
         listeners: vec![

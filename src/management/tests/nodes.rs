@@ -29,6 +29,7 @@ async fn the_node_tells_what_it_is_and_how_it_fares() {
         ("run_queue", json!(0)),
         ("proc_used", json!(0)),
         ("db_dir", json!("/var/lib/hare")),
+        ("config_files", json!(["/etc/hare.conf"])),
         ("log_files", json!(["<stdout>"])),
         ("auth_mechanisms", json!([{"name": "PLAIN", "enabled": true}])),
     ] {

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::keys::{self, Key, Status};
+use super::values::ListenAddress;
+use crate::node::command_line::Serve;
 
 /// What stands in the place of a secret.
 const HIDDEN: &str = "********";
@@ -28,6 +30,23 @@ pub(super) fn note(set: &mut BTreeMap<String, String>, row: &Key, key: &[String]
     set.extend([entry(&name, text)]);
 }
 
+/// What flags say without naming a key, in place of what the key said.
+pub(super) fn note_flags(
+    set: &mut BTreeMap<String, String>,
+    flags: &Serve,
+    listen: &[ListenAddress],
+) {
+    if let Some(folder) = &flags.data_dir {
+        set.insert("data_dir".to_owned(), folder.display().to_string());
+    }
+    if listen.is_empty() {
+        return;
+    }
+    set.retain(|name, _| name != "listeners.tcp" && !name.starts_with("listeners.tcp."));
+    let listeners = listen.iter().zip(1..);
+    set.extend(listeners.map(|(address, n)| (format!("listeners.tcp.{n}"), address.to_string())));
+}
+
 fn entry(name: &str, text: &str) -> (String, String) {
     let is_secret = SECRET.iter().any(|part| name.ends_with(part));
     (name.to_owned(), if is_secret { HIDDEN } else { text }.to_owned())
@@ -36,8 +55,24 @@ fn entry(name: &str, text: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::super::load::{Source, resolve};
-    use super::with_defaults;
-    use crate::node::command_line::Serve;
+    use super::*;
+
+    #[test]
+    fn flags_are_told_in_place_of_the_keys_that_they_override() {
+        let text = "data_dir = a\nlisteners.tcp.default = 5673\n";
+        let source = Source { name: "a.conf".into(), text: text.into() };
+        let flags = Serve {
+            data_dir: Some("b".into()),
+            listen: vec!["127.0.0.1:0".to_owned()],
+            ..Serve::default()
+        };
+        let (config, _) = resolve(&[source], std::iter::empty(), &flags, Vec::new()).unwrap();
+        let all = with_defaults(&config.set);
+        let value = |key: &str| all.iter().find(|(name, _)| name == key).map(|(_, value)| value);
+        assert_eq!(value("data_dir").unwrap(), "b");
+        assert_eq!(value("listeners.tcp.1").unwrap(), "127.0.0.1:0");
+        assert_eq!(value("listeners.tcp.default"), None);
+    }
 
     #[test]
     fn what_was_set_and_what_holds_otherwise_is_told_and_no_secret() {

@@ -128,6 +128,8 @@ pub struct Config {
     /// `None` where nobody is to scrape them.
     pub metrics: Option<MetricsConfig>,
     pub logging: LogConfig,
+    /// The configuration files that were read, in their order.
+    pub files: Vec<String>,
     /// What was set, key by key; without what is secret.
     pub set: BTreeMap<String, String>,
 }

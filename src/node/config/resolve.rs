@@ -242,6 +242,7 @@ impl Typed {
             handshake_timeout_ms: self
                 .handshake_timeout_ms
                 .map_or(10_000, |deadline| deadline.unwrap_or(DAY_MS)),
+            files: Vec::new(),
             set: BTreeMap::new(),
             default_user: self.default_user.unwrap_or_else(|| "guest".to_owned()),
             default_pass: self.default_pass.unwrap_or_else(|| "guest".to_owned()),

@@ -53,7 +53,9 @@ pub fn load(
         false => flags.config.clone(),
     };
     let (sources, errors) = read(&files);
-    resolve(&sources, environment.into_iter(), flags, errors)
+    let (mut config, warnings) = resolve(&sources, environment.into_iter(), flags, errors)?;
+    config.files = sources.into_iter().map(|source| source.name).collect();
+    Ok((config, warnings))
 }
 
 /// The same for texts that are already in memory; later texts override earlier ones.
@@ -209,6 +211,7 @@ impl Gathering {
         if let Some(folder) = &flags.data_dir {
             self.typed.data_dir = Some(folder.clone());
         }
+        effective::note_flags(&mut self.set, flags, &self.typed.listen_flags);
     }
 
     fn set(&mut self, origin: Origin, key: &[String], text: &str) {
