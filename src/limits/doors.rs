@@ -101,7 +101,7 @@ pub const WATCHED_EVENTS_MAX: i64 = 10_000;
 /// Bytes of a list that are made at once: what a socket takes.
 pub const LIST_CHUNK_SIZE: usize = 32 * 1024;
 
-/// How long a connection to the HTTP API may last on which nobody has logged in: one request.
+/// How long a connection to the HTTP API may last on which nobody has tried to log in: one request.
 pub const MANAGEMENT_STRANGER_PATIENCE_MS: u64 = 10_000;
 
 /// How long an answer of the HTTP API may find no room: who is there reads, over any line.
