@@ -36,6 +36,8 @@ pub enum Claim {
     Certificate,
     /// Not at all: it comes in as whoever is let in so.
     Anonymous,
+    /// Not at all: the name it gives is not UTF-8, so nobody has it.
+    Nameless,
 }
 
 /// Why a response gives no login.
@@ -58,8 +60,8 @@ pub fn read_response(
 ) -> Result<Claim, MechanismError> {
     let is_offered = offered.split(' ').any(|name| name == mechanism);
     match mechanism {
-        "PLAIN" if is_offered => read_plain(response).map(Claim::Password),
-        "AMQPLAIN" if is_offered => read_amqplain(response).map(Claim::Password),
+        "PLAIN" if is_offered => read_plain(response),
+        "AMQPLAIN" if is_offered => read_amqplain(response),
         "EXTERNAL" if is_offered => Ok(Claim::Certificate),
         "ANONYMOUS" if is_offered => Ok(Claim::Anonymous),
         _ => Err(MechanismError::Unknown(mechanism.to_owned())),
@@ -67,29 +69,31 @@ pub fn read_response(
 }
 
 /// NUL user NUL password; another identity to act for is not served.
-fn read_plain(response: &[u8]) -> Result<Login, MechanismError> {
+fn read_plain(response: &[u8]) -> Result<Claim, MechanismError> {
     let malformed = MechanismError::Malformed("response is not NUL user NUL password");
     let Some((0, rest)) = response.split_first() else { return Err(malformed) };
     let Some(middle) = rest.iter().position(|byte| *byte == 0) else { return Err(malformed) };
     let (user, password) = rest.split_at(middle);
     let password = password.get(1..).unwrap_or(&[]);
-    match std::str::from_utf8(user) {
-        Ok(user) if !password.contains(&0) => {
-            Ok(Login { user: user.to_owned(), password: password.to_vec() })
+    if password.contains(&0) { Err(malformed) } else { Ok(by_password(user, password)) }
+}
+
+/// The body of a field table with LOGIN and PASSWORD.
+fn read_amqplain(response: &[u8]) -> Result<Claim, MechanismError> {
+    let malformed = MechanismError::Malformed("response is not a table of LOGIN and PASSWORD");
+    let Ok(table) = FieldTable::decode_body(response) else { return Err(malformed) };
+    match (table.get("LOGIN"), table.get("PASSWORD")) {
+        (Some(FieldValue::LongString(user)), Some(FieldValue::LongString(password))) => {
+            Ok(by_password(user, password))
         }
         _ => Err(malformed),
     }
 }
 
-/// The body of a field table with LOGIN and PASSWORD.
-fn read_amqplain(response: &[u8]) -> Result<Login, MechanismError> {
-    let malformed = MechanismError::Malformed("response is not a table of LOGIN and PASSWORD");
-    let Ok(table) = FieldTable::decode_body(response) else { return Err(malformed) };
-    match (table.get("LOGIN").and_then(FieldValue::as_str), table.get("PASSWORD")) {
-        (Some(user), Some(FieldValue::LongString(password))) => {
-            Ok(Login { user: user.to_owned(), password: password.to_vec() })
-        }
-        _ => Err(malformed),
+fn by_password(user: &[u8], password: &[u8]) -> Claim {
+    match std::str::from_utf8(user) {
+        Ok(user) => Claim::Password(Login { user: user.to_owned(), password: password.to_vec() }),
+        Err(_) => Claim::Nameless,
     }
 }
 
@@ -120,6 +124,22 @@ mod tests {
         assert_eq!(read_response(OFFERED, "AMQPLAIN", &encoded[4..]), Ok(guest()));
         let result = read_response(OFFERED, "AMQPLAIN", b"nonsense");
         assert!(matches!(result, Err(MechanismError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_is_nobodys() {
+        let table: FieldTable = [
+            ("LOGIN", FieldValue::LongString(b"\xff".as_slice().into())),
+            ("PASSWORD", FieldValue::LongString(b"secret".as_slice().into())),
+        ]
+        .into_iter()
+        .collect();
+        let mut encoded = Vec::new();
+        table.encode(&mut encoded);
+        let plain = b"\0\xff\0secret".as_slice();
+        for (mechanism, response) in [("PLAIN", plain), ("AMQPLAIN", &encoded[4..])] {
+            assert_eq!(read_response(OFFERED, mechanism, response), Ok(Claim::Nameless));
+        }
     }
 
     #[test]

@@ -129,7 +129,8 @@ impl Session {
             self.discount_consumer(key);
             // In what is out of service, nobody is a consumer.
             let _ = live.queue.with(&mut self.work, |queue| queue.unsubscribe(live.id));
-            self.note_consumer_end(key, &live, true);
+            let user = self.work.user.clone();
+            self.note_consumer_end(key, &live, user.as_deref());
         } else if let Some(key) = consumer {
             self.cancel_replies(key);
         }
@@ -142,12 +143,13 @@ impl Session {
     pub(super) fn let_go(&mut self, channel: Option<u16>, settles: &[Settle]) {
         let state = channel.and_then(|number| self.channels.get(&number));
         let is_asked_for = state.is_some_and(|state| !state.is_refused);
+        let user = self.work.user.clone().filter(|_| is_asked_for);
         let is_meant = |key: &ConsumerKey| channel.is_none_or(|number| key.channel == number);
         let keys: Vec<ConsumerKey> = self.consumers.keys().copied().filter(is_meant).collect();
         let mut queues: BTreeMap<QueueId, (Arc<QueueHandle>, Vec<ConsumerId>)> = BTreeMap::new();
         for key in keys {
             let Some(live) = self.consumers.remove(&key) else { continue };
-            self.note_consumer_end(key, &live, is_asked_for);
+            self.note_consumer_end(key, &live, user.as_deref());
             let id = live.queue.incarnation;
             queues.entry(id).or_insert_with(|| (live.queue, Vec::new())).1.push(live.id);
         }

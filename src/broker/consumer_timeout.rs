@@ -65,7 +65,7 @@ impl Session {
             return self.give_credit(key.channel, count, window_size);
         };
         self.discount_consumer(key);
-        self.note_consumer_end(key, &consumer, false);
+        self.note_consumer_end(key, &consumer, None);
         let LiveConsumer { id, queue, .. } = consumer;
         let places = queue.with(&mut self.work, |live| {
             unread.into_iter().for_each(|one| live.queue.return_unseen(id, one.run));
@@ -83,7 +83,8 @@ impl Session {
         self.connection.take_away(key.channel, queue.incarnation, &places);
         self.give_credit(key.channel, count, window_size);
         if self.connection.takes_cancels() {
-            self.connection.notify(Event::ConsumerCancelled(key), &mut self.effects);
+            let event = Event::ConsumerCancelled { consumer: key, by: None };
+            self.connection.notify(event, &mut self.effects);
         } else {
             self.refuse(key.channel, timed_out(key.channel, timeout_ms));
         }

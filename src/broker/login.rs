@@ -59,6 +59,10 @@ impl Session {
                     self.refuse_nameless([why, why], mechanism);
                 }
             },
+            Ok(Claim::Nameless) => {
+                let why = "the name of the user is not UTF-8";
+                self.refuse_nameless([why, why], mechanism);
+            }
             Err(error) => {
                 let error = mechanism_failure(&error);
                 self.answer_login(Event::Refused { channel: 0, error });

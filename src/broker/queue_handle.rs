@@ -338,7 +338,7 @@ impl QueueHandle {
         wreck.queue.abandon(&wreck.effects);
         wreck.leave(work);
         for subscriber in wreck.subscribers.values() {
-            let event = Event::ConsumerCancelled(subscriber.key);
+            let event = Event::ConsumerCancelled { consumer: subscriber.key, by: None };
             // A session that is gone needs no word.
             let _ = subscriber.mailbox.push(event, &mut work.wakers);
         }

@@ -204,7 +204,8 @@ impl Session {
     /// which may wait for the disk: some clients lose what comes before it.
     fn tell_cancelled(&mut self, removed: &Removed) {
         for subscriber in &removed.consumers {
-            let event = Event::ConsumerCancelled(subscriber.key);
+            let by = self.work.user.clone();
+            let event = Event::ConsumerCancelled { consumer: subscriber.key, by };
             if Arc::ptr_eq(&subscriber.mailbox, &self.mailbox) {
                 self.post_durable(event);
                 continue;
@@ -214,13 +215,15 @@ impl Session {
         }
     }
 
-    /// Deletes a queue that ends by itself: exclusive, or auto-delete.
+    /// Deletes a queue that ends by itself, and in nobody's name: exclusive, or auto-delete.
     pub(super) fn delete_live_queue(&mut self, handle: &Arc<QueueHandle>, if_unused: bool) {
         let Some(place) = self.place.clone() else { return };
+        let user = self.work.user.take();
         // Where it is refused, somebody else deleted it or a consumer came: nothing is to do.
         if let Ok(removed) = remove(&place.host, handle, if_unused, false, &mut self.work) {
             self.tell_cancelled(&removed);
         }
+        self.work.user = user;
     }
 
     /// What this step leaves to do with queues: those that left service come back, dead letters go

@@ -26,11 +26,9 @@ impl Session {
         self.hide_channels(None);
         let unread = self.mailbox.take();
         self.give_back_unread(unread);
-        let user = self.work.user.take();
         for queue in std::mem::take(&mut self.exclusive_queues) {
             self.delete_live_queue(&queue, false);
         }
-        self.work.user = user;
         self.admission = None;
         self.post(Event::Released);
     }

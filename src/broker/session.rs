@@ -357,7 +357,9 @@ impl Session {
                     self.trace_delivered(delivered);
                 }
             }
-            Event::ConsumerCancelled(key) => self.consumer_cancelled(*key),
+            Event::ConsumerCancelled { consumer, by } => {
+                self.consumer_cancelled(*consumer, by.as_deref())
+            }
             Event::ConsumerTimedOut { consumer, timeout_ms } => {
                 return self.consumer_timed_out(*consumer, *timeout_ms, Vec::new());
             }
@@ -383,10 +385,10 @@ impl Session {
 
     /// A consumer lost its queue. Credit that a queue took and left unused as it broke is free for
     /// others, who are offered again.
-    fn consumer_cancelled(&mut self, key: ConsumerKey) {
+    fn consumer_cancelled(&mut self, key: ConsumerKey, by: Option<&str>) {
         if let Some(consumer) = self.consumers.remove(&key) {
             self.discount_consumer(key);
-            self.note_consumer_end(key, &consumer, false);
+            self.note_consumer_end(key, &consumer, by);
         }
         let state = self.channels.get(&key.channel);
         if state.is_some_and(|state| state.live.credit.give(0)) {

@@ -43,7 +43,7 @@ impl Connection {
         }
         // Who has not logged in learns nothing, as in RabbitMQ; only limits are told.
         if self.phase.is_before_login() && error.code != ReplyCode::NotAllowed {
-            return self.keep_silent(error.text, None, 0);
+            return self.keep_silent(error.text, SILENT_CLOSE_DELAY_MS);
         }
         self.write_close(&error);
         self.phase = Phase::Closing(self.now.plus(self.close_timeout_ms()));
@@ -73,17 +73,22 @@ impl Connection {
         self.close_reason = Some(reason);
     }
 
-    /// Says and hears nothing for a while, and for so much longer, then gives the last word, if
-    /// there is one, and ends.
-    pub(super) fn keep_silent(
-        &mut self,
-        reason: String,
-        last_word: Option<ConnectionError>,
-        delay_ms: u64,
-    ) {
-        self.phase = Phase::Silent(self.now.plus(SILENT_CLOSE_DELAY_MS + delay_ms));
+    /// Says and hears nothing for so long, then gives the last word, if there is one, or ends.
+    pub(super) fn keep_silent(&mut self, reason: String, delay_ms: u64) {
+        self.phase = Phase::Silent(self.now.plus(delay_ms));
         self.close_reason = Some(CloseReason::LoginRefused(reason));
-        self.last_word = last_word;
+    }
+
+    /// Its time of silence is over. Who was told why is kept as long as the others, unless it
+    /// hangs up before.
+    pub(super) fn end_silence(&mut self) {
+        self.phase = match self.last_word.take() {
+            None => Phase::Closed,
+            Some(error) => {
+                self.write_close(&error);
+                Phase::Closing(self.now.plus(SILENT_CLOSE_DELAY_MS))
+            }
+        };
     }
 
     pub(super) fn write_close(&mut self, error: &ConnectionError) {

@@ -35,7 +35,7 @@ impl Connection {
             Event::Returned { channel, message } => self.give_back(channel, &message),
             Event::Confirmed { channel, first, last } => self.confirm(channel, first, last),
             Event::Rejected { channel, number } => self.reject(channel, number),
-            Event::ConsumerCancelled(consumer) => self.cancel_consumer(consumer),
+            Event::ConsumerCancelled { consumer, .. } => self.cancel_consumer(consumer),
             Event::Closing(error) => self.close_by_order(error, effects),
             Event::Blocked { reason } => self.block(reason),
             Event::Unblocked => self.unblock(),

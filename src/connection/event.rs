@@ -31,8 +31,8 @@ pub enum Event {
     Confirmed { channel: u16, first: u64, last: u64 },
     /// A queue refused this publish.
     Rejected { channel: u16, number: u64 },
-    /// A consumer lost its queue.
-    ConsumerCancelled(ConsumerKey),
+    /// A consumer lost its queue, because this user deleted it; none where it went by itself.
+    ConsumerCancelled { consumer: ConsumerKey, by: Option<Name> },
     /// A consumer held a delivery for longer than it may.
     ConsumerTimedOut { consumer: ConsumerKey, timeout_ms: u64 },
     /// An alarm went on, or off.

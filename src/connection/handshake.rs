@@ -4,7 +4,7 @@
 use super::command::{Command, Credentials, Effect, Request};
 use super::machine::{Capabilities, CloseReason, Connection, decode_failure};
 use super::phase::Phase;
-use crate::limits::{CLIENT_NAME_SIZE_MAX, FRAME_SIZE_MIN};
+use crate::limits::{CLIENT_NAME_SIZE_MAX, FRAME_SIZE_MIN, SILENT_CLOSE_DELAY_MS};
 use crate::message::Name;
 use crate::protocol::PROTOCOL_HEADER;
 use crate::protocol::field::{FieldTable, FieldValue};
@@ -168,11 +168,18 @@ impl Connection {
         self.send(0, &connection::Tune { channel_max, frame_max, heartbeat });
     }
 
-    /// The login is not good: silence, and at its end a word to clients that understand it.
+    /// The login is not good. Clients that understand it are told, after the delay that repeated
+    /// failures earn; the others find out when they are closed.
     pub(super) fn login_refused(&mut self, error: ConnectionError, delay_ms: u64) {
         let text = error.text.clone();
-        let is_understood = self.capabilities.authentication_failure_close;
-        self.keep_silent(text, is_understood.then_some(error), delay_ms);
+        if !self.capabilities.authentication_failure_close {
+            return self.keep_silent(text, SILENT_CLOSE_DELAY_MS + delay_ms);
+        }
+        self.last_word = Some(error);
+        self.keep_silent(text, delay_ms);
+        if delay_ms == 0 {
+            self.end_silence();
+        }
     }
 
     fn tune(&mut self, tune_ok: &connection::TuneOk) -> Result<(), ConnectionError> {

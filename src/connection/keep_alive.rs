@@ -40,12 +40,7 @@ impl Connection {
         self.now = now;
         match self.phase {
             Phase::Closing(until) if now >= until => self.phase = Phase::Closed,
-            Phase::Silent(until) if now >= until => {
-                if let Some(error) = self.last_word.take() {
-                    self.write_close(&error);
-                }
-                self.phase = Phase::Closed;
-            }
+            Phase::Silent(until) if now >= until => self.end_silence(),
             phase if phase.is_handshake() && now >= self.handshake_deadline => {
                 self.close_reason = Some(CloseReason::HandshakeTimeout);
                 self.abort(effects);

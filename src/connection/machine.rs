@@ -51,7 +51,7 @@ pub struct Connection {
     /// Bytes of the last input that are to be offered again.
     unused_size: usize,
     pub(super) close_reason: Option<CloseReason>,
-    /// What a silent connection says before it ends.
+    /// What a silent connection says when its silence is over.
     pub(super) last_word: Option<ConnectionError>,
 }
 
@@ -75,7 +75,7 @@ pub enum CloseReason {
         /// The client said close-ok.
         is_answered: bool,
     },
-    /// The login was refused, and the client not told why.
+    /// The login was refused; clients that cannot understand it were not told why.
     LoginRefused(String),
     /// Nothing was heard for two heartbeats of this many seconds.
     MissedHeartbeats(u64),

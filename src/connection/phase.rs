@@ -6,7 +6,7 @@
 //!        |              '-------------+----- error --+---------+-----------+----------+
 //!        v                            v                                               |
 //!     Closed <----- Silent <- login refused            Closing (we sent close) <------'
-//!        ^             (a while, then closed)             |   close-ok or deadline
+//!        ^         (a while) ------ who is told why -->   |   close-ok or deadline
 //!        '----------------------------------------------- '
 //!        '----- close-ok sent <-- Releasing (the client sent close; the broker lets go)
 //! ```
@@ -78,7 +78,8 @@ pub(super) enum Phase {
     Closing(Moment),
     /// The client sent connection.close; close-ok goes out when all is released.
     Releasing,
-    /// The login failed: nothing is said or heard until then.
+    /// The login failed: nothing is said or heard until then, and what follows is the end, or
+    /// connection.close to clients that understand it.
     Silent(Moment),
     /// Over; what is in the output still goes out.
     Closed,

@@ -339,29 +339,56 @@ fn a_slow_handshake_is_ended() {
 }
 
 #[test]
-fn a_refused_login_is_silence_unless_the_client_understands_more() {
-    let error = || ConnectionError::access_refused("Login was refused");
-    let mut peer = Peer::new();
-    peer.send_bytes(&PROTOCOL_HEADER);
-    peer.start_ok(&FieldTable::new());
-    let _ = peer.seen();
-    peer.tell(Event::LoginRefused { error: error(), delay_ms: 0 });
-    assert!(peer.seen().is_empty() && !peer.connection.is_closed());
-    peer.connection.elapse(START.plus(SILENT_CLOSE_DELAY_MS), &mut peer.effects);
-    assert!(peer.connection.is_closed());
-
-    let mut peer = Peer::new();
-    let capabilities: FieldTable = [("authentication_failure_close", true)].into_iter().collect();
-    peer.send_bytes(&PROTOCOL_HEADER);
-    peer.start_ok(&[("capabilities", capabilities)].into_iter().collect());
-    let _ = peer.seen();
-    peer.tell(Event::LoginRefused { error: error(), delay_ms: 7 });
+fn a_refused_login_is_silence_for_clients_that_understand_no_more() {
+    let mut peer = refused(&FieldTable::new(), 7);
     assert!(peer.seen().is_empty());
     peer.connection.elapse(START.plus(SILENT_CLOSE_DELAY_MS + 6), &mut peer.effects);
-    assert!(peer.seen().is_empty() && !peer.connection.is_closed());
+    assert!(!peer.connection.is_closed());
     peer.connection.elapse(START.plus(SILENT_CLOSE_DELAY_MS + 7), &mut peer.effects);
+    assert!(peer.seen().is_empty() && peer.connection.is_closed());
+}
+
+/// It was told only when its connection ended, three seconds later.
+#[test]
+fn a_refused_login_is_told_at_once_and_held_for_a_while() {
+    let mut peer = refused(&told_of_failures(), 0);
     assert_eq!(peer.seen(), ["close 403"]);
-    assert!(peer.connection.is_closed());
+    peer.connection.elapse(START.plus(SILENT_CLOSE_DELAY_MS - 1), &mut peer.effects);
+    assert!(!peer.connection.is_closed());
+    peer.connection.elapse(START.plus(SILENT_CLOSE_DELAY_MS), &mut peer.effects);
+    assert!(peer.connection.is_closed() && peer.seen().is_empty());
+
+    let mut peer = refused(&told_of_failures(), 0);
+    peer.send(0, &connection::CloseOk {});
+    assert!(peer.connection.is_closed(), "the client hangs up");
+}
+
+#[test]
+fn a_refused_login_that_is_slowed_is_told_after_its_delay_and_held_from_then_on() {
+    let mut peer = refused(&told_of_failures(), 7);
+    peer.connection.elapse(START.plus(6), &mut peer.effects);
+    assert!(peer.seen().is_empty());
+    peer.connection.elapse(START.plus(7), &mut peer.effects);
+    assert_eq!(peer.seen(), ["close 403"]);
+    assert_eq!(peer.connection.deadline(), Some(START.plus(7 + SILENT_CLOSE_DELAY_MS)));
+    peer.connection.elapse(START.plus(7 + SILENT_CLOSE_DELAY_MS), &mut peer.effects);
+    assert!(peer.connection.is_closed() && peer.seen().is_empty());
+}
+
+fn told_of_failures() -> FieldTable {
+    let capabilities: FieldTable = [("authentication_failure_close", true)].into_iter().collect();
+    [("capabilities", capabilities)].into_iter().collect()
+}
+
+/// A client that says this of itself, and whose login was refused.
+fn refused(client_properties: &FieldTable, delay_ms: u64) -> Peer {
+    let mut peer = Peer::new();
+    peer.send_bytes(&PROTOCOL_HEADER);
+    peer.start_ok(client_properties);
+    let _ = peer.seen();
+    let error = ConnectionError::access_refused("Login was refused");
+    peer.tell(Event::LoginRefused { error, delay_ms });
+    peer
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub const METRICS_END_PATIENCE_MS: u64 = 1000;
 /// Bytes of a name that failed to log in that the log shows: as many as AMQP's names may have.
 pub const SHOWN_USER_SIZE_MAX: usize = 255;
 
+/// Bytes of an origin that was refused that the log shows: a name of a host and more.
+pub const SHOWN_ORIGIN_SIZE_MAX: usize = 300;
+
 /// Connections to the HTTP API at a time: a tool has a few. More would take descriptors from AMQP.
 pub const MANAGEMENT_CONNECTIONS_MAX: usize = 64;
 
@@ -101,7 +104,7 @@ pub const WATCHED_EVENTS_MAX: i64 = 10_000;
 /// Bytes of a list that are made at once: what a socket takes.
 pub const LIST_CHUNK_SIZE: usize = 32 * 1024;
 
-/// How long a connection to the HTTP API may last on which nobody has logged in: one request.
+/// How long a connection to the HTTP API may last on which nobody tries to log in: one request.
 pub const MANAGEMENT_STRANGER_PATIENCE_MS: u64 = 10_000;
 
 /// How long an answer of the HTTP API may find no room: who is there reads, over any line.

@@ -38,7 +38,8 @@ pub const LOG_LINES_WAITING_SIZE_MAX: usize = 4 << 20;
 /// So many of them go there in one look at what is due, behind which queues wait.
 pub const LOG_LINES_STEP_MAX: usize = 1000;
 
-/// Silence after a failed login, so that guessing passwords is slow.
+/// How long a failed login holds its connection, so that guessing passwords is slow. Clients that
+/// understand it are told why at its beginning.
 pub const SILENT_CLOSE_DELAY_MS: u64 = 3000;
 
 /// Failed logins from one address that are answered like any: people and restarts mistype.

@@ -83,6 +83,7 @@ impl Caller {
         peer: Peer,
         acquaintance: Option<&Acquaintance>,
     ) -> Result<Self, Refusal> {
+        acquaintance.iter().for_each(|acquaintance| acquaintance.seek());
         let check = api.broker.begin_login(login, peer);
         let checked =
             poll_fn(|context| match api.broker.poll_login(&check, context.waker(), api.now()) {

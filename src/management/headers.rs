@@ -22,7 +22,8 @@ pub struct CrossOrigin {
 }
 
 impl CrossOrigin {
-    fn lets(&self, origin: &HeaderValue) -> bool {
+    /// A page from there may use it.
+    pub(super) fn lets(&self, origin: &HeaderValue) -> bool {
         let is_it = |allowed: &String| allowed == "*" || allowed.as_bytes() == origin.as_bytes();
         origin != "null" && self.origins.iter().any(is_it)
     }

@@ -30,6 +30,8 @@ pub(super) enum Refusal {
     Denied(String),
     /// It is protected from that.
     Protected(String),
+    /// No page from there may ask, whoever it asks for.
+    Foreign(&'static str),
     /// Not now.
     Unavailable(&'static str),
     /// There is no such page.
@@ -68,6 +70,7 @@ impl Refusal {
             Self::Protected(text) => {
                 (StatusCode::PRECONDITION_FAILED, "precondition_failed", text.into())
             }
+            Self::Foreign(reason) => (StatusCode::FORBIDDEN, "forbidden", reason.into()),
             Self::Unavailable(reason) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", reason.into())
             }

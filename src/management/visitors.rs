@@ -68,21 +68,34 @@ fn origin(peer: Peer) -> Option<IpAddr> {
 
 /// Whether a user has logged in on a connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Acquaintance(Arc<AtomicBool>);
+pub(super) struct Acquaintance(Arc<Steps>);
+
+/// How far it has come.
+#[derive(Debug, Default)]
+struct Steps {
+    is_sought: AtomicBool,
+    is_made: AtomicBool,
+}
 
 impl Acquaintance {
+    /// Somebody has said who it is, and waits to hear whether it is believed.
+    pub(super) fn seek(&self) {
+        self.0.is_sought.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn make(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_made.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_made(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_made.load(Ordering::Relaxed)
     }
 
-    /// Comes to an end where nobody has logged in when the time is over.
+    /// Comes to an end where nobody has tried to log in when the time is over. Whoever has is
+    /// answered, however long that takes: an answer that lets nobody in is a connection's last.
     pub(super) async fn is_missed(&self, patience: Duration) {
         tokio::time::sleep(patience).await;
-        if self.is_made() {
+        if self.is_made() || self.0.is_sought.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
     }

@@ -149,8 +149,9 @@ impl Ways {
 fn tls(config: &Config, options: Option<&TlsOptions>) -> Result<Option<Arc<Tls>>, String> {
     let patience = Duration::from_millis(config.tls.handshake_ms);
     let load = |options: &TlsOptions| Tls::load(options.clone(), patience);
-    let loaded = options.map(load).transpose().map_err(|error| error.to_string())?;
-    Ok(loaded.map(Arc::new))
+    let Some(options) = options else { return Ok(None) };
+    let loaded = load(options).map_err(|error| format!("{}.{error}", options.prefix))?;
+    Ok(Some(Arc::new(loaded)))
 }
 
 /// Binds all these addresses. One family may be missing on a machine where the other is there.

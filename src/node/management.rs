@@ -15,8 +15,8 @@ use super::metrics::node_name;
 use super::{process, tls_facts};
 use crate::broker::{Broker, Peer};
 use crate::management::{
-    Certificates, CrossOrigin, ListenerCertificates, ListenerFacts, ListenerProtocol, Management,
-    ManagementOptions, NodeControl, NodeFacts, Place, Visit,
+    AmqpDoor as WebDoor, Certificates, CrossOrigin, ListenerCertificates, ListenerFacts,
+    ListenerProtocol, Management, ManagementOptions, NodeControl, NodeFacts, Place, Visit,
 };
 use crate::server::{AmqpDoor, Clock, Doors, UnixListener};
 
@@ -180,7 +180,6 @@ impl ManagementDoors<'_> {
         stop: Arc<Notify>,
     ) -> ManagementOptions {
         let (config, clock, set) = (self.config, self.clock, self.config.set.clone());
-        let amqp = AmqpDoor::new(self.broker.clone(), clock, self.doors.clone());
         let cross_origin = config.management.as_ref().map(|management| CrossOrigin {
             origins: management.cross_origins.clone(),
             max_age_seconds: management.cross_origin_max_age_seconds,
@@ -197,9 +196,16 @@ impl ManagementDoors<'_> {
             stop: Box::new(move || stop.notify_one()),
             process: Box::new(process::figures),
             certificates,
-            amqp: Some(Box::new(move |stream, visit: Visit| {
-                amqp.begin_over(stream, visit.peer, visit.name, visit.encryption);
-            })),
+            amqp: self.web_amqp(),
         }
+    }
+
+    /// Begins sessions over WebSockets, where they are taken.
+    fn web_amqp(&self) -> Option<WebDoor> {
+        self.config.management.as_ref().filter(|management| management.takes_web_amqp)?;
+        let amqp = AmqpDoor::new(self.broker.clone(), self.clock, self.doors.clone());
+        Some(Box::new(move |stream, visit: Visit| {
+            amqp.begin_over(stream, visit.peer, visit.name, visit.encryption);
+        }))
     }
 }

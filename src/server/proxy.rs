@@ -1,10 +1,11 @@
 //! The header of the PROXY protocol, by which a proxy says for whom it connects: version 1, a line,
 //! or version 2, bytes. It is read to its last byte and no further; what follows is the client's.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 
-use ppp::{HeaderResult, v1, v2};
+use ppp::{v1, v2};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::limits::PROXY_HEADER_SIZE_MAX;
@@ -101,23 +102,24 @@ async fn read_line(stream: &mut (impl AsyncRead + Unpin), header: &mut Vec<u8>) 
     Ok(())
 }
 
+/// Each version is read as itself: what is wrong with the one is not told in words of the other.
 fn ends(header: &[u8]) -> io::Result<Ends> {
-    match HeaderResult::parse(header) {
-        HeaderResult::V1(Ok(header)) => Ok(match header.addresses {
-            v1::Addresses::Tcp4(found) => Some((
-                (found.source_address, found.source_port).into(),
-                (found.destination_address, found.destination_port).into(),
-            )),
-            v1::Addresses::Tcp6(found) => Some((
-                (found.source_address, found.source_port).into(),
-                (found.destination_address, found.destination_port).into(),
-            )),
-            v1::Addresses::Unknown => None,
-        }),
-        HeaderResult::V2(Ok(header)) => of_binary(&header),
-        HeaderResult::V1(Err(error)) => Err(wrong(&error.to_string())),
-        HeaderResult::V2(Err(error)) => Err(wrong(&error.to_string())),
+    if header.starts_with(SIGNATURE) {
+        let header = v2::Header::try_from(header);
+        return of_binary(&header.map_err(|error| malformed(&error))?);
     }
+    let header = v1::Header::try_from(header).map_err(|error| malformed(&error))?;
+    Ok(match header.addresses {
+        v1::Addresses::Tcp4(found) => Some((
+            (found.source_address, found.source_port).into(),
+            (found.destination_address, found.destination_port).into(),
+        )),
+        v1::Addresses::Tcp6(found) => Some((
+            (found.source_address, found.source_port).into(),
+            (found.destination_address, found.destination_port).into(),
+        )),
+        v1::Addresses::Unknown => None,
+    })
 }
 
 fn of_binary(header: &v2::Header<'_>) -> io::Result<Ends> {
@@ -138,6 +140,10 @@ fn of_binary(header: &v2::Header<'_>) -> io::Result<Ends> {
         )),
         v2::Addresses::Unix(_) | v2::Addresses::Unspecified => None,
     })
+}
+
+fn malformed(error: &impl fmt::Display) -> io::Error {
+    wrong(&format!("its PROXY header is malformed: {error}"))
 }
 
 fn wrong(what: &str) -> io::Error {
@@ -213,6 +219,20 @@ mod tests {
         ];
         for bytes in cases {
             assert_eq!(read(bytes).await.0, None, "{bytes:?}");
+        }
+    }
+
+    /// It was told as if it were of version 1: that it must begin with `PROXY`.
+    #[tokio::test]
+    async fn what_is_wrong_with_a_header_of_version_2_is_told_of_that() {
+        for (bytes, expected) in [
+            (binary(0x11, 0x11, &[1; 12]), "Expected version 10 to be equal to 2."),
+            (binary(0x2f, 0x11, &[1; 12]), "Invalid command F."),
+            (binary(0x21, 0x11, &[1; 3]), "Header length"),
+        ] {
+            let told = read_header(&mut &bytes[..]).await.unwrap_err().to_string();
+            let begin = "its PROXY header is malformed: ";
+            assert!(told.starts_with(begin) && told.contains(expected), "{told}");
         }
     }
 

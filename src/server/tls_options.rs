@@ -6,6 +6,8 @@ use std::path::PathBuf;
 /// How one door is encrypted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsOptions {
+    /// What the keys begin with that say so.
+    pub prefix: String,
     /// Who the door is for those who ask for nobody, or for somebody whom it does not know.
     pub identity: TlsIdentity,
     /// Who it is for those who ask for a host.
@@ -90,14 +92,20 @@ impl TlsError {
     pub(super) fn of_host(self, host: &str) -> Self {
         Self { host: Some(host.to_owned()), ..self }
     }
+
+    /// The words of the key that is wrong, behind those that all keys of a door begin with.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match &self.host {
+            Some(host) => format!("sni.{host}.{}", self.option),
+            None => self.option.to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for TlsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.host {
-            Some(host) => write!(formatter, "{} of {host}: {}", self.option, self.message),
-            None => write!(formatter, "{}: {}", self.option, self.message),
-        }
+        write!(formatter, "{}: {}", self.words(), self.message)
     }
 }
 

@@ -2,7 +2,8 @@
 //! scripts run in this process; what RabbitMQ's plugin tells is compared in `tests/interop`.
 
 use leveret::broker::BrokerOptions;
-use leveret::protocol::methods::{basic, exchange};
+use leveret::protocol::field::FieldValue;
+use leveret::protocol::methods::{basic, exchange, queue};
 use leveret::protocol::properties::Properties;
 
 use crate::client::Client;
@@ -49,6 +50,50 @@ fn a_client_is_told_from_its_login_to_its_end() {
         assert_eq!(deleted, ["binding.deleted", "consumer.deleted", "queue.deleted"]);
         other.close();
         assert_eq!(keys(&mut client, &events), ["channel.closed", "connection.closed"]);
+    });
+}
+
+/// The keys of what was told since, each with who did it.
+fn doers(client: &mut Client, events: &str) -> Vec<String> {
+    let told = std::iter::from_fn(|| client.get(1, events, true));
+    let told = told.map(|got| {
+        let headers = got.content.properties.headers.unwrap_or_default();
+        let doer = headers.get("user_who_performed_action").and_then(FieldValue::as_str);
+        format!("{} {}", got.method.routing_key, doer.unwrap_or("nobody"))
+    });
+    let mut all: Vec<_> = told.collect();
+    all.sort_unstable();
+    all
+}
+
+/// It was told as what the node did.
+#[test]
+fn who_deletes_a_queue_is_told_as_who_ends_its_consumers() {
+    check_with_options(switched_on(), |world| {
+        let (mut client, events) = watching(world);
+        let mut other = world.client();
+        let name = other.new_queue(world, "q");
+        other.consume(1, &plain::consume(&name, "tag"));
+        keys(&mut client, &events);
+        client.call(1, &plain::queue_delete(&name));
+        other.read_until_silence();
+        let deleted = doers(&mut client, &events);
+        assert_eq!(deleted, ["consumer.deleted guest", "queue.deleted guest"]);
+    });
+}
+
+#[test]
+fn a_queue_that_goes_with_its_last_consumer_goes_by_itself() {
+    check_with_options(switched_on(), |world| {
+        let (mut client, events) = watching(world);
+        let mut other = world.client();
+        let name = world.name("q");
+        other.call(1, &queue::Declare { auto_delete: true, ..plain::queue_declare(&name) });
+        other.consume(1, &plain::consume(&name, "tag"));
+        keys(&mut client, &events);
+        other.call(1, &plain::cancel("tag"));
+        let deleted = doers(&mut client, &events);
+        assert_eq!(deleted, ["consumer.deleted guest", "queue.deleted rmq-internal"]);
     });
 }
 

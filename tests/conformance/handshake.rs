@@ -138,22 +138,40 @@ fn a_plain_response_of_another_layout_ends_the_socket_in_silence() {
 #[test]
 fn a_refused_login_is_told_to_clients_that_understand_it() {
     check(|world| {
-        let login = Login {
-            client_properties: with_capabilities(&["authentication_failure_close"]),
-            response: b"\0guest\0wrong".to_vec(),
-            ..Login::default()
-        };
-        let mut client = world.plug();
-        client.start();
-        client.authenticate(&login);
-        if world.is_in_process() {
-            world.advance(SILENT_DELAY_MS - 1);
-            client.expect_silence();
+        for response in [&b"\0guest\0wrong"[..], b"\0\xff\xfe\0guest"] {
+            let mut client = expect_refused(world, response);
+            if world.is_in_process() {
+                world.advance(SILENT_DELAY_MS - 1);
+                client.expect_silence();
+            }
+            world.let_pass(1);
+            client.expect_end();
         }
-        world.let_pass(1);
-        client.expect_connection_close_unanswered(403, LOGIN_REFUSED, (0, 0));
+    });
+}
+
+// Rule: rabbitmq.connection.start-ok.login-refused
+#[test]
+fn who_was_told_of_a_refused_login_may_hang_up_at_once() {
+    check(|world| {
+        let mut client = expect_refused(world, b"\0guest\0wrong");
+        client.send(0, &connection::CloseOk {});
         client.expect_end();
     });
+}
+
+/// A client whose login with this response of PLAIN is refused, and which is told at once.
+fn expect_refused(world: &World, response: &[u8]) -> Client {
+    let login = Login {
+        client_properties: with_capabilities(&["authentication_failure_close"]),
+        response: response.to_vec(),
+        ..Login::default()
+    };
+    let mut client = world.plug();
+    client.start();
+    client.authenticate(&login);
+    client.expect_connection_close_unanswered(403, LOGIN_REFUSED, (0, 0));
+    client
 }
 
 // Rule: rabbitmq.connection.start-ok.login-refused
@@ -178,7 +196,6 @@ fn guest_is_refused_from_other_machines() {
         let mut client = world.plug_from("203.0.113.7".parse().unwrap());
         client.start();
         client.authenticate(&Login::default());
-        world.advance(SILENT_DELAY_MS);
         client.expect_connection_close_unanswered(403, LOGIN_REFUSED, (0, 0));
         for address in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
             world.plug_from(address.parse().unwrap()).log_in(&Login::default());

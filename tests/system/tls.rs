@@ -303,7 +303,8 @@ fn certificates_are_read_anew_on_sighup_and_connections_live_on() {
     fs::write(authority.file("server.pem"), "nonsense").unwrap();
     process.signal(Signal::HUP);
     let line = process.logged("certificates stay as they were");
-    assert!(line.contains("[error]") && line.contains("expected certificates in PEM"), "{line}");
+    let expected = "ssl_options.certfile: expected certificates in PEM";
+    assert!(line.contains("[error]") && line.contains(expected), "{line}");
     assert_eq!(shown(&connect(&authority, &process, None)), second);
     wire.round_trip("q");
     process.stop();

@@ -129,6 +129,39 @@ fn a_websocket_on_which_nobody_logs_in_is_closed_as_any_connection() {
     process.logged("handshake timeout");
 }
 
+/// Every page that somebody here looked at could log in as guest.
+#[test]
+fn pages_of_other_origins_get_no_websocket_unless_they_are_listed() {
+    let listed = ["--set", "management.cors.allow_origins.1=https://owl.example"];
+    let mut process = Process::start_with(&[&MANAGED[..], &listed].concat());
+    let address = place(&mut process);
+    for (origin, status) in [
+        ("http://hare", "101 switching"),
+        ("https://owl.example", "101 switching"),
+        ("https://fox.example", "403 forbidden"),
+    ] {
+        let (_, head) = upgraded(address, &format!("Origin: {origin}\r\n"));
+        assert!(head.starts_with(&format!("http/1.1 {status}")), "{origin} {head}");
+    }
+    process.logged("AMQP over a WebSocket refused to a page of 'https://fox.example'");
+}
+
+#[test]
+fn who_speaks_another_subprotocol_only_gets_no_websocket() {
+    let mut process = Process::start_with(&MANAGED);
+    let address = place(&mut process);
+    let (_, head) = upgraded(address, "Sec-WebSocket-Protocol: mqtt, stomp\r\n");
+    assert!(head.starts_with("http/1.1 400"), "{head}");
+}
+
+#[test]
+fn there_are_no_websockets_where_they_are_switched_off() {
+    let flags = [&MANAGED[..], &["--set", "web_amqp.enabled=false"]].concat();
+    let mut process = Process::start_with(&flags);
+    let (_, head) = upgraded(place(&mut process), "");
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+}
+
 #[test]
 fn what_asks_for_no_websocket_is_told_so() {
     let mut process = Process::start_with(&MANAGED);

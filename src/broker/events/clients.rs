@@ -141,17 +141,17 @@ impl Session {
         });
     }
 
-    /// A queue lost a consumer: by its own will, or not.
+    /// A queue lost a consumer: by the will of a user, or of nobody.
     pub(in super::super) fn note_consumer_end(
         &mut self,
         key: ConsumerKey,
         consumer: &LiveConsumer,
-        is_asked_for: bool,
+        user: Option<&str>,
     ) {
         self.note(|session| {
             let (tag, queue) = (&consumer.tag, &consumer.queue.definition.name);
             let notice = session.of_consumer("consumer.deleted", key.channel, tag, queue);
-            notice.by(is_asked_for.then(|| session.user_name()))
+            notice.by(user)
         });
     }
 

@@ -40,7 +40,9 @@ fn a_queue_that_broke_cancels_its_consumers_and_refuses_until_it_is_read_again()
     client.consume("q", 1);
     client.plant("q");
     let events = client.events();
-    assert!(matches!(&events[..], [Event::ConsumerCancelled(key)] if key.number == 1));
+    assert!(
+        matches!(&events[..], [Event::ConsumerCancelled { consumer, .. }] if consumer.number == 1)
+    );
     let refusal = client.look_at("q").unwrap_err();
     assert!(refusal.contains("queue 'q' in vhost '/' has crashed and failed to restart"));
     assert!(client.session.get(1, "q", false).is_err());
@@ -181,7 +183,7 @@ fn other_queues_and_clients_are_undisturbed() {
     world.turn();
     let (ours, theirs) = (victim.events(), other.events());
     assert_eq!(bodies(&ours).len() + bodies(&theirs).len(), 2);
-    assert!(!theirs.iter().any(|event| matches!(event, Event::ConsumerCancelled(_))));
+    assert!(!theirs.iter().any(|event| matches!(event, Event::ConsumerCancelled { .. })));
     assert!(theirs.iter().any(|event| matches!(event, Event::Confirmed { first: 1, last: 2, .. })));
 }
 
@@ -299,7 +301,10 @@ fn an_exclusive_queue_that_was_read_again_goes_with_its_connection() {
     for queue in std::mem::take(&mut client.session.exclusive_queues) {
         client.session.delete_live_queue(&queue, false);
     }
-    assert!(matches!(&client.events()[..], [Event::ConsumerCancelled(_)]), "it was the live one");
+    assert!(
+        matches!(&client.events()[..], [Event::ConsumerCancelled { by: None, .. }]),
+        "it was the live one"
+    );
     assert!(client.look_at("x").unwrap_err().contains("no queue 'x'"));
 }
 

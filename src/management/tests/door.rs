@@ -7,7 +7,9 @@ use futures_lite::future::poll_once;
 use tokio::io::DuplexStream;
 
 use super::*;
-use crate::limits::{MANAGEMENT_CONNECTIONS_MAX, MANAGEMENT_CONNECTIONS_PER_PEER_MAX};
+use crate::limits::{
+    LOGIN_FAILURES_FREE, MANAGEMENT_CONNECTIONS_MAX, MANAGEMENT_CONNECTIONS_PER_PEER_MAX,
+};
 use crate::management::door::Patience;
 
 /// How long nothing here takes.
@@ -135,6 +137,29 @@ async fn on_a_connection_somebody_logs_in_soon() {
     let serving = world.management.clone().serve(server, Peer { address: None }, pending());
     let serving = tokio::time::timeout(SHORT * 5, serving).await;
     assert!(serving.is_err(), "who did may stay");
+}
+
+/// The answer to a guess that is slowed came too late for its own connection, and never.
+#[tokio::test]
+async fn a_slowed_refusal_is_told_though_nobody_logs_in_soon() {
+    let patience = Patience { stranger: SHORT, idle: LONG, write: LONG };
+    let world = impatient(&World::new(), patience);
+    for _ in 0..LOGIN_FAILURES_FREE {
+        let answer = world.ask_from("192.0.2.1", "GET", "/api/whoami", WRONG, "").await;
+        assert_eq!(answer.status, 401);
+    }
+    let mut asking = Box::pin(world.ask_from("192.0.2.1", "GET", "/api/whoami", WRONG, ""));
+    assert!(tokio::time::timeout(SHORT, &mut asking).await.is_err(), "it is slowed");
+    assert_eq!(asking.await.status, 401);
+}
+
+#[tokio::test]
+async fn who_is_refused_does_not_stay_by_not_ending_its_request() {
+    let patience = Patience { stranger: SHORT, idle: LONG, write: LONG };
+    let world = impatient(&World::new(), patience);
+    let request = request("/api/whoami", &format!("{WRONG}Content-Length: 9\r\n"));
+    let said = said(&world, &(request + "half")).await;
+    assert!(said.starts_with("HTTP/1.1 401"), "{said}");
 }
 
 #[tokio::test]

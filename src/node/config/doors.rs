@@ -55,6 +55,7 @@ impl Typed {
             path_prefix: self.management_path_prefix.clone().unwrap_or_default(),
             cross_origins: self.management_origins.clone().numbered(),
             cross_origin_max_age_seconds: Some(self.management_max_age_seconds.unwrap_or(1800)),
+            takes_web_amqp: self.web_amqp != Some(false),
         })
     }
 

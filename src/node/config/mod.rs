@@ -212,6 +212,8 @@ pub struct ManagementConfig {
     /// Where web pages that may use it come from; `*` is anywhere.
     pub cross_origins: Vec<String>,
     pub cross_origin_max_age_seconds: Option<u64>,
+    /// AMQP comes over WebSockets, too.
+    pub takes_web_amqp: bool,
 }
 
 /// What each door wants of TLS; `None` where it listens for none.

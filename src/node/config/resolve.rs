@@ -124,6 +124,7 @@ pub struct Typed {
     pub management_path_prefix: Option<String>,
     pub management_origins: Named<String>,
     pub management_max_age_seconds: Option<u64>,
+    pub web_amqp: Option<bool>,
     pub prometheus_port: Option<u16>,
     pub prometheus_ip: Option<IpAddr>,
     pub prometheus_tls_port: Option<u16>,

@@ -32,6 +32,24 @@ pub struct Findings {
     pub warnings: Vec<Warning>,
 }
 
+impl Findings {
+    /// Doors that share their options find the same.
+    fn say_once(&mut self) {
+        keep_first(&mut self.errors);
+        keep_first(&mut self.warnings);
+    }
+}
+
+fn keep_first<T: Clone + PartialEq>(all: &mut Vec<T>) {
+    let mut first: Vec<T> = Vec::new();
+    for one in all.drain(..) {
+        if !first.contains(&one) {
+            first.push(one);
+        }
+    }
+    *all = first;
+}
+
 impl TypedTls {
     pub fn note(&mut self, option: &str, setting: &Setting) {
         self.options.insert(option.to_owned(), setting.clone());
@@ -68,12 +86,14 @@ impl Typed {
         let common = Some(("ssl_options", &self.tls));
         let is_listened_on = !sorted(self.tls_listeners.clone()).is_empty();
         let amqp = is_listened_on.then(|| self.tls.resolve("ssl_options", None, findings));
-        TlsConfig {
+        let tls = TlsConfig {
             amqp: amqp.flatten(),
             management: self.management_tls.resolve("management.ssl", common, findings),
             metrics: self.prometheus_tls.resolve("prometheus.ssl", common, findings),
             handshake_ms: self.tls_handshake_ms.unwrap_or(HANDSHAKE_MS),
-        }
+        };
+        findings.say_once();
+        tls
     }
 }
 
@@ -95,6 +115,7 @@ impl Section<'_> {
             return None;
         }
         let options = TlsOptions {
+            prefix: self.prefix.to_owned(),
             identity: identity?,
             hosts,
             authorities: self.text("cacertfile").map(PathBuf::from),
@@ -260,10 +281,7 @@ impl Section<'_> {
 
     /// An error with the place of the key that it is about.
     fn error(&self, error: TlsError) -> ConfigError {
-        let option = match &error.host {
-            Some(host) => format!("sni.{host}.{}", error.option),
-            None => error.option.to_owned(),
-        };
+        let option = error.words();
         let numbered = format!("{option}.");
         let place =
             self.options.iter().find(|(name, _)| **name == option || name.starts_with(&numbered));
@@ -347,6 +365,22 @@ mod tests {
             "a.conf:1: listeners.ssl.default: expected ssl_options.keyfile as well, the path of a \
              file in PEM"
         );
+    }
+
+    /// They were told once for each door.
+    #[test]
+    fn mistakes_that_doors_share_are_told_once() {
+        let doors = "management.ssl.port = 15671\nprometheus.ssl.port = 15691\n";
+        let folder = folder();
+        let lines = format!("{OWN}ssl_options.keyfile = DIR/other.key\n{doors}");
+        let errors = load(folder.path(), &lines).unwrap_err();
+        assert_eq!(errors.0.len(), 1, "{errors}");
+        let lines = format!("{OWN}ssl_options.keyfile = DIR/own.key\n{doors}");
+        let lines = format!("{lines}ssl_options.fail_if_no_peer_cert = true\n");
+        let (config, warnings) = load(folder.path(), &lines).unwrap();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert_eq!(config.tls.metrics, config.tls.amqp);
+        assert_eq!(config.tls.amqp.unwrap().prefix, "ssl_options");
     }
 
     #[test]

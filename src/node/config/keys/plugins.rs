@@ -261,6 +261,13 @@ pub(super) static OTHER: &[Key] = &[
     Key::later("amqp1_0.*", "", Kind::Text, "AMQP 1.0."),
     Key::later("web_mqtt.*", "", Kind::Text, "The door for MQTT over WebSocket."),
     Key::later("web_stomp.*", "", Kind::Text, "The door for STOMP over WebSocket."),
+    Key::obeyed(
+        "web_amqp.enabled",
+        "true",
+        Kind::Boolean,
+        "Take AMQP over WebSockets, at /ws/amqp on the port of the HTTP API. Leveret's own key.",
+        |typed, setting| typed.web_amqp = setting.boolean(),
+    ),
     Key::later("shovel.*", "", Kind::Text, "Shovels."),
     Key::later("federation.*", "", Kind::Text, "Federation."),
     Key::obeyed(

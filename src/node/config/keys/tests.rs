@@ -75,6 +75,7 @@ cluster_partition_handling.pause_if_all_down.recover
 deprecated_features.permit.global_qos message_interceptors.incoming.set_header_timestamp.overwrite
 runtime_parameters.limits.shovel vhost_restart_strategy mqtt.listeners.tcp.default
 stomp.default_user stream.listeners.tcp.default web_mqtt.tcp.port web_stomp.ws_frame
+web_amqp.enabled
 shovel.topology.predeclared federation.x event_exchange.vhost aws.prefer_imdsv2 motd_file
 product.name product.version prevent_startup_if_node_was_reset data_dir";
 
