@@ -13,7 +13,8 @@
 //! 6. [`node`]: assembly: configuration, boot, shutdown, logs. [`inspect`]: a look into a data
 //!    directory. [`perf`]: a load generator. [`ctl`]: the tool that asks a running node.
 //!
-//! [`command_line`] says which command of the binary is meant; `manual` prints its pages.
+//! [`command_line`] says which command of the binary is meant; `manual` prints its pages;
+//! `built_in` names the plugins of RabbitMQ that it stands in for.
 //!
 //! [`limits`] holds every bound in the system, each with its reason.
 
@@ -43,5 +44,6 @@ pub mod inspect;
 pub mod node;
 pub mod perf;
 
+mod built_in;
 pub mod command_line;
 mod manual;

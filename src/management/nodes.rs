@@ -18,21 +18,8 @@ use super::samples::Subject;
 use super::view::View;
 use super::{answer, exchange_types};
 use crate::broker::Alarm;
+use crate::built_in::PLUGINS;
 use crate::store::Health;
-
-/// What RabbitMQ has as plugins and is built in here.
-const BUILT_IN: [&str; 10] = [
-    "rabbitmq_management",
-    "rabbitmq_management_agent",
-    "rabbitmq_web_dispatch",
-    "rabbitmq_auth_mechanism_ssl",
-    "rabbitmq_sharding",
-    "rabbitmq_consistent_hash_exchange",
-    "rabbitmq_random_exchange",
-    "rabbitmq_recent_history_exchange",
-    "rabbitmq_delayed_message_exchange",
-    "rabbitmq_message_deduplication",
-];
 
 /// Processes that Erlang lets be, where nothing is set. There are none here, and tools work out
 /// which share of these is there.
@@ -80,7 +67,7 @@ fn facts(api: &Api) -> Map<String, Value> {
     let facts = &api.options.facts;
     let has_metrics =
         facts.listeners.iter().any(|listener| listener.protocol == ListenerProtocol::Prometheus);
-    let mut plugins = BUILT_IN.to_vec();
+    let mut plugins = PLUGINS.to_vec();
     plugins.extend(has_metrics.then_some("rabbitmq_prometheus"));
     plugins.extend(api.broker.tells_events().then_some("rabbitmq_event_exchange"));
     let mechanisms =

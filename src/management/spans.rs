@@ -34,7 +34,8 @@ impl Span {
     /// None where that makes no chart, or one of more samples than anybody draws.
     pub(super) fn new(age_seconds: u64, step_seconds: u64) -> Option<Self> {
         let steps = age_seconds.checked_div(step_seconds)?;
-        (steps <= STEPS_MAX).then_some(Self { age_seconds, step_seconds })
+        let is_good = age_seconds > 0 && steps <= STEPS_MAX;
+        is_good.then_some(Self { age_seconds, step_seconds })
     }
 
     fn of(query: &Query, name: &str) -> Option<Self> {
@@ -63,14 +64,13 @@ fn wished(query: &Query, name: &str) -> Option<(i64, i64)> {
 /// # Errors
 /// One cannot, or has more samples than anybody draws: RabbitMQ's words.
 pub(super) fn check(query: &Query) -> Result<(), Refusal> {
-    for (age, step) in NAMES.into_iter().filter_map(|name| wished(query, name)) {
-        let is_good = age > 0 && step > 0 && age / step <= STEPS_MAX.cast_signed();
-        if !is_good {
-            let reason = format!("Invalid range parameters: age {age}, incr {step}");
-            return Err(Refusal::bad(reason));
+    let bad = NAMES.into_iter().filter(|name| Span::of(query, name).is_none());
+    match bad.filter_map(|name| wished(query, name)).next() {
+        None => Ok(()),
+        Some((age, step)) => {
+            Err(Refusal::bad(format!("Invalid range parameters: age {age}, incr {step}")))
         }
     }
-    Ok(())
 }
 
 impl Spans {

@@ -1,19 +1,7 @@
 //! Which plugins of RabbitMQ are built in, for who asks where no node runs, as while an image is
 //! built. A node that runs tells it of itself, which is asked first.
 
-/// What is there whatever is configured.
-pub(super) const ALWAYS: [&str; 10] = [
-    "rabbitmq_auth_mechanism_ssl",
-    "rabbitmq_consistent_hash_exchange",
-    "rabbitmq_delayed_message_exchange",
-    "rabbitmq_management",
-    "rabbitmq_management_agent",
-    "rabbitmq_message_deduplication",
-    "rabbitmq_random_exchange",
-    "rabbitmq_recent_history_exchange",
-    "rabbitmq_sharding",
-    "rabbitmq_web_dispatch",
-];
+use crate::built_in::PLUGINS;
 
 /// What is there where a key of the configuration says so.
 const BY_KEY: [(&str, &str); 2] = [
@@ -34,7 +22,7 @@ pub(super) fn here(environment: impl Fn(&str) -> Option<String>) -> Vec<String> 
         environment(&name).is_some_and(|value| !["", "false", "off"].contains(&value.as_str()))
     };
     let by_key = BY_KEY.iter().filter(|(_, key)| is_on(key)).map(|(name, _)| *name);
-    ALWAYS.into_iter().chain(by_key).map(str::to_owned).collect()
+    PLUGINS.into_iter().chain(by_key).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -47,7 +35,7 @@ mod tests {
             |name: &str| (name == "LEVERET_PROMETHEUS_TCP_PORT").then(|| "15692".to_owned());
         assert!(here(metrics).contains(&"rabbitmq_prometheus".to_owned()));
         let none = |name: &str| (name == "LEVERET_EVENT_EXCHANGE_ENABLED").then(|| "false".into());
-        assert_eq!(here(none), ALWAYS);
+        assert_eq!(here(none), PLUGINS);
         assert_eq!(key("rabbitmq_event_exchange"), Some("event_exchange.enabled"));
         assert_eq!(key("rabbitmq_management"), None);
     }

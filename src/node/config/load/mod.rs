@@ -87,34 +87,37 @@ fn read(paths: &[PathBuf]) -> (Vec<Source>, Vec<ConfigError>) {
     let mut sources = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
-        let refuse = |origin, message| ConfigError { origin, key: None, message };
-        match files(path).and_then(|files| files.iter().map(read_one).collect()) {
-            Ok(read) => {
-                for source in Vec::<Result<Source, Origin>>::into_iter(read) {
-                    match source {
+        match files(path).and_then(|files| files.iter().map(contents).collect()) {
+            Ok(contents) => {
+                for (name, bytes) in Vec::<(String, Vec<u8>)>::into_iter(contents) {
+                    match text_of(name, bytes) {
                         Ok(source) => sources.push(source),
-                        Err(line) => errors.push(refuse(line, "expected UTF-8".to_owned())),
+                        Err(error) => errors.push(error),
                     }
                 }
             }
-            Err(error) => {
-                let origin = Origin::File { name: path.display().to_string() };
-                errors.push(refuse(origin, format!("cannot be read: {error}")));
-            }
+            Err(error) => errors.push(ConfigError {
+                origin: Origin::File { name: path.display().to_string() },
+                key: None,
+                message: format!("cannot be read: {error}"),
+            }),
         }
     }
     (sources, errors)
 }
 
-/// The text of a file, or the line that is no text.
-fn read_one(path: &PathBuf) -> io::Result<Result<Source, Origin>> {
-    let name = path.display().to_string();
-    let source = String::from_utf8(fs::read(path)?).map(|text| (name.clone(), text));
-    Ok(source.map(|(name, text)| Source { name, text }).map_err(|error| {
+fn contents(path: &PathBuf) -> io::Result<(String, Vec<u8>)> {
+    Ok((path.display().to_string(), fs::read(path)?))
+}
+
+/// The text of a file; where it is none, the line is named.
+fn text_of(name: String, bytes: Vec<u8>) -> Result<Source, ConfigError> {
+    String::from_utf8(bytes).map(|text| Source { name: name.clone(), text }).map_err(|error| {
         let good = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
         let line = 1 + good.filter(|byte| **byte == b'\n').count();
-        Origin::Line { file: name, line }
-    }))
+        let origin = Origin::Line { file: name, line };
+        ConfigError { origin, key: None, message: "expected UTF-8".to_owned() }
+    })
 }
 
 /// A folder stands for its `*.conf` files, and a name with `*` for those that match, in the order
